@@ -1,0 +1,82 @@
+//! A budget for the content that all sessions of a daemon hold in memory at once: over it, new mail is put
+//! off with a 452 instead of the host running out.
+
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
+
+/// Octets that may be held, and that are.
+#[derive(Debug, Clone)]
+pub struct MemoryBudget(Arc<Inner>);
+
+#[derive(Debug)]
+struct Inner {
+    limit: u64,
+    used: AtomicU64,
+}
+
+impl MemoryBudget {
+    /// A budget of so many octets.
+    #[must_use]
+    pub fn new(limit: u64) -> Self {
+        Self(Arc::new(Inner { limit, used: AtomicU64::new(0) }))
+    }
+
+    /// Octets in use.
+    #[must_use]
+    pub fn used(&self) -> u64 {
+        self.0.used.load(Ordering::Relaxed)
+    }
+
+    /// Takes a share that grows with what it is for.
+    #[must_use]
+    pub fn share(&self) -> MemoryShare {
+        MemoryShare { budget: self.clone(), held: 0 }
+    }
+}
+
+/// A share of the budget; dropping it gives it back.
+#[derive(Debug)]
+pub struct MemoryShare {
+    budget: MemoryBudget,
+    held: u64,
+}
+
+impl MemoryShare {
+    /// Makes the share at least so large; false when the budget has not so much left.
+    pub fn grow_to(&mut self, octets: u64) -> bool {
+        let more = octets.saturating_sub(self.held);
+        if more == 0 {
+            return true;
+        }
+        let Inner { limit, used } = &*self.budget.0;
+        let before = used.fetch_add(more, Ordering::Relaxed);
+        if before.saturating_add(more) > *limit {
+            used.fetch_sub(more, Ordering::Relaxed);
+            return false;
+        }
+        self.held += more;
+        true
+    }
+}
+
+impl Drop for MemoryShare {
+    fn drop(&mut self) {
+        self.budget.0.used.fetch_sub(self.held, Ordering::Relaxed);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_is_dropped_is_given_back() {
+        let budget = MemoryBudget::new(100);
+        let (mut one, mut two) = (budget.share(), budget.share());
+        assert!(one.grow_to(60) && one.grow_to(40) && !two.grow_to(41) && two.grow_to(40));
+        assert_eq!(budget.used(), 100);
+        drop(one);
+        assert_eq!(budget.used(), 40);
+        assert!(two.grow_to(100));
+    }
+}

@@ -1,0 +1,1 @@
+//! Replies off the wire.
