@@ -1,0 +1,135 @@
+//! What is wrong with a map, and where: all of it at once, for the person who edits the file.
+
+use std::fmt;
+use std::path::Path;
+use std::sync::Arc;
+
+use crate::name::MapName;
+
+/// One thing that is wrong.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Fault {
+    /// The map.
+    pub map: MapName,
+    /// Its file.
+    pub file: Arc<Path>,
+    /// From 1; 0 when it is the file itself.
+    pub line: u32,
+    /// From 1, in characters; 0 when it is the file itself.
+    pub column: u32,
+    /// What is wrong, and what was expected.
+    pub message: String,
+}
+
+/// `file:line:column: message`, as compilers say it.
+impl fmt::Display for Fault {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(formatter, "{}:", self.file.display())?;
+        if self.line > 0 {
+            write!(formatter, "{}:{}:", self.line, self.column)?;
+        }
+        write!(formatter, " {}", self.message)
+    }
+}
+
+/// Everything that is wrong with a set; never empty as the error of a load.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Faults {
+    kept: Vec<Fault>,
+    more: usize,
+}
+
+impl Faults {
+    /// A file of the wrong kind is wrong in each line: these are enough to see that.
+    pub const LIMIT: usize = 200;
+
+    /// True when nothing is wrong.
+    #[must_use]
+    pub fn is_empty(&self) -> bool {
+        self.kept.is_empty()
+    }
+
+    /// How many there are, with those over [`Self::LIMIT`].
+    #[must_use]
+    pub fn len(&self) -> usize {
+        self.kept.len() + self.more
+    }
+
+    /// The first of them, in the order of the files.
+    pub fn iter(&self) -> std::slice::Iter<'_, Fault> {
+        self.kept.iter()
+    }
+
+    pub(crate) fn push(&mut self, fault: Fault) {
+        if self.kept.len() < Self::LIMIT {
+            self.kept.push(fault);
+        } else {
+            self.more += 1;
+        }
+    }
+
+    pub(crate) fn append(&mut self, other: Self) {
+        self.more += other.more;
+        other.kept.into_iter().for_each(|fault| self.push(fault));
+    }
+
+    /// In the order a person reads the file.
+    pub(crate) fn sort(&mut self) {
+        self.kept.sort_by_key(|fault| (fault.line, fault.column));
+    }
+}
+
+impl<'a> IntoIterator for &'a Faults {
+    type Item = &'a Fault;
+    type IntoIter = std::slice::Iter<'a, Fault>;
+    fn into_iter(self) -> Self::IntoIter {
+        self.iter()
+    }
+}
+
+impl fmt::Display for Faults {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        for (index, fault) in self.kept.iter().enumerate() {
+            if index > 0 {
+                formatter.write_str("\n")?;
+            }
+            fault.fmt(formatter)?;
+        }
+        if self.more > 0 {
+            write!(formatter, "\nand {} more", self.more)?;
+        }
+        Ok(())
+    }
+}
+
+impl std::error::Error for Faults {}
+
+// ---------------------------------------------------------------------------------------------------------
+
+/// What is wrong at an offset of a key or a value; the compiler knows the line.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct Wrong {
+    /// In octets from the start of the text that was read.
+    pub(crate) at: usize,
+    pub(crate) what: String,
+}
+
+impl Wrong {
+    pub(crate) fn at(at: usize, what: impl Into<String>) -> Self {
+        Self { at, what: what.into() }
+    }
+
+    pub(crate) fn new(what: impl Into<String>) -> Self {
+        Self::at(0, what)
+    }
+
+    /// The same, seen from a text that this one is a part of.
+    pub(crate) fn moved(self, by: usize) -> Self {
+        Self { at: self.at + by, ..self }
+    }
+}
+
+/// Where a part of a text starts in it.
+pub(crate) fn offset(part: &str, whole: &str) -> usize {
+    (part.as_ptr() as usize).saturating_sub(whole.as_ptr() as usize).min(whole.len())
+}

@@ -1,0 +1,159 @@
+//! Keys as they stand in a file, brought to the one form that they are asked in.
+//!
+//! That form is lower case, with the local part unquoted and the domain in A-labels: `"Joe User"@Bücher.example`
+//! is kept as `joe user@xn--bcher-kva.example`. Postfix asks both the quoted and the unquoted spelling; here
+//! both are one key.
+
+use switchyard_smtp::address::{AddressError, Domain, Host, Mailbox};
+
+use crate::fault::Wrong;
+use crate::name::MapName;
+
+/// Octets of a key as written; the longest legal address has 320, and quotes may double some.
+const MAX_KEY: usize = 640;
+
+/// Folds case the same way whatever stands around a letter.
+pub(crate) fn fold(text: &str) -> String {
+    if text.is_ascii() {
+        return text.to_ascii_lowercase();
+    }
+    text.chars().flat_map(char::to_lowercase).collect()
+}
+
+/// `local@host` as maps are asked.
+pub(crate) fn of_mailbox(mailbox: &Mailbox) -> String {
+    let mut key = fold(mailbox.local.as_str());
+    key.push('@');
+    key.push_str(&of_host(&mailbox.host));
+    key
+}
+
+/// A domain, or a literal in its brackets.
+pub(crate) fn of_host(host: &Host) -> String {
+    match host {
+        Host::Domain(domain) => domain.as_str().to_owned(),
+        Host::Literal(literal) => fold(&literal.to_string()),
+    }
+}
+
+/// Reads a key of this map, or says which forms it takes.
+pub(crate) fn read(map: MapName, text: &str) -> Result<String, Wrong> {
+    if text.len() > MAX_KEY {
+        return Err(Wrong::new(format!("a key of more than {MAX_KEY} octets")));
+    }
+    match map {
+        MapName::Transport => match text {
+            "*" => Ok(text.to_owned()),
+            _ if text.starts_with('@') => {
+                Err(Wrong::new(format!("write `{}` for a whole domain", &text[1..])))
+            }
+            _ if text.contains('@') => mailbox(text),
+            _ => domain(text),
+        },
+        MapName::RelayDomains => domain(text),
+        MapName::Recipients | MapName::VirtualAlias => match text.strip_prefix('@') {
+            Some(name) => Ok(format!("@{}", host(name, 1)?)),
+            None if text.contains('@') => mailbox(text),
+            None => user(text),
+        },
+    }
+}
+
+fn mailbox(text: &str) -> Result<String, Wrong> {
+    match Mailbox::parse(text) {
+        Ok(mailbox) => Ok(of_mailbox(&mailbox)),
+        Err(error) => Err(Wrong::new(format!("`{text}`: {error}{}", hint(text)))),
+    }
+}
+
+fn hint(text: &str) -> &'static str {
+    match text {
+        _ if text.contains(',') => "; one address a line is expected",
+        _ if text.starts_with("*@") => "; for a whole domain write `@domain`, in a transport map `domain`",
+        _ => "",
+    }
+}
+
+/// `example.org` itself, `.example.org` for those below it.
+fn domain(text: &str) -> Result<String, Wrong> {
+    match text.strip_prefix('.') {
+        Some(parent) => {
+            let parent = Domain::parse(parent).map_err(|error| bad_domain(text, error))?;
+            Ok(format!(".{parent}"))
+        }
+        None => host(text, 0),
+    }
+}
+
+fn host(text: &str, at: usize) -> Result<String, Wrong> {
+    Host::parse(text).map(|host| of_host(&host)).map_err(|error| bad_domain(text, error).moved(at))
+}
+
+fn bad_domain(text: &str, error: AddressError) -> Wrong {
+    let hint = if text.starts_with("*.") { "; for the domains below one write `.domain`" } else { "" };
+    Wrong::new(format!("`{text}`: {error}{hint}"))
+}
+
+/// A user without a domain; `a.b.example` is one too, and the mark of a virtual alias domain in virtual(5).
+fn user(text: &str) -> Result<String, Wrong> {
+    // Any domain will do to read it by the grammar.
+    match Mailbox::parse(&format!("{text}@localhost")) {
+        Ok(mailbox) => Ok(fold(mailbox.local.as_str())),
+        Err(AddressError::Malformed) if Domain::parse(text).is_ok() => host(text, 0),
+        Err(error) => Err(Wrong::new(format!("`{text}`: {error}"))),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn one_form_for_every_spelling() {
+        use MapName::{Recipients, RelayDomains, Transport, VirtualAlias};
+        for (map, text, key) in [
+            (Transport, "*", "*"),
+            (Transport, ".Example.ORG", ".example.org"),
+            (Transport, "Bücher.example.", "xn--bcher-kva.example"),
+            (Transport, "User+Ext@Example.org", "user+ext@example.org"),
+            (Transport, "[192.0.2.1]", "[192.0.2.1]"),
+            (VirtualAlias, "\"Joe User\"@x.example", "joe user@x.example"),
+            (VirtualAlias, "\"joe\"@x.example", "joe@x.example"),
+            (VirtualAlias, "@X.example", "@x.example"),
+            (VirtualAlias, "Postmaster", "postmaster"),
+            (VirtualAlias, "x.example", "x.example"),
+            (Recipients, "ÄÖ@x.example", "äö@x.example"),
+            (RelayDomains, "x.example", "x.example"),
+        ] {
+            assert_eq!(read(map, text), Ok(key.to_owned()), "{map} {text}");
+        }
+    }
+
+    #[test]
+    fn what_can_never_be_asked_is_refused() {
+        use MapName::{Recipients, RelayDomains, Transport};
+        for (map, text, what) in [
+            (
+                Transport,
+                "*.example.org",
+                "`*.example.org`: malformed domain; for the domains below one write `.domain`",
+            ),
+            (Transport, "@example.org", "write `example.org` for a whole domain"),
+            (Recipients, "*@example.org", ""),
+            (
+                Recipients,
+                "a@b.example,c@d.example",
+                "`a@b.example,c@d.example`: malformed domain; one address a line is expected",
+            ),
+            (Recipients, ".example.org", "`.example.org`: malformed address"),
+            (RelayDomains, "a@example.org", "`a@example.org`: malformed domain"),
+            (Recipients, "@", ""),
+        ] {
+            match read(map, text) {
+                Err(wrong) => assert!(what.is_empty() || wrong.what == what, "{text}: {}", wrong.what),
+                Ok(key) => assert_eq!((key.as_str(), text), ("*@example.org", "*@example.org")),
+            }
+        }
+        assert!(read(Transport, &"a".repeat(MAX_KEY + 1)).is_err());
+    }
+}

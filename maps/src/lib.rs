@@ -1,0 +1,44 @@
+//! Routing maps: from a text to an answer, swapped as a set.
+//!
+//! The way of a map: a person edits a file; [`watch`] notices; `source` reads its lines, `key` and [`entry`]
+//! type them, `compile` makes a table or says all that is wrong; [`set`] takes all maps of a role together;
+//! [`swap`] puts them in use by one pointer. The way of a question: a transaction takes a [`Snapshot`], and
+//! `lookup` asks its tables in Postfix's key order.
+//!
+//! Invariants kept here:
+//! - A lookup has three answers ([`Answer`]); a map that cannot be read never says "not found".
+//! - [`MapHandle::swap`] takes only [`Verified`] sets; a reload that fails keeps the old set.
+//! - A [`Snapshot`] is one generation of all maps; a swap never shows half of another.
+//! - `lookup` does no I/O and reads no clock.
+
+pub mod alias;
+pub mod answer;
+mod compile;
+pub mod entry;
+pub mod fault;
+mod key;
+mod lookup;
+mod loops;
+pub mod metrics;
+pub mod name;
+pub mod nexthop;
+pub mod options;
+pub mod set;
+mod snapshot;
+mod source;
+pub mod swap;
+mod table;
+pub mod watch;
+
+pub use alias::ExpandError;
+pub use answer::{Answer, Found, Place, Unavailable};
+pub use entry::{BadRoute, Destination, Notice, Resolved, Route, Transport};
+pub use fault::{Fault, Faults};
+pub use metrics::MapMetrics;
+pub use name::MapName;
+pub use nexthop::{Hop, Nexthop};
+pub use options::MapOptions;
+pub use set::{MapSet, Verified};
+pub use snapshot::Snapshot;
+pub use swap::MapHandle;
+pub use watch::Reloader;

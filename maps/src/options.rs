@@ -1,0 +1,78 @@
+//! What a role says about its maps.
+
+use std::collections::BTreeSet;
+use std::path::PathBuf;
+use std::time::Duration;
+
+use switchyard_smtp::address::Domain;
+
+use crate::name::MapName;
+
+/// Which files make the set, and how they are asked.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct MapOptions {
+    /// Where the files stand; a file name below may also be an absolute path.
+    pub folder: PathBuf,
+    /// The transport map; a map without a file is absent, and absent answers "not found".
+    pub transport: Option<PathBuf>,
+    /// The recipients.
+    pub recipients: Option<PathBuf>,
+    /// The virtual aliases.
+    pub virtual_alias: Option<PathBuf>,
+    /// The relay domains.
+    pub relay_domains: Option<PathBuf>,
+    /// The characters that may part user and extension; empty for none (Postfix's `recipient_delimiter`).
+    pub recipient_delimiter: String,
+    /// Whether an extension that the key did not name goes on to the alias's targets (Postfix's
+    /// `propagate_unmatched_extensions`, whose default holds `virtual`).
+    pub propagate_unmatched_extensions: bool,
+    /// Maps in which a key `example.org` also stands for the domains below it. In the others, `.example.org`
+    /// does (Postfix's `parent_domain_matches_subdomains`; here the default is none, so that nothing is
+    /// relayed for a domain that no line names).
+    pub parent_domain_matches_subdomains: BTreeSet<MapName>,
+    /// What is added to an alias's target without a domain (Postfix's `myorigin`). Without it such a target
+    /// is refused.
+    pub origin: Option<Domain>,
+    /// Domains whose users a key without a domain stands for (Postfix's `mydestination`); `origin` is one too.
+    pub local_domains: BTreeSet<Domain>,
+    /// The pools that `@name` may name as a next hop.
+    pub pools: BTreeSet<String>,
+    /// How long the files must be left alone before they are read again.
+    pub settle: Duration,
+    /// How often the files are looked at, told of a change or not.
+    pub poll: Duration,
+}
+
+impl Default for MapOptions {
+    fn default() -> Self {
+        Self {
+            folder: PathBuf::new(),
+            transport: None,
+            recipients: None,
+            virtual_alias: None,
+            relay_domains: None,
+            recipient_delimiter: String::new(),
+            propagate_unmatched_extensions: true,
+            parent_domain_matches_subdomains: BTreeSet::new(),
+            origin: None,
+            local_domains: BTreeSet::new(),
+            pools: BTreeSet::new(),
+            settle: Duration::from_millis(50),
+            poll: Duration::from_secs(2),
+        }
+    }
+}
+
+impl MapOptions {
+    /// The file of a map, if the role has that map.
+    #[must_use]
+    pub fn file(&self, map: MapName) -> Option<PathBuf> {
+        let file = match map {
+            MapName::Transport => &self.transport,
+            MapName::Recipients => &self.recipients,
+            MapName::VirtualAlias => &self.virtual_alias,
+            MapName::RelayDomains => &self.relay_domains,
+        };
+        file.as_ref().map(|file| self.folder.join(file))
+    }
+}

@@ -1,0 +1,246 @@
+//! Map files change under a running daemon: they are read again, and the set swapped if all of it is good.
+//!
+//! The FOLDER is watched, since editors and agents replace files by renaming. A change is let settle, and
+//! whatever the system tells or forgets to tell, the files are looked at every few seconds.
+
+use std::collections::BTreeMap;
+use std::fs;
+use std::os::unix::fs::MetadataExt;
+use std::path::{Path, PathBuf};
+use std::sync::{Arc, Mutex, PoisonError};
+use std::time::Duration;
+
+use notify::event::{AccessKind, AccessMode};
+use notify::{Event, EventKind, RecommendedWatcher, RecursiveMode, Watcher};
+use tokio::sync::mpsc;
+use tokio::task::JoinHandle;
+use tokio::time;
+use tokio_util::sync::CancellationToken;
+
+use crate::fault::Faults;
+use crate::metrics::{MapMetrics, SwapResult};
+use crate::name::MapName;
+use crate::options::MapOptions;
+use crate::set::MapSet;
+use crate::swap::MapHandle;
+
+/// Changes that follow one another without a pause are read after so many settle times all the same.
+const MAX_SETTLES: u32 = 20;
+
+/// What a reload came to.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Reload {
+    /// A new set is in use, with this generation.
+    Swapped(u64),
+    /// The files say what the set in use says.
+    Unchanged,
+}
+
+/// Reads map sets for one handle, on a change or when asked (SIGHUP).
+#[derive(Debug, Clone)]
+pub struct Reloader {
+    handle: MapHandle,
+    options: Arc<MapOptions>,
+    metrics: MapMetrics,
+    /// What was logged last, so that a bad set is told once and not at each look.
+    told: Arc<Mutex<Option<Faults>>>,
+}
+
+impl Reloader {
+    /// For a handle whose set was read by these options; `faults` are what [`MapSet::start`] found.
+    #[must_use]
+    pub fn new(handle: MapHandle, options: MapOptions, metrics: MapMetrics, faults: Faults) -> Self {
+        let reloader = Self { handle, options: Arc::new(options), metrics, told: Arc::default() };
+        reloader.metrics.in_use(&reloader.handle.snapshot());
+        reloader.metrics.load_failed(!faults.is_empty());
+        if !faults.is_empty() {
+            reloader.tell(faults, "a map is bad and answers nothing until it is mended");
+        }
+        reloader
+    }
+
+    /// Reads the files and swaps the set if it is good and new. It may take seconds: not for a thread that
+    /// serves connections.
+    ///
+    /// # Errors
+    /// With what is wrong; the old set stays in use.
+    pub fn reload(&self) -> Result<Reload, Faults> {
+        let set = match MapSet::load(&self.options) {
+            Ok(set) => set,
+            Err(faults) => {
+                self.metrics.load_failed(true);
+                if self.tell(faults.clone(), "the new maps are bad, the old ones stay in use") {
+                    self.metrics.swapped(SwapResult::Refused);
+                }
+                return Err(faults);
+            }
+        };
+        *self.told.lock().unwrap_or_else(PoisonError::into_inner) = None;
+        self.metrics.load_failed(false);
+        if set.get().digest() == self.handle.digest() {
+            return Ok(Reload::Unchanged);
+        }
+        let generation = self.handle.swap(set);
+        self.metrics.swapped(SwapResult::Swapped);
+        self.metrics.in_use(&self.handle.snapshot());
+        tracing::info!(generation, "maps swapped");
+        Ok(Reload::Swapped(generation))
+    }
+
+    /// Goes back to the set before, until the files change again.
+    #[must_use]
+    pub fn roll_back(&self) -> Option<u64> {
+        let generation = self.handle.roll_back()?;
+        self.metrics.swapped(SwapResult::RolledBack);
+        self.metrics.in_use(&self.handle.snapshot());
+        tracing::warn!(generation, "maps rolled back");
+        Some(generation)
+    }
+
+    /// Logs faults that were not the last ones logged; true when it did.
+    fn tell(&self, faults: Faults, what: &str) -> bool {
+        let mut told = self.told.lock().unwrap_or_else(PoisonError::into_inner);
+        if told.as_ref() == Some(&faults) {
+            return false;
+        }
+        for fault in &faults {
+            let (file, line, column) = (fault.file.display(), fault.line, fault.column);
+            tracing::error!(map = %fault.map, %file, line, column, fault = fault.message, "{what}");
+        }
+        *told = Some(faults);
+        true
+    }
+}
+
+/// Watches the files of a set and reloads it when they change, until `shutdown`.
+pub fn spawn(reloader: Reloader, shutdown: CancellationToken) -> JoinHandle<()> {
+    // Looked at before the first wait: what changes from here on is noticed.
+    let mut seen = Look::at(&reloader.options);
+    tokio::spawn(async move {
+        let (changed, mut changes) = mpsc::channel(1);
+        let mut folders = Folders::new(&reloader.options, changed);
+        folders.watch();
+        let options = Arc::clone(&reloader.options);
+        // The set may have been read a while ago.
+        let mut changed = true;
+        loop {
+            let look = Look::at(&options);
+            if changed || look != seen {
+                seen = look;
+                let reloader = reloader.clone();
+                // What is wrong was logged there, and a panic in it would have been a bug of ours.
+                if let Err(error) = tokio::task::spawn_blocking(move || reloader.reload().is_ok()).await {
+                    tracing::error!(%error, "reading maps ended early");
+                }
+            }
+            changed = tokio::select! {
+                () = shutdown.cancelled() => return,
+                Some(()) = changes.recv() => {
+                    settle(&mut changes, options.settle).await;
+                    true
+                }
+                () = time::sleep(options.poll) => false,
+            };
+            folders.watch();
+        }
+    })
+}
+
+/// Waits until nothing changed for a while.
+async fn settle(changes: &mut mpsc::Receiver<()>, pause: Duration) {
+    for _ in 0..MAX_SETTLES {
+        time::sleep(pause).await;
+        if changes.try_recv().is_err() {
+            return;
+        }
+    }
+}
+
+// ---------------------------------------------------------------------------------------------------------
+
+/// What tells one version of the files from another without reading them.
+#[derive(Debug, PartialEq, Eq)]
+struct Look(BTreeMap<MapName, Option<[u64; 5]>>);
+
+impl Look {
+    fn at(options: &MapOptions) -> Self {
+        let look = |map: MapName| {
+            let file = options.file(map)?;
+            let seen = fs::metadata(file).ok().map(|file| {
+                [file.dev(), file.ino(), file.len(), file.mtime() as u64, file.mtime_nsec() as u64]
+            });
+            Some((map, seen))
+        };
+        Self(MapName::ALL.into_iter().filter_map(look).collect())
+    }
+}
+
+/// The folders that the files stand in, and the system's watch on each.
+struct Folders {
+    watcher: Option<RecommendedWatcher>,
+    /// Device and inode of what is watched: a folder may be moved away and another put in its place.
+    watched: BTreeMap<PathBuf, Option<(u64, u64)>>,
+}
+
+impl Folders {
+    fn new(options: &MapOptions, changed: mpsc::Sender<()>) -> Self {
+        let files: Vec<PathBuf> = MapName::ALL.into_iter().filter_map(|map| options.file(map)).collect();
+        let folder = |file: &PathBuf| file.parent().map(Path::to_path_buf);
+        let watched = files.iter().filter_map(folder).map(|folder| (folder, None)).collect();
+        let names: Vec<_> = files.iter().filter_map(|file| file.file_name().map(ToOwned::to_owned)).collect();
+        let on_event = move |event: notify::Result<Event>| {
+            let ours = match &event {
+                Ok(event) => {
+                    is_change(event.kind)
+                        && (event.need_rescan()
+                            || event
+                                .paths
+                                .iter()
+                                .filter_map(|path| path.file_name())
+                                .any(|name| names.iter().any(|ours| ours == name)))
+                }
+                Err(_) => true,
+            };
+            if ours {
+                // Full means that a change is waiting to be read already.
+                let _ = changed.try_send(());
+            }
+        };
+        let watcher = notify::recommended_watcher(on_event)
+            .inspect_err(
+                |error| tracing::warn!(%error, "cannot watch map folders, looking at the files instead"),
+            )
+            .ok();
+        Self { watcher, watched }
+    }
+
+    /// Puts a watch on each folder that has none, or is another one than before.
+    fn watch(&mut self) {
+        let Some(watcher) = &mut self.watcher else { return };
+        for (folder, watched) in &mut self.watched {
+            let now = fs::metadata(folder).ok().map(|folder| (folder.dev(), folder.ino()));
+            if now == *watched {
+                continue;
+            }
+            if watched.take().is_some() {
+                // The system drops the watch on a folder that is gone by itself.
+                let _ = watcher.unwatch(folder);
+            }
+            if now.is_some() && watcher.watch(folder, RecursiveMode::NonRecursive).is_ok() {
+                *watched = now;
+            }
+        }
+    }
+}
+
+/// Our own reading is an event too, and none that matters.
+fn is_change(kind: EventKind) -> bool {
+    match kind {
+        EventKind::Access(access) => access == AccessKind::Close(AccessMode::Write),
+        EventKind::Any
+        | EventKind::Create(_)
+        | EventKind::Modify(_)
+        | EventKind::Remove(_)
+        | EventKind::Other => true,
+    }
+}
