@@ -3,7 +3,7 @@
 use std::fmt::Write;
 use std::net::IpAddr;
 
-use jiff::Zoned;
+use jiff::Timestamp;
 
 /// What a Received field tells.
 #[derive(Debug)]
@@ -22,8 +22,8 @@ pub struct Received<'a> {
     pub id: &'a str,
     /// The recipient, told only when there is exactly one: others are nobody's business (RFC 5321 §7.2).
     pub recipient: Option<&'a str>,
-    /// When.
-    pub at: &'a Zoned,
+    /// When; told in UTC.
+    pub at: Timestamp,
 }
 
 impl Received<'_> {
@@ -44,7 +44,7 @@ impl Received<'_> {
         if let Some(recipient) = self.recipient {
             let _ = write!(field, "\r\n\tfor {recipient}");
         }
-        let _ = write!(field, "; {}\r\n", self.at.strftime("%a, %d %b %Y %H:%M:%S %z"));
+        let _ = write!(field, "; {}\r\n", self.at.strftime("%a, %d %b %Y %H:%M:%S +0000"));
         field
     }
 }
@@ -75,7 +75,7 @@ mod tests {
 
     #[test]
     fn the_field_reads_as_the_rfc_shows_it() {
-        let at: Zoned = "2026-11-21T03:00:00+00:00[UTC]".parse().unwrap();
+        let at: Timestamp = "2026-11-21T03:00:00Z".parse().unwrap();
         let field = Received {
             helo: "client.example",
             address: "192.0.2.1".parse().unwrap(),
@@ -84,7 +84,7 @@ mod tests {
             tls: Some("TLSv1.3 with cipher TLS_AES_128_GCM_SHA256"),
             id: "4ZK",
             recipient: Some("<alice@example.org>"),
-            at: &at,
+            at,
         }
         .field();
         assert_eq!(

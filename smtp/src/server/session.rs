@@ -583,7 +583,7 @@ impl<T> Session<T> {
                 self.state = State::Chunk(Box::new(ReceivingChunk { chunking: *chunking, receiver, last }));
             }
             (State::Mail(_) | State::Chunking(_), Err(reply), Some((size, _))) => {
-                self.discard_chunk(size, reply)
+                self.discard_chunk(size, reply);
             }
             (State::Mail(transaction), Err(reply), None) => {
                 self.state = State::Mail(transaction);

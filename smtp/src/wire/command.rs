@@ -283,7 +283,7 @@ fn mail(rest: &[u8]) -> Result<Command, Reply> {
                 sender.envid = Some(limit.ok_or(table::BAD_ARGUMENTS)?.into());
             }
             ("XTXN", Some(value)) => {
-                sender.transaction = Some(value.parse().map_err(|_| table::BAD_ARGUMENTS)?)
+                sender.transaction = Some(value.parse().map_err(|_| table::BAD_ARGUMENTS)?);
             }
             _ => return Err(table::BAD_PARAMETER),
         }
