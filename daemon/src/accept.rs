@@ -1,0 +1,276 @@
+//! The accept loop: every newcomer gets a session or a refusal, and running out of anything costs a delay.
+//!
+//! The order for one newcomer: accept → a permit from [`Sessions`] → `serve`; without a permit → `over`, which
+//! writes the refusal (421). Refusals are bounded too; past that bound the connection is closed.
+//!
+//! Out of descriptors the listening socket stays readable, and a loop that simply tries again takes a whole
+//! core. Here the loop gives up its spare descriptor to answer one newcomer, and otherwise sleeps until a
+//! session ends or a growing delay has passed.
+
+use std::fs::File;
+use std::future::Future;
+use std::io;
+use std::net::SocketAddr;
+use std::sync::Arc;
+use std::time::Duration;
+
+use futures_util::FutureExt;
+use rustix::io::Errno;
+use tokio::net::{TcpListener, TcpStream};
+use tokio::sync::{Notify, OwnedSemaphorePermit, Semaphore};
+
+use crate::drain::Drain;
+use crate::metrics::{Counter, CounterVec, Gauge, MetricsError, Registry};
+
+/// How many sessions may be open at once. Clones share the count, so several listeners may share one cap.
+#[derive(Debug, Clone)]
+pub struct Sessions {
+    permits: Arc<Semaphore>,
+    refusals: Arc<Semaphore>,
+    ended: Arc<Notify>,
+    drain: Drain,
+    metrics: AcceptMetrics,
+}
+
+/// What is counted while accepting.
+#[derive(Debug, Clone)]
+pub struct AcceptMetrics {
+    open: Gauge,
+    accepted: Counter,
+    refused: Counter,
+    dropped: Counter,
+    panicked: Counter,
+    faults: CounterVec,
+}
+
+/// The listening socket itself is broken.
+#[derive(Debug, thiserror::Error)]
+#[error("accepting connections failed: {0}")]
+pub struct AcceptError(#[from] io::Error);
+
+/// Where connections come from: a [`TcpListener`], or a twin in a test.
+pub trait Incoming: Send {
+    /// The next connection. Safe to drop at any point.
+    fn accept(&mut self) -> impl Future<Output = io::Result<(TcpStream, SocketAddr)>> + Send;
+}
+
+impl Incoming for TcpListener {
+    async fn accept(&mut self) -> io::Result<(TcpStream, SocketAddr)> {
+        Self::accept(self).await
+    }
+}
+
+impl Sessions {
+    /// At most `max` sessions, which end when `drain` says so.
+    #[must_use]
+    pub fn new(max: usize, drain: Drain, metrics: AcceptMetrics) -> Self {
+        Self {
+            permits: Arc::new(Semaphore::new(max.min(Semaphore::MAX_PERMITS))),
+            refusals: Arc::new(Semaphore::new(MAX_REFUSALS)),
+            ended: Arc::default(),
+            drain,
+            metrics,
+        }
+    }
+
+    /// Runs `session` with a permit that is given back when it ends, however it ends.
+    fn start(&self, permit: OwnedSemaphorePermit, session: impl Future<Output = ()> + Send + 'static) {
+        self.metrics.open.inc();
+        let place = Place { sessions: self.clone(), _permit: permit };
+        self.drain.track(async move {
+            let _place = place;
+            session.await;
+        });
+    }
+}
+
+/// Accepts until the drain begins, then closes the listening socket. The error is final: nobody can come in.
+///
+/// `serve` is the session; `over` answers one who is too many, and gets two seconds for it.
+pub async fn accept<I, S, SF, O, OF>(
+    mut incoming: I,
+    sessions: Sessions,
+    serve: S,
+    over: O,
+) -> Result<(), AcceptError>
+where
+    I: Incoming,
+    S: Fn(TcpStream, SocketAddr) -> SF + Send,
+    SF: Future<Output = ()> + Send + 'static,
+    O: Fn(TcpStream, SocketAddr) -> OF + Send,
+    OF: Future<Output = ()> + Send + 'static,
+{
+    let drain = sessions.drain.clone();
+    let metrics = sessions.metrics.clone();
+    let mut spare = spare_descriptor();
+    let mut exhausted: Option<Duration> = None;
+    loop {
+        // Made before the attempt, so that an end during it is not missed below.
+        let session_ended = sessions.ended.notified();
+        let accepted = tokio::select! {
+            biased;
+            () = drain.wait_started() => return Ok(()),
+            accepted = incoming.accept() => accepted,
+        };
+        let error = match accepted {
+            Ok((stream, peer)) => {
+                if exhausted.take().is_some() {
+                    tracing::info!("connections are accepted again");
+                }
+                spare = spare.or_else(spare_descriptor);
+                admit(&sessions, stream, peer, &serve, &over);
+                continue;
+            }
+            Err(error) => error,
+        };
+        let fault = Fault::of(&error);
+        metrics.faults.with_label_values(&[fault.label()]).inc();
+        match fault {
+            Fault::Connection => continue,
+            Fault::Listener => return Err(error.into()),
+            Fault::Exhausted => {}
+        }
+        let delay = exhausted.unwrap_or_else(|| {
+            tracing::warn!(%error, "newcomers are refused, or wait until a session ends");
+            FIRST_DELAY
+        });
+        exhausted = Some((delay * 2).min(LAST_DELAY));
+        // With the spare given up there is room to tell one newcomer why. Each turn of this needs a newcomer,
+        // so it cannot spin.
+        let newcomer = spare.take().and_then(|_given_up| incoming.accept().now_or_never());
+        if let Some(Ok((stream, peer))) = newcomer {
+            metrics.refused.inc();
+            let _answered = tokio::time::timeout(REFUSAL_TIME, over(stream, peer)).await;
+            spare = spare_descriptor();
+            continue;
+        }
+        spare = spare_descriptor();
+        tokio::select! {
+            biased;
+            () = drain.wait_started() => return Ok(()),
+            () = session_ended => {}
+            () = tokio::time::sleep(delay) => {}
+        }
+    }
+}
+
+/// Gives a newcomer a session, or a refusal, or nothing.
+fn admit<SF, OF>(
+    sessions: &Sessions,
+    stream: TcpStream,
+    peer: SocketAddr,
+    serve: impl Fn(TcpStream, SocketAddr) -> SF,
+    over: impl Fn(TcpStream, SocketAddr) -> OF,
+) where
+    SF: Future<Output = ()> + Send + 'static,
+    OF: Future<Output = ()> + Send + 'static,
+{
+    // Replies are small and waited for; a socket that cannot be set is about to fail anyway.
+    let _best_effort = stream.set_nodelay(true);
+    if let Ok(permit) = Arc::clone(&sessions.permits).try_acquire_owned() {
+        sessions.metrics.accepted.inc();
+        sessions.start(permit, serve(stream, peer));
+    } else if let Ok(permit) = Arc::clone(&sessions.refusals).try_acquire_owned() {
+        sessions.metrics.refused.inc();
+        let refusal = over(stream, peer);
+        sessions.drain.track(async move {
+            let _permit = permit;
+            let _answered = tokio::time::timeout(REFUSAL_TIME, refusal).await;
+        });
+    } else {
+        sessions.metrics.dropped.inc();
+    }
+}
+
+/// A descriptor to give up when there is no other.
+fn spare_descriptor() -> Option<File> {
+    File::open("/dev/null").ok()
+}
+
+/// Refusals being written at once.
+const MAX_REFUSALS: usize = 256;
+/// How long one refusal may take.
+const REFUSAL_TIME: Duration = Duration::from_secs(2);
+/// The first and the longest pause when the system has run out of something.
+const FIRST_DELAY: Duration = Duration::from_millis(50);
+const LAST_DELAY: Duration = Duration::from_secs(1);
+
+// ---- what went wrong ----
+
+/// accept(2) names what may come up; the answer differs.
+#[derive(Debug, PartialEq, Eq)]
+enum Fault {
+    /// This one connection is gone: the next may be fine.
+    Connection,
+    /// No descriptor, no memory: waiting helps.
+    Exhausted,
+    /// The listening socket is none: nothing helps.
+    Listener,
+}
+
+impl Fault {
+    fn label(&self) -> &'static str {
+        match self {
+            Self::Connection => "connection",
+            Self::Exhausted => "exhausted",
+            Self::Listener => "listener",
+        }
+    }
+
+    fn of(error: &io::Error) -> Self {
+        match Errno::from_io_error(error) {
+            Some(
+                Errno::CONNABORTED
+                | Errno::CONNRESET
+                | Errno::HOSTDOWN
+                | Errno::HOSTUNREACH
+                | Errno::INTR
+                | Errno::NETDOWN
+                | Errno::NETUNREACH
+                | Errno::NONET
+                | Errno::NOPROTOOPT
+                | Errno::OPNOTSUPP
+                | Errno::PERM
+                | Errno::PROTO,
+            ) => Self::Connection,
+            Some(Errno::BADF | Errno::FAULT | Errno::INVAL | Errno::NOTSOCK) => Self::Listener,
+            _ => Self::Exhausted,
+        }
+    }
+}
+
+// ---- a session's place ----
+
+/// Held by a running session; dropping it, by an end or a panic, makes room for the next.
+struct Place {
+    sessions: Sessions,
+    _permit: OwnedSemaphorePermit,
+}
+
+impl Drop for Place {
+    fn drop(&mut self) {
+        self.sessions.metrics.open.dec();
+        if std::thread::panicking() {
+            self.sessions.metrics.panicked.inc();
+        }
+        self.sessions.ended.notify_waiters();
+    }
+}
+
+impl AcceptMetrics {
+    /// `listener` names the metrics: `smtp_server` gives `switchyard_smtp_server_sessions`.
+    pub fn register(registry: &Registry, listener: &str) -> Result<Self, MetricsError> {
+        let name = |thing: &str| format!("{listener}_{thing}");
+        Ok(Self {
+            open: registry.gauge(&name("sessions"), "Sessions open now.")?,
+            accepted: registry.counter(&name("sessions_total"), "Sessions begun.")?,
+            refused: registry.counter(&name("refused_total"), "Connections refused: the house was full.")?,
+            dropped: registry.counter(&name("dropped_total"), "Connections closed: too many to refuse.")?,
+            panicked: registry.counter(&name("panics_total"), "Sessions ended by a fault in the program.")?,
+            faults: registry.counters(&name("accept_faults_total"), "Failed accepts.", &["fault"])?,
+        })
+    }
+}
+
+#[cfg(test)]
+mod tests;

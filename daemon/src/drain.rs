@@ -1,0 +1,141 @@
+//! How a process stops without cutting anybody off: stop accepting → let sessions end → deadline → cut.
+//!
+//! One [`Drain`] is made per process and cloned into every room. A room asks [`Drain::started`] between two
+//! pieces of work (a session: between two transactions), or waits for it beside its own work. Sessions are
+//! started through [`Drain::track`], so the end knows whom it still waits for.
+
+use std::future::Future;
+use std::time::Duration;
+
+use tokio_util::sync::CancellationToken;
+use tokio_util::task::TaskTracker;
+
+/// The process's wish to end, shared by all its rooms.
+#[derive(Debug, Clone, Default)]
+pub struct Drain {
+    begun: CancellationToken,
+    cut: CancellationToken,
+    sessions: TaskTracker,
+}
+
+/// How a drain ended.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Drained {
+    /// Every session came to its own end.
+    Whole,
+    /// The deadline passed, and this many sessions were dropped where they stood.
+    Cut(usize),
+}
+
+impl Drain {
+    /// A process that runs, and means to.
+    #[must_use]
+    pub fn new() -> Self {
+        Self::default()
+    }
+
+    /// Asks every room to end. Asking twice is asking once.
+    pub fn begin(&self) {
+        self.begun.cancel();
+    }
+
+    /// Whether the process is about to end: start nothing new.
+    #[must_use]
+    pub fn started(&self) -> bool {
+        self.begun.is_cancelled()
+    }
+
+    /// Waits for the drain to begin. Safe to drop at any point.
+    pub async fn wait_started(&self) {
+        self.begun.cancelled().await;
+    }
+
+    /// Runs a session as a task of its own. It may go on while the process drains, up to the deadline; then
+    /// it is dropped at its next await.
+    pub fn track<F>(&self, session: F)
+    where
+        F: Future<Output = ()> + Send + 'static,
+    {
+        let cut = self.cut.clone();
+        self.sessions.spawn(async move {
+            // The future is dropped, and with it its socket, when the deadline wins.
+            let _ended = cut.run_until_cancelled(session).await;
+        });
+    }
+
+    /// How many tracked sessions are open.
+    #[must_use]
+    pub fn open(&self) -> usize {
+        self.sessions.len()
+    }
+
+    /// Begins the drain if nobody has, waits for the sessions, and cuts what is left at the deadline.
+    pub async fn finished(&self, deadline: Duration) -> Drained {
+        self.begin();
+        self.sessions.close();
+        if tokio::time::timeout(deadline, self.sessions.wait()).await.is_ok() {
+            return Drained::Whole;
+        }
+        let left = self.sessions.len();
+        self.cut.cancel();
+        self.sessions.wait().await;
+        Drained::Cut(left)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use futures_util::FutureExt;
+    use tokio::sync::oneshot;
+
+    use super::*;
+
+    const DEADLINE: Duration = Duration::from_secs(30);
+
+    #[tokio::test]
+    async fn every_clone_hears_of_it_once() {
+        let drain = Drain::new();
+        let room = drain.clone();
+        assert!(!room.started());
+        assert!(room.wait_started().now_or_never().is_none());
+        drain.begin();
+        drain.begin();
+        assert!(room.started());
+        room.wait_started().await;
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn a_session_that_is_at_work_ends_on_its_own() {
+        let drain = Drain::new();
+        let (finish, finished) = oneshot::channel::<()>();
+        let (report, reported) = oneshot::channel();
+        drain.track(async move {
+            finished.await.unwrap();
+            report.send("whole").unwrap();
+        });
+        let mut end = Box::pin(drain.finished(DEADLINE));
+        assert!(end.as_mut().now_or_never().is_none(), "it waits for the session");
+        assert!(drain.started());
+        finish.send(()).unwrap();
+        assert_eq!(end.await, Drained::Whole);
+        assert_eq!(reported.await, Ok("whole"));
+        assert_eq!(drain.open(), 0);
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn the_deadline_cuts_what_is_left_and_counts_it() {
+        let drain = Drain::new();
+        let (never, held) = oneshot::channel::<()>();
+        drain.track(async move {
+            let _never = never;
+            std::future::pending::<()>().await;
+        });
+        drain.track(std::future::pending());
+        drain.track(async {});
+        let start = tokio::time::Instant::now();
+        assert_eq!(drain.finished(DEADLINE).await, Drained::Cut(2));
+        assert_eq!(start.elapsed().as_secs(), DEADLINE.as_secs(), "not a moment before the deadline");
+        assert!(held.await.is_err(), "what the session held is dropped");
+        assert_eq!(drain.finished(DEADLINE).await, Drained::Whole, "asking again is harmless");
+    }
+}
