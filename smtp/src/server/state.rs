@@ -56,4 +56,6 @@ pub(super) struct ReceivingChunk<T> {
 pub(super) struct Discarding {
     pub(super) receiver: ChunkReceiver,
     pub(super) reply: Reply,
+    /// Whether to be ready for MAIL after it.
+    pub(super) greeted: bool,
 }

@@ -1,0 +1,399 @@
+//! One session with a client: which command is legal when, and what is asked about it.
+//!
+//! The driver's loop is: [`Session::step`] with what has been read; a [`Step`] that asks is answered through
+//! the method of the same name; [`Session::take_output`] is written whenever a step says [`Step::Read`], so
+//! replies to pipelined commands go out together (RFC 2920 §3.2).
+
+mod content;
+mod envelope;
+mod hello;
+
+use std::net::SocketAddr;
+
+use bytes::{Bytes, BytesMut};
+
+use super::limits::Limits;
+use super::state::State;
+use super::transaction::Transaction;
+use super::Drained;
+use crate::envelope::{Content, Recipient, Sender};
+use crate::extension::Offer;
+use crate::reply::{Reply, ReplyCode, table};
+use crate::wire::command::{Attributes, Command, Greeting, Verb, is_another_protocol};
+use crate::wire::line::{Line, take_line};
+
+/// What a session knows of its client.
+#[derive(Debug, Clone)]
+pub struct Client {
+    /// Where it connects from; XCLIENT and the PROXY protocol change it.
+    pub address: SocketAddr,
+    /// What it called itself, and how.
+    pub hello: Option<(Greeting, Box<str>)>,
+    /// TLS version and cipher, once TLS is on.
+    pub tls: Option<Box<str>>,
+    /// It showed a certificate that our authorities vouch for.
+    pub verified: bool,
+    /// XFORWARD: where the mail it hands over came from.
+    pub forwarded: Option<Box<Attributes>>,
+}
+
+impl Client {
+    /// The word for a Received field's `with` (RFC 3848, RFC 6531 §3.7.3).
+    #[must_use]
+    pub fn protocol(&self, smtputf8: bool) -> &'static str {
+        match (self.hello.as_ref().map(|(greeting, _)| *greeting), self.tls.is_some(), smtputf8) {
+            (Some(Greeting::Lhlo), false, false) => "LMTP",
+            (Some(Greeting::Lhlo), true, false) => "LMTPS",
+            (Some(Greeting::Lhlo), false, true) => "UTF8LMTP",
+            (Some(Greeting::Lhlo), true, true) => "UTF8LMTPS",
+            (Some(Greeting::Ehlo), false, false) => "ESMTP",
+            (Some(Greeting::Ehlo), true, false) => "ESMTPS",
+            (Some(Greeting::Ehlo), false, true) => "UTF8SMTP",
+            (Some(Greeting::Ehlo), true, true) => "UTF8SMTPS",
+            _ => "SMTP",
+        }
+    }
+
+    /// Its name for itself, or `unknown`.
+    #[must_use]
+    pub fn helo_name(&self) -> &str {
+        self.hello.as_ref().map_or("unknown", |(_, name)| name)
+    }
+}
+
+/// What the session wants next.
+#[derive(Debug)]
+pub enum Step<T> {
+    /// More octets: write the output, then read.
+    Read,
+    /// May this client go on after HELO, EHLO or LHLO? Answer by [`Session::hello`].
+    Hello,
+    /// MAIL: answer by [`Session::sender`].
+    Sender(Box<Sender>),
+    /// RCPT: answer by [`Session::recipient`].
+    Recipient(Box<Recipient>),
+    /// DATA, or a chunk: is there room for so many octets of content, as far as that is known? Answer by
+    /// [`Session::data`].
+    Data {
+        /// All that this message will hold, or what it declared, or nothing known.
+        octets: Option<u64>,
+    },
+    /// The whole message: answer by [`Session::content`].
+    Content(Box<Transaction<T>>, Content),
+    /// The client's facts changed by XCLIENT: ask again whether it is welcome; answer by [`Session::xclient`].
+    Xclient,
+    /// Write the output, do the handshake, then call [`Session::tls_started`].
+    StartTls(Drained),
+    /// Write the output and close.
+    Close,
+}
+
+/// Something worth counting.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Event {
+    /// What was answered.
+    pub verb: Verb,
+    /// With what.
+    pub code: ReplyCode,
+}
+
+/// One client's session; `T` is what the service keeps for a transaction.
+#[derive(Debug)]
+pub struct Session<T> {
+    state: State<T>,
+    client: Box<Client>,
+    offer: Offer,
+    host_name: std::sync::Arc<str>,
+    limits: std::sync::Arc<Limits>,
+    lmtp: bool,
+    output: Vec<u8>,
+    events: Vec<Event>,
+    /// A BDAT that waits for the answer to [`Step::Data`].
+    pending_chunk: Option<(u64, bool)>,
+    /// The rest of a line that was too long is being read past.
+    in_long_line: bool,
+    discarded: u64,
+    junk: usize,
+    errors: usize,
+    stray_lines: usize,
+    recipient_overshoot: usize,
+    draining: bool,
+}
+
+impl<T> Session<T> {
+    /// A session with a client that has just connected. `lmtp` speaks LMTP and nothing else (RFC 2033).
+    #[must_use]
+    pub fn new(
+        host_name: std::sync::Arc<str>,
+        limits: std::sync::Arc<Limits>,
+        offer: Offer,
+        lmtp: bool,
+        client: Client,
+    ) -> Self {
+        Self {
+            state: State::Connected,
+            client: Box::new(client),
+            offer,
+            host_name,
+            limits,
+            lmtp,
+            output: Vec::new(),
+            events: Vec::new(),
+            pending_chunk: None,
+            in_long_line: false,
+            discarded: 0,
+            junk: 0,
+            errors: 0,
+            stray_lines: 0,
+            recipient_overshoot: 0,
+            draining: false,
+        }
+    }
+
+    /// Says the greeting, or a refusal. `input` is what came before it: a client that talks first is no
+    /// client (RFC 5321 §3.1: wait for the greeting).
+    pub fn greet(&mut self, verdict: Result<(), Reply>, input: &[u8]) {
+        match verdict {
+            Err(reply) => self.close_with(Verb::Connect, &reply),
+            Ok(()) if is_another_protocol(input) => self.close_with(Verb::Connect, &table::NOT_SMTP),
+            Ok(()) if !input.is_empty() => self.close_with(Verb::Connect, &table::OUT_OF_STEP),
+            Ok(()) => {
+                let word = if self.lmtp { "LMTP" } else { "ESMTP" };
+                let text = format!("{} {word} Switchyard", self.host_name);
+                self.say(Verb::Connect, &table::GREETING.with_text(text));
+            }
+        }
+    }
+
+    /// What is known of the client.
+    #[must_use]
+    pub fn client(&self) -> &Client {
+        &self.client
+    }
+
+    /// What is offered to it.
+    #[must_use]
+    pub fn offer(&self) -> &Offer {
+        &self.offer
+    }
+
+    /// The open transaction.
+    pub fn transaction(&mut self) -> Option<&mut Transaction<T>> {
+        match &mut self.state {
+            State::Mail(transaction) => Some(transaction),
+            State::Data(data) => Some(&mut data.transaction),
+            State::Chunking(chunking) => Some(&mut chunking.transaction),
+            State::Chunk(chunk) => Some(&mut chunk.chunking.transaction),
+            _ => None,
+        }
+    }
+
+    /// True while content comes in, which has its own time limit.
+    #[must_use]
+    pub fn receives_content(&self) -> bool {
+        matches!(self.state, State::Data(_) | State::Chunk(_) | State::Discarding(_))
+    }
+
+    /// True when nothing is under way, so that the session can end without harm.
+    #[must_use]
+    pub fn is_idle(&self) -> bool {
+        matches!(self.state, State::Connected | State::Ready)
+    }
+
+    /// From here on the session ends as soon as no transaction is open.
+    pub fn drain(&mut self) {
+        self.draining = true;
+    }
+
+    /// Ends the session with a 421: it timed out, or the daemon stops.
+    pub fn end(&mut self, reply: &Reply) {
+        self.close_with(Verb::Connect, reply);
+    }
+
+    /// Replies to be written now.
+    pub fn take_output(&mut self) -> Vec<u8> {
+        std::mem::take(&mut self.output)
+    }
+
+    /// True when there is something to write.
+    #[must_use]
+    pub fn has_output(&self) -> bool {
+        !self.output.is_empty()
+    }
+
+    /// What happened since the last call.
+    pub fn take_events(&mut self) -> Vec<Event> {
+        std::mem::take(&mut self.events)
+    }
+
+    /// Goes on with what has been read, up to the next question.
+    pub fn step(&mut self, input: &mut BytesMut) -> Step<T> {
+        loop {
+            match std::mem::replace(&mut self.state, State::Closed) {
+                State::Closed => return Step::Close,
+                State::Deciding => {
+                    self.state = State::Deciding;
+                    return Step::Read;
+                }
+                State::Data(data) => match self.receive_data(data, input) {
+                    Some(step) => return step,
+                    None => continue,
+                },
+                State::Chunk(chunk) => match self.receive_chunk(chunk, input) {
+                    Some(step) => return step,
+                    None => continue,
+                },
+                State::Discarding(mut discarding) => {
+                    if !discarding.receiver.discard(input) {
+                        self.state = State::Discarding(discarding);
+                        return Step::Read;
+                    }
+                    self.state = if discarding.greeted { State::Ready } else { State::Connected };
+                    self.say(Verb::Bdat, &discarding.reply);
+                    continue;
+                }
+                state => self.state = state,
+            }
+            if self.draining && self.is_idle() {
+                self.close_with(Verb::Connect, &table::SHUTTING_DOWN);
+                return Step::Close;
+            }
+            if matches!(self.state, State::Connected) && is_another_protocol(input) {
+                self.close_with(Verb::Unknown, &table::NOT_SMTP);
+                return Step::Close;
+            }
+            let line = match self.next_line(input) {
+                Some(line) => line,
+                None if matches!(self.state, State::Closed) => return Step::Close,
+                None => return Step::Read,
+            };
+            if let Some(step) = self.command(&line, input) {
+                return step;
+            }
+        }
+    }
+
+    fn next_line(&mut self, input: &mut BytesMut) -> Option<Bytes> {
+        loop {
+            match take_line(input, self.limits.command_line) {
+                Line::Partial => return None,
+                Line::TooLong => {
+                    if !std::mem::replace(&mut self.in_long_line, true) {
+                        self.say(Verb::Unknown, &table::LINE_TOO_LONG);
+                    }
+                    self.discarded += self.limits.command_line as u64;
+                    if self.discarded > self.limits.discarded_line as u64 {
+                        self.close_with(Verb::Unknown, &table::TOO_MUCH_JUNK);
+                        return None;
+                    }
+                }
+                Line::Whole(_) | Line::Stray if std::mem::take(&mut self.in_long_line) => {}
+                Line::Stray => {
+                    self.stray_lines += 1;
+                    if self.stray_lines >= self.limits.stray_lines {
+                        self.close_with(Verb::Unknown, &table::TOO_MUCH_JUNK);
+                        return None;
+                    }
+                    self.say(Verb::Unknown, &table::BAD_LINE);
+                }
+                Line::Whole(line) => return Some(line),
+            }
+            if matches!(self.state, State::Closed) {
+                return None;
+            }
+        }
+    }
+
+    /// One command: is it legal here? What needs a decision is asked, the rest is done and told.
+    fn command(&mut self, line: &Bytes, input: &mut BytesMut) -> Option<Step<T>> {
+        let command = match Command::parse(line) {
+            Ok(command) => command,
+            Err(refused) => {
+                if let (Verb::Bdat, State::Mail(_) | State::Chunking(_)) = (refused.verb, &self.state) {
+                    // Its size is not known, so what follows can't be told from commands (RFC 3030 §4.2).
+                    self.close_with(Verb::Bdat, &refused.reply);
+                    return Some(Step::Close);
+                }
+                if is_another_protocol(line) {
+                    self.close_with(Verb::Unknown, &table::NOT_SMTP);
+                    return Some(Step::Close);
+                }
+                self.say(refused.verb, &refused.reply);
+                return None;
+            }
+        };
+        let verb = command.verb();
+        match command {
+            Command::Hello(greeting, name) => return self.check_hello(greeting, name, input),
+            Command::Quit => {
+                self.close_with(Verb::Quit, &table::BYE);
+                return Some(Step::Close);
+            }
+            Command::Noop => self.say_junk(verb, &table::OK),
+            Command::Help => self.say_junk(verb, &table::HELP),
+            Command::Vrfy => self.say_junk(verb, &table::VRFY_NOTHING),
+            Command::Rset => {
+                if !matches!(self.state, State::Connected) {
+                    self.state = State::Ready;
+                }
+                self.say_junk(verb, &table::OK);
+            }
+            Command::StartTls => return self.check_starttls(input),
+            Command::Xclient(attributes) => return self.check_xclient(*attributes),
+            Command::Xforward(attributes) if self.offer.xforward && matches!(self.state, State::Ready) => {
+                self.client.forwarded = Some(attributes);
+                self.say(verb, &table::OK);
+            }
+            Command::Mail(sender) => return self.check_sender(sender),
+            Command::Rcpt(recipient) => return self.check_recipient(recipient, line.is_ascii()),
+            Command::Data => return self.check_data(input),
+            Command::Bdat { size, last } => return self.check_chunk(size, last),
+            Command::Xforward(_) => self.say(verb, &table::BAD_SEQUENCE),
+        }
+        None
+    }
+
+    // ----- replies
+
+    pub(super) fn say(&mut self, verb: Verb, reply: &Reply) {
+        if reply.closes() {
+            return self.close_with(verb, reply);
+        }
+        self.put(verb, reply);
+        if reply.is_permanent() {
+            self.errors += 1;
+            if self.errors >= self.limits.errors {
+                self.close_with(verb, &table::TOO_MUCH_JUNK);
+            }
+        }
+    }
+
+    /// A reply to a command that does nothing.
+    pub(super) fn say_junk(&mut self, verb: Verb, reply: &Reply) {
+        if !self.junk_is_over(verb) {
+            self.say(verb, reply);
+        }
+    }
+
+    pub(super) fn junk_is_over(&mut self, verb: Verb) -> bool {
+        self.junk += 1;
+        let over = self.junk > self.limits.junk_commands;
+        if over {
+            self.close_with(verb, &table::TOO_MUCH_JUNK);
+        }
+        over
+    }
+
+    pub(super) fn close_with(&mut self, verb: Verb, reply: &Reply) {
+        self.put(verb, reply);
+        self.state = State::Closed;
+    }
+
+    pub(super) fn put(&mut self, verb: Verb, reply: &Reply) {
+        reply.write_to(&mut self.output);
+        self.events.push(Event { verb, code: reply.code });
+    }
+}
+
+#[cfg(test)]
+mod tests;
