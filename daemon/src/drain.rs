@@ -50,6 +50,12 @@ impl Drain {
         self.begun.cancelled().await;
     }
 
+    /// The wish as a token, for rooms that know of no drain.
+    #[must_use]
+    pub fn token(&self) -> CancellationToken {
+        self.begun.clone()
+    }
+
     /// Runs a session as a task of its own. It may go on while the process drains, up to the deadline; then
     /// it is dropped at its next await.
     pub fn track<F>(&self, session: F)
