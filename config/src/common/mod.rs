@@ -1,0 +1,154 @@
+//! What mx and router set alike: who this host is, where it listens and logs, its certificates, its maps,
+//! and the bounds of its sessions.
+
+mod limits;
+mod maps;
+mod tls;
+
+use std::net::{IpAddr, Ipv4Addr, SocketAddr};
+use std::time::Duration;
+
+use switchyard_daemon::log::{LogFormat, LogOptions};
+use switchyard_daemon::sockets::ListenOn;
+use switchyard_smtp::address::Domain;
+
+pub use limits::Limits;
+pub use tls::{ClientTls, ServerTls, TlsLevel};
+
+pub(crate) use maps::{MapKeys, map_options};
+pub(crate) use tls::client_tls;
+
+use crate::reader::Section;
+use crate::words::Choice;
+
+/// What every daemon of the suite sets.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Common {
+    /// The host's name: in the greeting, in HELO, in Received.
+    pub host_name: Domain,
+    /// Where SMTP is listened for; at least one.
+    pub listen: Vec<Listener>,
+    /// Where metrics and health are asked for.
+    pub metrics: ListenOn,
+    /// What is logged, and how.
+    pub log: LogOptions,
+    /// Who is asked for names.
+    pub dns: Dns,
+    /// Our certificate; without it no STARTTLS is offered.
+    pub tls: Option<ServerTls>,
+    /// Bounds of sessions and messages.
+    pub limits: Limits,
+}
+
+/// One place to listen.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Listener {
+    /// Its name in logs and metrics.
+    pub name: String,
+    /// An address to bind, or a socket that systemd holds.
+    pub socket: ListenOn,
+    /// Whether each connection starts with a PROXY header (mx only).
+    pub proxy_protocol: bool,
+}
+
+/// Who is asked for names.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Dns {
+    /// These resolvers; none stands for the system's.
+    pub servers: Vec<SocketAddr>,
+    /// For one question to one of them.
+    pub timeout: Duration,
+}
+
+/// What differs between the daemons.
+pub(crate) struct Defaults {
+    /// The port of the metrics.
+    pub(crate) metrics_port: u16,
+    /// Sessions that one network may hold.
+    pub(crate) sessions_per_network: usize,
+    /// Octets of content in memory at once.
+    pub(crate) content_memory: u64,
+    /// Whether a listener may sit behind a balancer that speaks the PROXY protocol.
+    pub(crate) proxy_protocol: bool,
+}
+
+pub(crate) fn read(root: &mut Section<'_>, defaults: &Defaults) -> Common {
+    Common {
+        host_name: root
+            .restart("host_name", "The host's full name: in the greeting, in HELO and in Received fields.")
+            .required(),
+        listen: root.section("listen", |section| listeners(section, defaults.proxy_protocol)),
+        metrics: root.section("metrics", |section| {
+            section
+                .restart(
+                    "socket",
+                    "Where /metrics, /healthz and /readyz are served: an address or `systemd:NAME`.",
+                )
+                .or(ListenOn::Address(SocketAddr::new(
+                    IpAddr::V4(Ipv4Addr::LOCALHOST),
+                    defaults.metrics_port,
+                )))
+        }),
+        log: root.section("log", |section| LogOptions {
+            format: section
+                .restart(
+                    "format",
+                    "Form of a log line; auto is text on a terminal, else the journal, else JSON.",
+                )
+                .or(LogFormat::Auto),
+            filter: section
+                .restart(
+                    "level",
+                    "Least level that is logged, by part if need be: info,switchyard_router=debug.",
+                )
+                .or("info".to_owned()),
+        }),
+        dns: root.section("dns", |section| Dns {
+            servers: section
+                .restart("servers", "Resolvers to ask; an empty list stands for the system's own.")
+                .list(Vec::new()),
+            timeout: section
+                .restart("timeout", "For one question to one resolver.")
+                .at_least(Duration::from_millis(100))
+                .at_most(Duration::from_secs(60))
+                .or(Duration::from_secs(5)),
+        }),
+        tls: root.section("tls", tls::server_tls),
+        limits: root.section("limits", |section| limits::limits(section, defaults)),
+    }
+}
+
+fn listeners(section: &mut Section<'_>, proxy_protocol: bool) -> Vec<Listener> {
+    let listeners = section.each("smtp", |section| {
+        let socket: ListenOn = section
+            .restart(
+                "socket",
+                "An address with port to bind, or `systemd:NAME` for a socket that systemd holds.",
+            )
+            .required();
+        let name =
+            section.restart("name", "Name in logs and metrics; the socket's own text without it.").optional();
+        let proxy_protocol = proxy_protocol
+            && section
+                .restart("proxy_protocol", "Each connection starts with a PROXY header, version 1 or 2.")
+                .or(false);
+        Listener { name: name.unwrap_or_else(|| socket.to_string()), socket, proxy_protocol }
+    });
+    if listeners.is_empty() {
+        section.fault(&["smtp"], "no socket to listen on: [[listen.smtp]] with `socket` is needed");
+    }
+    let mut seen: Vec<&ListenOn> = Vec::new();
+    for listener in &listeners {
+        if seen.contains(&&listener.socket) {
+            section.fault(&["smtp"], format!("`{}` stands in two [[listen.smtp]]", listener.socket));
+        }
+        seen.push(&listener.socket);
+    }
+    listeners
+}
+
+impl Choice for LogFormat {
+    const KIND: &'static str = "log format";
+    const NAMES: &'static [(&'static str, Self)] =
+        &[("auto", Self::Auto), ("text", Self::Text), ("json", Self::Json), ("journald", Self::Journald)];
+}

@@ -1,0 +1,370 @@
+//! From a document to typed settings: each setting is declared once, where it is read.
+//!
+//! A declaration names the key, says in a line what it does and whether a running daemon takes a new value,
+//! and ends in a default: `section.live("hops", "Received fields…").at_least(1).or(100)`. Reading collects
+//! faults and goes on, so that a file's faults are seen together; a key that nobody declared is one of them.
+//! The same walk over an empty document, with nobody listening to faults, lists every setting there is
+//! ([`crate::reference`]).
+
+use std::cell::RefCell;
+use std::collections::BTreeMap;
+use std::path::{Path, PathBuf};
+
+use crate::check::{Faults, Place};
+use crate::document::{Document, Entry, Item, Node, Table};
+use crate::reference::{Change, Setting};
+use crate::unknown::{Unknown, explain};
+use crate::words::Word;
+
+/// What a walk over a document gathers.
+#[derive(Debug)]
+pub(crate) struct Reader {
+    file: Place,
+    folder: Option<PathBuf>,
+    faults: RefCell<Faults>,
+    settings: RefCell<Vec<Setting>>,
+    unknown: RefCell<Vec<Unknown>>,
+    /// Whether repeated tables that are absent are walked too, to learn their settings.
+    everything: bool,
+}
+
+impl Reader {
+    /// Reads a document; paths are seen from `folder` if there is one.
+    pub(crate) fn read<T>(
+        document: &Document,
+        folder: Option<&Path>,
+        walk: impl FnOnce(&mut Section<'_>) -> T,
+    ) -> Result<T, Faults> {
+        let reader = Self::new(&document.file, folder, false);
+        let value = reader.walk(Some(&document.root), walk);
+        let mut faults = reader.faults.into_inner();
+        for unknown in reader.unknown.into_inner() {
+            faults.push(unknown.place.clone(), explain(&unknown, &reader.settings.borrow()));
+        }
+        faults.or(value)
+    }
+
+    /// Every setting that a walk declares.
+    pub(crate) fn settings<T>(walk: impl FnOnce(&mut Section<'_>) -> T) -> Vec<Setting> {
+        let reader = Self::new("", None, true);
+        reader.walk(None, walk);
+        reader.settings.into_inner()
+    }
+
+    fn new(file: &str, folder: Option<&Path>, everything: bool) -> Self {
+        Self {
+            file: Place::whole(file),
+            folder: folder.map(Path::to_owned),
+            faults: RefCell::default(),
+            settings: RefCell::default(),
+            unknown: RefCell::default(),
+            everything,
+        }
+    }
+
+    fn walk<T>(&self, root: Option<&Table>, walk: impl FnOnce(&mut Section<'_>) -> T) -> T {
+        let mut section = Section {
+            reader: self,
+            path: String::new(),
+            place: self.file.clone(),
+            table: root,
+            known: Vec::new(),
+        };
+        let value = walk(&mut section);
+        section.close();
+        value
+    }
+}
+
+// ---------------------------------------------------------------------------------------------------------
+
+/// One table of a document while it is read.
+#[derive(Debug)]
+pub struct Section<'a> {
+    reader: &'a Reader,
+    /// `limits.`, or nothing at the top.
+    path: String,
+    /// Where the table stands, for what is missing in it.
+    place: Place,
+    /// None when the document does not have it: then every setting has its default.
+    table: Option<&'a Table>,
+    known: Vec<&'static str>,
+}
+
+impl<'a> Section<'a> {
+    /// A setting whose new value a running daemon takes.
+    pub fn live(&mut self, name: &'static str, doc: &'static str) -> Key<'_, 'a> {
+        self.key(name, doc, Change::Live)
+    }
+
+    /// A setting whose new value needs a restart.
+    pub fn restart(&mut self, name: &'static str, doc: &'static str) -> Key<'_, 'a> {
+        self.key(name, doc, Change::Restart)
+    }
+
+    fn key(&mut self, name: &'static str, doc: &'static str, change: Change) -> Key<'_, 'a> {
+        self.known.push(name);
+        Key { section: self, name, doc, change, least: None, most: None }
+    }
+
+    /// A table inside this one; when it is absent, its settings have their defaults.
+    pub fn section<T>(&mut self, name: &'static str, read: impl FnOnce(&mut Section<'_>) -> T) -> T {
+        self.known.push(name);
+        let table = self.entry(name).and_then(|entry| self.expect_table(&entry.item, name));
+        let place = self.entry(name).map_or_else(|| self.place.clone(), |entry| entry.place.clone());
+        self.inside(&format!("{}{name}.", self.path), place, table, read)
+    }
+
+    /// A table inside this one that may be absent as a whole.
+    pub fn section_if<T>(
+        &mut self,
+        name: &'static str,
+        read: impl FnOnce(&mut Section<'_>) -> T,
+    ) -> Option<T> {
+        let present = self.entry(name).is_some();
+        if !present && !self.reader.everything {
+            self.known.push(name);
+            return None;
+        }
+        let value = self.section(name, read);
+        present.then_some(value)
+    }
+
+    /// A list of tables: `[[listen.smtp]]`.
+    pub fn each<T>(&mut self, name: &'static str, mut read: impl FnMut(&mut Section<'_>) -> T) -> Vec<T> {
+        self.known.push(name);
+        let path = format!("{}{name}[].", self.path);
+        let Some(entry) = self.entry(name) else {
+            if self.reader.everything {
+                self.inside(&path, self.place.clone(), None, &mut read);
+            }
+            return Vec::new();
+        };
+        let Node::List(items) = &entry.item.node else {
+            self.say(
+                entry.item.place.clone(),
+                format!("`{name}` is a list of tables: write [[{}{name}]]", self.path),
+            );
+            return Vec::new();
+        };
+        let table = |item| Some((item, self.expect_table(item, name)?));
+        let tables: Vec<(&Item, &Table)> = items.iter().filter_map(table).collect();
+        let read_one =
+            |(item, table): (&Item, _)| self.inside(&path, item.place.clone(), Some(table), &mut read);
+        tables.into_iter().map(read_one).collect()
+    }
+
+    /// A table of tables under names of the administrator's choice: `[pools.NAME]`.
+    pub fn named<T>(
+        &mut self,
+        name: &'static str,
+        mut read: impl FnMut(&mut Section<'_>) -> T,
+    ) -> BTreeMap<String, T> {
+        self.known.push(name);
+        let Some(entry) = self.entry(name) else {
+            if self.reader.everything {
+                self.inside(&format!("{}{name}.NAME.", self.path), self.place.clone(), None, &mut read);
+            }
+            return BTreeMap::new();
+        };
+        let mut values = BTreeMap::new();
+        for Entry { key, place, item } in
+            self.expect_table(&entry.item, name).map_or(&[][..], |table| &table.entries)
+        {
+            let path = format!("{}{name}.{key}.", self.path);
+            if let Some(table) = self.expect_table(item, key) {
+                values.insert(key.clone(), self.inside(&path, place.clone(), Some(table), &mut read));
+            }
+        }
+        values
+    }
+
+    /// A table whose keys and values are the administrator's own, as it stands.
+    pub fn free(&mut self, name: &'static str) -> Table {
+        self.known.push(name);
+        self.entry(name).and_then(|entry| self.expect_table(&entry.item, name)).cloned().unwrap_or_default()
+    }
+
+    /// A fault in how settings fit together, said where the first of them stands.
+    pub fn fault(&self, names: &[&str], message: impl Into<String>) {
+        let entry = names.iter().find_map(|name| self.entry(name));
+        self.say(entry.map_or_else(|| self.place.clone(), |entry| entry.item.place.clone()), message.into());
+    }
+
+    /// Whether the document gives this key.
+    #[must_use]
+    pub fn has(&self, name: &str) -> bool {
+        self.entry(name).is_some()
+    }
+
+    fn entry(&self, name: &str) -> Option<&'a Entry> {
+        self.table.and_then(|table| table.get(name))
+    }
+
+    fn expect_table(&self, item: &'a Item, name: &str) -> Option<&'a Table> {
+        match &item.node {
+            Node::Table(table) => Some(table),
+            other => {
+                self.say(item.place.clone(), format!("`{name}` is a table, not {}", other.kind()));
+                None
+            }
+        }
+    }
+
+    fn inside<T>(
+        &self,
+        path: &str,
+        place: Place,
+        table: Option<&Table>,
+        read: impl FnOnce(&mut Section<'_>) -> T,
+    ) -> T {
+        let mut section =
+            Section { reader: self.reader, path: path.to_owned(), place, table, known: Vec::new() };
+        let value = read(&mut section);
+        section.close();
+        value
+    }
+
+    fn say(&self, place: Place, message: String) {
+        self.reader.faults.borrow_mut().push(place, message);
+    }
+
+    /// What nobody asked for, nobody knows.
+    fn close(self) {
+        let entries = self.table.map_or(&[][..], |table| &table.entries);
+        let strangers = entries.iter().filter(|entry| !self.known.contains(&entry.key.as_str()));
+        self.reader.unknown.borrow_mut().extend(strangers.map(|entry| Unknown {
+            place: entry.place.clone(),
+            path: self.path.clone(),
+            key: entry.key.clone(),
+            known: self.known.clone(),
+        }));
+    }
+}
+
+// ---------------------------------------------------------------------------------------------------------
+
+/// A setting being declared; how it ends says what happens when the file is silent.
+#[derive(Debug)]
+pub struct Key<'s, 'a> {
+    section: &'s mut Section<'a>,
+    name: &'static str,
+    doc: &'static str,
+    change: Change,
+    /// With its text for the reference.
+    least: Option<(u64, String)>,
+    most: Option<(u64, String)>,
+}
+
+impl Key<'_, '_> {
+    /// The smallest value that makes sense.
+    #[must_use]
+    pub fn at_least<W: Word>(mut self, least: W) -> Self {
+        self.least = Some((least.measure(), least.write()));
+        self
+    }
+
+    /// The largest value that makes sense.
+    #[must_use]
+    pub fn at_most<W: Word>(mut self, most: W) -> Self {
+        self.most = Some((most.measure(), most.write()));
+        self
+    }
+
+    /// With this value when the file gives none.
+    pub fn or<W: Word>(self, default: W) -> W {
+        self.declare::<W>(false, Some(default.write()));
+        self.given().unwrap_or(default)
+    }
+
+    /// Nothing when the file gives none.
+    pub fn optional<W: Word>(self) -> Option<W> {
+        self.declare::<W>(false, None);
+        self.given()
+    }
+
+    /// A fault when the file gives none.
+    pub fn required<W: Word>(self) -> W {
+        self.declare::<W>(false, None);
+        if !self.section.has(self.name) {
+            self.missing(W::KIND);
+        }
+        self.given().unwrap_or_else(W::blank)
+    }
+
+    /// A list, with these values when the file gives none.
+    pub fn list<W: Word>(self, default: Vec<W>) -> Vec<W> {
+        let written: Vec<String> = default.iter().map(Word::write).collect();
+        self.declare::<W>(true, Some(format!("[{}]", written.join(", "))));
+        self.given_list().unwrap_or(default)
+    }
+
+    /// A list of at least one.
+    pub fn some<W: Word>(self) -> Vec<W> {
+        self.declare::<W>(true, None);
+        let place = self.section.entry(self.name).map(|entry| entry.item.place.clone());
+        let given = self.given_list();
+        match (&given, place) {
+            (None, None) => self.missing(&format!("list of {}", W::KIND)),
+            (Some(list), Some(place)) if list.is_empty() => {
+                self.section.say(place, format!("`{}` needs at least one {}", self.name, W::KIND));
+            }
+            _ => {}
+        }
+        given.unwrap_or_default()
+    }
+
+    fn declare<W: Word>(&self, list: bool, default: Option<String>) {
+        self.section.reader.settings.borrow_mut().push(Setting {
+            path: format!("{}{}", self.section.path, self.name),
+            kind: W::KIND,
+            list,
+            choices: W::choices(),
+            default,
+            least: self.least.as_ref().map(|(_, text)| text.clone()),
+            most: self.most.as_ref().map(|(_, text)| text.clone()),
+            change: self.change,
+            doc: self.doc,
+        });
+    }
+
+    fn missing(&self, kind: &str) {
+        let message = format!("`{}{}` is missing: a {kind} is needed", self.section.path, self.name);
+        self.section.say(self.section.place.clone(), message);
+    }
+
+    fn given<W: Word>(&self) -> Option<W> {
+        self.word(&self.section.entry(self.name)?.item)
+    }
+
+    /// None when the file gives none; what can be read of it otherwise.
+    fn given_list<W: Word>(&self) -> Option<Vec<W>> {
+        let item = &self.section.entry(self.name)?.item;
+        match &item.node {
+            Node::List(items) => Some(items.iter().filter_map(|item| self.word(item)).collect()),
+            other => {
+                let message = format!("`{}` is a list in brackets, not {}", self.name, other.kind());
+                self.section.say(item.place.clone(), message);
+                None
+            }
+        }
+    }
+
+    fn word<W: Word>(&self, item: &Item) -> Option<W> {
+        let bounded = W::read(&item.node).and_then(|word| match (&self.least, &self.most) {
+            (Some((least, text)), _) if word.measure() < *least => Err(format!("at least {text} is needed")),
+            (_, Some((most, text))) if word.measure() > *most => Err(format!("at most {text} is allowed")),
+            _ => Ok(word),
+        });
+        match bounded {
+            Ok(word) => Some(match &self.section.reader.folder {
+                Some(folder) => word.against(folder),
+                None => word,
+            }),
+            Err(message) => {
+                self.section.say(item.place.clone(), format!("`{}`: {message}", self.name));
+                None
+            }
+        }
+    }
+}

@@ -1,0 +1,107 @@
+//! How mail is delivered, and what senders are told when it is not.
+
+use std::net::IpAddr;
+use std::time::Duration;
+
+use ipnet::IpNet;
+use switchyard_smtp::address::Domain;
+
+use crate::common::{ClientTls, TlsLevel, client_tls};
+use crate::reader::Section;
+use crate::words::Size;
+
+/// How mail is delivered.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Deliver {
+    /// Our name in HELO.
+    pub helo_name: Domain,
+    /// For a connection to stand.
+    pub connect_timeout: Duration,
+    /// How long a connection without work is kept.
+    pub connection_idle: Duration,
+    /// Messages over one connection.
+    pub connection_messages: usize,
+    /// TLS to next hops.
+    pub tls: ClientTls,
+    /// The port of mail exchangers.
+    pub port: u16,
+    /// Connections start here.
+    pub bind_address: Option<IpAddr>,
+    /// Private networks that a mail exchanger may stand in all the same.
+    pub address_filter_allow: Vec<IpNet>,
+    /// Names that are this host: in a list of mail exchangers, mail goes no further than these.
+    pub own_names: Vec<Domain>,
+    /// Addresses that are this host, likewise.
+    pub own_addresses: Vec<IpAddr>,
+}
+
+/// What senders are told.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Bounce {
+    /// Who the report is from: the phrase before `MAILER-DAEMON@host`.
+    pub from: String,
+    /// Whom to turn to, in a line.
+    pub contact: Option<String>,
+    /// Octets of the returned message at most.
+    pub size_limit: usize,
+    /// Reports to one sender within [`Self::per_sender_window`]; zero is no bound.
+    pub per_sender_limit: usize,
+    /// See there.
+    pub per_sender_window: Duration,
+}
+
+pub(super) fn deliver(section: &mut Section<'_>, host_name: &Domain) -> Deliver {
+    Deliver {
+        helo_name: section
+            .live("helo_name", "Our name in HELO; the host's own name without it.")
+            .optional()
+            .unwrap_or_else(|| host_name.clone()),
+        connect_timeout: section
+            .live("connect_timeout", "For a connection to a next hop to stand.")
+            .at_least(Duration::from_millis(100))
+            .or(Duration::from_secs(30)),
+        connection_idle: section
+            .live("connection_idle", "How long a connection without work is kept.")
+            .or(Duration::from_secs(5)),
+        connection_messages: section
+            .live("connection_messages", "Messages over one connection.")
+            .at_least(1_usize)
+            .or(100),
+        tls: client_tls(section, TlsLevel::May),
+        port: section.live("port", "The port of mail exchangers.").at_least(1_u16).or(25),
+        bind_address: section.live("bind_address", "Address that connections start from.").optional(),
+        address_filter_allow: section
+            .live(
+                "address_filter_allow",
+                "Loopback or private networks that a mail exchanger found by DNS may stand in all the same.",
+            )
+            .list(Vec::new()),
+        own_names: section
+            .live("own_names", "Names that are this host, besides `host_name`, in a list of mail exchangers.")
+            .list(Vec::new()),
+        own_addresses: section
+            .live("own_addresses", "Addresses that are this host, likewise.")
+            .list(Vec::new()),
+    }
+}
+
+pub(super) fn bounce(section: &mut Section<'_>) -> Bounce {
+    Bounce {
+        from: section
+            .live("from", "Who reports are from: the phrase before MAILER-DAEMON@host.")
+            .or("Mail Delivery System".to_owned()),
+        contact: section.live("contact", "Whom to turn to for help, as a line of the report.").optional(),
+        size_limit: section
+            .live("size_limit", "Of the returned message, at most this much is in a report.")
+            .at_most(Size(10_000_000))
+            .or(Size(50_000))
+            .octets(),
+        per_sender_limit: section
+            .live("per_sender_limit", "Reports to one address within `per_sender_window`; 0 is no bound.")
+            .or(100),
+        per_sender_window: section
+            .live("per_sender_window", "The time that `per_sender_limit` counts in.")
+            .at_least(Duration::from_secs(1))
+            .or(Duration::from_secs(3600)),
+    }
+}

@@ -1,0 +1,77 @@
+//! The settings of switchyard-router: the same program is the routing layer and the outbound MX.
+
+mod deliver;
+mod keep;
+mod route;
+
+use std::collections::BTreeMap;
+
+use switchyard_maps::options::MapOptions;
+
+pub use deliver::{Bounce, Deliver};
+pub use keep::{Queue, Spool};
+pub use route::{Pool, Relay, Rewrite, Routing};
+
+use crate::common::{self, Common, Defaults, MapKeys, map_options};
+use crate::reader::Section;
+use crate::settings::Settings;
+
+/// What a router is told.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct RouterSettings {
+    /// What every daemon sets.
+    pub common: Common,
+    /// The maps, with the names of the pools and the origin filled in.
+    pub maps: MapOptions,
+    /// Who may relay.
+    pub relay: Relay,
+    /// How addresses are completed.
+    pub rewrite: Rewrite,
+    /// Where mail goes when no map says.
+    pub route: Routing,
+    /// Lists of next hops under a name, for `@name` in maps.
+    pub pools: BTreeMap<String, Pool>,
+    /// Where mail is kept.
+    pub spool: Spool,
+    /// When it is tried.
+    pub queue: Queue,
+    /// How it is delivered.
+    pub deliver: Deliver,
+    /// What senders are told when it is not.
+    pub bounce: Bounce,
+}
+
+const DEFAULTS: Defaults = Defaults {
+    metrics_port: 9126,
+    // A router's clients are few and ours: the hosts of the site, each with many connections.
+    sessions_per_network: 0,
+    content_memory: 256 << 20,
+    proxy_protocol: false,
+};
+
+impl Settings for RouterSettings {
+    const DAEMON: &'static str = "router";
+
+    fn read(root: &mut Section<'_>) -> Self {
+        let common = common::read(root, &DEFAULTS);
+        let mut maps = root.section("maps", |section| map_options(section, &MapKeys::Routing));
+        let relay = root.section("relay", |section| route::relay(section, common.tls.as_ref()));
+        let rewrite = root.section("rewrite", |section| route::rewrite(section, &common.host_name));
+        let pools = root.named("pools", route::pool);
+        let route = root.section("route", |section| route::routing(section, &pools));
+        maps.pools = pools.keys().cloned().collect();
+        maps.origin = Some(rewrite.origin.clone());
+        Self {
+            maps,
+            relay,
+            rewrite,
+            route,
+            pools,
+            spool: root.section("spool", keep::spool),
+            queue: root.section("queue", keep::queue),
+            deliver: root.section("deliver", |section| deliver::deliver(section, &common.host_name)),
+            bounce: root.section("bounce", deliver::bounce),
+            common,
+        }
+    }
+}
