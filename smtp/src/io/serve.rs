@@ -17,7 +17,7 @@ use super::tls_server;
 use crate::envelope::{MailObject, Recipient, Sender};
 use crate::extension::Offer;
 use crate::reply::{Reply, table};
-use crate::server::{Client, Drained, Event, Limits, Session, Step, Took, Transaction};
+use crate::server::{Client, Dialect, Drained, Event, Limits, Session, Step, Took, Transaction};
 
 /// The decisions of a daemon about one session: allowed or not, and who takes the mail. One value of it
 /// belongs to one session. What is legal has been seen to before it is asked.
@@ -73,8 +73,8 @@ pub struct ServeOptions {
     pub host_name: Arc<str>,
     /// Bounds.
     pub limits: Arc<Limits>,
-    /// LMTP instead of SMTP.
-    pub lmtp: bool,
+    /// SMTP, LMTP or both.
+    pub dialect: Dialect,
     /// The certificate, where STARTTLS is to be offered.
     pub tls: Option<Arc<rustls::ServerConfig>>,
     /// Content in memory, over all sessions.
@@ -143,7 +143,7 @@ pub async fn serve<S: Service>(
         Err(reply) => (refused_offer(options), Err(reply)),
     };
     let session =
-        Session::new(options.host_name.clone(), options.limits.clone(), offer, options.lmtp, client);
+        Session::new(options.host_name.clone(), options.limits.clone(), offer, options.dialect, client);
     let mut driver = Driver {
         stream,
         session,

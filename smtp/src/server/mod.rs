@@ -16,7 +16,7 @@ pub mod transaction;
 use crate::reply::Reply;
 
 pub use limits::Limits;
-pub use session::{Client, Event, Session, Step};
+pub use session::{Client, Dialect, Event, Session, Step};
 pub use transaction::Transaction;
 
 /// Proof that somebody took responsibility for a message (RFC 5321 §4.2.5). A 250 after the content is said

@@ -10,7 +10,7 @@ use crate::envelope::{Body, Content};
 use crate::reply::{Reply, table};
 use crate::trace::count_received;
 use crate::wire::chunk::ChunkReceiver;
-use crate::wire::command::Verb;
+use crate::wire::command::{Greeting, Verb};
 use crate::wire::data::{DataReceiver, Received, inspect, stuff};
 
 impl<T> Session<T> {
@@ -167,8 +167,11 @@ impl<T> Session<T> {
         if size > self.limits.discarded_message {
             self.close_with(Verb::Bdat, &reply);
         } else {
-            self.state =
-                State::Discarding(Box::new(Discarding { receiver: ChunkReceiver::new(size), reply, greeted: true }));
+            self.state = State::Discarding(Box::new(Discarding {
+                receiver: ChunkReceiver::new(size),
+                reply,
+                greeted: true,
+            }));
         }
     }
 
@@ -243,7 +246,8 @@ impl<T> Session<T> {
 
     /// RFC 2033 §4.2: LMTP answers for each recipient, SMTP for all of them at once.
     fn say_for_each(&mut self, recipients: usize, reply: &Reply) {
-        for _ in 0..if self.lmtp { recipients } else { 1 } {
+        let lmtp = matches!(self.client.hello, Some((Greeting::Lhlo, _)));
+        for _ in 0..if lmtp { recipients } else { 1 } {
             self.say(Verb::EndOfData, reply);
         }
     }

@@ -6,7 +6,7 @@ use bytes::BytesMut;
 
 use super::super::Drained;
 use super::super::state::State;
-use super::{Session, Step};
+use super::{Dialect, Session, Step};
 use crate::extension::Offer;
 use crate::reply::{Reply, table};
 use crate::wire::command::{Attributes, Command, Greeting, Verb};
@@ -19,8 +19,13 @@ impl<T> Session<T> {
         input: &BytesMut,
     ) -> Option<Step<T>> {
         let verb = Command::Hello(greeting, Box::default()).verb();
-        if self.lmtp != (greeting == Greeting::Lhlo) {
+        let fits = match self.dialect {
+            Dialect::Smtp => greeting != Greeting::Lhlo,
             // RFC 2033 §4.1: LHLO here and only here.
+            Dialect::Lmtp => greeting == Greeting::Lhlo,
+            Dialect::Either => true,
+        };
+        if !fits {
             self.say(verb, &table::UNKNOWN_COMMAND);
             return None;
         }

@@ -12,10 +12,10 @@ use std::net::SocketAddr;
 
 use bytes::{Bytes, BytesMut};
 
+use super::Drained;
 use super::limits::Limits;
 use super::state::State;
 use super::transaction::Transaction;
-use super::Drained;
 use crate::envelope::{Content, Recipient, Sender};
 use crate::extension::Offer;
 use crate::reply::{Reply, ReplyCode, table};
@@ -59,6 +59,17 @@ impl Client {
     pub fn helo_name(&self) -> &str {
         self.hello.as_ref().map_or("unknown", |(_, name)| name)
     }
+}
+
+/// What a listener speaks.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub enum Dialect {
+    /// HELO and EHLO.
+    Smtp,
+    /// LHLO (RFC 2033).
+    Lmtp,
+    /// Whichever the client begins with.
+    Either,
 }
 
 /// What the session wants next.
@@ -105,7 +116,7 @@ pub struct Session<T> {
     offer: Offer,
     host_name: std::sync::Arc<str>,
     limits: std::sync::Arc<Limits>,
-    lmtp: bool,
+    dialect: Dialect,
     output: Vec<u8>,
     events: Vec<Event>,
     /// A BDAT that waits for the answer to [`Step::Data`].
@@ -121,13 +132,13 @@ pub struct Session<T> {
 }
 
 impl<T> Session<T> {
-    /// A session with a client that has just connected. `lmtp` speaks LMTP and nothing else (RFC 2033).
+    /// A session with a client that has just connected.
     #[must_use]
     pub fn new(
         host_name: std::sync::Arc<str>,
         limits: std::sync::Arc<Limits>,
         offer: Offer,
-        lmtp: bool,
+        dialect: Dialect,
         client: Client,
     ) -> Self {
         Self {
@@ -136,7 +147,7 @@ impl<T> Session<T> {
             offer,
             host_name,
             limits,
-            lmtp,
+            dialect,
             output: Vec::new(),
             events: Vec::new(),
             pending_chunk: None,
@@ -158,7 +169,7 @@ impl<T> Session<T> {
             Ok(()) if is_another_protocol(input) => self.close_with(Verb::Connect, &table::NOT_SMTP),
             Ok(()) if !input.is_empty() => self.close_with(Verb::Connect, &table::OUT_OF_STEP),
             Ok(()) => {
-                let word = if self.lmtp { "LMTP" } else { "ESMTP" };
+                let word = if self.dialect == Dialect::Lmtp { "LMTP" } else { "ESMTP" };
                 let text = format!("{} {word} Switchyard", self.host_name);
                 self.say(Verb::Connect, &table::GREETING.with_text(text));
             }

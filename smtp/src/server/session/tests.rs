@@ -45,8 +45,9 @@ impl Server {
             verified: false,
             forwarded: None,
         };
-        let session = Session::new("mx.example".into(), Arc::new(limits), offer, false, client);
-        let mut server = Self { session, input: BytesMut::new(), taken: Vec::new(), closed: false, upgrades: 0 };
+        let session = Session::new("mx.example".into(), Arc::new(limits), offer, Dialect::Smtp, client);
+        let mut server =
+            Self { session, input: BytesMut::new(), taken: Vec::new(), closed: false, upgrades: 0 };
         server.session.greet(Ok(()), &[]);
         assert_eq!(server.codes(), "220");
         server
@@ -73,7 +74,8 @@ impl Server {
                 Step::Hello => self.session.hello(Ok(())),
                 Step::Sender(sender) => self.session.sender(*sender, Ok(())),
                 Step::Recipient(recipient) => {
-                    let local = recipient.forward_path.mailbox().map(|mailbox: &Mailbox| mailbox.local.as_str());
+                    let local =
+                        recipient.forward_path.mailbox().map(|mailbox: &Mailbox| mailbox.local.as_str());
                     let verdict = if local == Some("nobody") { Err(table::NO_SUCH_USER) } else { Ok(()) };
                     self.session.recipient(*recipient, verdict);
                 }
@@ -113,7 +115,10 @@ fn a_message_by_data_and_by_chunks() {
     let mut server = Server::in_transaction();
     assert_eq!(server.say("DATA\r\n"), "354");
     assert_eq!(server.say("S: x\r\n\r\n..dot\r\n.\r\n"), "250");
-    assert_eq!(server.say("MAIL FROM:<>\r\nRCPT TO:<c@d.example>\r\nBDAT 6\r\nS: x\r\nBDAT 8 LAST\r\n\r\n.dot\r\n"), "250 250 250 250");
+    assert_eq!(
+        server.say("MAIL FROM:<>\r\nRCPT TO:<c@d.example>\r\nBDAT 6\r\nS: x\r\nBDAT 8 LAST\r\n\r\n.dot\r\n"),
+        "250 250 250 250"
+    );
     assert_eq!(server.taken[0].1, server.taken[1].1, "one form, however it came");
     assert_eq!(server.say("QUIT\r\n"), "221");
     assert!(server.closed);
@@ -122,12 +127,28 @@ fn a_message_by_data_and_by_chunks() {
 #[test]
 fn e2_to_e9_a_false_end_is_refused_at_the_true_one_and_nothing_is_taken() {
     let vectors: [&[u8]; 16] = [
-        b"\n.\n", b"\n.\r\n", b"\r\n.\n", b"\r.\r", b"\r.\n", b"\r.\r\n", b"\n.\r", b"\r\n.\r", b"\r\n.\r\r\n", b"\r\r\n",
-        b"\r\n\0.\r\n", b"\r\n.\0\r\n", b"\n\n.\r\n", b"a\nb", b"a\rb", b"a\0b",
+        b"\n.\n",
+        b"\n.\r\n",
+        b"\r\n.\n",
+        b"\r.\r",
+        b"\r.\n",
+        b"\r.\r\n",
+        b"\n.\r",
+        b"\r\n.\r",
+        b"\r\n.\r\r\n",
+        b"\r\r\n",
+        b"\r\n\0.\r\n",
+        b"\r\n.\0\r\n",
+        b"\n\n.\r\n",
+        b"a\nb",
+        b"a\rb",
+        b"a\0b",
     ];
     for vector in vectors {
         // E12: commands hidden behind the false end are content.
-        let text = [b"S: x\r\n\r\nbody", vector, b"MAIL FROM:<evil@x.example>\r\nRCPT TO:<e@x.example>\r\n.\r\n"].concat();
+        let text =
+            [b"S: x\r\n\r\nbody", vector, b"MAIL FROM:<evil@x.example>\r\nRCPT TO:<e@x.example>\r\n.\r\n"]
+                .concat();
         // E11: wherever the segments end.
         for cut in 0..text.len() {
             let mut server = Server::in_transaction();
@@ -208,7 +229,13 @@ fn t5_commands_sent_too_early_end_the_session() {
 
 #[test]
 fn t10_another_protocol_is_shown_the_door_at_its_first_line() {
-    for text in [&b"GET / HTTP/1.1\r\n"[..], b"POST / HTTP/1.1\r\n", b"CONNECT a:25\r\n", b"\x16\x03\x01\x02", b"\xff\xfe"] {
+    for text in [
+        &b"GET / HTTP/1.1\r\n"[..],
+        b"POST / HTTP/1.1\r\n",
+        b"CONNECT a:25\r\n",
+        b"\x16\x03\x01\x02",
+        b"\xff\xfe",
+    ] {
         let mut server = Server::plain();
         assert_eq!(server.say(text), "421", "{text:?}");
         assert!(server.closed);
@@ -285,12 +312,16 @@ fn s8_the_size_limit_holds_whatever_was_declared() {
     server.say("MAIL FROM:<a@b.example> SIZE=1\r\nRCPT TO:<c@d.example>\r\nDATA\r\n");
     assert_eq!(server.say(format!("{}.\r\n", "x\r\n".repeat(1000))), "552");
     server.say("MAIL FROM:<a@b.example>\r\nRCPT TO:<c@d.example>\r\n");
-    assert_eq!(server.say(format!("BDAT 600\r\n{0}BDAT 600\r\n{0}NOOP\r\n", "x\r\n".repeat(200))), "250 552 250");
+    assert_eq!(
+        server.say(format!("BDAT 600\r\n{0}BDAT 600\r\n{0}NOOP\r\n", "x\r\n".repeat(200))),
+        "250 552 250"
+    );
     let drain = Limits { message_size: 1000, discarded_message: 2000, ..Limits::default() };
     let mut server = Server::new(drain, |_| {});
     server.say("EHLO a\r\n");
     server.say("MAIL FROM:<a@b.example>\r\nRCPT TO:<c@d.example>\r\nDATA\r\n");
-    let replies: String = (0..100).map(|_| if server.closed { String::new() } else { server.say([b'x'; 100]) }).collect();
+    let replies: String =
+        (0..100).map(|_| if server.closed { String::new() } else { server.say([b'x'; 100]) }).collect();
     assert_eq!(replies, "552");
     assert!(server.closed);
 }
@@ -399,16 +430,27 @@ fn xclient_xforward_and_xtxn_only_where_offered() {
     let transaction = format!("MAIL FROM:<a@b.example> XTXN={:032x}\r\n", 7);
     let mut server = Server::plain();
     server.say("EHLO a\r\n");
-    assert_eq!(server.say(format!("XCLIENT ADDR=192.0.2.9\r\nXFORWARD ADDR=192.0.2.9\r\n{transaction}")), "503 503 555");
-    let mut server = Server::new(Limits::default(), |offer| (offer.xclient, offer.xforward, offer.xtxn) = (true, true, true));
+    assert_eq!(
+        server.say(format!("XCLIENT ADDR=192.0.2.9\r\nXFORWARD ADDR=192.0.2.9\r\n{transaction}")),
+        "503 503 555"
+    );
+    let mut server = Server::new(Limits::default(), |offer| {
+        (offer.xclient, offer.xforward, offer.xtxn) = (true, true, true)
+    });
     server.say("EHLO a\r\n");
     assert_eq!(server.say("XCLIENT ADDR=192.0.2.9 HELO=c.example\r\n"), "220");
     assert_eq!(server.session.client().address.ip().to_string(), "192.0.2.9");
     server.say("EHLO a\r\n");
     assert_eq!(server.say(format!("XFORWARD ADDR=192.0.2.8\r\n{transaction}")), "250 250");
-    assert_eq!(server.session.client().forwarded.as_ref().unwrap().address, Some("192.0.2.8".parse().unwrap()));
+    assert_eq!(
+        server.session.client().forwarded.as_ref().unwrap().address,
+        Some("192.0.2.8".parse().unwrap())
+    );
     // A named transaction is taken whole or not at all.
-    assert_eq!(server.say("RCPT TO:<c@d.example>\r\nRCPT TO:<nobody@d.example>\r\nBDAT 2 LAST\r\n\r\n"), "250 550 554");
+    assert_eq!(
+        server.say("RCPT TO:<c@d.example>\r\nRCPT TO:<nobody@d.example>\r\nBDAT 2 LAST\r\n\r\n"),
+        "250 550 554"
+    );
     assert!(server.taken.is_empty());
 }
 
