@@ -135,16 +135,23 @@ where
             FIRST_DELAY
         });
         exhausted = Some((delay * 2).min(LAST_DELAY));
-        // With the spare given up there is room to tell one newcomer why. Each turn of this needs a newcomer,
-        // so it cannot spin.
-        let newcomer = spare.take().and_then(|_given_up| incoming.accept().now_or_never());
-        if let Some(Ok((stream, peer))) = newcomer {
-            metrics.refused.inc();
-            let _answered = tokio::time::timeout(REFUSAL_TIME, over(stream, peer)).await;
+        // With the spare given up there is room to tell one newcomer why. This cannot spin: a turn without a
+        // pause has either answered somebody, or found the queue empty and waits for the next above.
+        let given_up = spare.take();
+        if given_up.is_some() {
+            drop(given_up);
+            let newcomer = incoming.accept().now_or_never();
+            let pause = matches!(newcomer, Some(Err(_)));
+            if let Some(Ok((stream, peer))) = newcomer {
+                metrics.refused.inc();
+                let _answered = tokio::time::timeout(REFUSAL_TIME, over(stream, peer)).await;
+            }
             spare = spare_descriptor();
-            continue;
+            if !pause {
+                continue;
+            }
         }
-        spare = spare_descriptor();
+        spare = spare.or_else(spare_descriptor);
         tokio::select! {
             biased;
             () = drain.wait_started() => return Ok(()),

@@ -6,7 +6,8 @@
 //!
 //! Spans are `session` → `transaction` → `recipient` or `attempt`; their fields stand in every line within.
 
-mod line;
+mod escaped;
+mod fields;
 
 use std::fmt;
 use std::io::{self, BufWriter, IsTerminal};
@@ -19,7 +20,8 @@ use tracing_subscriber::layer::SubscriberExt;
 use tracing_subscriber::util::SubscriberInitExt;
 use tracing_subscriber::{EnvFilter, Layer};
 
-use line::OneLine;
+use escaped::Escaped;
+use fields::TextFields;
 
 /// The variable that stands over the filter in the settings, for a look into one process.
 pub const FILTER_VARIABLE: &str = "SWITCHYARD_LOG";
@@ -125,7 +127,7 @@ where
 {
     // https://no-color.org
     let colour = terminal && std::env::var_os("NO_COLOR").is_none_or(|value| value.is_empty());
-    tracing_subscriber::fmt::layer().with_ansi(colour).with_writer(OneLine(writer)).boxed()
+    tracing_subscriber::fmt::layer().with_ansi(colour).fmt_fields(TextFields).with_writer(writer).boxed()
 }
 
 fn json<S: Spans, W>(writer: W) -> Lines<S>
@@ -137,7 +139,7 @@ where
         .flatten_event(true)
         .with_current_span(false)
         .with_span_list(true)
-        .with_writer(writer)
+        .with_writer(Escaped(writer))
         .boxed()
 }
 

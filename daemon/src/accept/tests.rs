@@ -203,22 +203,23 @@ fn r9_with_64_descriptors_every_newcomer_is_answered() {
         .stderr(std::process::Stdio::piped())
         .spawn()
         .unwrap();
+    let done = child.stdin.take();
     let mut lines = io::BufRead::lines(io::BufReader::new(child.stderr.take().unwrap()));
     let address: SocketAddr = lines.next().unwrap().unwrap().parse().unwrap();
-    let mut words = Vec::new();
-    let mut held = Vec::new();
-    for _ in 0..CLIENTS {
-        let mut stream = std::net::TcpStream::connect(address).unwrap();
+    let greeted = || {
+        let mut stream = std::net::TcpStream::connect(address)?;
         let mut word = [0; 5];
-        io::Read::read_exact(&mut stream, &mut word).unwrap();
-        words.push(String::from_utf8(word.to_vec()).unwrap());
-        held.push(stream);
-    }
-    let hellos = words.iter().take_while(|word| *word == "hello").count();
-    assert!(words[hellos..].iter().all(|word| word == "full!"), "{words:?}");
-    io::Write::write_all(&mut child.stdin.take().unwrap(), b"done\n").unwrap();
+        io::Read::read_exact(&mut stream, &mut word)?;
+        Ok::<_, io::Error>((String::from_utf8(word.to_vec()).unwrap(), stream))
+    };
+    let (words, held): (Vec<String>, Vec<_>) = (0..CLIENTS).map_while(|_| greeted().ok()).unzip();
+    io::Write::write_all(&mut done.unwrap(), b"done\n").unwrap();
     let rest: Vec<String> = lines.map(Result::unwrap).collect();
     assert!(child.wait().unwrap().success(), "{rest:?}");
+    drop(held);
+    let hellos = words.iter().take_while(|word| *word == "hello").count();
+    assert!(words[hellos..].iter().all(|word| word == "full!"), "{words:?}");
+    assert_eq!(words.len(), CLIENTS, "each heard something");
 }
 
 /// A listener that counts the attempts.

@@ -61,7 +61,7 @@ fn text_is_for_reading() {
     let log = logged(LogFormat::Text, "debug", delivery);
     let lines: Vec<&str> = log.lines().collect();
     assert_eq!(lines.len(), 2, "{log}");
-    for word in ["INFO", "session{session_id=\"S1\"}", "queue_id=\"Q7\"", "sent", "size=4096"] {
+    for word in ["INFO", "session{session_id=S1}", "queue_id=Q7", "sent", "size=4096"] {
         assert!(lines[0].contains(word), "{word} is missing in {log}");
     }
     assert!(!log.contains('\x1b'), "no colours where there is no terminal");
@@ -92,6 +92,16 @@ fn a_peer_cannot_write_a_line_of_its_own() {
         let body = log.strip_suffix('\n').unwrap();
         assert!(!body.chars().any(char::is_control), "{log:?}");
     }
+}
+
+#[test]
+fn ordinary_words_come_out_as_they_are() {
+    let words = "Grüße an ©: 日本 \"quoted\"";
+    let log = logged(LogFormat::Json, "info", || tracing::info!(text = words, "{words}"));
+    let line: Value = serde_json::from_str(&log).unwrap();
+    assert_eq!((line["text"].as_str(), line["message"].as_str()), (Some(words), Some(words)));
+    let log = logged(LogFormat::Text, "info", || tracing::info!(empty = "", error = %words, "{words}"));
+    assert!(log.ends_with(&format!(": {words} empty=\"\" error={words}\n")), "{log}");
 }
 
 #[test]
