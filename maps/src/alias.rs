@@ -14,6 +14,8 @@ use crate::lookup::{self, Matched, Rules};
 
 /// Targets of one line, and addresses of one whole expansion.
 pub const MAX_TARGETS: usize = 10_000;
+/// Addresses on the way there, so that a fan of fans ends too.
+const MAX_STEPS: usize = 2 * MAX_TARGETS;
 /// Aliases that lead to aliases, one after another.
 pub const MAX_DEPTH: usize = 32;
 
@@ -68,9 +70,13 @@ fn read_target(word: &str, origin: Option<&Domain>) -> Result<Target, Wrong> {
         Ok(mailbox) => return Ok(Target::Mailbox(mailbox)),
         Err(error) => error,
     };
-    if has_at_sign(word) {
-        let two = word.contains([' ', '\t']) && !word.contains('"');
-        let hint = if two { "; a comma is expected between addresses" } else { "" };
+    let at_signs = pieces_at(word, '@').count() - 1;
+    if at_signs > 0 || word.contains('"') {
+        let hint = if at_signs > 1 && word.contains([' ', '\t']) {
+            "; a comma is expected between addresses"
+        } else {
+            ""
+        };
         return Err(Wrong::new(format!("`{word}`: {error}{hint}")));
     }
     let Some(origin) = origin else {
@@ -81,15 +87,12 @@ fn read_target(word: &str, origin: Option<&Domain>) -> Result<Target, Wrong> {
         .map_err(|error| Wrong::new(format!("`{word}`: {error}")))
 }
 
-fn has_at_sign(word: &str) -> bool {
-    pieces_at(word, '@').count() > 1
-}
-
 /// The parts between commas outside double quotes.
 fn pieces(value: &str) -> impl Iterator<Item = &str> {
     pieces_at(value, ',')
 }
 
+/// One part at least.
 fn pieces_at(value: &str, separator: char) -> impl Iterator<Item = &str> {
     let mut quoted = false;
     let mut escaped = false;
@@ -149,7 +152,7 @@ struct Step {
     depth: usize,
 }
 
-/// Follows aliases to their ends, in the order of the map, each address once. An address that stands among
+/// Follows aliases to their ends, in the order of the map, each address once whatever its case. An address that stands among
 /// its own targets is an end, as in Postfix: that is how a copy is kept.
 pub(crate) fn expand(
     start: &Mailbox,
@@ -159,31 +162,30 @@ pub(crate) fn expand(
         vec![Step { mailbox: start.clone(), key: key::of_mailbox(start), parent: None, depth: 0 }];
     let mut open = vec![0];
     let mut asked: HashSet<String> = HashSet::new();
-    let mut ended: HashSet<Mailbox> = HashSet::new();
+    let mut ended: HashSet<String> = HashSet::new();
     let mut ends = Vec::new();
-    let mut end = |mailbox: &Mailbox| {
-        if ended.insert(mailbox.clone()) {
-            ends.push(mailbox.clone());
-        }
-    };
     while let Some(number) = open.pop() {
         let step = &steps[number];
-        let (mailbox, parent, depth) = (step.mailbox.clone(), step.parent, step.depth);
-        if parent.is_some_and(|parent| steps[parent].key == step.key) {
-            end(&mailbox);
+        let (mailbox, key, parent, depth) = (step.mailbox.clone(), step.key.clone(), step.parent, step.depth);
+        if parent.is_some_and(|parent| steps[parent].key == key) {
+            if ended.insert(key) {
+                ends.push(mailbox);
+            }
             continue;
         }
-        if ancestors(&steps, parent).any(|ancestor| ancestor.key == step.key) {
+        if ancestors(&steps, parent).any(|ancestor| ancestor.key == key) {
             return Err(ExpandError::Loop(mailbox));
         }
         // What an address expands to does not hang on who led to it.
-        if !asked.insert(step.key.clone()) {
+        if !asked.insert(key.clone()) {
             continue;
         }
         let targets = match ask(&mailbox) {
             Answer::Found(targets) => targets,
             Answer::NotFound => {
-                end(&mailbox);
+                if ended.insert(key) {
+                    ends.push(mailbox);
+                }
                 continue;
             }
             Answer::Unavailable(unavailable) => return Err(unavailable.into()),
@@ -191,7 +193,7 @@ pub(crate) fn expand(
         if depth == MAX_DEPTH {
             return Err(ExpandError::TooDeep(mailbox));
         }
-        if steps.len() + targets.len() > MAX_TARGETS + MAX_DEPTH {
+        if ended.len() > MAX_TARGETS || steps.len() + targets.len() > MAX_STEPS {
             return Err(ExpandError::TooMany);
         }
         for mailbox in targets.into_iter().rev() {

@@ -108,11 +108,16 @@ fn say(way: &[Step], key: &str) -> String {
 fn chain(way: &[Step], last: &str) -> String {
     let mut text = String::new();
     for step in way.iter().take(4) {
-        text.push_str(&step.key);
+        text.push_str(shown(&step.key));
         text.push_str(" → ");
     }
     if way.len() > 4 {
         text.push_str("… → ");
     }
-    text + last
+    text + shown(last)
+}
+
+/// Anyone at a domain is the key `@domain`.
+fn shown(key: &str) -> &str {
+    key.strip_prefix(ANYONE).unwrap_or(key)
 }

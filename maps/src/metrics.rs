@@ -10,7 +10,7 @@ use crate::snapshot::Snapshot;
 pub enum SwapResult {
     /// The new set is in use.
     Swapped,
-    /// The new set is bad; the old one is in use.
+    /// The files are bad; the old set, or at the start what is good of the new one, is in use.
     Refused,
     /// The operator went back to the set before.
     RolledBack,

@@ -7,10 +7,12 @@ use std::collections::BTreeSet;
 use std::fmt;
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 use std::path::Path;
+use std::str::FromStr;
 use std::sync::Arc;
 
 use switchyard_smtp::address::{AddressLiteral, Domain, Host};
 
+use crate::entry::BadRoute;
 use crate::fault::{Wrong, offset};
 
 /// Hops of one list.
@@ -143,6 +145,18 @@ impl Hop {
     }
 }
 
+/// For settings that name one hop: a relay host, a member of a pool.
+impl FromStr for Hop {
+    type Err = BadRoute;
+
+    fn from_str(text: &str) -> Result<Self, BadRoute> {
+        if let Some(at) = text.find(char::is_control) {
+            return Err(BadRoute { at, message: "control character".to_owned() });
+        }
+        Self::read(text).map_err(|wrong| BadRoute { at: wrong.at, message: wrong.what })
+    }
+}
+
 fn read_bracketed(inner: &str) -> Result<Host, Wrong> {
     let literal =
         inner.get(..5).filter(|tag| tag.eq_ignore_ascii_case("IPv6:")).map_or(inner, |_| &inner[5..]);
@@ -261,6 +275,8 @@ mod tests {
         ] {
             assert_eq!(Nexthop::read(text, &pools()), Err(Wrong::at(at, what)), "{text}");
         }
+        assert_eq!("[a.example".parse::<Hop>().unwrap_err().to_string(), "a bracket that nothing closes");
+        assert_eq!("unix:/run\n".parse::<Hop>().unwrap_err().at, 9);
         assert!(Nexthop::read(&"a.example ".repeat(MAX_HOPS), &pools()).is_ok());
         assert!(Nexthop::read(&"a.example ".repeat(MAX_HOPS + 1), &pools()).is_err());
         assert!(Nexthop::read(&format!("unix:/{}", "a".repeat(MAX_SOCKET_PATH)), &pools()).is_err());

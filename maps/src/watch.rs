@@ -12,7 +12,7 @@ use std::time::Duration;
 
 use notify::event::{AccessKind, AccessMode};
 use notify::{Event, EventKind, RecommendedWatcher, RecursiveMode, Watcher};
-use tokio::sync::mpsc;
+use tokio::sync::{mpsc, watch};
 use tokio::task::JoinHandle;
 use tokio::time;
 use tokio_util::sync::CancellationToken;
@@ -42,20 +42,25 @@ pub struct Reloader {
     handle: MapHandle,
     options: Arc<MapOptions>,
     metrics: MapMetrics,
-    /// What was logged last, so that a bad set is told once and not at each look.
-    told: Arc<Mutex<Option<Faults>>>,
+    /// What is wrong with the newest files; also keeps a bad set from being logged at each look.
+    faults: Arc<watch::Sender<Faults>>,
+    /// One reads at a time: what was read first is put in use first.
+    reading: Arc<Mutex<()>>,
 }
 
 impl Reloader {
     /// For a handle whose set was read by these options; `faults` are what [`MapSet::start`] found.
     #[must_use]
-    pub fn new(handle: MapHandle, options: MapOptions, metrics: MapMetrics, faults: Faults) -> Self {
-        let reloader = Self { handle, options: Arc::new(options), metrics, told: Arc::default() };
+    pub fn new(handle: MapHandle, options: MapOptions, metrics: MapMetrics, faults: &Faults) -> Self {
+        let reloader = Self {
+            handle,
+            options: Arc::new(options),
+            metrics,
+            faults: Arc::default(),
+            reading: Arc::default(),
+        };
         reloader.metrics.in_use(&reloader.handle.snapshot());
-        reloader.metrics.load_failed(!faults.is_empty());
-        if !faults.is_empty() {
-            reloader.tell(faults, "a map is bad and answers nothing until it is mended");
-        }
+        reloader.tell(faults, "a map is bad and answers nothing until it is mended");
         reloader
     }
 
@@ -65,17 +70,15 @@ impl Reloader {
     /// # Errors
     /// With what is wrong; the old set stays in use.
     pub fn reload(&self) -> Result<Reload, Faults> {
+        let _reading = self.reading.lock().unwrap_or_else(PoisonError::into_inner);
         let set = match MapSet::load(&self.options) {
             Ok(set) => set,
             Err(faults) => {
-                self.metrics.load_failed(true);
-                if self.tell(faults.clone(), "the new maps are bad, the old ones stay in use") {
-                    self.metrics.swapped(SwapResult::Refused);
-                }
+                self.tell(&faults, "the new maps are bad, the old ones stay in use");
                 return Err(faults);
             }
         };
-        *self.told.lock().unwrap_or_else(PoisonError::into_inner) = None;
+        self.faults.send_replace(Faults::default());
         self.metrics.load_failed(false);
         if set.get().digest() == self.handle.digest() {
             return Ok(Reload::Unchanged);
@@ -97,18 +100,24 @@ impl Reloader {
         Some(generation)
     }
 
-    /// Logs faults that were not the last ones logged; true when it did.
-    fn tell(&self, faults: Faults, what: &str) -> bool {
-        let mut told = self.told.lock().unwrap_or_else(PoisonError::into_inner);
-        if told.as_ref() == Some(&faults) {
-            return false;
+    /// What is wrong with the newest files; empty while they are in use.
+    #[must_use]
+    pub fn faults(&self) -> watch::Receiver<Faults> {
+        self.faults.subscribe()
+    }
+
+    /// Logs and counts faults, unless they are the last ones again.
+    fn tell(&self, faults: &Faults, what: &str) {
+        if *self.faults.borrow() == *faults {
+            return;
         }
-        for fault in &faults {
+        for fault in faults {
             let (file, line, column) = (fault.file.display(), fault.line, fault.column);
             tracing::error!(map = %fault.map, %file, line, column, fault = fault.message, "{what}");
         }
-        *told = Some(faults);
-        true
+        self.metrics.load_failed(true);
+        self.metrics.swapped(SwapResult::Refused);
+        self.faults.send_replace(faults.clone());
     }
 }
 
