@@ -11,6 +11,7 @@ mod fields;
 
 use std::fmt;
 use std::io::{self, BufWriter, IsTerminal};
+use std::os::fd::AsFd;
 use std::str::FromStr;
 
 use tracing::Subscriber;
@@ -18,7 +19,7 @@ use tracing_appender::non_blocking::{NonBlockingBuilder, WorkerGuard};
 use tracing_subscriber::fmt::MakeWriter;
 use tracing_subscriber::layer::SubscriberExt;
 use tracing_subscriber::util::SubscriberInitExt;
-use tracing_subscriber::{EnvFilter, Layer};
+use tracing_subscriber::{EnvFilter, Layer, Registry, reload};
 
 use escaped::Escaped;
 use fields::TextFields;
@@ -53,7 +54,8 @@ pub enum LogFormat {
 #[derive(Debug)]
 #[must_use = "the log ends when this is dropped"]
 pub struct LogGuard {
-    _writer: Option<WorkerGuard>,
+    filter: reload::Handle<EnvFilter, Registry>,
+    _writer: WorkerGuard,
 }
 
 /// The log cannot start.
@@ -82,8 +84,7 @@ pub enum LogError {
 
 /// Starts the log of this process, and sends panics there too. Once, first of all.
 pub fn start(options: &LogOptions) -> Result<LogGuard, LogError> {
-    let filter = std::env::var(FILTER_VARIABLE).unwrap_or_else(|_| options.filter.clone());
-    let filter = parse_filter(&filter)?;
+    let (filter, handle) = reload::Layer::new(filter_of(&options.filter)?);
     let stderr = io::stderr();
     let terminal = stderr.is_terminal();
     let (writer, guard) = NonBlockingBuilder::default()
@@ -96,7 +97,11 @@ pub fn start(options: &LogOptions) -> Result<LogGuard, LogError> {
         LogFormat::Json => json(writer),
         LogFormat::Journald => journal().map_err(LogError::Journal)?,
         LogFormat::Auto if terminal => text(writer, true),
-        LogFormat::Auto if journal_reads_stderr() => journal().unwrap_or_else(|_| json(writer)),
+        LogFormat::Auto
+            if journal_reads(&std::env::var("JOURNAL_STREAM").unwrap_or_default(), io::stderr()) =>
+        {
+            journal().unwrap_or_else(|_| json(writer))
+        }
         LogFormat::Auto => json(writer),
     };
     tracing_subscriber::registry().with(filter).with(lines).try_init().map_err(|_| LogError::Taken)?;
@@ -104,11 +109,26 @@ pub fn start(options: &LogOptions) -> Result<LogGuard, LogError> {
         let place = panic.location().map(ToString::to_string);
         tracing::error!(place, "{}", panic.payload_as_str().unwrap_or("panic"));
     }));
-    Ok(LogGuard { _writer: Some(guard) })
+    Ok(LogGuard { filter: handle, _writer: guard })
 }
 
 /// Lines that may wait for the writing thread.
 const BUFFERED_LINES: usize = 16_384;
+
+impl LogGuard {
+    /// Puts another filter in place, at a reload.
+    pub fn set_filter(&self, filter: &str) -> Result<(), LogError> {
+        self.filter.reload(filter_of(filter)?).map_err(|_| LogError::Taken)
+    }
+}
+
+/// The filter of the environment, or else this one from the settings.
+fn filter_of(settings: &str) -> Result<EnvFilter, LogError> {
+    match std::env::var(FILTER_VARIABLE) {
+        Ok(filter) => parse_filter(&filter),
+        Err(_) => parse_filter(settings),
+    }
+}
 
 fn parse_filter(text: &str) -> Result<EnvFilter, LogError> {
     EnvFilter::builder().parse(text).map_err(|source| LogError::BadFilter { filter: text.to_owned(), source })
@@ -147,10 +167,9 @@ fn journal<S: Spans>() -> io::Result<Lines<S>> {
     Ok(tracing_journald::layer()?.with_field_prefix(Some("SWITCHYARD".into())).boxed())
 }
 
-/// systemd.exec(5): JOURNAL_STREAM names the journal's end of standard error, if it is still that one.
-fn journal_reads_stderr() -> bool {
-    let Ok(named) = std::env::var("JOURNAL_STREAM") else { return false };
-    rustix::fs::fstat(io::stderr()).is_ok_and(|stat| named == format!("{}:{}", stat.st_dev, stat.st_ino))
+/// systemd.exec(5): JOURNAL_STREAM names the device and inode the journal reads; is this stream that one?
+fn journal_reads(named: &str, stream: impl AsFd) -> bool {
+    rustix::fs::fstat(stream).is_ok_and(|stat| named == format!("{}:{}", stat.st_dev, stat.st_ino))
 }
 
 // ---- the words of the settings ----

@@ -26,8 +26,15 @@ pub enum ListenOn {
 #[derive(Debug)]
 pub struct Listeners {
     inherited: Inherited,
-    /// The name of each descriptor, in the order they were passed.
-    names: Vec<String>,
+    /// One a descriptor, in the order they were passed.
+    passed: Vec<Passed>,
+}
+
+/// What is known of one descriptor.
+#[derive(Debug)]
+struct Passed {
+    name: String,
+    taken: bool,
 }
 
 /// `ListenFd`, which has no `Debug`.
@@ -50,6 +57,9 @@ pub enum SocketError {
         /// All names that were passed, for the reader.
         passed: String,
     },
+    /// The settings name it in two places.
+    #[error("the socket `{0}` from systemd is in use already: one name can serve one listener only")]
+    InUse(String),
     /// What was passed is not a listening TCP socket.
     #[error(
         "the socket `{name}` from systemd cannot be used: {source}; it must be ListenStream= with Accept=no"
@@ -76,13 +86,17 @@ impl Listeners {
     pub fn from_environment() -> Self {
         let names = std::env::var("LISTEN_FDNAMES").unwrap_or_default();
         let inherited = ListenFd::from_env();
-        Self { names: names_of(&names, inherited.len()), inherited: Inherited(inherited) }
+        let passed = names_of(&names, inherited.len());
+        Self {
+            passed: passed.into_iter().map(|name| Passed { name, taken: false }).collect(),
+            inherited: Inherited(inherited),
+        }
     }
 
     /// A process that inherited nothing.
     #[must_use]
     pub fn none() -> Self {
-        Self { inherited: Inherited(ListenFd::empty()), names: Vec::new() }
+        Self { inherited: Inherited(ListenFd::empty()), passed: Vec::new() }
     }
 
     /// Opens what the settings name: one socket for an address, one or more for a systemd name.
@@ -100,26 +114,35 @@ impl Listeners {
     /// Takes every socket of that name, ready for the run time (non-blocking). A socket is taken once.
     pub fn take(&mut self, name: &str) -> Result<Vec<std::net::TcpListener>, SocketError> {
         let unusable = |source| SocketError::Unusable { name: name.to_owned(), source };
-        let mut taken = Vec::new();
-        for (index, _) in self.names.iter().enumerate().filter(|(_, passed)| *passed == name) {
+        let mut sockets = Vec::new();
+        let mut known = false;
+        for (index, passed) in self.passed.iter_mut().enumerate().filter(|(_, passed)| passed.name == name) {
+            known = true;
             let Some(socket) = self.inherited.0.take_tcp_listener(index).map_err(unusable)? else { continue };
+            passed.taken = true;
             if !SockRef::from(&socket).is_listener().map_err(unusable)? {
                 return Err(unusable(io::Error::new(io::ErrorKind::InvalidInput, "it does not listen")));
             }
             socket.set_nonblocking(true).map_err(unusable)?;
-            taken.push(socket);
+            sockets.push(socket);
         }
-        if taken.is_empty() {
-            let passed = if self.names.is_empty() { "none".into() } else { self.names.join(", ") };
-            return Err(SocketError::NotPassed { name: name.to_owned(), passed });
+        match (sockets.is_empty(), known) {
+            (false, _) => Ok(sockets),
+            (true, true) => Err(SocketError::InUse(name.to_owned())),
+            (true, false) => Err(SocketError::NotPassed { name: name.to_owned(), passed: self.names() }),
         }
-        Ok(taken)
     }
 
-    /// The names systemd passed, in order, taken or not: for the check that each is used.
+    /// The names nobody took: a socket unit that serves nothing, worth a warning.
     #[must_use]
-    pub fn names(&self) -> &[String] {
-        &self.names
+    pub fn unclaimed(&self) -> Vec<&str> {
+        self.passed.iter().filter(|passed| !passed.taken).map(|passed| passed.name.as_str()).collect()
+    }
+
+    /// All names, for the reader of an error.
+    fn names(&self) -> String {
+        let names: Vec<&str> = self.passed.iter().map(|passed| passed.name.as_str()).collect();
+        if names.is_empty() { "none".into() } else { names.join(", ") }
     }
 }
 
@@ -189,109 +212,4 @@ impl fmt::Debug for Inherited {
 }
 
 #[cfg(test)]
-mod tests {
-    use std::os::fd::OwnedFd;
-    use std::process::{Command, Stdio};
-
-    use super::*;
-
-    #[test]
-    fn the_settings_words_are_read_and_written_alike() {
-        for text in ["127.0.0.1:25", "[::1]:2525", "systemd:smtp", "systemd:smtp-in_2"] {
-            assert_eq!(text.parse::<ListenOn>().unwrap().to_string(), text);
-        }
-        for text in
-            ["", "25", "localhost:25", "127.0.0.1", "systemd:", "systemd:a b", "systemd:a:b", "systemd:ä"]
-        {
-            let error = text.parse::<ListenOn>().unwrap_err().to_string();
-            assert!(error.starts_with(&format!("`{text}` is no place to listen on")), "{error}");
-        }
-    }
-
-    #[test]
-    fn names_stand_in_the_order_of_the_descriptors() {
-        assert_eq!(names_of("smtp:admin:smtp", 3), ["smtp", "admin", "smtp"]);
-        assert_eq!(names_of("smtp::admin", 4), ["smtp", "unknown", "admin", "unknown"]);
-        assert_eq!(names_of("", 1), ["unknown"]);
-        assert_eq!(names_of("smtp:admin", 1), ["smtp"]);
-        assert!(names_of("smtp", 0).is_empty());
-    }
-
-    #[test]
-    fn an_absent_name_says_what_to_do() {
-        let error = Listeners::none().take("smtp").unwrap_err().to_string();
-        assert!(error.contains("no socket named `smtp` (passed: none)"), "{error}");
-        assert!(error.contains("FileDescriptorName=smtp"), "{error}");
-    }
-
-    #[tokio::test]
-    async fn an_address_in_use_is_named() {
-        let first = bind("127.0.0.1:0".parse().unwrap()).unwrap();
-        let address = first.local_addr().unwrap();
-        let error = bind(address).unwrap_err().to_string();
-        assert!(error.starts_with(&format!("cannot listen on {address}: ")), "{error}");
-        drop(first);
-        assert!(bind(address).is_ok());
-    }
-
-    #[tokio::test]
-    async fn ipv6_leaves_ipv4_alone() {
-        let Ok(six) = bind("[::]:0".parse().unwrap()) else {
-            return; // a host without IPv6 has nothing to mix up
-        };
-        let port = six.local_addr().unwrap().port();
-        assert!(SockRef::from(&six).only_v6().unwrap());
-        assert!(bind(([0, 0, 0, 0], port).into()).is_ok(), "both may hold one port");
-    }
-
-    /// The test plays both parts: it starts itself again, as systemd would, with two sockets and a file.
-    #[tokio::test]
-    async fn sockets_come_from_the_service_manager_by_name() {
-        const CHILD: &str = "SWITCHYARD_TEST_TAKES_SOCKETS";
-        if std::env::var_os(CHILD).is_some() {
-            let mut listeners = Listeners::from_environment();
-            assert_eq!(listeners.names(), ["smtp", "file", "smtp"]);
-            let file = listeners.take("file").unwrap_err().to_string();
-            assert!(file.contains("`file` from systemd cannot be used"), "{file}");
-            let mut taken = listeners.open(&ListenOn::Systemd("smtp".into())).unwrap();
-            assert_eq!(taken.len(), 2);
-            assert!(
-                matches!(listeners.take("smtp"), Err(SocketError::NotPassed { .. })),
-                "each is taken once"
-            );
-            assert!(listeners.take("other").unwrap_err().to_string().contains("(passed: smtp, file, smtp)"));
-            for listener in &mut taken {
-                let (stream, _) = listener.accept().await.unwrap();
-                let port = listener.local_addr().unwrap().port().to_string();
-                stream.writable().await.unwrap();
-                assert_eq!(stream.try_write(port.as_bytes()).unwrap(), port.len());
-            }
-            return;
-        }
-        let sockets = ["one", "two"].map(|_| std::net::TcpListener::bind("127.0.0.1:0").unwrap());
-        let addresses = sockets.each_ref().map(|socket| socket.local_addr().unwrap());
-        // Children wait in the backlog until the other process accepts them.
-        let clients = addresses.map(|address| std::net::TcpStream::connect(address).unwrap());
-        let [one, two] = sockets.map(|socket| Stdio::from(OwnedFd::from(socket)));
-        let name = "sockets::tests::sockets_come_from_the_service_manager_by_name";
-        let script = "exec 3<&0 4</dev/null 5<&1 1>&2; LISTEN_PID=$$ exec \"$0\" --exact \"$1\" --nocapture";
-        let child = Command::new("sh")
-            .args(["-c", script])
-            .arg(std::env::current_exe().unwrap())
-            .arg(name)
-            .env(CHILD, "1")
-            .envs([("LISTEN_FDS", "3"), ("LISTEN_FDNAMES", "smtp:file:smtp")])
-            .stdin(one)
-            .stdout(two)
-            .stderr(Stdio::piped())
-            .spawn()
-            .unwrap();
-        let output = child.wait_with_output().unwrap();
-        assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
-        for (mut client, address) in clients.into_iter().zip(addresses) {
-            let mut port = String::new();
-            io::Read::read_to_string(&mut client, &mut port).unwrap();
-            assert_eq!(port, address.port().to_string());
-        }
-    }
-}
+mod tests;

@@ -47,6 +47,24 @@ pub enum HowItEnded {
     Panicked(String),
 }
 
+/// What a task may return: nothing, or whether it went well.
+pub trait Outcome {
+    /// The reason, if it did not go well.
+    fn outcome(self) -> Result<(), String>;
+}
+
+impl Outcome for () {
+    fn outcome(self) -> Result<(), String> {
+        Ok(())
+    }
+}
+
+impl<E: fmt::Display> Outcome for Result<(), E> {
+    fn outcome(self) -> Result<(), String> {
+        self.map_err(|error| error.to_string())
+    }
+}
+
 impl Supervisor {
     /// Nobody to watch yet.
     #[must_use]
@@ -54,33 +72,28 @@ impl Supervisor {
         Self { drain, tasks: JoinSet::new(), known: HashMap::new() }
     }
 
-    /// Starts a task the process is of no use without: it may end well only while the process drains.
-    pub fn essential<F, E>(&mut self, name: &'static str, task: F)
+    /// Starts a task the process is of no use without: it may end well only while the process drains, and then
+    /// it must.
+    pub fn essential<F>(&mut self, name: &'static str, task: F)
     where
-        F: Future<Output = Result<(), E>> + Send + 'static,
-        E: fmt::Display,
+        F: Future<Output: Outcome> + Send + 'static,
     {
-        self.start(name, Weight::Essential, async move { task.await.map_err(|error| error.to_string()) });
+        self.start(name, Weight::Essential, task);
     }
 
-    /// Starts a task that may end well at any time. It too must not panic.
+    /// Starts a task that may end well at any time, or never: at the end it is dropped. It too must not fail.
     pub fn helper<F>(&mut self, name: &'static str, task: F)
     where
-        F: Future<Output = ()> + Send + 'static,
+        F: Future<Output: Outcome> + Send + 'static,
     {
-        self.start(name, Weight::Helper, async move {
-            task.await;
-            Ok(())
-        });
+        self.start(name, Weight::Helper, task);
     }
 
-    fn start(
-        &mut self,
-        name: &'static str,
-        weight: Weight,
-        task: impl Future<Output = Result<(), String>> + Send + 'static,
-    ) {
-        let id = self.tasks.spawn(task).id();
+    fn start<F>(&mut self, name: &'static str, weight: Weight, task: F)
+    where
+        F: Future<Output: Outcome> + Send + 'static,
+    {
+        let id = self.tasks.spawn(async move { task.await.outcome() }).id();
         self.known.insert(id, (name, weight));
     }
 
@@ -138,7 +151,7 @@ mod tests {
     #[tokio::test]
     async fn an_early_end_is_an_event_with_a_name() {
         let mut tasks = Supervisor::new(Drain::new());
-        tasks.essential("accept", async { Ok::<(), String>(()) });
+        tasks.essential("accept", async {});
         assert_eq!(tasks.next_death().await, died("accept", HowItEnded::Returned));
         tasks.essential("spool", async { Err("disk is gone") });
         let death = tasks.next_death().await.unwrap();
@@ -148,8 +161,8 @@ mod tests {
     #[tokio::test]
     async fn a_panic_is_a_death_whoever_dies() {
         let mut tasks = Supervisor::new(Drain::new());
-        tasks.essential("accept", std::future::pending::<Result<(), String>>());
-        tasks.helper("watch", async { panic!("never") });
+        tasks.essential("accept", std::future::pending::<()>());
+        tasks.helper("watch", async { assert_eq!(1 + 1, 3, "never") });
         let death = tasks.next_death().await.unwrap();
         assert_eq!(death.name, "watch");
         assert!(matches!(&death.how, HowItEnded::Panicked(reason) if reason.contains("never")), "{death}");
@@ -161,12 +174,9 @@ mod tests {
         let mut tasks = Supervisor::new(drain.clone());
         let waits = drain.clone();
         tasks.helper("quick", async {});
-        tasks.helper("slow", std::future::pending());
+        tasks.helper("slow", std::future::pending::<()>());
         assert_eq!(tasks.next_death().await, None, "nobody essential");
-        tasks.essential("accept", async move {
-            waits.wait_started().await;
-            Ok::<(), String>(())
-        });
+        tasks.essential("accept", async move { waits.wait_started().await });
         tasks.essential("spool", async { Err("cannot flush") });
         drain.begin();
         assert_eq!(tasks.next_death().await, died("spool", HowItEnded::Failed("cannot flush".into())));

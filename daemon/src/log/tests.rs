@@ -116,6 +116,16 @@ fn the_words_of_the_settings() {
     assert_eq!(LogOptions::default(), LogOptions { format: LogFormat::Auto, filter: "info".into() });
 }
 
+#[test]
+fn the_journal_is_known_by_its_inode() {
+    let (one, other) = (tempfile::tempfile().unwrap(), tempfile::tempfile().unwrap());
+    let stat = rustix::fs::fstat(&one).unwrap();
+    let named = format!("{}:{}", stat.st_dev, stat.st_ino);
+    assert!(journal_reads(&named, &one));
+    assert!(!journal_reads(&named, &other), "standard error was sent elsewhere since");
+    assert!(!journal_reads("", &one));
+}
+
 /// The test plays both parts: a process of its own logs, ends by a panic, and leaves whole lines behind.
 #[test]
 fn a_process_logs_json_to_a_pipe_and_panics_stand_in_it() {
@@ -126,6 +136,11 @@ fn a_process_logs_json_to_a_pipe_and_panics_stand_in_it() {
         for number in 0..1000 {
             tracing::info!(number, "counting");
         }
+        tracing::debug!("unheard");
+        guard.set_filter("debug").unwrap();
+        tracing::debug!("heard");
+        assert!(matches!(guard.set_filter("=loud="), Err(LogError::BadFilter { .. })));
+        tracing::debug!("heard still");
         let panicked = std::thread::spawn(|| panic!("oh no")).join();
         assert!(panicked.is_err());
         drop(guard);
@@ -135,7 +150,7 @@ fn a_process_logs_json_to_a_pipe_and_panics_stand_in_it() {
         .args(["--exact", "log::tests::a_process_logs_json_to_a_pipe_and_panics_stand_in_it", "--nocapture"])
         .env(CHILD, "1")
         .env("JOURNAL_STREAM", "1:1")
-        .env(FILTER_VARIABLE, "info")
+        .env_remove(FILTER_VARIABLE)
         .output()
         .unwrap();
     let log = String::from_utf8(output.stderr).unwrap();
@@ -143,7 +158,8 @@ fn a_process_logs_json_to_a_pipe_and_panics_stand_in_it() {
     let lines: Vec<Value> = log.lines().map(|line| serde_json::from_str(line).unwrap()).collect();
     let numbers = lines.iter().filter_map(|line| line["number"].as_u64());
     assert!(numbers.eq(0..1000), "every line is there, in order");
+    let rest: Vec<&str> = lines[1000..].iter().filter_map(|line| line["message"].as_str()).collect();
+    assert_eq!(rest, ["heard", "heard still", "oh no"]);
     let last = lines.last().unwrap();
-    assert_eq!(last["message"], "oh no");
     assert!(last["place"].as_str().unwrap().contains("tests.rs:"), "{last}");
 }

@@ -44,10 +44,7 @@ async fn a_whole_life_is_told_in_order() {
     let maps = process.readiness.condition("maps", "loading");
     let drain = process.drain.clone();
     let waits = drain.clone();
-    process.tasks.essential("accept", async move {
-        waits.wait_started().await;
-        Ok::<(), String>(())
-    });
+    process.tasks.essential("accept", async move { waits.wait_started().await });
     let (end_session, session_ends) = oneshot::channel::<()>();
     drain.track(async move {
         session_ends.await.unwrap();
@@ -102,7 +99,7 @@ async fn a_second_signal_ends_it_at_once() {
 async fn what_does_not_end_is_cut_or_named() {
     let Stage { mut process, wish, wishes, .. } = Stage::new();
     process.drain.track(std::future::pending());
-    process.tasks.essential("queue", std::future::pending::<Result<(), String>>());
+    process.tasks.essential("queue", std::future::pending::<()>());
     wish.send(Wish::Drain).await.unwrap();
     let start = tokio::time::Instant::now();
     let error = process.run(wishes, DEADLINE, no_reload).await.unwrap_err();
