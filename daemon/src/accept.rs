@@ -24,10 +24,14 @@ use crate::metrics::{Counter, CounterVec, Gauge, MetricsError, Registry};
 
 /// How many sessions may be open at once. Clones share the count, so several listeners may share one cap.
 #[derive(Debug, Clone)]
-pub struct Sessions {
+pub struct Sessions(Arc<House>);
+
+/// What all listeners and all sessions under one cap share; each session holds one pointer to it.
+#[derive(Debug)]
+struct House {
     permits: Arc<Semaphore>,
     refusals: Arc<Semaphore>,
-    ended: Arc<Notify>,
+    ended: Notify,
     drain: Drain,
     metrics: AcceptMetrics,
 }
@@ -64,20 +68,23 @@ impl Sessions {
     /// At most `max` sessions, which end when `drain` says so.
     #[must_use]
     pub fn new(max: usize, drain: Drain, metrics: AcceptMetrics) -> Self {
-        Self {
+        Self(Arc::new(House {
             permits: Arc::new(Semaphore::new(max.min(Semaphore::MAX_PERMITS))),
             refusals: Arc::new(Semaphore::new(MAX_REFUSALS)),
-            ended: Arc::default(),
+            ended: Notify::new(),
             drain,
             metrics,
-        }
+        }))
     }
 
     /// Runs `session` with a permit that is given back when it ends, however it ends.
     fn start(&self, permit: OwnedSemaphorePermit, session: impl Future<Output = ()> + Send + 'static) {
-        self.metrics.open.inc();
-        let place = Place { sessions: self.clone(), _permit: permit };
-        self.drain.track(async move {
+        self.0.metrics.open.inc();
+        let place = Place { house: Arc::clone(&self.0), _permit: permit };
+        // Boxed, because a future moved into another takes its room twice, and idle sessions are what an MX
+        // has most of.
+        let session = Box::pin(session);
+        self.0.drain.track(async move {
             let _place = place;
             session.await;
         });
@@ -100,13 +107,12 @@ where
     O: Fn(TcpStream, SocketAddr) -> OF + Send,
     OF: Future<Output = ()> + Send + 'static,
 {
-    let drain = sessions.drain.clone();
-    let metrics = sessions.metrics.clone();
+    let House { drain, metrics, ended, .. } = &*sessions.0;
     let mut spare = spare_descriptor();
     let mut exhausted: Option<Duration> = None;
     loop {
         // Made before the attempt, so that an end during it is not missed below.
-        let session_ended = sessions.ended.notified();
+        let session_ended = ended.notified();
         let accepted = tokio::select! {
             biased;
             () = drain.wait_started() => return Ok(()),
@@ -172,20 +178,21 @@ fn admit<SF, OF>(
     SF: Future<Output = ()> + Send + 'static,
     OF: Future<Output = ()> + Send + 'static,
 {
+    let House { permits, refusals, drain, metrics, .. } = &*sessions.0;
     // Replies are small and waited for; a socket that cannot be set is about to fail anyway.
     let _best_effort = stream.set_nodelay(true);
-    if let Ok(permit) = Arc::clone(&sessions.permits).try_acquire_owned() {
-        sessions.metrics.accepted.inc();
+    if let Ok(permit) = Arc::clone(permits).try_acquire_owned() {
+        metrics.accepted.inc();
         sessions.start(permit, serve(stream, peer));
-    } else if let Ok(permit) = Arc::clone(&sessions.refusals).try_acquire_owned() {
-        sessions.metrics.refused.inc();
+    } else if let Ok(permit) = Arc::clone(refusals).try_acquire_owned() {
+        metrics.refused.inc();
         let refusal = over(stream, peer);
-        sessions.drain.track(async move {
+        drain.track(async move {
             let _permit = permit;
             let _answered = tokio::time::timeout(REFUSAL_TIME, refusal).await;
         });
     } else {
-        sessions.metrics.dropped.inc();
+        metrics.dropped.inc();
     }
 }
 
@@ -250,17 +257,17 @@ impl Fault {
 
 /// Held by a running session; dropping it, by an end or a panic, makes room for the next.
 struct Place {
-    sessions: Sessions,
+    house: Arc<House>,
     _permit: OwnedSemaphorePermit,
 }
 
 impl Drop for Place {
     fn drop(&mut self) {
-        self.sessions.metrics.open.dec();
+        self.house.metrics.open.dec();
         if std::thread::panicking() {
-            self.sessions.metrics.panicked.inc();
+            self.house.metrics.panicked.inc();
         }
-        self.sessions.ended.notify_waiters();
+        self.house.ended.notify_waiters();
     }
 }
 

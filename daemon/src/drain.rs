@@ -63,6 +63,8 @@ impl Drain {
         F: Future<Output = ()> + Send + 'static,
     {
         let cut = self.cut.clone();
+        // Boxed, because a future moved into another takes its room twice.
+        let session = Box::pin(session);
         self.sessions.spawn(async move {
             // The future is dropped, and with it its socket, when the deadline wins.
             let _ended = cut.run_until_cancelled(session).await;

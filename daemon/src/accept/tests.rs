@@ -9,13 +9,13 @@ use tokio::time::Instant;
 use super::*;
 
 /// An accept loop under test, with what it takes to talk to it.
-struct House {
+struct Site {
     registry: Registry,
     drain: Drain,
     sessions: Sessions,
 }
 
-impl House {
+impl Site {
     fn new(max: usize) -> Self {
         let (registry, drain) = (Registry::new(), Drain::new());
         let metrics = AcceptMetrics::register(&registry, "smtp_server").unwrap();
@@ -60,9 +60,9 @@ async fn greeted(address: SocketAddr) -> (TcpStream, String) {
 
 #[tokio::test]
 async fn over_the_cap_a_newcomer_is_refused_at_once_and_an_end_makes_room() {
-    let house = House::new(2);
+    let site = Site::new(2);
     let (listener, address) = listener().await;
-    let door = house.open(listener);
+    let door = site.open(listener);
     let (first, word) = greeted(address).await;
     assert_eq!(word, "hello");
     let (second, word) = greeted(address).await;
@@ -70,38 +70,38 @@ async fn over_the_cap_a_newcomer_is_refused_at_once_and_an_end_makes_room() {
     let (mut third, word) = greeted(address).await;
     assert_eq!(word, "full!");
     assert_eq!(third.read(&mut [0]).await.unwrap(), 0, "and the connection is closed");
-    assert_eq!((house.count("sessions"), house.count("refused_total")), (2, 1));
+    assert_eq!((site.count("sessions"), site.count("refused_total")), (2, 1));
 
-    let ended = house.sessions.ended.notified();
+    let ended = site.sessions.0.ended.notified();
     drop(first);
     ended.await;
     let (fourth, word) = greeted(address).await;
     assert_eq!(word, "hello");
-    assert_eq!((house.count("sessions"), house.count("sessions_total")), (2, 3));
+    assert_eq!((site.count("sessions"), site.count("sessions_total")), (2, 3));
 
-    house.drain.begin();
+    site.drain.begin();
     door.await.unwrap().unwrap();
     assert!(TcpStream::connect(address).await.is_err(), "the door is closed, the sessions go on");
-    assert_eq!(house.drain.open(), 2);
+    assert_eq!(site.drain.open(), 2);
     drop((second, fourth));
-    assert_eq!(house.drain.finished(Duration::from_secs(60)).await, crate::drain::Drained::Whole);
-    assert_eq!(house.count("sessions"), 0);
+    assert_eq!(site.drain.finished(Duration::from_secs(60)).await, crate::drain::Drained::Whole);
+    assert_eq!(site.count("sessions"), 0);
 }
 
 #[tokio::test]
 async fn a_session_that_panics_gives_its_place_back() {
-    let house = House::new(1);
+    let site = Site::new(1);
     let (listener, address) = listener().await;
     let faulty = |_stream: TcpStream, _peer: SocketAddr| async { panic!("a fault in the program") };
-    let _door = tokio::spawn(accept(listener, house.sessions.clone(), faulty, full));
+    let _door = tokio::spawn(accept(listener, site.sessions.clone(), faulty, full));
     for _ in 0..2 {
-        let ended = house.sessions.ended.notified();
+        let ended = site.sessions.0.ended.notified();
         let mut stream = TcpStream::connect(address).await.unwrap();
         assert_eq!(stream.read(&mut [0]).await.unwrap_or(0), 0);
         ended.await;
     }
-    assert_eq!((house.count("sessions"), house.count("panics_total")), (0, 2));
-    assert_eq!(house.count("refused_total"), 0);
+    assert_eq!((site.count("sessions"), site.count("panics_total")), (0, 2));
+    assert_eq!(site.count("refused_total"), 0);
 }
 
 /// Says what it was told to, one accept a line, and then waits; counts the attempts.
@@ -127,12 +127,12 @@ impl Incoming for Script {
 /// Reliability R9: out of descriptors, the loop sleeps. An hour of it is a few thousand attempts, not billions.
 #[tokio::test(start_paused = true)]
 async fn r9_exhaustion_backs_off_and_a_session_that_ends_cuts_the_wait() {
-    let house = House::new(8);
+    let site = Site::new(8);
     let attempts = Arc::new(AtomicUsize::new(0));
     let (asked, mut asks) = mpsc::unbounded_channel();
     let script =
         Script { lines: VecDeque::new(), then: Some(Errno::MFILE), attempts: Arc::clone(&attempts), asked };
-    let door = house.open(script);
+    let door = site.open(script);
     tokio::time::sleep(Duration::from_secs(3600)).await;
     // Each pause has two attempts: one for a newcomer, one with the spare descriptor given up.
     let tried = attempts.load(Ordering::Relaxed);
@@ -141,15 +141,15 @@ async fn r9_exhaustion_backs_off_and_a_session_that_ends_cuts_the_wait() {
 
     while asks.try_recv().is_ok() {}
     let before = Instant::now();
-    house.sessions.ended.notify_waiters();
+    site.sessions.0.ended.notify_waiters();
     assert_eq!(asks.recv().await, Some(before), "at once");
-    house.drain.begin();
+    site.drain.begin();
     door.await.unwrap().unwrap();
 }
 
 #[tokio::test(start_paused = true)]
 async fn one_lost_connection_costs_nothing_and_a_lost_listener_is_the_end() {
-    let house = House::new(8);
+    let site = Site::new(8);
     let (asked, mut asks) = mpsc::unbounded_channel();
     let lost = [Errno::CONNABORTED, Errno::PROTO, Errno::NETUNREACH, Errno::BADF];
     let script = Script {
@@ -159,7 +159,7 @@ async fn one_lost_connection_costs_nothing_and_a_lost_listener_is_the_end() {
         asked,
     };
     let start = Instant::now();
-    let error = house.open(script).await.unwrap().unwrap_err().to_string();
+    let error = site.open(script).await.unwrap().unwrap_err().to_string();
     assert!(error.starts_with("accepting connections failed: "), "{error}");
     for _ in lost {
         assert_eq!(asks.recv().await, Some(start), "without a pause");
@@ -176,20 +176,20 @@ fn r9_with_64_descriptors_every_newcomer_is_answered() {
         let runtime =
             tokio::runtime::Builder::new_multi_thread().worker_threads(2).enable_all().build().unwrap();
         runtime.block_on(async {
-            let house = House::new(1000);
+            let site = Site::new(1000);
             let (listener, address) = listener().await;
             let attempts = Arc::new(AtomicUsize::new(0));
-            let door = house.open(Counted(listener, Arc::clone(&attempts)));
+            let door = site.open(Counted(listener, Arc::clone(&attempts)));
             // The parent has the descriptors for the other ends.
             eprintln!("{address}");
             let mut line = String::new();
             io::stdin().read_line(&mut line).unwrap();
-            let (begun, refused) = (house.count("sessions_total"), house.count("refused_total"));
+            let (begun, refused) = (site.count("sessions_total"), site.count("refused_total"));
             assert_eq!(begun + refused, CLIENTS as u64);
             assert!((40..60).contains(&begun), "{begun} sessions on 64 descriptors");
             let tried = attempts.load(Ordering::Relaxed);
             assert!(tried < 4 * CLIENTS, "{tried} attempts for {CLIENTS} newcomers");
-            house.drain.begin();
+            site.drain.begin();
             door.await.unwrap().unwrap();
         });
         return;
