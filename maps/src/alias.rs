@@ -125,6 +125,17 @@ pub(crate) fn targets(text: &str, asked: &Mailbox, matched: Matched, rules: &Rul
     text.lines().map(each).collect()
 }
 
+/// Whether following a checked text can lead to another line. It may say yes for one that does not.
+pub(crate) fn leads_on(text: &str, answers: impl Fn(&str, &str) -> bool) -> bool {
+    text.lines().any(|line| match line.rsplit_once('@') {
+        // `@domain` is any user there, and a quoted user may be another key than it looks.
+        Some((local, host)) if !local.is_empty() && !local.starts_with('"') && !host.starts_with('[') => {
+            answers(local, host)
+        }
+        _ => true,
+    })
+}
+
 // ---------------------------------------------------------------------------------------------------------
 
 /// Why an alias could not be followed to its end.

@@ -199,7 +199,12 @@ pub(crate) fn virtual_alias(
     let ask = |mailbox: &Mailbox| compiled.targets(mailbox, rules).and_then(|(_, targets)| targets);
     let mut loops = Loops::new(ask);
     let mut faults = Faults::default();
+    let answers = |local: &str, host: &str| lookup::answers(&compiled.table, local, host, rules);
     for (key, hit) in compiled.table.iter() {
+        // Most aliases end where they point: that is seen without making addresses of them.
+        if !alias::leads_on(compiled.values.get(hit.value).unwrap_or_default(), answers) {
+            continue;
+        }
         let local_domains = options.origin.iter().chain(&options.local_domains);
         if let Some(message) = loops.follow(key, local_domains) {
             faults.push(source.fault((hit.line, 1), message));

@@ -4,6 +4,8 @@
 //! is kept as `joe user@xn--bcher-kva.example`. Postfix asks both the quoted and the unquoted spelling; here
 //! both are one key.
 
+use std::borrow::Cow;
+
 use switchyard_smtp::address::{AddressError, Domain, Host, Mailbox};
 
 use crate::fault::Wrong;
@@ -22,17 +24,23 @@ pub(crate) fn fold(text: &str) -> String {
 
 /// `local@host` as maps are asked.
 pub(crate) fn of_mailbox(mailbox: &Mailbox) -> String {
-    let mut key = fold(mailbox.local.as_str());
+    joined(mailbox.local.as_str(), &of_host(&mailbox.host))
+}
+
+/// The same from the parts of one, the local part without quotes and the host by [`of_host`].
+pub(crate) fn joined(local: &str, host: &str) -> String {
+    let mut key = fold(local);
+    key.reserve_exact(host.len() + 1);
     key.push('@');
-    key.push_str(&of_host(&mailbox.host));
+    key.push_str(host);
     key
 }
 
 /// A domain, or a literal in its brackets.
-pub(crate) fn of_host(host: &Host) -> String {
+pub(crate) fn of_host(host: &Host) -> Cow<'_, str> {
     match host {
-        Host::Domain(domain) => domain.as_str().to_owned(),
-        Host::Literal(literal) => fold(&literal.to_string()),
+        Host::Domain(domain) => domain.as_str().into(),
+        Host::Literal(literal) => fold(&literal.to_string()).into(),
     }
 }
 
@@ -83,7 +91,9 @@ fn domain(text: &str) -> Result<String, Wrong> {
 }
 
 fn host(text: &str, at: usize) -> Result<String, Wrong> {
-    Host::parse(text).map(|host| of_host(&host)).map_err(|error| bad_domain(text, error).moved(at))
+    Host::parse(text)
+        .map(|host| of_host(&host).into_owned())
+        .map_err(|error| bad_domain(text, error).moved(at))
 }
 
 fn bad_domain(text: &str, error: AddressError) -> Wrong {

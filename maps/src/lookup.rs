@@ -8,7 +8,7 @@
 
 use std::collections::BTreeSet;
 
-use switchyard_smtp::address::{Domain, Host, LocalPart, Mailbox};
+use switchyard_smtp::address::{LocalPart, Mailbox};
 
 use crate::key;
 use crate::name::MapName;
@@ -19,7 +19,7 @@ use crate::table::{Hit, Table};
 #[derive(Debug, Default)]
 pub(crate) struct Rules {
     delimiter: Box<str>,
-    local: BTreeSet<Domain>,
+    local: BTreeSet<Box<str>>,
     parents_match: BTreeSet<MapName>,
     /// See [`MapOptions::propagate_unmatched_extensions`].
     pub(crate) propagate: bool,
@@ -27,11 +27,10 @@ pub(crate) struct Rules {
 
 impl Rules {
     pub(crate) fn new(options: &MapOptions) -> Self {
-        let mut local = options.local_domains.clone();
-        local.extend(options.origin.clone());
+        let local = options.local_domains.iter().chain(&options.origin);
         Self {
             delimiter: options.recipient_delimiter.as_str().into(),
-            local,
+            local: local.map(|domain| domain.as_str().into()).collect(),
             parents_match: options.parent_domain_matches_subdomains.clone(),
             propagate: options.propagate_unmatched_extensions,
         }
@@ -42,8 +41,8 @@ impl Rules {
         local_extension(local, &self.delimiter)
     }
 
-    fn is_local(&self, host: &Host) -> bool {
-        host.domain().is_some_and(|domain| self.local.contains(domain))
+    fn is_local(&self, host: &str) -> bool {
+        self.local.contains(host)
     }
 }
 
@@ -87,9 +86,12 @@ struct Asked {
 
 impl Asked {
     fn new(mailbox: &Mailbox, rules: &Rules) -> Self {
-        let whole = key::of_mailbox(mailbox);
-        // No domain and no literal holds an at-sign, so the last one parts them.
-        let local = whole.rfind('@').unwrap_or(whole.len());
+        Self::of(mailbox.local.as_str(), &key::of_host(&mailbox.host), rules)
+    }
+
+    fn of(local: &str, host: &str, rules: &Rules) -> Self {
+        let whole = key::joined(local, host);
+        let local = whole.len() - host.len() - 1;
         let without_extension = rules.extension(&whole[..local]).map(|extension| {
             let user = &whole[..local - extension.len()];
             format!("{user}{}", &whole[local..])
@@ -104,7 +106,15 @@ impl Asked {
 
 /// The order of recipients and virtual aliases.
 pub(crate) fn address(table: &Table, mailbox: &Mailbox, rules: &Rules) -> Option<(Hit, Matched)> {
-    let asked = Asked::new(mailbox, rules);
+    find_address(table, &Asked::new(mailbox, rules), rules)
+}
+
+/// Whether the parts of an address lead to a line: the local part without quotes, the host in lower case.
+pub(crate) fn answers(table: &Table, local: &str, host: &str, rules: &Rules) -> bool {
+    find_address(table, &Asked::of(local, host, rules), rules).is_some()
+}
+
+fn find_address(table: &Table, asked: &Asked, rules: &Rules) -> Option<(Hit, Matched)> {
     let users = |end: &str| -> Option<(Hit, Matched)> {
         let whole = asked.whole.strip_suffix(end).and_then(|key| table.find(key));
         let whole = whole.map(|hit| (hit, Matched::Whole));
@@ -118,7 +128,7 @@ pub(crate) fn address(table: &Table, mailbox: &Mailbox, rules: &Rules) -> Option
     }
     let at_domain = &asked.whole[asked.local..];
     // `"joe@other.example"@here` must not be taken for joe@other.example.
-    if rules.is_local(&mailbox.host)
+    if rules.is_local(asked.host())
         && !asked.whole[..asked.local].contains('@')
         && let Some(found) = users(at_domain)
     {
@@ -157,6 +167,8 @@ pub(crate) fn with_extension(local: &LocalPart, extension: &str) -> Option<Local
 
 #[cfg(test)]
 mod tests {
+    use switchyard_smtp::address::Domain;
+
     use super::*;
 
     /// A table whose values are the lines the keys stand in.

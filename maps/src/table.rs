@@ -1,4 +1,5 @@
-//! Keys to values in memory: one arena of key text, sixteen octets an entry, and an index of open slots.
+//! Keys to values in memory: one arena of key text, twenty octets an entry, and an index of open slots, each
+//! with half of its key's hash, so that a wrong key is almost never looked at.
 //!
 //! A site's maps hold millions of keys and few different values; a value is a number that the map's kind
 //! gives a meaning. Hashing is SipHash with a key of its own per table, since the world chooses what is asked.
@@ -18,7 +19,15 @@ pub(crate) struct Hit {
 struct Entry {
     at: u32,
     length: u32,
+    hash: u32,
     hit: Hit,
+}
+
+/// A place in the index; `number` is an entry's number + 1, or 0 when the place is open.
+#[derive(Debug, Clone, Copy, Default)]
+struct Slot {
+    hash: u32,
+    number: u32,
 }
 
 /// No more room: offsets are 32 bits wide.
@@ -29,8 +38,8 @@ pub(crate) struct Full;
 pub(crate) struct Table {
     keys: String,
     entries: Vec<Entry>,
-    /// An entry's number + 1, or 0; a power of two, at most two thirds taken.
-    slots: Vec<u32>,
+    /// A power of two, at most two thirds taken.
+    slots: Vec<Slot>,
     hashes: RandomState,
 }
 
@@ -40,8 +49,8 @@ impl Table {
     }
 
     pub(crate) fn find(&self, key: &str) -> Option<Hit> {
-        let slot = self.slot_of(key)?;
-        let number = self.slots[slot].checked_sub(1)?;
+        let slot = self.slot_of(key, self.hash(key))?;
+        let number = self.slots[slot].number.checked_sub(1)?;
         Some(self.entries[number as usize].hit)
     }
 
@@ -53,11 +62,12 @@ impl Table {
         if self.slots.len() * 2 < (self.entries.len() + 1) * 3 {
             self.grow();
         }
-        self.keys.push_str(key);
-        self.entries.push(Entry { at, length, hit });
-        if let Some(slot) = self.slot_of(key) {
-            self.slots[slot] = number;
+        let hash = self.hash(key);
+        if let Some(slot) = self.slot_of(key, hash) {
+            self.slots[slot] = Slot { hash, number };
         }
+        self.keys.push_str(key);
+        self.entries.push(Entry { at, length, hash, hit });
         Ok(())
     }
 
@@ -70,30 +80,37 @@ impl Table {
         &self.keys[entry.at as usize..(entry.at + entry.length) as usize]
     }
 
+    fn hash(&self, key: &str) -> u32 {
+        self.hashes.hash_one(key) as u32
+    }
+
     /// The slot that holds the key, or the open one where it belongs; none in a table without slots.
-    fn slot_of(&self, key: &str) -> Option<usize> {
+    fn slot_of(&self, key: &str, hash: u32) -> Option<usize> {
         let mask = self.slots.len().checked_sub(1)?;
-        let mut slot = self.hashes.hash_one(key) as usize & mask;
+        let mut place = hash as usize & mask;
         // A third of the slots is open, so this ends.
         loop {
-            match self.slots[slot].checked_sub(1) {
-                Some(number) if self.key(&self.entries[number as usize]) != key => slot = (slot + 1) & mask,
-                _ => return Some(slot),
+            let slot = self.slots[place];
+            let Some(number) = slot.number.checked_sub(1) else { return Some(place) };
+            if slot.hash == hash && self.key(&self.entries[number as usize]) == key {
+                return Some(place);
             }
+            place = (place + 1) & mask;
         }
     }
 
     fn grow(&mut self) {
         let size = (self.slots.len() * 2).max(16);
-        self.slots.clear();
-        self.slots.resize(size, 0);
-        for number in 0..self.entries.len() {
-            let slot = self.slot_of(self.key(&self.entries[number]));
-            if let Some(slot) = slot {
-                // `insert` has counted them all in 32 bits.
-                self.slots[slot] = number as u32 + 1;
+        let mask = size - 1;
+        let mut slots = vec![Slot::default(); size];
+        for (number, entry) in (1..).zip(&self.entries) {
+            let mut place = entry.hash as usize & mask;
+            while slots[place].number != 0 {
+                place = (place + 1) & mask;
             }
+            slots[place] = Slot { hash: entry.hash, number };
         }
+        self.slots = slots;
     }
 }
 
