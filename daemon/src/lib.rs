@@ -18,12 +18,14 @@
 //! - An essential task that dies takes the process with it, with a name in the log and a non-zero exit.
 
 pub mod accept;
+pub mod arguments;
 pub mod clock;
 pub mod drain;
 pub mod http;
 pub mod log;
 pub mod metrics;
 pub mod process;
+pub mod program;
 pub mod readiness;
 pub mod service;
 pub mod signal;

@@ -1,0 +1,126 @@
+//! A daemon as a program: command line → settings → log → run time → life → exit code.
+//!
+//! What differs between daemons is a [`Daemon`]; what is alike is told once, here.
+
+use std::ffi::OsString;
+use std::fmt::Display;
+use std::future::Future;
+use std::io::{self, Write};
+use std::path::Path;
+use std::process::ExitCode;
+use std::sync::Arc;
+use std::time::Duration;
+
+use crate::arguments::Arguments;
+use crate::log::{self, LogOptions};
+use crate::process::Process;
+use crate::service::ServiceManager;
+use crate::signal::Wishes;
+use crate::sockets::Listeners;
+
+/// One of the suite's daemons.
+pub trait Daemon: Sized + Send + Sync + 'static {
+    /// The program's name.
+    const NAME: &'static str;
+    /// What it does, in a line.
+    const ABOUT: &'static str;
+    /// What it is told.
+    type Settings: Send + Sync + 'static;
+    /// Why it does not do it; all faults of a file are one error.
+    type Error: Display + Send;
+
+    /// Reads the settings.
+    ///
+    /// # Errors
+    /// With every fault, each with file and line.
+    fn load(path: &Path) -> Result<Self::Settings, Self::Error>;
+
+    /// What is to be logged.
+    fn log(settings: &Self::Settings) -> &LogOptions;
+
+    /// How long sessions may take to end when the daemon stops.
+    fn drain_deadline(settings: &Self::Settings) -> Duration;
+
+    /// Reads the files that the settings name: maps, certificates.
+    ///
+    /// # Errors
+    /// With what is wrong with them.
+    fn check(settings: &Self::Settings) -> Result<(), Self::Error>;
+
+    /// Starts every room, and listens last.
+    fn start(
+        settings: Self::Settings,
+        listeners: &mut Listeners,
+        process: &mut Process,
+    ) -> impl Future<Output = Result<Self, Self::Error>> + Send;
+
+    /// Takes new settings, whole or not at all.
+    fn reload(&self, settings: Self::Settings) -> impl Future<Output = Result<(), Self::Error>> + Send;
+
+    /// The last thing: sessions are over, what is kept is made durable.
+    fn finish(&self) -> impl Future<Output = ()> + Send;
+}
+
+/// Runs a daemon from its command line to its exit code: 0 fine, 1 a fault, 2 misuse.
+pub fn run<D: Daemon>(arguments: impl IntoIterator<Item = OsString>) -> ExitCode {
+    let Arguments { config, check } = Arguments::parse(D::NAME, D::ABOUT, arguments);
+    let settings = match D::load(&config) {
+        Ok(settings) => settings,
+        Err(faults) => return fail(&faults),
+    };
+    if check {
+        return match D::check(&settings) {
+            Ok(()) => ExitCode::SUCCESS,
+            Err(faults) => fail(&faults),
+        };
+    }
+    // Both read the environment, so they come before the first thread.
+    let mut listeners = Listeners::from_environment();
+    let guard = match log::start(D::log(&settings)) {
+        Ok(guard) => guard,
+        Err(error) => return fail(&error),
+    };
+    let runtime = match tokio::runtime::Builder::new_multi_thread().enable_all().build() {
+        Ok(runtime) => runtime,
+        Err(error) => return fail(&error),
+    };
+    let ended = runtime.block_on(live::<D>(&config, settings, &mut listeners));
+    drop(runtime);
+    match ended {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(error) => {
+            tracing::error!(%error, "ended");
+            // The log is written out first; what follows is for whoever started this by hand.
+            drop(guard);
+            fail(&error)
+        }
+    }
+}
+
+async fn live<D: Daemon>(
+    config: &Path,
+    settings: D::Settings,
+    listeners: &mut Listeners,
+) -> Result<(), String> {
+    let wishes = Wishes::listen().map_err(|error| format!("signals: {error}"))?;
+    let service = ServiceManager::from_environment().map_err(|error| error.to_string())?;
+    let deadline = D::drain_deadline(&settings);
+    let mut process = Process::new(service);
+    let daemon = D::start(settings, listeners, &mut process).await.map_err(|error| error.to_string())?;
+    let daemon = Arc::new(daemon);
+    let reload = || {
+        let daemon = Arc::clone(&daemon);
+        let settings = D::load(config);
+        async move { daemon.reload(settings?).await }
+    };
+    let ended = process.run(wishes, deadline, reload).await;
+    daemon.finish().await;
+    ended.map(drop).map_err(|error| error.to_string())
+}
+
+/// Says why on standard error; there may be no log yet.
+fn fail(error: &impl Display) -> ExitCode {
+    // If even that fails, the exit code still tells.
+    let _best_effort = writeln!(io::stderr(), "{error}");
+    ExitCode::FAILURE
+}
