@@ -150,7 +150,7 @@ pub(crate) fn hint<'a>(word: &str, known: impl IntoIterator<Item = &'a str> + Cl
     let known: Vec<&str> = known.into_iter().collect();
     match known.len() {
         0 => String::new(),
-        1..=20 => format!("; known here: {}", known.join(", ")),
+        1..=32 => format!("; known here: {}", known.join(", ")),
         _ => String::new(),
     }
 }

@@ -18,8 +18,11 @@ pub mod document;
 pub mod mx;
 pub mod reader;
 pub mod reference;
+pub mod render;
 pub mod router;
 pub mod settings;
+pub mod site;
+pub mod template;
 mod unknown;
 pub mod words;
 
@@ -27,3 +30,4 @@ pub use check::{Fault, Faults, Place};
 pub use mx::MxSettings;
 pub use router::RouterSettings;
 pub use settings::Settings;
+pub use site::Site;

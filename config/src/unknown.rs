@@ -16,20 +16,29 @@ pub(crate) struct Unknown {
 
 /// What to say of it, once all declarations are known.
 pub(crate) fn explain(unknown: &Unknown, settings: &[Setting]) -> String {
-    let table = unknown.path.trim_end_matches('.');
-    let here = if table.is_empty() { "at the top".to_owned() } else { format!("in [{table}]") };
+    let here = head(&unknown.path).map_or_else(|| "at the top".to_owned(), |head| format!("in {head}"));
     let known = || unknown.known.iter().copied();
     // A near name beside it beats the same name elsewhere, and that beats the list of all names here.
     let hint = match (nearest(&unknown.key, known()), elsewhere(&unknown.key, settings)) {
-        (None, Some(table)) => format!("; it stands in [{table}]"),
+        (None, Some(head)) => format!("; it stands in {head}"),
         _ => hint(&unknown.key, known()),
     };
     format!("unknown key `{}` {here}{hint}", unknown.key)
 }
 
-fn elsewhere<'a>(key: &str, settings: &'a [Setting]) -> Option<&'a str> {
+fn elsewhere(key: &str, settings: &[Setting]) -> Option<String> {
     settings.iter().find_map(|setting| {
         let (table, name) = setting.path.rsplit_once('.')?;
-        (name == key).then_some(table)
+        (name == key).then(|| head(table)).flatten()
     })
+}
+
+/// `[limits]` of `limits.`, `[[listen.smtp]]` of `listen.smtp[].`; none at the top.
+pub(crate) fn head(path: &str) -> Option<String> {
+    let path = path.trim_end_matches('.');
+    match path.strip_suffix("[]") {
+        Some(list) => Some(format!("[[{list}]]")),
+        None if path.is_empty() => None,
+        None => Some(format!("[{path}]")),
+    }
 }

@@ -119,32 +119,34 @@ pub(crate) fn read(root: &mut Section<'_>, defaults: &Defaults) -> Common {
 }
 
 fn listeners(section: &mut Section<'_>, proxy_protocol: bool) -> Vec<Listener> {
+    let mut taken: Vec<ListenOn> = Vec::new();
     let listeners = section.each("smtp", |section| {
-        let socket: ListenOn = section
-            .restart(
-                "socket",
-                "An address with port to bind, or `systemd:NAME` for a socket that systemd holds.",
-            )
-            .required();
-        let name =
-            section.restart("name", "Name in logs and metrics; the socket's own text without it.").optional();
-        let proxy_protocol = proxy_protocol
-            && section
-                .restart("proxy_protocol", "Each connection starts with a PROXY header, version 1 or 2.")
-                .or(false);
-        Listener { name: name.unwrap_or_else(|| socket.to_string()), socket, proxy_protocol }
+        let listener = listener(section, proxy_protocol);
+        // Port 0 is any free port: two of these are two.
+        let any_port = matches!(&listener.socket, ListenOn::Address(address) if address.port() == 0);
+        if taken.contains(&listener.socket) && !any_port {
+            section.fault(&["socket"], format!("`{}` is listened on twice", listener.socket));
+        }
+        taken.push(listener.socket.clone());
+        listener
     });
-    if listeners.is_empty() {
+    if !section.has("smtp") || section.is_empty_list("smtp") {
         section.fault(&["smtp"], "no socket to listen on: [[listen.smtp]] with `socket` is needed");
     }
-    let mut seen: Vec<&ListenOn> = Vec::new();
-    for listener in &listeners {
-        if seen.contains(&&listener.socket) {
-            section.fault(&["smtp"], format!("`{}` stands in two [[listen.smtp]]", listener.socket));
-        }
-        seen.push(&listener.socket);
-    }
     listeners
+}
+
+fn listener(section: &mut Section<'_>, proxy_protocol: bool) -> Listener {
+    let socket: ListenOn = section
+        .restart("socket", "An address with port to bind, or `systemd:NAME` for a socket that systemd holds.")
+        .required();
+    let name =
+        section.restart("name", "Name in logs and metrics; the socket's own text without it.").optional();
+    let proxy_protocol = proxy_protocol
+        && section
+            .restart("proxy_protocol", "Each connection starts with a PROXY header, version 1 or 2.")
+            .or(false);
+    Listener { name: name.unwrap_or_else(|| socket.to_string()), socket, proxy_protocol }
 }
 
 impl Choice for LogFormat {

@@ -16,8 +16,9 @@ macro_rules! count {
 
             fn read(node: &Node) -> Result<Self, String> {
                 match node {
+                    Node::Integer(number) if *number < 0 => Err(format!("{number} is below zero")),
                     Node::Integer(number) => Self::try_from(*number)
-                        .map_err(|_| format!("{number} is no count: 0 to {} is expected", Self::MAX)),
+                        .map_err(|_| format!("{number} is too large: at most {} is allowed", Self::MAX)),
                     other => Err(format!("a number is expected, not {}", other.kind())),
                 }
             }

@@ -1,6 +1,6 @@
 //! Sizes: `"50MB"`, `"64KiB"`, `"500B"`. A bare number is refused, as with times.
 
-use super::{Word, quoted, text};
+use super::{Word, quoted};
 use crate::document::Node;
 
 /// Octets.
@@ -32,10 +32,13 @@ impl Word for Size {
     const KIND: &'static str = "size";
 
     fn read(node: &Node) -> Result<Self, String> {
-        if let Node::Integer(number) = node {
-            return Err(format!("a size needs its unit: \"{number}B\", \"{number}kB\" or \"{number}MiB\""));
-        }
-        let text = text(node)?;
+        let text = match node {
+            Node::Text(text) => text,
+            Node::Integer(number) => {
+                return Err(format!("a size needs its unit: \"{number}B\" if octets are meant"));
+            }
+            other => return Err(format!("a size such as \"64KiB\" is expected, not {}", other.kind())),
+        };
         let split = text.find(|letter: char| !letter.is_ascii_digit()).unwrap_or(text.len());
         let (number, unit) = text.split_at(split);
         // `KB` is what many write for `kB`, and means nothing else.
@@ -50,7 +53,7 @@ impl Word for Size {
     }
 
     fn write(&self) -> String {
-        let divides = |factor: u64| self.0 > 0 && self.0 % factor == 0;
+        let divides = |factor: u64| self.0 > 0 && self.0.is_multiple_of(factor);
         let (unit, factor) = UNITS.iter().find(|(_, factor)| divides(*factor)).unwrap_or(&UNITS[8]);
         quoted(&format!("{}{unit}", self.0 / factor))
     }

@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use super::{Word, quoted, text};
+use super::{Word, quoted};
 use crate::document::Node;
 
 /// Each unit in milliseconds, the longest first.
@@ -15,12 +15,13 @@ impl Word for Duration {
     const KIND: &'static str = "time";
 
     fn read(node: &Node) -> Result<Self, String> {
-        if let Node::Integer(number) = node {
-            return Err(format!(
-                "a time needs its unit: \"{number}s\", \"{number}m\", \"{number}h\" or \"{number}d\""
-            ));
-        }
-        let text = text(node)?;
+        let text = match node {
+            Node::Text(text) => text,
+            Node::Integer(number) => {
+                return Err(format!("a time needs its unit: \"{number}s\" if seconds are meant"));
+            }
+            other => return Err(format!("a time such as \"30s\" is expected, not {}", other.kind())),
+        };
         let split = text.find(|letter: char| !letter.is_ascii_digit()).unwrap_or(text.len());
         let (number, unit) = text.split_at(split);
         let unit = UNITS.iter().find(|(name, _)| *name == unit).map(|(_, factor)| factor);
@@ -39,7 +40,7 @@ impl Word for Duration {
     fn write(&self) -> String {
         let time = self.measure();
         let (unit, factor) =
-            UNITS.iter().find(|(_, factor)| time > 0 && time % factor == 0).unwrap_or(&UNITS[4]);
+            UNITS.iter().find(|(_, factor)| time > 0 && time.is_multiple_of(*factor)).unwrap_or(&UNITS[4]);
         quoted(&format!("{}{unit}", time / factor))
     }
 

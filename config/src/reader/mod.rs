@@ -6,15 +6,18 @@
 //! The same walk over an empty document, with nobody listening to faults, lists every setting there is
 //! ([`crate::reference`]).
 
+mod key;
+
 use std::cell::RefCell;
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
+
+pub use key::Key;
 
 use crate::check::{Faults, Place};
 use crate::document::{Document, Entry, Item, Node, Table};
 use crate::reference::{Change, Setting};
 use crate::unknown::{Unknown, explain};
-use crate::words::Word;
 
 /// What a walk over a document gathers.
 #[derive(Debug)]
@@ -104,7 +107,7 @@ impl<'a> Section<'a> {
 
     fn key(&mut self, name: &'static str, doc: &'static str, change: Change) -> Key<'_, 'a> {
         self.known.push(name);
-        Key { section: self, name, doc, change, least: None, most: None }
+        Key::new(self, name, doc, change)
     }
 
     /// A table inside this one; when it is absent, its settings have their defaults.
@@ -185,6 +188,12 @@ impl<'a> Section<'a> {
         self.entry(name).and_then(|entry| self.expect_table(&entry.item, name)).cloned().unwrap_or_default()
     }
 
+    /// Where this table stands.
+    #[must_use]
+    pub fn place(&self) -> &Place {
+        &self.place
+    }
+
     /// A fault in how settings fit together, said where the first of them stands.
     pub fn fault(&self, names: &[&str], message: impl Into<String>) {
         let entry = names.iter().find_map(|name| self.entry(name));
@@ -195,6 +204,13 @@ impl<'a> Section<'a> {
     #[must_use]
     pub fn has(&self, name: &str) -> bool {
         self.entry(name).is_some()
+    }
+
+    /// Whether the document gives this key, and as a list of nothing.
+    #[must_use]
+    pub fn is_empty_list(&self, name: &str) -> bool {
+        self.entry(name)
+            .is_some_and(|entry| matches!(&entry.item.node, Node::List(items) if items.is_empty()))
     }
 
     fn entry(&self, name: &str) -> Option<&'a Entry> {
@@ -225,7 +241,8 @@ impl<'a> Section<'a> {
         value
     }
 
-    fn say(&self, place: Place, message: String) {
+    /// A fault at a place of the document.
+    pub(crate) fn say(&self, place: Place, message: String) {
         self.reader.faults.borrow_mut().push(place, message);
     }
 
@@ -239,132 +256,5 @@ impl<'a> Section<'a> {
             key: entry.key.clone(),
             known: self.known.clone(),
         }));
-    }
-}
-
-// ---------------------------------------------------------------------------------------------------------
-
-/// A setting being declared; how it ends says what happens when the file is silent.
-#[derive(Debug)]
-pub struct Key<'s, 'a> {
-    section: &'s mut Section<'a>,
-    name: &'static str,
-    doc: &'static str,
-    change: Change,
-    /// With its text for the reference.
-    least: Option<(u64, String)>,
-    most: Option<(u64, String)>,
-}
-
-impl Key<'_, '_> {
-    /// The smallest value that makes sense.
-    #[must_use]
-    pub fn at_least<W: Word>(mut self, least: W) -> Self {
-        self.least = Some((least.measure(), least.write()));
-        self
-    }
-
-    /// The largest value that makes sense.
-    #[must_use]
-    pub fn at_most<W: Word>(mut self, most: W) -> Self {
-        self.most = Some((most.measure(), most.write()));
-        self
-    }
-
-    /// With this value when the file gives none.
-    pub fn or<W: Word>(self, default: W) -> W {
-        self.declare::<W>(false, Some(default.write()));
-        self.given().unwrap_or(default)
-    }
-
-    /// Nothing when the file gives none.
-    pub fn optional<W: Word>(self) -> Option<W> {
-        self.declare::<W>(false, None);
-        self.given()
-    }
-
-    /// A fault when the file gives none.
-    pub fn required<W: Word>(self) -> W {
-        self.declare::<W>(false, None);
-        if !self.section.has(self.name) {
-            self.missing(W::KIND);
-        }
-        self.given().unwrap_or_else(W::blank)
-    }
-
-    /// A list, with these values when the file gives none.
-    pub fn list<W: Word>(self, default: Vec<W>) -> Vec<W> {
-        let written: Vec<String> = default.iter().map(Word::write).collect();
-        self.declare::<W>(true, Some(format!("[{}]", written.join(", "))));
-        self.given_list().unwrap_or(default)
-    }
-
-    /// A list of at least one.
-    pub fn some<W: Word>(self) -> Vec<W> {
-        self.declare::<W>(true, None);
-        let place = self.section.entry(self.name).map(|entry| entry.item.place.clone());
-        let given = self.given_list();
-        match (&given, place) {
-            (None, None) => self.missing(&format!("list of {}", W::KIND)),
-            (Some(list), Some(place)) if list.is_empty() => {
-                self.section.say(place, format!("`{}` needs at least one {}", self.name, W::KIND));
-            }
-            _ => {}
-        }
-        given.unwrap_or_default()
-    }
-
-    fn declare<W: Word>(&self, list: bool, default: Option<String>) {
-        self.section.reader.settings.borrow_mut().push(Setting {
-            path: format!("{}{}", self.section.path, self.name),
-            kind: W::KIND,
-            list,
-            choices: W::choices(),
-            default,
-            least: self.least.as_ref().map(|(_, text)| text.clone()),
-            most: self.most.as_ref().map(|(_, text)| text.clone()),
-            change: self.change,
-            doc: self.doc,
-        });
-    }
-
-    fn missing(&self, kind: &str) {
-        let message = format!("`{}{}` is missing: a {kind} is needed", self.section.path, self.name);
-        self.section.say(self.section.place.clone(), message);
-    }
-
-    fn given<W: Word>(&self) -> Option<W> {
-        self.word(&self.section.entry(self.name)?.item)
-    }
-
-    /// None when the file gives none; what can be read of it otherwise.
-    fn given_list<W: Word>(&self) -> Option<Vec<W>> {
-        let item = &self.section.entry(self.name)?.item;
-        match &item.node {
-            Node::List(items) => Some(items.iter().filter_map(|item| self.word(item)).collect()),
-            other => {
-                let message = format!("`{}` is a list in brackets, not {}", self.name, other.kind());
-                self.section.say(item.place.clone(), message);
-                None
-            }
-        }
-    }
-
-    fn word<W: Word>(&self, item: &Item) -> Option<W> {
-        let bounded = W::read(&item.node).and_then(|word| match (&self.least, &self.most) {
-            (Some((least, text)), _) if word.measure() < *least => Err(format!("at least {text} is needed")),
-            (_, Some((most, text))) if word.measure() > *most => Err(format!("at most {text} is allowed")),
-            _ => Ok(word),
-        });
-        match bounded {
-            Ok(word) => Some(match &self.section.reader.folder {
-                Some(folder) => word.against(folder),
-                None => word,
-            }),
-            Err(message) => {
-                self.section.say(item.place.clone(), format!("`{}`: {message}", self.name));
-                None
-            }
-        }
     }
 }

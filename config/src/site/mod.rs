@@ -1,0 +1,245 @@
+//! A site: a folder with its facts and hosts (`site.toml`), its maps, and its own layers if it has any.
+//!
+//! From it every host of every role gets its settings. The layers, from the lowest up: the suite's base and
+//! role, then the site's `base.toml`, `role/ROLE.toml` and `host/NAME.toml`, each of them optional. So what a
+//! site says holds over what the suite says, and what is said of a host over what is said of its role.
+
+mod facts;
+mod folder;
+
+use std::net::IpAddr;
+use std::path::{Path, PathBuf};
+
+use switchyard_smtp::address::Domain;
+
+use crate::check::{Faults, Place, hint};
+use crate::document::{Document, Table};
+use crate::mx::MxSettings;
+use crate::reader::{Reader, Section};
+use crate::router::RouterSettings;
+use crate::settings::Settings;
+use crate::template::{fill, lay};
+use crate::words::Choice;
+
+/// What a site's folder says.
+#[derive(Debug, Clone)]
+pub struct Site {
+    /// The folder.
+    pub folder: PathBuf,
+    /// Its hosts, in the order of `site.toml`; at least one.
+    pub hosts: Vec<Host>,
+    facts: Table,
+}
+
+/// One host.
+#[derive(Debug, Clone)]
+pub struct Host {
+    /// Its full name.
+    pub name: Domain,
+    /// What it is for.
+    pub role: Role,
+    /// Its addresses, the one that others connect to first.
+    pub addresses: Vec<IpAddr>,
+    facts: Table,
+    place: Place,
+}
+
+/// What a host is for.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub enum Role {
+    /// Takes mail from the world and hands it to routers.
+    Mx,
+    /// Routes mail, and keeps it until it is delivered.
+    Router,
+    /// A router that delivers to the world.
+    Outbound,
+}
+
+impl Role {
+    /// Every role.
+    pub const ALL: [Self; 3] = [Self::Mx, Self::Router, Self::Outbound];
+
+    /// The word for it.
+    #[must_use]
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::Mx => "mx",
+            Self::Router => "router",
+            Self::Outbound => "outbound",
+        }
+    }
+
+    /// The daemon that fills it.
+    #[must_use]
+    pub const fn daemon(self) -> &'static str {
+        match self {
+            Self::Mx => MxSettings::DAEMON,
+            Self::Router | Self::Outbound => RouterSettings::DAEMON,
+        }
+    }
+
+    /// The suite's own layer for it.
+    const fn template(self) -> (&'static str, &'static str) {
+        match self {
+            Self::Mx => ("suite/role/mx.toml", include_str!("../../templates/role/mx.toml")),
+            Self::Router => ("suite/role/router.toml", include_str!("../../templates/role/router.toml")),
+            Self::Outbound => {
+                ("suite/role/outbound.toml", include_str!("../../templates/role/outbound.toml"))
+            }
+        }
+    }
+}
+
+impl Choice for Role {
+    const KIND: &'static str = "role";
+    const NAMES: &'static [(&'static str, Self)] =
+        &[("mx", Self::Mx), ("router", Self::Router), ("outbound", Self::Outbound)];
+}
+
+/// The suite's lowest layer.
+const BASE: (&str, &str) = ("suite/base.toml", include_str!("../../templates/base.toml"));
+
+/// The settings of a host, by its role's daemon.
+#[derive(Debug, Clone)]
+pub enum HostSettings {
+    /// Of an mx.
+    Mx(Box<MxSettings>),
+    /// Of a router or an outbound.
+    Router(Box<RouterSettings>),
+}
+
+/// The site has no such host.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct NoSuchHost {
+    name: String,
+    hint: String,
+}
+
+impl std::fmt::Display for NoSuchHost {
+    fn fmt(&self, formatter: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        write!(formatter, "the site has no host `{}`{}", self.name, self.hint)
+    }
+}
+
+impl std::error::Error for NoSuchHost {}
+
+// ---------------------------------------------------------------------------------------------------------
+
+impl Site {
+    /// Reads `site.toml` of a folder.
+    ///
+    /// # Errors
+    /// Every fault in it.
+    pub fn load(folder: &Path) -> Result<Self, Faults> {
+        let document = Document::load(&folder.join("site.toml"))?;
+        Reader::read(&document, None, |root| {
+            let facts = root.free("facts");
+            facts::check(&facts, root);
+            let hosts = root.each("host", host);
+            if hosts.is_empty() {
+                root.fault(
+                    &["host"],
+                    "the site has no host: [[host]] with `name`, `role` and `addresses` is needed",
+                );
+            }
+            for (index, host) in hosts.iter().enumerate() {
+                if let Some(twin) = hosts[..index].iter().find(|other| other.name == host.name) {
+                    root.say(
+                        host.place.clone(),
+                        format!(
+                            "two hosts are named `{}`: the other stands in line {}",
+                            host.name, twin.place.line
+                        ),
+                    );
+                }
+            }
+            Self { folder: folder.to_owned(), hosts, facts }
+        })
+    }
+
+    /// The host of a name; its first label is enough where no other host shares it.
+    ///
+    /// # Errors
+    /// When there is none, or more than one: which there are.
+    pub fn host(&self, name: &str) -> Result<&Host, NoSuchHost> {
+        let full = self.hosts.iter().find(|host| host.name.as_str().eq_ignore_ascii_case(name));
+        let mut short = self.hosts.iter().filter(|host| host.short_name().eq_ignore_ascii_case(name));
+        match (full, short.next(), short.next()) {
+            (Some(host), ..) | (None, Some(host), None) => Ok(host),
+            (None, ..) => {
+                let names = self.hosts.iter().map(|host| host.name.as_str());
+                Err(NoSuchHost { name: name.to_owned(), hint: hint(name, names) })
+            }
+        }
+    }
+
+    /// A host's settings as one document: every layer laid over the one below, every hole filled. An
+    /// `overlay` lies above all layers of the site.
+    ///
+    /// # Errors
+    /// Every fault of a layer's grammar, or of a hole.
+    pub fn document(&self, host: &Host, overlay: Option<Document>) -> Result<Document, Faults> {
+        let mut faults = Faults::new();
+        let mut root = Table::default();
+        for layer in self.layers(host).into_iter().chain(overlay.map(Ok)) {
+            match layer {
+                Ok(layer) => lay(&mut root, layer.root),
+                Err(more) => faults.append(more),
+            }
+        }
+        fill(&mut root, &self.facts_of(host), &mut faults);
+        let file = self.folder.join("site.toml").display().to_string();
+        faults.or(Document { file: file.into(), root })
+    }
+
+    /// A host's settings, as its daemon would take them.
+    ///
+    /// # Errors
+    /// Every fault, each with the file and line of the layer or the fact it came from.
+    pub fn settings(&self, host: &Host) -> Result<HostSettings, Faults> {
+        let document = self.document(host, None)?;
+        match host.role {
+            Role::Mx => MxSettings::from_document(&document, None)
+                .map(|settings| HostSettings::Mx(Box::new(settings))),
+            Role::Router | Role::Outbound => RouterSettings::from_document(&document, None)
+                .map(|settings| HostSettings::Router(Box::new(settings))),
+        }
+    }
+
+    /// Everything that is wrong with the layers and the settings of any host; maps are not looked at.
+    #[must_use]
+    pub fn faults(&self) -> Faults {
+        let mut faults = self.stray_layers();
+        for host in &self.hosts {
+            if let Err(more) = self.settings(host) {
+                faults.append(more);
+            }
+        }
+        faults.or(()).err().unwrap_or_default()
+    }
+}
+
+impl Host {
+    /// The first label of its name.
+    #[must_use]
+    pub fn short_name(&self) -> &str {
+        self.name.as_str().split('.').next().unwrap_or_default()
+    }
+}
+
+fn host(section: &mut Section<'_>) -> Host {
+    let host = Host {
+        name: section.restart("name", "The host's full name.").required(),
+        role: section.restart("role", "What it is for.").required(),
+        addresses: section
+            .restart("addresses", "Its addresses, the one that others connect to first.")
+            .some(),
+        facts: section.free("facts"),
+        place: section.place().clone(),
+    };
+    facts::check(&host.facts, section);
+    host
+}
+
+#[cfg(test)]
+mod tests;
