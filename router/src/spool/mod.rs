@@ -17,6 +17,8 @@ mod recover;
 mod segment;
 mod shared;
 mod store;
+#[cfg(test)]
+mod tests;
 mod transactions;
 
 pub use disk::{Disk, DiskFile, Folder, Place};

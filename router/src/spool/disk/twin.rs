@@ -1,0 +1,359 @@
+//! A disk in memory that forgets at a power cut what was not synced, and fails where a test says.
+//!
+//! It is as hard as POSIX lets a disk be: a write is durable only after `fdatasync` of its file, a name only
+//! after a sync of its folder, and a failed `fdatasync` drops what it was for, as Linux does.
+
+use std::collections::{BTreeMap, HashMap};
+use std::io::{self, IoSlice};
+use std::sync::{Arc, Mutex};
+
+use super::{Disk, DiskFile, Place};
+
+/// Calls that change something.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub(in crate::spool) enum Call {
+    Create,
+    Write,
+    Sync,
+    Rename,
+    Unlink,
+    SyncFolder,
+}
+
+/// What of the unsynced a power cut leaves.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(in crate::spool) enum Left {
+    /// Only what was synced.
+    Synced,
+    /// All: the process was killed, the system lives on.
+    All,
+    /// Some sectors and the first few changes of names, by this seed.
+    Some(u64),
+}
+
+#[derive(Debug, Clone, Default)]
+pub(in crate::spool) struct Twin(Arc<Mutex<State>>);
+
+#[derive(Debug, Default)]
+struct State {
+    files: HashMap<u64, File>,
+    names: BTreeMap<(Place, String), u64>,
+    durable_names: BTreeMap<(Place, String), u64>,
+    /// Changes of names since the folder's last sync: the new file, or none.
+    unsynced_names: Vec<((Place, String), Option<u64>)>,
+    next: u64,
+    calls: u64,
+    counts: BTreeMap<Call, u64>,
+    /// The power goes in this call, of which so many octets still reach the cache.
+    cut: Option<(u64, usize)>,
+    faults: Vec<(Call, std::ops::Range<u64>, io::ErrorKind)>,
+    free: Option<u64>,
+}
+
+#[derive(Debug, Clone, Default)]
+struct File {
+    cached: Vec<u8>,
+    durable: Vec<u8>,
+    unsynced: Vec<(usize, Vec<u8>)>,
+}
+
+impl Twin {
+    fn state(&self) -> std::sync::MutexGuard<'_, State> {
+        self.0.lock().unwrap()
+    }
+
+    /// Cuts the power in the call of this number, the first being 0.
+    pub(in crate::spool) fn cut_at(&self, call: u64, octets: usize) {
+        self.state().cut = Some((call, octets));
+    }
+
+    /// Changing calls so far.
+    pub(in crate::spool) fn calls(&self) -> u64 {
+        self.state().calls
+    }
+
+    pub(in crate::spool) fn count(&self, call: Call) -> u64 {
+        self.state().counts.get(&call).copied().unwrap_or(0)
+    }
+
+    /// Lets calls of this kind fail, counted from now.
+    pub(in crate::spool) fn fail(&self, call: Call, which: std::ops::Range<u64>, kind: io::ErrorKind) {
+        let now = self.count(call);
+        self.state().faults.push((call, now + which.start..now.saturating_add(which.end), kind));
+    }
+
+    pub(in crate::spool) fn heal(&self) {
+        self.state().faults.clear();
+    }
+
+    pub(in crate::spool) fn set_free(&self, free: u64) {
+        self.state().free = Some(free);
+    }
+
+    /// What a new process finds after the end of this one.
+    pub(in crate::spool) fn after(&self, left: Left) -> Self {
+        let state = self.state();
+        let mut chance = Chance(if let Left::Some(seed) = left { seed } else { 0 });
+        let mut files = HashMap::new();
+        let mut numbers: Vec<_> = state.files.keys().copied().collect();
+        numbers.sort_unstable();
+        for number in numbers {
+            let content = state.files[&number].after(left, &mut chance);
+            files.insert(number, File { cached: content.clone(), durable: content, unsynced: Vec::new() });
+        }
+        let names = match left {
+            Left::Synced => state.durable_names.clone(),
+            Left::All => state.names.clone(),
+            Left::Some(_) => {
+                let mut names = state.durable_names.clone();
+                let kept = chance.below(state.unsynced_names.len() + 1);
+                for (name, file) in &state.unsynced_names[..kept] {
+                    match file {
+                        Some(file) => names.insert(name.clone(), *file),
+                        None => names.remove(name),
+                    };
+                }
+                names
+            }
+        };
+        let next = state.next;
+        Self(Arc::new(Mutex::new(State {
+            files,
+            durable_names: names.clone(),
+            names,
+            next,
+            free: state.free,
+            ..State::default()
+        })))
+    }
+
+    pub(in crate::spool) fn names(&self, place: Place) -> Vec<String> {
+        self.list(place).unwrap()
+    }
+
+    pub(in crate::spool) fn content(&self, place: Place, name: &str) -> Vec<u8> {
+        let state = self.state();
+        state.files[&state.names[&(place, name.to_owned())]].cached.clone()
+    }
+
+    /// Changes a file behind the spool's back, durably.
+    pub(in crate::spool) fn tamper(&self, place: Place, name: &str, change: impl FnOnce(&mut Vec<u8>)) {
+        let mut state = self.state();
+        let number = state.names[&(place, name.to_owned())];
+        let file = state.files.get_mut(&number).unwrap();
+        change(&mut file.cached);
+        file.durable = file.cached.clone();
+        file.unsynced.clear();
+    }
+}
+
+impl State {
+    /// Counts a call; an error if it is to fail, and how many octets of it still count if the power goes in it.
+    fn call(&mut self, call: Call) -> Result<(), (io::Error, usize)> {
+        let number = self.calls;
+        self.calls += 1;
+        let count = self.counts.entry(call).or_default();
+        let index = *count;
+        *count += 1;
+        if let Some((cut, octets)) = self.cut
+            && number >= cut
+        {
+            return Err((io::ErrorKind::BrokenPipe.into(), if number == cut { octets } else { 0 }));
+        }
+        let fault = self.faults.iter().find(|(kind, range, _)| *kind == call && range.contains(&index));
+        fault.map_or(Ok(()), |(_, _, kind)| Err(((*kind).into(), 0)))
+    }
+
+    fn name(&mut self, name: (Place, String), file: Option<u64>) {
+        match file {
+            Some(file) => self.names.insert(name.clone(), file),
+            None => self.names.remove(&name),
+        };
+        self.unsynced_names.push((name, file));
+    }
+}
+
+impl File {
+    fn write(&mut self, offset: usize, octets: &[u8]) {
+        self.unsynced.push((offset, octets.to_vec()));
+        overlay(&mut self.cached, offset, octets);
+    }
+
+    fn after(&self, left: Left, chance: &mut Chance) -> Vec<u8> {
+        match left {
+            Left::Synced => self.durable.clone(),
+            Left::All => self.cached.clone(),
+            Left::Some(_) => {
+                let mut content = self.durable.clone();
+                for (offset, octets) in &self.unsynced {
+                    let mut at = 0;
+                    while at < octets.len() {
+                        let sector = (SECTOR - (offset + at) % SECTOR).min(octets.len() - at);
+                        if chance.below(2) == 0 {
+                            overlay(&mut content, offset + at, &octets[at..at + sector]);
+                        }
+                        at += sector;
+                    }
+                }
+                content
+            }
+        }
+    }
+}
+
+const SECTOR: usize = 512;
+
+fn overlay(content: &mut Vec<u8>, offset: usize, octets: &[u8]) {
+    let end = offset + octets.len();
+    if content.len() < end {
+        content.resize(end, 0);
+    }
+    content[offset..end].copy_from_slice(octets);
+}
+
+/// Numbers that look like chance and come again with the seed (splitmix64).
+#[derive(Debug)]
+pub(in crate::spool) struct Chance(pub u64);
+
+impl Chance {
+    pub(in crate::spool) fn below(&mut self, limit: usize) -> usize {
+        self.0 = self.0.wrapping_add(0x9e37_79b9_7f4a_7c15);
+        let mut z = self.0;
+        z = (z ^ (z >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
+        z = (z ^ (z >> 27)).wrapping_mul(0x94d0_49bb_1331_11eb);
+        (z ^ (z >> 31)) as usize % limit
+    }
+}
+
+// ---------------------------------------------------------------------------------------------------------
+
+impl Disk for Twin {
+    fn list(&self, place: Place) -> io::Result<Vec<String>> {
+        let state = self.state();
+        Ok(state.names.keys().filter(|(at, _)| *at == place).map(|(_, name)| name.clone()).collect())
+    }
+
+    fn create(&self, place: Place, name: &str) -> io::Result<Arc<dyn DiskFile>> {
+        let mut state = self.state();
+        state.call(Call::Create).map_err(|(error, _)| error)?;
+        let name = (place, name.to_owned());
+        if state.names.contains_key(&name) {
+            return Err(io::ErrorKind::AlreadyExists.into());
+        }
+        state.next += 1;
+        let number = state.next;
+        state.files.insert(number, File::default());
+        state.name(name, Some(number));
+        Ok(Arc::new(Handle { disk: self.clone(), number }))
+    }
+
+    fn open(&self, place: Place, name: &str) -> io::Result<Arc<dyn DiskFile>> {
+        let state = self.state();
+        let number = *state.names.get(&(place, name.to_owned())).ok_or(io::ErrorKind::NotFound)?;
+        Ok(Arc::new(Handle { disk: self.clone(), number }))
+    }
+
+    fn rename(&self, place: Place, from: &str, to: &str) -> io::Result<()> {
+        let mut state = self.state();
+        state.call(Call::Rename).map_err(|(error, _)| error)?;
+        let from = (place, from.to_owned());
+        let number = *state.names.get(&from).ok_or(io::ErrorKind::NotFound)?;
+        // One change of the journal: the old name never goes without the new one coming, but a cut between
+        // them is harder still, and is what the list of changes allows.
+        state.name((place, to.to_owned()), Some(number));
+        state.name(from, None);
+        Ok(())
+    }
+
+    fn unlink(&self, place: Place, name: &str) -> io::Result<()> {
+        let mut state = self.state();
+        state.call(Call::Unlink).map_err(|(error, _)| error)?;
+        let name = (place, name.to_owned());
+        if !state.names.contains_key(&name) {
+            return Err(io::ErrorKind::NotFound.into());
+        }
+        state.name(name, None);
+        Ok(())
+    }
+
+    fn sync_folder(&self, place: Place) -> io::Result<()> {
+        let mut state = self.state();
+        state.call(Call::SyncFolder).map_err(|(error, _)| error)?;
+        let changes = std::mem::take(&mut state.unsynced_names);
+        for (name, file) in changes {
+            if name.0 != place {
+                state.unsynced_names.push((name, file));
+                continue;
+            }
+            match file {
+                Some(file) => state.durable_names.insert(name, file),
+                None => state.durable_names.remove(&name),
+            };
+        }
+        Ok(())
+    }
+
+    fn free_bytes(&self) -> io::Result<u64> {
+        Ok(self.state().free.unwrap_or(u64::MAX))
+    }
+}
+
+#[derive(Debug)]
+struct Handle {
+    disk: Twin,
+    number: u64,
+}
+
+impl DiskFile for Handle {
+    fn pwritev(&self, slices: &[IoSlice<'_>], offset: u64) -> io::Result<usize> {
+        let mut state = self.disk.state();
+        let octets: Vec<u8> = slices.iter().flat_map(|slice| slice.iter().copied()).collect();
+        let end = state.call(Call::Write);
+        let file = state.files.get_mut(&self.number).unwrap();
+        match end {
+            Ok(()) => {
+                file.write(offset as usize, &octets);
+                Ok(octets.len())
+            }
+            Err((error, reached)) => {
+                file.write(offset as usize, &octets[..reached.min(octets.len())]);
+                Err(error)
+            }
+        }
+    }
+
+    fn pread(&self, buffer: &mut [u8], offset: u64) -> io::Result<usize> {
+        let state = self.disk.state();
+        let content = &state.files[&self.number].cached;
+        let rest = content.get(offset as usize..).unwrap_or_default();
+        let length = rest.len().min(buffer.len());
+        buffer[..length].copy_from_slice(&rest[..length]);
+        Ok(length)
+    }
+
+    fn fdatasync(&self) -> io::Result<()> {
+        let mut state = self.disk.state();
+        let end = state.call(Call::Sync);
+        let cut = matches!(&end, Err((error, _)) if error.kind() == io::ErrorKind::BrokenPipe);
+        let file = state.files.get_mut(&self.number).unwrap();
+        match end {
+            Ok(()) => {
+                for (offset, octets) in file.unsynced.drain(..) {
+                    overlay(&mut file.durable, offset, &octets);
+                }
+                Ok(())
+            }
+            Err((error, _)) => {
+                if !cut {
+                    // The pages count as clean now, and never reach the disk.
+                    file.unsynced.clear();
+                }
+                Err(error)
+            }
+        }
+    }
+
+    fn size(&self) -> io::Result<u64> {
+        Ok(self.disk.state().files[&self.number].cached.len() as u64)
+    }
+}
