@@ -205,7 +205,7 @@ impl<K: Send> Driver<'_, K> {
         self.input.clear();
         loop {
             let step = self.session.step(&mut self.input);
-            for event in self.session.take_events() {
+            for event in self.session.events() {
                 service.event(event);
             }
             match step {
@@ -225,9 +225,9 @@ impl<K: Send> Driver<'_, K> {
                     self.session.sender(*sender, verdict);
                 }
                 Step::Recipient(recipient) => {
-                    let client = self.session.client().clone();
-                    let Some(transaction) = self.session.transaction() else { continue };
-                    let verdict = service.recipient(&client, transaction, &recipient).await;
+                    let (client, transaction) = self.session.client_and_transaction();
+                    let Some(transaction) = transaction else { continue };
+                    let verdict = service.recipient(client, transaction, &recipient).await;
                     self.session.recipient(*recipient, verdict);
                 }
                 Step::Data { octets } => {
@@ -289,17 +289,16 @@ impl<K: Send> Driver<'_, K> {
     }
 
     async fn write(&mut self) -> io::Result<()> {
-        if !self.session.has_output() {
+        if self.session.output().is_empty() {
             return Ok(());
         }
-        let output = self.session.take_output();
         let write = async {
-            self.stream.write_all(&output).await?;
+            self.stream.write_all(self.session.output()).await?;
             self.stream.flush().await
         };
-        timeout(self.options.limits.write_timeout, write)
-            .await
-            .map_err(|_| io::Error::from(io::ErrorKind::TimedOut))?
+        let written = timeout(self.options.limits.write_timeout, write).await;
+        self.session.written();
+        written.map_err(|_elapsed| io::Error::from(io::ErrorKind::TimedOut))?
     }
 
     /// Reads more; `Some` when the session is over instead.

@@ -1,7 +1,7 @@
 //! One session with a client: which command is legal when, and what is asked about it.
 //!
 //! The driver's loop is: [`Session::step`] with what has been read; a [`Step`] that asks is answered through
-//! the method of the same name; [`Session::take_output`] is written whenever a step says [`Step::Read`], so
+//! the method of the same name; [`Session::output`] is written whenever a step says [`Step::Read`], so
 //! replies to pipelined commands go out together (RFC 2920 §3.2).
 
 mod content;
@@ -108,6 +108,9 @@ pub struct Event {
     pub code: ReplyCode,
 }
 
+/// Octets of room for replies that a session keeps between two of them.
+const OUTPUT_KEPT: usize = 256;
+
 /// One client's session; `T` is what the service keeps for a transaction.
 #[derive(Debug)]
 pub struct Session<T> {
@@ -190,13 +193,19 @@ impl<T> Session<T> {
 
     /// The open transaction.
     pub fn transaction(&mut self) -> Option<&mut Transaction<T>> {
-        match &mut self.state {
-            State::Mail(transaction) => Some(transaction),
-            State::Data(data) => Some(&mut data.transaction),
-            State::Chunking(chunking) => Some(&mut chunking.transaction),
-            State::Chunk(chunk) => Some(&mut chunk.chunking.transaction),
+        self.client_and_transaction().1
+    }
+
+    /// The client and its open transaction, to be looked at side by side.
+    pub fn client_and_transaction(&mut self) -> (&Client, Option<&mut Transaction<T>>) {
+        let transaction = match &mut self.state {
+            State::Mail(transaction) => Some(&mut **transaction),
+            State::Data(data) => Some(&mut *data.transaction),
+            State::Chunking(chunking) => Some(&mut *chunking.transaction),
+            State::Chunk(chunk) => Some(&mut *chunk.chunking.transaction),
             _ => None,
-        }
+        };
+        (&self.client, transaction)
     }
 
     /// True while content comes in, which has its own time limit.
@@ -221,20 +230,23 @@ impl<T> Session<T> {
         self.close_with(Verb::Connect, reply);
     }
 
-    /// Replies to be written now.
-    pub fn take_output(&mut self) -> Vec<u8> {
-        std::mem::take(&mut self.output)
+    /// Replies to be written now; [`Self::written`] says that they were.
+    #[must_use]
+    pub fn output(&self) -> &[u8] {
+        &self.output
     }
 
-    /// True when there is something to write.
-    #[must_use]
-    pub fn has_output(&self) -> bool {
-        !self.output.is_empty()
+    /// The output is out; an idle session keeps no room for the next.
+    pub fn written(&mut self) {
+        if self.output.capacity() > OUTPUT_KEPT {
+            self.output = Vec::new();
+        }
+        self.output.clear();
     }
 
     /// What happened since the last call.
-    pub fn take_events(&mut self) -> Vec<Event> {
-        std::mem::take(&mut self.events)
+    pub fn events(&mut self) -> impl Iterator<Item = Event> {
+        self.events.drain(..)
     }
 
     /// Goes on with what has been read, up to the next question.

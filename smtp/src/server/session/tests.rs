@@ -103,7 +103,8 @@ impl Server {
     }
 
     fn codes(&mut self) -> String {
-        let output = String::from_utf8(self.session.take_output()).unwrap();
+        let output = String::from_utf8(self.session.output().to_vec()).unwrap();
+        self.session.written();
         assert!(output.is_empty() || output.ends_with("\r\n"));
         let last_lines = output.lines().filter(|line| line.as_bytes()[3] == b' ');
         last_lines.map(|line| &line[..3]).collect::<Vec<_>>().join(" ")
