@@ -167,9 +167,10 @@ fn reason(text: &str) -> Result<Arc<str>, Wrong> {
     if text.len() > MAX_NOTICE {
         return Err(Wrong::new(format!("a text of more than {MAX_NOTICE} octets")));
     }
-    match text.find(|character: char| !matches!(character, ' '..='~')) {
+    match text.find(|character: char| !matches!(character, ' '..='~' | '\t')) {
         Some(at) => Err(Wrong::at(at, "only printable ASCII may stand in a reply")),
-        None => Ok(text.into()),
+        // A tab comes from a line that goes on in the next one.
+        None => Ok(text.replace('\t', " ").into()),
     }
 }
 
@@ -209,7 +210,7 @@ mod tests {
             ("lmtp:@inside", "lmtp:@inside"),
             ("error:mail for *.example.com: no", "error:5.0.0 mail for *.example.com: no"),
             ("error:5.1.6 moved", "error:5.1.6 moved"),
-            ("retry:4.3.2 not yet", "retry:4.3.2 not yet"),
+            ("retry:4.3.2 not\tyet", "retry:4.3.2 not yet"),
             ("retry:", "retry:4.0.0 mail for this address is not deliverable now"),
             ("discard:test traffic", "discard:test traffic"),
             ("hold:", "hold:"),
