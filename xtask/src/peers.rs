@@ -1,4 +1,4 @@
-//! The mail software the tests talk to, and the messages they send: Debian's packages, and one crate.
+//! The mail software the tests talk to, and the messages they send: Debian's packages, and two crates.
 //!
 //! Programs are installed with apt, when they are missing and we are root; none is started, now or later:
 //! the tests start what they need, in folders of their own. Packages that only bring messages are unpacked
@@ -49,8 +49,8 @@ const CORPUS: &[&str] = &[
     "spamassassin",
 ];
 
-/// The crate that carries messages, in the version whose package holds its test data.
-const CORPUS_CRATE: (&str, &str) = ("mail-parser", "1.0.1");
+/// Crates that carry messages, in versions whose packages hold their test data.
+const CORPUS_CRATES: &[(&str, &str)] = &[("mail-auth", "0.15.1"), ("mail-parser", "1.0.1")];
 
 /// Installs what is missing. Loud when it cannot: without its peers the suite proves nothing.
 pub(crate) fn run() -> Result<(), Failure> {
@@ -70,8 +70,8 @@ pub(crate) fn run() -> Result<(), Failure> {
     for package in &unpacked {
         unpack(package, &corpus)?;
     }
-    if !corpus.join(CORPUS_CRATE.0).is_dir() {
-        fetch_crate(&corpus)?;
+    if !CORPUS_CRATES.iter().all(|(name, _)| corpus.join(name).is_dir()) {
+        fetch_crates(&corpus)?;
     }
 
     let absent: BTreeSet<&str> =
@@ -131,30 +131,38 @@ fn unpack(package: &str, corpus: &Path) -> Result<(), Failure> {
     rename(&folder, &corpus.join(package))
 }
 
-/// Lets cargo fetch the crate, and copies its messages.
-fn fetch_crate(corpus: &Path) -> Result<(), Failure> {
-    let (name, version) = CORPUS_CRATE;
-    println!("fetching {name} {version}");
+/// Lets cargo fetch the crates, and copies their messages.
+fn fetch_crates(corpus: &Path) -> Result<(), Failure> {
     let project = corpus.join("fetch");
     fs::create_dir_all(project.join("src")).map_err(Failure::file(&project))?;
     let manifest = project.join("Cargo.toml");
-    let text = format!(
-        "[package]\nname = \"fetch\"\nversion = \"0.0.0\"\nedition = \"2024\"\n\n[dependencies]\n{name} = \"={version}\"\n\n[workspace]\n"
-    );
+    let mut text = "[package]\nname = \"fetch\"\nversion = \"0.0.0\"\nedition = \"2024\"\n".to_owned();
+    text.push_str("\n[workspace]\n\n[dependencies]\n");
+    for (name, version) in CORPUS_CRATES {
+        println!("fetching {name} {version}");
+        text.push_str(&format!("{name} = \"={version}\"\n"));
+    }
     write(&manifest, &text)?;
     write(&project.join("src/lib.rs"), "")?;
-    let metadata = read(
-        run::cargo().args(["metadata", "--quiet", "--format-version", "1", "--manifest-path"]).arg(&manifest),
-    )?;
+    let mut metadata = run::cargo();
+    metadata.args(["metadata", "--quiet", "--format-version", "1", "--manifest-path"]).arg(&manifest);
+    let metadata = read(&mut metadata)?;
     let metadata: Value = serde_json::from_str(&metadata)
         .map_err(|error| Failure::Answer(format!("cargo metadata: {error}")))?;
     let packages = metadata["packages"].as_array().map(Vec::as_slice).unwrap_or_default();
-    let package = packages.iter().find(|package| package["name"] == name);
-    let manifest = package.and_then(|package| package["manifest_path"].as_str()).unwrap_or_default();
-    let resources = Path::new(manifest).with_file_name("resources");
-    let part = corpus.join(format!("{name}.part"));
-    show(run::command("cp").arg("-rT").arg(&resources).arg(&part))?;
-    rename(&part, &corpus.join(name))
+    for (name, version) in CORPUS_CRATES {
+        let package =
+            packages.iter().find(|package| package["name"] == *name && package["version"] == *version);
+        let manifest = package.and_then(|package| package["manifest_path"].as_str()).unwrap_or_default();
+        let part = corpus.join(format!("{name}.part"));
+        show(run::command("cp").arg("-rT").arg(Path::new(manifest).with_file_name("resources")).arg(&part))?;
+        let whole = corpus.join(name);
+        if whole.exists() {
+            fs::remove_dir_all(&whole).map_err(Failure::file(&whole))?;
+        }
+        rename(&part, &whole)?;
+    }
+    Ok(())
 }
 
 fn only_entry(folder: &Path) -> Result<PathBuf, Failure> {

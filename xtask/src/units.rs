@@ -23,7 +23,9 @@ pub(crate) fn run() -> Result<(), Failure> {
     }
     for unit in services.iter().chain(&sockets) {
         let copy = folder.join(file_name(&unit.path));
-        match run::read(run::command("systemd-analyze").args(["verify", "--man=no", "--recursive-errors=no"]).arg(&copy)) {
+        match run::read(
+            run::command("systemd-analyze").args(["verify", "--man=no", "--recursive-errors=no"]).arg(&copy),
+        ) {
             Ok(_) => println!("{}: verified", unit.path),
             Err(failure) => found.push(format!("{}: {failure}", unit.path)),
         }

@@ -1,0 +1,12 @@
+//! What scenarios are made of: real peers, real messages, and waiting for facts.
+//!
+//! - [`peer`]: Postfix, smtp-source, smtp-sink, swaks, Python's smtplib and aiosmtpd, sslscan, dnsmasq, each
+//!   started in a folder of its own on the loopback and killed when dropped.
+//! - [`corpus`]: some hundreds of messages that Debian's packages and two crates carry as test data.
+//! - [`expect`]: wait for a fact, with a deadline and a name.
+//!
+//! The scenarios stand in `tests/suite/`. These helpers panic with what they expected: they run in tests only.
+
+pub mod corpus;
+pub mod expect;
+pub mod peer;

@@ -1,0 +1,64 @@
+//! Real mail software as the other end: every program in a folder of its own, on loopback ports of its own,
+//! ended when its handle is dropped. `cargo xtask peers` installs them.
+//!
+//! | as the client | as the server |
+//! |---|---|
+//! | [`source::Source`]: Postfix's load generator | [`sink::Sink`]: Postfix's counter of messages |
+//! | [`postfix::Postfix`] with a relay host | [`postfix::Postfix`] with a Maildir |
+//! | [`python::Smtplib`] | [`python::Aiosmtpd`], SMTP or LMTP, keeps every byte |
+//! | [`swaks::swaks`] | [`dns::Dns`]: dnsmasq with the records a scenario declares |
+//!
+//! [`tls`] asks a server what it would agree to: sslscan and `openssl s_client`.
+
+pub mod cgroup;
+pub mod dns;
+pub mod postfix;
+pub mod process;
+pub mod python;
+pub mod sink;
+pub mod source;
+pub mod swaks;
+pub mod tls;
+
+use std::io::{BufRead, BufReader};
+use std::net::{Ipv4Addr, SocketAddr, TcpListener, TcpStream};
+use std::path::Path;
+use std::time::Duration;
+
+use crate::expect;
+
+/// A loopback address that nobody listens on at the moment.
+///
+/// # Panics
+/// When the machine has no port left.
+#[must_use]
+pub fn free_address() -> SocketAddr {
+    let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).expect("a free port on the loopback");
+    listener.local_addr().expect("a bound socket has an address")
+}
+
+/// Waits until a mail server greets at this address.
+pub fn await_greeting(address: SocketAddr) {
+    expect::holds(&format!("a greeting at {address}"), || greeting(address).is_some());
+}
+
+/// The first line a mail server says, when it is there and says 220.
+fn greeting(address: SocketAddr) -> Option<String> {
+    let limit = Duration::from_secs(10);
+    let stream = TcpStream::connect_timeout(&address, limit).ok()?;
+    stream.set_read_timeout(Some(limit)).ok()?;
+    let mut line = String::new();
+    BufReader::new(stream).read_line(&mut line).ok()?;
+    line.starts_with("220").then_some(line)
+}
+
+/// Fails early and plainly when a peer is not installed.
+fn require(program: &str) {
+    assert!(Path::new(program).exists(), "{program} is not installed: run `cargo xtask peers`");
+}
+
+/// `[127.0.0.1]:2525`, the way Postfix and our own maps write a next hop.
+#[must_use]
+pub fn nexthop(address: SocketAddr) -> String {
+    format!("[{}]:{}", address.ip(), address.port())
+}

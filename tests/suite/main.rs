@@ -1,0 +1,3 @@
+//! The suite's scenarios, in one binary.
+
+mod peers;
