@@ -7,6 +7,8 @@
 mod carry;
 mod error;
 mod line;
+#[cfg(test)]
+mod tests;
 
 use std::io;
 use std::net::{IpAddr, SocketAddr};

@@ -76,10 +76,20 @@ impl ReplyParser {
         }
     }
 
-    /// True between replies, when no line of the next one has come.
+    /// The code of a reply that has begun to come and has not ended; `None` between replies. `input` is what was
+    /// not taken.
     #[must_use]
-    pub fn is_between(&self) -> bool {
-        self.begun.is_none()
+    pub fn begun(&self, input: &[u8]) -> Option<ReplyCode> {
+        match &self.begun {
+            Some(begun) => Some(begun.reply.code),
+            None => split(input.get(..3)?).ok().map(|(code, ..)| code),
+        }
+    }
+
+    /// True when no octet of another reply has come.
+    #[must_use]
+    pub fn is_between(&self, input: &[u8]) -> bool {
+        self.begun.is_none() && input.is_empty()
     }
 
     /// Adds a line; true when it is the reply's last (RFC 5321 §4.2.1).
@@ -181,10 +191,10 @@ fn recipients(word: &str) -> Option<u32> {
 }
 
 /// The attributes are sent all or none.
-fn takes_xforward<'a>(offered: impl Iterator<Item = &'a str> + Clone) -> bool {
-    ["NAME", "ADDR", "PORT", "PROTO", "HELO", "IDENT"]
-        .iter()
-        .all(|wanted| offered.clone().any(|attribute| attribute.eq_ignore_ascii_case(wanted)))
+fn takes_xforward<'a>(offered: impl Iterator<Item = &'a str>) -> bool {
+    const SENT: [&str; 6] = ["NAME", "ADDR", "PORT", "PROTO", "HELO", "IDENT"];
+    let offered: Vec<&str> = offered.collect();
+    SENT.iter().all(|sent| offered.iter().any(|attribute| attribute.eq_ignore_ascii_case(sent)))
 }
 
 #[cfg(test)]

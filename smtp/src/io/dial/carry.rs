@@ -24,7 +24,7 @@ impl Line {
         if self.dead {
             transaction.lose(Loss::Closed);
         }
-        loop {
+        while !transaction.is_lost() {
             let went = match self.listen(transaction) {
                 Err(loss) => Err(loss),
                 Ok(()) => match transaction.step() {
@@ -61,11 +61,12 @@ impl Line {
         while let Some(reply) = self.parser.take(&mut self.input)? {
             transaction.reply(&reply);
         }
-        if !transaction.is_answered() || (self.input.is_empty() && self.parser.is_between()) {
+        if !transaction.is_answered() || self.parser.is_between(&self.input) {
             return Ok(());
         }
         // RFC 5321 §3.8: a 421 may come at any time, and this begins like one.
-        Err(if self.input.starts_with(b"421") { Loss::Closing } else { Loss::OutOfStep })
+        let is_closing = self.parser.begun(&self.input).is_some_and(|code| code.get() == 421);
+        Err(if is_closing { Loss::Closing } else { Loss::OutOfStep })
     }
 
     /// Reads until something is answered. One deadline holds for that, however the octets drip.
