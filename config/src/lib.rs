@@ -12,9 +12,11 @@
 //!   and line and what would be right. All faults come at once, and with any there are no settings.
 //! - The words here are our own or lower crates' option structs; no library's option name leaks out.
 
+pub mod change;
 pub mod check;
 pub mod common;
 pub mod document;
+pub mod example;
 pub mod mx;
 pub mod reader;
 pub mod reference;

@@ -10,8 +10,8 @@ pub struct Setting {
     pub path: String,
     /// What is written: `time`, `size`, `count`, `network`…
     pub kind: &'static str,
-    /// Whether it is a list of these.
-    pub list: bool,
+    /// Whether it is one of these, or more.
+    pub shape: Shape,
     /// All values, when they are few and named.
     pub choices: Vec<&'static str>,
     /// What holds when no file says anything, as TOML.
@@ -24,6 +24,17 @@ pub struct Setting {
     pub change: Change,
     /// What it does, in a line.
     pub doc: &'static str,
+}
+
+/// How many values a setting has.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Shape {
+    /// One.
+    One,
+    /// An array.
+    List,
+    /// A table of values under names of the site's choice.
+    ByName,
 }
 
 /// When a new value holds.
@@ -48,10 +59,16 @@ impl Setting {
     /// `time, at least "1s"`, `one of "auto", "text"`, `list of network`.
     #[must_use]
     pub fn kind_in_words(&self) -> String {
-        let mut words = if self.list { format!("list of {}", self.kind) } else { self.kind.to_owned() };
-        if !self.choices.is_empty() {
-            words = format!("one of {}", self.choices.join(", "));
-        }
+        let kind = if self.choices.is_empty() {
+            self.kind.to_owned()
+        } else {
+            format!("one of {}", self.choices.join(", "))
+        };
+        let mut words = match self.shape {
+            Shape::One => kind,
+            Shape::List => format!("list of {kind}"),
+            Shape::ByName => format!("table of name = {kind}"),
+        };
         if let Some(least) = &self.least {
             words.push_str(&format!(", at least {least}"));
         }

@@ -2,6 +2,7 @@
 
 use std::path::Path;
 
+use crate::change::Effective;
 use crate::check::Faults;
 use crate::document::Document;
 use crate::reader::{Reader, Section};
@@ -36,7 +37,15 @@ pub trait Settings: Sized {
     /// # Errors
     /// Every fault there is, each with the file and line it came from.
     fn from_document(document: &Document, folder: Option<&Path>) -> Result<Self, Faults> {
-        Reader::read(document, folder, Self::read)
+        Self::effective(document, folder).map(|(settings, _)| settings)
+    }
+
+    /// The same, and beside it what every single setting holds, to compare it with what another file gives.
+    ///
+    /// # Errors
+    /// As [`Self::from_document`].
+    fn effective(document: &Document, folder: Option<&Path>) -> Result<(Self, Effective), Faults> {
+        Reader::read(document, folder, Self::read).map(|(settings, values)| (settings, Effective(values)))
     }
 
     /// Every setting this daemon has, in the order in which they are read.

@@ -6,7 +6,7 @@
 //! that `"[${role.router.addresses}]:25"` is every router. `${name?}` may lack its fact: then the value is
 //! as if it had not been written. `$${` is a plain `${`.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use crate::check::{Faults, Place, hint};
 use crate::document::{Entry, Item, Node, Table};
@@ -48,7 +48,12 @@ pub fn fill(table: &mut Table, facts: &Facts, faults: &mut Faults) {
     table.entries.retain_mut(|entry| {
         let Entry { item, .. } = entry;
         match &mut item.node {
-            Node::Table(inner) => fill(inner, facts, faults),
+            Node::Table(inner) => {
+                let had_any = !inner.entries.is_empty();
+                fill(inner, facts, faults);
+                // All it held were values whose facts are not stated.
+                return !had_any || !inner.entries.is_empty();
+            }
             Node::List(items) => *items = fill_list(std::mem::take(items), facts, faults),
             Node::Text(text) => match filled(text, &item.place, facts, faults) {
                 Filled::Nothing => return false,
@@ -63,6 +68,27 @@ pub fn fill(table: &mut Table, facts: &Facts, faults: &mut Faults) {
         }
         true
     });
+}
+
+/// The names of the facts that a table's holes ask for.
+pub fn asked_for<'a>(table: &'a Table, names: &mut BTreeSet<&'a str>) {
+    for entry in &table.entries {
+        asked_for_in(&entry.item, names);
+    }
+}
+
+fn asked_for_in<'a>(item: &'a Item, names: &mut BTreeSet<&'a str>) {
+    match &item.node {
+        Node::Table(inner) => asked_for(inner, names),
+        Node::List(items) => items.iter().for_each(|item| asked_for_in(item, names)),
+        Node::Text(text) => {
+            names.extend(pieces(text).unwrap_or_default().iter().filter_map(|piece| match piece {
+                Piece::Hole { name, .. } => Some(*name),
+                Piece::Plain(_) => None,
+            }))
+        }
+        Node::Integer(_) | Node::Flag(_) | Node::Other(_) => {}
+    }
 }
 
 fn fill_list(items: Vec<Item>, facts: &Facts, faults: &mut Faults) -> Vec<Item> {

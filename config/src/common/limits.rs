@@ -29,7 +29,7 @@ pub struct Limits {
 pub(super) fn limits(section: &mut Section<'_>, defaults: &Defaults) -> Limits {
     Limits {
         sessions: section
-            .live("sessions", "Open sessions at once; a newcomer over it gets 421.")
+            .restart("sessions", "Open sessions at once; a newcomer over it gets 421.")
             .at_least(1_usize)
             .at_most(1_000_000_usize)
             .or(10_000),

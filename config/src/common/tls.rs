@@ -2,6 +2,8 @@
 
 use std::path::PathBuf;
 
+pub use switchyard_smtp::io::tls_client::TlsLevel;
+
 use crate::reader::Section;
 use crate::words::Choice;
 
@@ -25,19 +27,6 @@ pub struct ClientTls {
     pub ca: Option<PathBuf>,
     /// PEM: what to prove ourselves with, and its key.
     pub certificate: Option<(PathBuf, PathBuf)>,
-}
-
-/// Postfix's `smtp_tls_security_level`, by its words.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
-pub enum TlsLevel {
-    /// Never.
-    None,
-    /// When offered, with any certificate; else in clear (RFC 7435).
-    May,
-    /// Always, with any certificate.
-    Encrypt,
-    /// Always, with a certificate for the name, by an authority we trust.
-    Verify,
 }
 
 impl Choice for TlsLevel {

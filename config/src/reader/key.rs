@@ -1,10 +1,12 @@
 //! One setting being declared.
 
-use super::Section;
-use crate::document::{Item, Node};
-use crate::reference::{Change, Setting};
+use std::collections::BTreeMap;
+
+use super::{Section, Value};
+use crate::document::{Entry, Item, Node};
+use crate::reference::{Change, Setting, Shape};
 use crate::unknown::head;
-use crate::words::Word;
+use crate::words::{Word, quoted};
 
 /// A setting being declared; how it ends says what happens when the file is silent.
 #[derive(Debug)]
@@ -44,52 +46,70 @@ impl<'s, 'a> Key<'s, 'a> {
 
     /// With this value when the file gives none.
     pub fn or<W: Word>(self, default: W) -> W {
-        self.declare::<W>(false, Some(default.write()));
-        self.given().unwrap_or(default)
+        self.declare::<W>(Shape::One, Some(default.write()));
+        let value = self.given().unwrap_or(default);
+        self.holds(Some(value.write()));
+        value
     }
 
     /// Nothing when the file gives none.
     pub fn optional<W: Word>(self) -> Option<W> {
-        self.declare::<W>(false, None);
-        self.given()
+        self.declare::<W>(Shape::One, None);
+        let value: Option<W> = self.given();
+        self.holds(value.as_ref().map(Word::write));
+        value
     }
 
     /// A fault when the file gives none.
     pub fn required<W: Word>(self) -> W {
-        self.declare::<W>(false, None);
         if !self.section.has(self.name) {
             self.missing(W::KIND);
         }
-        self.given().unwrap_or_else(W::blank)
+        self.optional().unwrap_or_else(W::blank)
     }
 
     /// A list, with these values when the file gives none.
     pub fn list<W: Word>(self, default: Vec<W>) -> Vec<W> {
-        let written: Vec<String> = default.iter().map(Word::write).collect();
-        self.declare::<W>(true, Some(format!("[{}]", written.join(", "))));
-        self.given_list().unwrap_or(default)
+        self.declare::<W>(Shape::List, Some(written(&default)));
+        let values = self.given_list().unwrap_or(default);
+        self.holds(Some(written(&values)));
+        values
     }
 
     /// A list of at least one.
     pub fn some<W: Word>(self) -> Vec<W> {
-        self.declare::<W>(true, None);
-        let place = self.section.entry(self.name).map(|entry| entry.item.place.clone());
-        let given = self.given_list();
-        match (&given, place) {
-            (None, None) => self.missing(&format!("list of {}", W::KIND)),
-            (Some(list), Some(place)) if list.is_empty() => {
-                self.section.say(place, format!("`{}` needs at least one {}", self.name, W::KIND));
+        self.declare::<W>(Shape::List, None);
+        match self.section.entry(self.name) {
+            None => self.missing(&format!("list of {}", W::KIND)),
+            Some(entry) if self.section.is_empty_list(self.name) => {
+                let message = format!("`{}` needs at least one {}", self.name, W::KIND);
+                self.section.say(entry.item.place.clone(), message);
             }
-            _ => {}
+            Some(_) => {}
         }
-        given.unwrap_or_default()
+        let values = self.given_list().unwrap_or_default();
+        self.holds(Some(written(&values)));
+        values
     }
 
-    fn declare<W: Word>(&self, list: bool, default: Option<String>) {
+    /// A table of such values under names of the administrator's choice; empty when the file gives none.
+    pub fn by_name<W: Word>(self) -> BTreeMap<String, W> {
+        self.declare::<W>(Shape::ByName, Some("{}".to_owned()));
+        let table =
+            self.section.entry(self.name).and_then(|entry| self.section.expect_table(&entry.item, self.name));
+        let pair = |entry: &Entry| Some((entry.key.clone(), self.word(&entry.item)?));
+        let entries = table.map_or(&[][..], |table| &table.entries);
+        let values: BTreeMap<String, W> = entries.iter().filter_map(pair).collect();
+        let pairs = values.iter().map(|(name, word)| format!("{} = {}", quoted(name), word.write()));
+        self.holds(Some(format!("{{{}}}", pairs.collect::<Vec<_>>().join(", "))));
+        values
+    }
+
+    fn declare<W: Word>(&self, shape: Shape, default: Option<String>) {
         self.section.reader.settings.borrow_mut().push(Setting {
             path: format!("{}{}", self.section.path, self.name),
             kind: W::KIND,
-            list,
+            shape,
             choices: W::choices(),
             default,
             least: self.least.as_ref().map(|(_, text)| text.clone()),
@@ -97,6 +117,12 @@ impl<'s, 'a> Key<'s, 'a> {
             change: self.change,
             doc: self.doc,
         });
+    }
+
+    /// Keeps what holds in the end, given or not.
+    fn holds(&self, text: Option<String>) {
+        let path = format!("{}{}", self.section.place_path, self.name);
+        self.section.reader.values.borrow_mut().push(Value { path, text, change: self.change });
     }
 
     fn missing(&self, kind: &str) {
@@ -139,4 +165,9 @@ impl<'s, 'a> Key<'s, 'a> {
             }
         }
     }
+}
+
+fn written<W: Word>(values: &[W]) -> String {
+    let written: Vec<String> = values.iter().map(Word::write).collect();
+    format!("[{}]", written.join(", "))
 }

@@ -19,6 +19,16 @@ use crate::document::{Document, Entry, Item, Node, Table};
 use crate::reference::{Change, Setting};
 use crate::unknown::{Unknown, explain};
 
+/// What a setting holds.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct Value {
+    /// `listen.smtp[0].socket`.
+    pub(crate) path: String,
+    /// As TOML; none when it is not given and has no default.
+    pub(crate) text: Option<String>,
+    pub(crate) change: Change,
+}
+
 /// What a walk over a document gathers.
 #[derive(Debug)]
 pub(crate) struct Reader {
@@ -26,6 +36,7 @@ pub(crate) struct Reader {
     folder: Option<PathBuf>,
     faults: RefCell<Faults>,
     settings: RefCell<Vec<Setting>>,
+    values: RefCell<Vec<Value>>,
     unknown: RefCell<Vec<Unknown>>,
     /// Whether repeated tables that are absent are walked too, to learn their settings.
     everything: bool,
@@ -37,14 +48,14 @@ impl Reader {
         document: &Document,
         folder: Option<&Path>,
         walk: impl FnOnce(&mut Section<'_>) -> T,
-    ) -> Result<T, Faults> {
+    ) -> Result<(T, Vec<Value>), Faults> {
         let reader = Self::new(&document.file, folder, false);
         let value = reader.walk(Some(&document.root), walk);
         let mut faults = reader.faults.into_inner();
         for unknown in reader.unknown.into_inner() {
             faults.push(unknown.place.clone(), explain(&unknown, &reader.settings.borrow()));
         }
-        faults.or(value)
+        faults.or((value, reader.values.into_inner()))
     }
 
     /// Every setting that a walk declares.
@@ -60,6 +71,7 @@ impl Reader {
             folder: folder.map(Path::to_owned),
             faults: RefCell::default(),
             settings: RefCell::default(),
+            values: RefCell::default(),
             unknown: RefCell::default(),
             everything,
         }
@@ -69,6 +81,7 @@ impl Reader {
         let mut section = Section {
             reader: self,
             path: String::new(),
+            place_path: String::new(),
             place: self.file.clone(),
             table: root,
             known: Vec::new(),
@@ -85,8 +98,10 @@ impl Reader {
 #[derive(Debug)]
 pub struct Section<'a> {
     reader: &'a Reader,
-    /// `limits.`, or nothing at the top.
+    /// `limits.`, or nothing at the top; `listen.smtp[].` for each of a list.
     path: String,
+    /// The same, with the number of each in its list: `listen.smtp[0].`.
+    place_path: String,
     /// Where the table stands, for what is missing in it.
     place: Place,
     /// None when the document does not have it: then every setting has its default.
@@ -115,7 +130,8 @@ impl<'a> Section<'a> {
         self.known.push(name);
         let table = self.entry(name).and_then(|entry| self.expect_table(&entry.item, name));
         let place = self.entry(name).map_or_else(|| self.place.clone(), |entry| entry.place.clone());
-        self.inside(&format!("{}{name}.", self.path), place, table, read)
+        let path = format!("{name}.");
+        self.inside(&path, &path, place, table, read)
     }
 
     /// A table inside this one that may be absent as a whole.
@@ -136,10 +152,10 @@ impl<'a> Section<'a> {
     /// A list of tables: `[[listen.smtp]]`.
     pub fn each<T>(&mut self, name: &'static str, mut read: impl FnMut(&mut Section<'_>) -> T) -> Vec<T> {
         self.known.push(name);
-        let path = format!("{}{name}[].", self.path);
+        let path = format!("{name}[].");
         let Some(entry) = self.entry(name) else {
             if self.reader.everything {
-                self.inside(&path, self.place.clone(), None, &mut read);
+                self.inside(&path, &path, self.place.clone(), None, &mut read);
             }
             return Vec::new();
         };
@@ -152,9 +168,10 @@ impl<'a> Section<'a> {
         };
         let table = |item| Some((item, self.expect_table(item, name)?));
         let tables: Vec<(&Item, &Table)> = items.iter().filter_map(table).collect();
-        let read_one =
-            |(item, table): (&Item, _)| self.inside(&path, item.place.clone(), Some(table), &mut read);
-        tables.into_iter().map(read_one).collect()
+        let read_one = |(index, (item, table)): (usize, (&Item, _))| {
+            self.inside(&path, &format!("{name}[{index}]."), item.place.clone(), Some(table), &mut read)
+        };
+        tables.into_iter().enumerate().map(read_one).collect()
     }
 
     /// A table of tables under names of the administrator's choice: `[pools.NAME]`.
@@ -166,7 +183,13 @@ impl<'a> Section<'a> {
         self.known.push(name);
         let Some(entry) = self.entry(name) else {
             if self.reader.everything {
-                self.inside(&format!("{}{name}.NAME.", self.path), self.place.clone(), None, &mut read);
+                self.inside(
+                    &format!("{name}.NAME."),
+                    &format!("{name}.NAME."),
+                    self.place.clone(),
+                    None,
+                    &mut read,
+                );
             }
             return BTreeMap::new();
         };
@@ -174,9 +197,9 @@ impl<'a> Section<'a> {
         for Entry { key, place, item } in
             self.expect_table(&entry.item, name).map_or(&[][..], |table| &table.entries)
         {
-            let path = format!("{}{name}.{key}.", self.path);
+            let path = format!("{name}.{key}.");
             if let Some(table) = self.expect_table(item, key) {
-                values.insert(key.clone(), self.inside(&path, place.clone(), Some(table), &mut read));
+                values.insert(key.clone(), self.inside(&path, &path, place.clone(), Some(table), &mut read));
             }
         }
         values
@@ -230,12 +253,14 @@ impl<'a> Section<'a> {
     fn inside<T>(
         &self,
         path: &str,
+        place_path: &str,
         place: Place,
         table: Option<&Table>,
         read: impl FnOnce(&mut Section<'_>) -> T,
     ) -> T {
-        let mut section =
-            Section { reader: self.reader, path: path.to_owned(), place, table, known: Vec::new() };
+        let path = format!("{}{path}", self.path);
+        let place_path = format!("{}{place_path}", self.place_path);
+        let mut section = Section { reader: self.reader, path, place_path, place, table, known: Vec::new() };
         let value = read(&mut section);
         section.close();
         value

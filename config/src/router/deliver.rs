@@ -1,5 +1,6 @@
 //! How mail is delivered, and what senders are told when it is not.
 
+use std::collections::BTreeMap;
 use std::net::IpAddr;
 use std::time::Duration;
 
@@ -20,9 +21,15 @@ pub struct Deliver {
     /// How long a connection without work is kept.
     pub connection_idle: Duration,
     /// Messages over one connection.
-    pub connection_messages: usize,
+    pub connection_messages: u32,
     /// TLS to next hops.
     pub tls: ClientTls,
+    /// The level for single next hops, written as in the transport map.
+    pub tls_policy: BTreeMap<String, TlsLevel>,
+    /// Addresses tried in one attempt.
+    pub addresses_tried: usize,
+    /// How long an address that did not answer is tried last.
+    pub dead_host_wait: Duration,
     /// The port of mail exchangers.
     pub port: u16,
     /// Connections start here.
@@ -38,16 +45,12 @@ pub struct Deliver {
 /// What senders are told.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Bounce {
-    /// Who the report is from: the phrase before `MAILER-DAEMON@host`.
-    pub from: String,
-    /// Whom to turn to, in a line.
-    pub contact: Option<String>,
     /// Octets of the returned message at most.
     pub size_limit: usize,
-    /// Reports to one sender within [`Self::per_sender_window`]; zero is no bound.
-    pub per_sender_limit: usize,
+    /// Reports to one domain within [`Self::per_domain_window`].
+    pub per_domain_limit: u32,
     /// See there.
-    pub per_sender_window: Duration,
+    pub per_domain_window: Duration,
 }
 
 pub(super) fn deliver(section: &mut Section<'_>, host_name: &Domain) -> Deliver {
@@ -65,9 +68,18 @@ pub(super) fn deliver(section: &mut Section<'_>, host_name: &Domain) -> Deliver 
             .or(Duration::from_secs(5)),
         connection_messages: section
             .live("connection_messages", "Messages over one connection.")
-            .at_least(1_usize)
+            .at_least(1_u32)
             .or(100),
         tls: client_tls(section, TlsLevel::May),
+        tls_policy: tls_policy(section),
+        addresses_tried: section
+            .live("addresses_tried", "Addresses of a next hop tried in one attempt.")
+            .at_least(1_usize)
+            .at_most(100_usize)
+            .or(5),
+        dead_host_wait: section
+            .live("dead_host_wait", "How long an address that did not answer is tried last.")
+            .or(Duration::from_secs(60)),
         port: section.live("port", "The port of mail exchangers.").at_least(1_u16).or(25),
         bind_address: section.live("bind_address", "Address that connections start from.").optional(),
         address_filter_allow: section
@@ -85,22 +97,35 @@ pub(super) fn deliver(section: &mut Section<'_>, host_name: &Domain) -> Deliver 
     }
 }
 
+fn tls_policy(section: &mut Section<'_>) -> BTreeMap<String, TlsLevel> {
+    let policy: BTreeMap<String, TlsLevel> = section
+        .live(
+            "tls_policy",
+            "TLS level by next hop, written as in a transport map: \"[gw.example.net]:25\" = \"verify\".",
+        )
+        .by_name();
+    if policy.values().any(|level| *level == TlsLevel::Verify) && !section.has("ca") {
+        section.fault(
+            &["tls_policy"],
+            "`tls_policy` asks for `verify`, which needs `ca`: the authorities to trust",
+        );
+    }
+    policy
+}
+
 pub(super) fn bounce(section: &mut Section<'_>) -> Bounce {
     Bounce {
-        from: section
-            .live("from", "Who reports are from: the phrase before MAILER-DAEMON@host.")
-            .or("Mail Delivery System".to_owned()),
-        contact: section.live("contact", "Whom to turn to for help, as a line of the report.").optional(),
         size_limit: section
             .live("size_limit", "Of the returned message, at most this much is in a report.")
             .at_most(Size(10_000_000))
             .or(Size(50_000))
             .octets(),
-        per_sender_limit: section
-            .live("per_sender_limit", "Reports to one address within `per_sender_window`; 0 is no bound.")
-            .or(100),
-        per_sender_window: section
-            .live("per_sender_window", "The time that `per_sender_limit` counts in.")
+        per_domain_limit: section
+            .restart("per_domain_limit", "Reports to one domain within `per_domain_window`.")
+            .at_least(1_u32)
+            .or(1000),
+        per_domain_window: section
+            .restart("per_domain_window", "The time that `per_domain_limit` counts in.")
             .at_least(Duration::from_secs(1))
             .or(Duration::from_secs(3600)),
     }

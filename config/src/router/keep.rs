@@ -37,9 +37,11 @@ pub struct Queue {
     /// After that, its sender is told that it waits; zero for never.
     pub delay_warning: Duration,
     /// Deliveries to one destination at once.
-    pub destination_concurrency: usize,
+    pub destination_concurrency: u32,
     /// The same, to begin with.
-    pub initial_destination_concurrency: usize,
+    pub initial_destination_concurrency: u32,
+    /// How long a destination that nobody could reach is left alone.
+    pub dead_destination_wait: Duration,
     /// Octets of content kept in memory for the first attempt.
     pub content_memory: u64,
 }
@@ -51,7 +53,7 @@ pub(super) fn spool(section: &mut Section<'_>) -> Spool {
                 "folder",
                 "Where mail is kept: a folder of the router's own, on a disk that keeps its word.",
             )
-            .or(PathBuf::from("/var/spool/switchyard")),
+            .or(PathBuf::from("/var/lib/switchyard-router/spool")),
         segment_size: section
             .restart("segment_size", "One segment of the log, filled with zeros once and used again.")
             .at_least(Size(64 << 10))
@@ -110,13 +112,16 @@ pub(super) fn queue(section: &mut Section<'_>) -> Queue {
             .or(hours(4)),
         destination_concurrency: section
             .live("destination_concurrency", "Deliveries to one destination at once.")
-            .at_least(1_usize)
-            .at_most(10_000_usize)
+            .at_least(1_u32)
+            .at_most(10_000_u32)
             .or(20),
         initial_destination_concurrency: section
             .live("initial_destination_concurrency", "The same to begin with; it grows with success.")
-            .at_least(1_usize)
+            .at_least(1_u32)
             .or(5),
+        dead_destination_wait: section
+            .live("dead_destination_wait", "How long a destination that nobody could reach is left alone.")
+            .or(Duration::from_secs(300)),
         content_memory: section
             .restart(
                 "content_memory",

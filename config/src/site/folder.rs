@@ -1,10 +1,12 @@
 //! The layers of a host: the suite's own, and those in the site's folder.
 
+use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};
 
 use super::{BASE, Host, Role, Site};
 use crate::check::{Faults, Place, hint};
-use crate::document::Document;
+use crate::document::{Document, Entry};
+use crate::template::asked_for;
 
 impl Site {
     /// From the lowest up.
@@ -30,6 +32,25 @@ impl Site {
                         .push(place, format!("`{stem}` is no {what}{}", hint(&stem, known.iter().copied())));
                 }
             }
+        }
+        faults
+    }
+
+    /// Facts that no layer of any role asks for: mistaken names, since a hole may be optional.
+    pub(super) fn idle_facts(&self) -> Faults {
+        let mut layers: Vec<Document> =
+            self.hosts.iter().flat_map(|host| self.layers(host)).flatten().collect();
+        layers.extend(Role::ALL.iter().filter_map(|role| {
+            let (file, text) = role.template();
+            Document::parse(file, text).ok()
+        }));
+        let mut asked = BTreeSet::new();
+        layers.iter().for_each(|layer| asked_for(&layer.root, &mut asked));
+        let mut faults = Faults::new();
+        let stated = self.hosts.iter().flat_map(|host| &host.facts.entries).chain(&self.facts.entries);
+        for Entry { key, place, .. } in stated.filter(|entry| !asked.contains(entry.key.as_str())) {
+            let own = asked.iter().copied().filter(|name| !name.contains('.'));
+            faults.push(place.clone(), format!("no template asks for the fact `{key}`{}", hint(key, own)));
         }
         faults
     }

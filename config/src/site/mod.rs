@@ -132,7 +132,7 @@ impl Site {
     /// Every fault in it.
     pub fn load(folder: &Path) -> Result<Self, Faults> {
         let document = Document::load(&folder.join("site.toml"))?;
-        Reader::read(&document, None, |root| {
+        let site = Reader::read(&document, None, |root| {
             let facts = root.free("facts");
             facts::check(&facts, root);
             let hosts = root.each("host", host);
@@ -154,7 +154,8 @@ impl Site {
                 }
             }
             Self { folder: folder.to_owned(), hosts, facts }
-        })
+        });
+        site.map(|(site, _)| site)
     }
 
     /// The host of a name; its first label is enough where no other host shares it.
@@ -173,6 +174,16 @@ impl Site {
         }
     }
 
+    /// What is wrong with a question about this site, as a fault of its `site.toml`.
+    #[must_use]
+    pub fn fault(&self, message: impl std::fmt::Display) -> Faults {
+        Faults::one(Place::whole(&self.file()), message.to_string())
+    }
+
+    fn file(&self) -> String {
+        self.folder.join("site.toml").display().to_string()
+    }
+
     /// A host's settings as one document: every layer laid over the one below, every hole filled. An
     /// `overlay` lies above all layers of the site.
     ///
@@ -188,8 +199,7 @@ impl Site {
             }
         }
         fill(&mut root, &self.facts_of(host), &mut faults);
-        let file = self.folder.join("site.toml").display().to_string();
-        faults.or(Document { file: file.into(), root })
+        faults.or(Document { file: self.file().into(), root })
     }
 
     /// A host's settings, as its daemon would take them.
@@ -210,6 +220,7 @@ impl Site {
     #[must_use]
     pub fn faults(&self) -> Faults {
         let mut faults = self.stray_layers();
+        faults.append(self.idle_facts());
         for host in &self.hosts {
             if let Err(more) = self.settings(host) {
                 faults.append(more);
