@@ -1,0 +1,416 @@
+//! The inbound MX front: no spool, answers with the router's answer.
+//!
+//! The way of a message: [`accept`] (whose connection is it) → the SMTP core (is it legal) → [`policy`] (is it
+//! allowed: connect, MAIL, RCPT) → content, held in memory → [`route`] (which router) → [`deliver`] (handed over,
+//! in the client's own transaction) → the router's answer is the client's.
+//!
+//! There is no spool room here, on purpose. A 250 is said when a router has said it; whatever else happens, a
+//! crash of this process included, the message is still the client's, or already the router's.
+//!
+//! This file takes the settings apart and hands each room its own; no other file knows of them.
+
+mod accept;
+mod deliver;
+mod metrics;
+mod policy;
+mod route;
+
+use std::net::SocketAddr;
+use std::path::Path;
+use std::sync::{Arc, Mutex, PoisonError};
+use std::time::Duration;
+
+use arc_swap::ArcSwap;
+use switchyard_config::common::{ClientTls, ServerTls, TlsLevel};
+use switchyard_config::mx::Routers;
+use switchyard_config::words::Peer;
+use switchyard_config::{MxSettings, Settings};
+use switchyard_daemon::accept::{AcceptMetrics, Sessions};
+use switchyard_daemon::clock::Clock;
+use switchyard_daemon::log::LogOptions;
+use switchyard_daemon::metrics::Registry;
+use switchyard_daemon::process::Process;
+use switchyard_daemon::program::Daemon;
+use switchyard_daemon::service::ServiceManager;
+use switchyard_daemon::sockets::Listeners;
+use switchyard_maps::{MapHandle, MapMetrics, MapSet, Reloader};
+use switchyard_smtp::address::{AddressLiteral, Host};
+use switchyard_smtp::client::Timeouts;
+use switchyard_smtp::extension::Offer;
+use switchyard_smtp::io::dial::DialOptions;
+use switchyard_smtp::io::memory::MemoryBudget;
+use switchyard_smtp::io::serve::ServeOptions;
+use switchyard_smtp::io::tls_client::{Identity, TlsClient};
+use switchyard_smtp::io::tls_server::{Certificate, CertificateError};
+use switchyard_smtp::server::Dialect;
+use tokio_util::sync::CancellationToken;
+
+use crate::accept::networks::Networks;
+use crate::accept::{Door, Live, Load};
+use crate::deliver::{Connector, HandOver, HandOverOptions, Resolver, RouterAddress, RouterTls};
+use crate::metrics::Metrics;
+use crate::policy::{RefusedRecipients, Rules, Shared};
+
+/// For one message, over all routers: below the ten minutes that a client waits for the answer to its final
+/// dot (RFC 5321 §4.5.3.2.6).
+const HAND_OVER_TIME: Duration = Duration::from_secs(180);
+/// For a router's answers: it is one of ours, and near.
+const ANSWER_TIME: Duration = Duration::from_secs(15);
+/// For a router's answer to the content: it waits for its disk.
+const TAKE_TIME: Duration = Duration::from_secs(120);
+
+/// A running front.
+#[derive(Debug)]
+pub struct Mx {
+    live: Arc<ArcSwap<Live>>,
+    settings: Mutex<MxSettings>,
+    kept: Kept,
+    reloader: Reloader,
+    addresses: Vec<SocketAddr>,
+    metrics_addresses: Vec<SocketAddr>,
+}
+
+/// What outlives a reload.
+#[derive(Debug)]
+struct Kept {
+    shared: Arc<Shared>,
+    load: Arc<Load>,
+    memory: MemoryBudget,
+    drain: CancellationToken,
+    resolver: Resolver,
+    service: ServiceManager,
+}
+
+/// The front cannot start, or cannot take new settings.
+#[derive(Debug, thiserror::Error)]
+#[error("{0}")]
+pub struct MxError(String);
+
+impl MxError {
+    fn because(error: impl std::fmt::Display) -> Self {
+        Self(error.to_string())
+    }
+}
+
+impl Daemon for Mx {
+    const NAME: &'static str = "switchyard-mx";
+    const ABOUT: &'static str =
+        "Takes mail from the internet and hands it to a router, inside the client's transaction";
+    type Settings = MxSettings;
+    type Error = MxError;
+
+    fn load(path: &Path) -> Result<MxSettings, MxError> {
+        <MxSettings as Settings>::load(path).map_err(MxError::because)
+    }
+
+    fn log(settings: &MxSettings) -> &LogOptions {
+        &settings.common.log
+    }
+
+    fn drain_deadline(settings: &MxSettings) -> Duration {
+        settings.common.limits.drain_deadline
+    }
+
+    fn check(settings: &MxSettings) -> Result<(), MxError> {
+        let mut faults = Vec::new();
+        if let Err(found) = MapSet::load(&settings.maps) {
+            faults.push(found.to_string());
+        }
+        let files = [
+            settings.common.tls.as_ref().map(|tls| certificate(tls).load().map(drop)),
+            Some(router_tls(&settings.routers.tls).map(drop)),
+        ];
+        faults.extend(files.into_iter().flatten().filter_map(Result::err).map(|error| error.to_string()));
+        if faults.is_empty() { Ok(()) } else { Err(MxError(faults.join("\n"))) }
+    }
+
+    async fn start(
+        settings: MxSettings,
+        listeners: &mut Listeners,
+        process: &mut Process,
+    ) -> Result<Self, MxError> {
+        let registry = Registry::new();
+        registry.describe_process("mx", env!("CARGO_PKG_VERSION")).map_err(MxError::because)?;
+        let listening = process.readiness.condition("smtp", "not listening yet");
+
+        let (maps, reloader) = start_maps(&settings, &registry, process).await?;
+        let limits = &settings.common.limits;
+        let dns = &settings.common.dns;
+        let kept = Kept {
+            shared: Arc::new(Shared {
+                maps,
+                networks: Arc::new(Networks::default()),
+                refused: RefusedRecipients::default(),
+                metrics: Metrics::register(&registry).map_err(MxError::because)?,
+                clock: Clock::system(),
+            }),
+            load: Arc::new(Load::new(high(&settings))),
+            memory: MemoryBudget::new(limits.content_memory),
+            drain: process.drain.token(),
+            resolver: Resolver::new(&dns.servers, dns.timeout).map_err(MxError::because)?,
+            service: process.service.clone(),
+        };
+        let hand_over = Arc::new(kept.hand_over(&settings)?);
+        let live = Arc::new(ArcSwap::from_pointee(kept.live(&settings, hand_over)?));
+
+        let keep = settings.routers.connection_idle;
+        process.tasks.helper("router connections", tend(Arc::clone(&live), keep));
+        let accepting = AcceptMetrics::register(&registry, "smtp_server").map_err(MxError::because)?;
+        let sessions = Sessions::new(limits.sessions, process.drain.clone(), accepting);
+        let metrics_addresses = serve_pages(&settings, listeners, &registry, process)?;
+        let mut addresses = Vec::new();
+        for listener in &settings.common.listen {
+            let door = Arc::new(Door {
+                live: Arc::clone(&live),
+                load: Arc::clone(&kept.load),
+                name: listener.name.clone(),
+                proxy_protocol: listener.proxy_protocol,
+            });
+            for socket in listeners.open(&listener.socket).map_err(MxError::because)? {
+                addresses.push(socket.local_addr().map_err(MxError::because)?);
+                let (door, over) = (Arc::clone(&door), Arc::clone(&door));
+                let accepting = switchyard_daemon::accept::accept(
+                    socket,
+                    sessions.clone(),
+                    move |stream, peer| Arc::clone(&door).session(stream, peer),
+                    move |stream, peer| Arc::clone(&over).refuse(stream, peer),
+                );
+                process.tasks.essential("accept", accepting);
+            }
+        }
+        tracing::info!(?addresses, routers = settings.routers.pool.len(), "listening");
+        listening.met();
+        Ok(Self { live, settings: Mutex::new(settings), kept, reloader, addresses, metrics_addresses })
+    }
+
+    async fn reload(&self, settings: MxSettings) -> Result<(), MxError> {
+        let before = self.settings.lock().unwrap_or_else(PoisonError::into_inner).clone();
+        for name in needs_restart(&before, &settings) {
+            tracing::warn!(setting = name, "changed, and takes a restart: the old value holds");
+        }
+        // A certificate may be another one under the same name: with any file in play they are read again.
+        let tls = &settings.routers.tls;
+        let hand_over = if settings.routers == before.routers && tls.ca.is_none() && tls.certificate.is_none()
+        {
+            Arc::clone(&self.live.load().rules.hand_over)
+        } else {
+            Arc::new(self.kept.hand_over(&settings)?)
+        };
+        let live = self.kept.live(&settings, hand_over)?;
+        self.kept.load.set_high(high(&settings));
+        let before = self.live.swap(Arc::new(live));
+        if !Arc::ptr_eq(&before.rules.hand_over, &self.live.load().rules.hand_over) {
+            before.rules.hand_over.close_idle(true).await;
+        }
+        *self.settings.lock().unwrap_or_else(PoisonError::into_inner) = settings;
+        let reloader = self.reloader.clone();
+        let maps = tokio::task::spawn_blocking(move || reloader.reload()).await;
+        // What is wrong with the maps is in the log, and the old ones hold.
+        maps.map_err(MxError::because)?.map(drop).map_err(MxError::because)
+    }
+
+    async fn finish(&self) {
+        self.live.load_full().rules.hand_over.close_idle(true).await;
+    }
+}
+
+impl Mx {
+    /// Where SMTP is listened for, in the order of the settings.
+    #[must_use]
+    pub fn addresses(&self) -> &[SocketAddr] {
+        &self.addresses
+    }
+
+    /// Where metrics and health are served.
+    #[must_use]
+    pub fn metrics_addresses(&self) -> &[SocketAddr] {
+        &self.metrics_addresses
+    }
+}
+
+impl Kept {
+    fn live(&self, settings: &MxSettings, hand_over: Arc<HandOver>) -> Result<Live, MxError> {
+        let MxSettings { common, trust, routers, .. } = settings;
+        let limits = &common.limits;
+        let tls = common.tls.as_ref().map(|tls| certificate(tls).load()).transpose();
+        let tls = tls.map_err(MxError::because)?;
+        let offer = Offer {
+            size: limits.session.message_size,
+            recipients: u32::try_from(limits.session.recipients).unwrap_or(u32::MAX),
+            starttls: tls.is_some(),
+            require_tls: false,
+            xclient: false,
+            xforward: false,
+            xtxn: false,
+        };
+        let serve = ServeOptions {
+            host_name: common.host_name.as_str().into(),
+            limits: Arc::new(limits.session.clone()),
+            dialect: Dialect::Smtp,
+            tls,
+            memory: self.memory.clone(),
+            drain: self.drain.clone(),
+            stress: Arc::clone(&self.load) as _,
+        };
+        let rules = Rules {
+            host_name: common.host_name.clone(),
+            offer,
+            xclient_networks: trust.xclient_networks.clone(),
+            sessions_per_network: limits.sessions_per_network,
+            refused_recipient_memory: routers.refused_recipient_memory,
+            hand_over,
+            shared: Arc::clone(&self.shared),
+        };
+        Ok(Live { serve, rules: Arc::new(rules), proxy_networks: trust.proxy_networks.clone() })
+    }
+
+    fn hand_over(&self, settings: &MxSettings) -> Result<HandOver, MxError> {
+        let routers = &settings.routers;
+        let tls = router_tls(&routers.tls).map_err(MxError::because)?;
+        let mut dial = DialOptions::new(settings.common.host_name.as_str());
+        dial.timeouts = timeouts(routers);
+        let dial = Arc::new(dial);
+        let connectors = routers.pool.iter().map(|peer| Connector {
+            address: router_address(peer),
+            dial: Arc::clone(&dial),
+            tls: tls.clone(),
+            resolver: self.resolver.clone(),
+        });
+        let options = HandOverOptions {
+            connections: routers.connections,
+            hand_overs: routers.hand_overs,
+            connection_idle: routers.connection_idle,
+            retry_dead_after: routers.retry_dead_after,
+            deadline: HAND_OVER_TIME,
+        };
+        let Shared { clock, metrics, .. } = &*self.shared;
+        Ok(HandOver::new(
+            connectors.collect(),
+            &options,
+            clock.clone(),
+            metrics.clone(),
+            self.service.clone(),
+        ))
+    }
+}
+
+// ---- starting ----
+
+/// Starts with what maps there are: one that can't be read answers "unavailable" until it is mended.
+async fn start_maps(
+    settings: &MxSettings,
+    registry: &Registry,
+    process: &mut Process,
+) -> Result<(MapHandle, Reloader), MxError> {
+    let options = settings.maps.clone();
+    let read = tokio::task::spawn_blocking(move || MapSet::start(&options)).await;
+    let (set, faults) = read.map_err(MxError::because)?;
+    let maps = MapHandle::new(set);
+    let metrics = MapMetrics::register(registry.prometheus()).map_err(MxError::because)?;
+    let reloader = Reloader::new(maps.clone(), settings.maps.clone(), metrics, &faults);
+    let watching = switchyard_maps::watch::spawn(reloader.clone(), process.drain.token());
+    process.tasks.helper("maps", async move {
+        if let Err(error) = watching.await {
+            tracing::error!(%error, "maps are no longer watched");
+        }
+    });
+    Ok((maps, reloader))
+}
+
+fn serve_pages(
+    settings: &MxSettings,
+    listeners: &mut Listeners,
+    registry: &Registry,
+    process: &mut Process,
+) -> Result<Vec<SocketAddr>, MxError> {
+    let mut addresses = Vec::new();
+    for socket in listeners.open(&settings.common.metrics).map_err(MxError::because)? {
+        addresses.push(socket.local_addr().map_err(MxError::because)?);
+        let pages = switchyard_daemon::http::pages(registry.clone(), process.readiness.clone());
+        let registry = registry.clone();
+        process.tasks.helper("pages", async move {
+            if let Err(error) = switchyard_daemon::http::serve(socket, pages, &registry).await {
+                tracing::error!(%error, "metrics are no longer served");
+            }
+        });
+    }
+    Ok(addresses)
+}
+
+/// Says goodbye on connections to routers that nobody used for a while.
+async fn tend(live: Arc<ArcSwap<Live>>, keep: Duration) {
+    let mut ticks = tokio::time::interval((keep / 2).max(Duration::from_secs(1)));
+    loop {
+        ticks.tick().await;
+        let hand_over = Arc::clone(&live.load().rules.hand_over);
+        hand_over.close_idle(false).await;
+    }
+}
+
+// ---- from settings to options ----
+
+fn high(settings: &MxSettings) -> usize {
+    let limits = &settings.common.limits;
+    (limits.sessions * usize::from(limits.stress_percent)).div_ceil(100)
+}
+
+fn certificate(tls: &ServerTls) -> Certificate {
+    Certificate {
+        chain: tls.certificate.clone(),
+        key: tls.key.clone(),
+        client_authorities: tls.client_ca.clone(),
+    }
+}
+
+fn router_tls(tls: &ClientTls) -> Result<RouterTls, CertificateError> {
+    let identity = tls.certificate.as_ref().map(|(chain, key)| Identity { chain, key });
+    Ok(match (tls.level, &tls.ca) {
+        (TlsLevel::None, _) => RouterTls::Never,
+        (TlsLevel::May, _) => RouterTls::Offered(TlsClient::unverified(identity)?),
+        (TlsLevel::Encrypt, _) => RouterTls::Always(TlsClient::unverified(identity)?),
+        // The settings see to it that there is a file; without one nobody is trusted.
+        (TlsLevel::Verify, ca) => {
+            RouterTls::Always(TlsClient::verifying(ca.as_deref().unwrap_or(Path::new("")), identity)?)
+        }
+    })
+}
+
+fn router_address(peer: &Peer) -> RouterAddress {
+    match &peer.host {
+        Host::Literal(AddressLiteral(address)) => RouterAddress::Socket(SocketAddr::new(*address, peer.port)),
+        Host::Domain(domain) => RouterAddress::Name(domain.clone(), peer.port),
+    }
+}
+
+fn timeouts(routers: &Routers) -> Timeouts {
+    Timeouts {
+        connect: routers.connect_timeout,
+        greeting: ANSWER_TIME,
+        hello: ANSWER_TIME,
+        tls: ANSWER_TIME,
+        mail: ANSWER_TIME,
+        rcpt: ANSWER_TIME,
+        data: ANSWER_TIME,
+        data_block: ANSWER_TIME,
+        final_dot: TAKE_TIME,
+        quit: Duration::from_secs(1),
+    }
+}
+
+/// Settings that differ and can't change while the daemon runs.
+fn needs_restart(before: &MxSettings, now: &MxSettings) -> Vec<&'static str> {
+    let (old, new) = (&before.common, &now.common);
+    [
+        ("host_name", old.host_name != new.host_name),
+        ("listen", old.listen != new.listen),
+        ("metrics", old.metrics != new.metrics),
+        ("log", old.log != new.log),
+        ("dns", old.dns != new.dns),
+        ("maps", before.maps != now.maps),
+        ("limits.sessions", old.limits.sessions != new.limits.sessions),
+        ("limits.content_memory", old.limits.content_memory != new.limits.content_memory),
+    ]
+    .into_iter()
+    .filter_map(|(name, differs)| differs.then_some(name))
+    .collect()
+}

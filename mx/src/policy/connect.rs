@@ -1,0 +1,40 @@
+//! A client connects, or XCLIENT has told whom it stands for: is there room for it?
+
+use switchyard_smtp::extension::Offer;
+use switchyard_smtp::reply::{Reply, table};
+use switchyard_smtp::server::Client;
+
+use super::Policy;
+use crate::accept::is_in;
+use crate::metrics::{Reason, Stage};
+
+impl Policy {
+    /// 421 where a cap is reached; else what is offered.
+    pub(super) fn decide_connect(&mut self, client: &Client) -> Result<Offer, Reply> {
+        let rules = &self.rules;
+        let address = client.address.ip();
+        let may_xclient = *self.may_xclient.get_or_insert_with(|| is_in(&rules.xclient_networks, address));
+        // A client whose address XCLIENT has changed leaves its old network first.
+        self.place = None;
+        self.place = rules.shared.networks.enter(address, rules.sessions_per_network);
+        let refusal = if self.place.is_none() {
+            Some((table::TOO_MANY_FROM_YOU, Reason::Network))
+        } else if rules.hand_over.is_full() {
+            Some((table::TOO_BUSY, Reason::Busy))
+        } else {
+            None
+        };
+        let metrics = &rules.shared.metrics;
+        match refusal {
+            None => {
+                metrics.verdict(Stage::Connect, None, Reason::None);
+                Ok(Offer { xclient: may_xclient, ..rules.offer.clone() })
+            }
+            Some((reply, reason)) => {
+                metrics.verdict(Stage::Connect, Some(reply.code), reason);
+                tracing::info!(session = %self.id, client = %address, reason = reason.label(), %reply, "refused");
+                Err(reply)
+            }
+        }
+    }
+}

@@ -1,0 +1,135 @@
+//! What a client is allowed, in the order in which it asks: connect → MAIL → RCPT → content.
+//!
+//! HELO and EHLO are always fine here: what makes a name lawful the session has seen to, and what could be
+//! asked about it needs the DNS. One [`Policy`] belongs to one session and holds nothing but what differs
+//! between sessions; the rest is in [`Rules`], which a reload replaces as a whole for the sessions to come.
+
+mod connect;
+mod content;
+mod recipient;
+mod refused;
+mod sender;
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use ipnet::IpNet;
+use switchyard_daemon::clock::Clock;
+use switchyard_maps::MapHandle;
+use switchyard_smtp::address::Domain;
+use switchyard_smtp::envelope::{MailObject, Recipient, Sender};
+use switchyard_smtp::extension::Offer;
+use switchyard_smtp::io::serve::Service;
+use switchyard_smtp::reply::{Reply, table};
+use switchyard_smtp::server::{Client, Event, Transaction};
+
+pub(crate) use refused::RefusedRecipients;
+pub(crate) use sender::Held;
+
+use crate::accept::networks::{Networks, Place};
+use crate::deliver::{HandOver, RouterTook};
+use crate::metrics::Metrics;
+
+/// What the sessions that begin under it are judged by.
+#[derive(Debug)]
+pub(crate) struct Rules {
+    /// Our name, for Received fields.
+    pub(crate) host_name: Domain,
+    /// What is offered to everybody.
+    pub(crate) offer: Offer,
+    /// Who may say by XCLIENT whom it stands for.
+    pub(crate) xclient_networks: Vec<IpNet>,
+    /// Sessions of one network; zero is no bound.
+    pub(crate) sessions_per_network: usize,
+    /// How long a router's refusal of a recipient is remembered; zero is not at all.
+    pub(crate) refused_recipient_memory: Duration,
+    /// The routers.
+    pub(crate) hand_over: Arc<HandOver>,
+    /// Those that outlive a reload.
+    pub(crate) shared: Arc<Shared>,
+}
+
+/// What sessions old and new share.
+#[derive(Debug)]
+pub(crate) struct Shared {
+    pub(crate) maps: MapHandle,
+    pub(crate) networks: Arc<Networks>,
+    pub(crate) refused: RefusedRecipients,
+    pub(crate) metrics: Metrics,
+    pub(crate) clock: Clock,
+}
+
+/// The decisions about one session.
+#[derive(Debug)]
+pub(crate) struct Policy {
+    rules: Arc<Rules>,
+    /// In every log line of the session.
+    id: SessionId,
+    /// Held while the session lasts.
+    place: Option<Place>,
+    /// Whether the connection, not the client it stands for, may say XCLIENT; found out once.
+    may_xclient: Option<bool>,
+}
+
+/// A session's id: 64 random bits.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) struct SessionId(u64);
+
+impl SessionId {
+    pub(crate) fn random() -> Self {
+        Self(uuid::Uuid::new_v4().as_u64_pair().1)
+    }
+}
+
+impl std::fmt::Display for SessionId {
+    fn fmt(&self, formatter: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        write!(formatter, "{:016x}", self.0)
+    }
+}
+
+impl Policy {
+    pub(crate) fn new(rules: Arc<Rules>, id: SessionId) -> Self {
+        Self { rules, id, place: None, may_xclient: None }
+    }
+}
+
+impl Service for Policy {
+    type Kept = Held;
+    type Took = RouterTook;
+
+    async fn connect(&mut self, client: &Client) -> Result<Offer, Reply> {
+        self.decide_connect(client)
+    }
+
+    async fn hello(&mut self, _client: &Client) -> Result<(), Reply> {
+        Ok(())
+    }
+
+    async fn sender(&mut self, _client: &Client, _sender: &Sender) -> Result<Held, Reply> {
+        Ok(Held::begin(&self.rules.shared))
+    }
+
+    async fn recipient(
+        &mut self,
+        client: &Client,
+        transaction: &mut Transaction<Held>,
+        recipient: &Recipient,
+    ) -> Result<(), Reply> {
+        self.decide_recipient(client, transaction, recipient)
+    }
+
+    fn room(&mut self, _octets: Option<u64>) -> Result<(), Reply> {
+        self.decide_room()
+    }
+
+    async fn content(&mut self, client: &Client, kept: Held, mail: MailObject) -> Result<RouterTook, Reply> {
+        self.decide_content(client, kept, mail).await
+    }
+
+    fn event(&mut self, event: Event) {
+        self.rules.shared.metrics.replies.count(event.code);
+    }
+}
+
+/// 451, never 550: a map that cannot say has not said no.
+const CANNOT_KNOW: Reply = table::LOCAL_ERROR;
