@@ -69,6 +69,12 @@ impl Registry {
         Self(prometheus::Registry::new())
     }
 
+    /// For crates that register by themselves, under names they spell out.
+    #[must_use]
+    pub fn prometheus(&self) -> &prometheus::Registry {
+        &self.0
+    }
+
     /// Adds what the system knows of this process, under the names every dashboard has: `process_open_fds`,
     /// `process_resident_memory_bytes` and their like; and `switchyard_build_info` with the program's version.
     pub fn describe_process(&self, program: &str, version: &str) -> Result<(), MetricsError> {

@@ -1,3 +1,454 @@
-//! The SMTP router: routes by maps, keeps mail durably, delivers.
+//! The SMTP router: takes mail durably, routes it by maps, delivers it, and reports what cannot be delivered.
+//!
+//! The rooms, in the order a message walks them: [`accept`] → [`policy`] → [`route`] → [`spool`], and only now
+//! 250 → [`queue`] → [`route`] again → [`deliver`] → [`bounce`], where it comes to that.
+//!
+//! This file takes the settings apart and hands each room its own; no other file knows of them. Rooms start
+//! from the last to the first, so that nobody listens before everything behind is there: the spool's recovery
+//! comes before the first client.
 
+pub mod accept;
+pub mod bounce;
+pub mod deliver;
+mod metrics;
+pub mod policy;
+pub mod queue;
+pub mod route;
 pub mod spool;
+
+use std::net::SocketAddr;
+use std::path::Path;
+use std::sync::{Arc, Mutex, PoisonError};
+use std::time::Duration;
+
+use switchyard_config::common::{ServerTls, TlsLevel as TlsWord};
+use switchyard_config::{RouterSettings, Settings};
+use switchyard_daemon::accept::{AcceptMetrics, Sessions};
+use switchyard_daemon::clock::Clock;
+use switchyard_daemon::drain::Drain;
+use switchyard_daemon::http;
+use switchyard_daemon::log::LogOptions;
+use switchyard_daemon::metrics::Registry;
+use switchyard_daemon::process::Process;
+use switchyard_daemon::program::Daemon;
+use switchyard_daemon::sockets::Listeners;
+use switchyard_maps::{MapHandle, MapMetrics, MapSet, Reloader, Route};
+use switchyard_smtp::client::Timeouts;
+use switchyard_smtp::io::memory::MemoryBudget;
+use switchyard_smtp::io::serve::{Calm, ServeOptions};
+use switchyard_smtp::io::tls_client::TlsLevel;
+use switchyard_smtp::io::tls_server::Certificate;
+use switchyard_smtp::server::Dialect;
+
+use accept::{Front, LiveOptions, Rooms};
+use bounce::{BounceMetrics, BounceOptions, Bouncer};
+use deliver::{
+    DeliverMetrics, DeliverOptions, Deliverer, FilterOptions, HostsOptions, Resolver, ResolverOptions,
+    ReuseOptions, TlsOptions, TlsPolicy,
+};
+use metrics::ServerMetrics;
+use policy::relay::RelayOptions;
+use queue::schedule::ScheduleOptions;
+use queue::window::WindowOptions;
+use queue::{Parts, Queue, QueueHandle, QueueMetrics, QueueOptions};
+use route::RouteOptions;
+use spool::{Folder, Recovered, Spool, SpoolMetrics, SpoolOptions};
+
+/// A running router.
+#[derive(Debug)]
+pub struct Router {
+    addresses: Vec<SocketAddr>,
+    metrics_addresses: Vec<SocketAddr>,
+    settings: Mutex<RouterSettings>,
+    front: Front,
+    queue: QueueHandle,
+    spool: Spool,
+    reloader: Reloader,
+    memory: MemoryBudget,
+    drain: Drain,
+}
+
+/// The router cannot start, or cannot take new settings.
+#[derive(Debug, thiserror::Error)]
+#[error("{0}")]
+pub struct RouterError(String);
+
+impl RouterError {
+    fn because(error: impl std::fmt::Display) -> Self {
+        Self(error.to_string())
+    }
+}
+
+impl Daemon for Router {
+    const NAME: &'static str = "switchyard-router";
+    const ABOUT: &'static str = "Takes mail durably, routes it by maps, and delivers it";
+    type Settings = RouterSettings;
+    type Error = RouterError;
+
+    fn load(path: &Path) -> Result<RouterSettings, RouterError> {
+        <RouterSettings as Settings>::load(path).map_err(RouterError::because)
+    }
+
+    fn log(settings: &RouterSettings) -> &LogOptions {
+        &settings.common.log
+    }
+
+    fn drain_deadline(settings: &RouterSettings) -> Duration {
+        settings.common.limits.drain_deadline
+    }
+
+    fn check(settings: &RouterSettings) -> Result<(), RouterError> {
+        let mut faults = Vec::new();
+        if let Err(found) = MapSet::load(&settings.maps) {
+            faults.push(found.to_string());
+        }
+        if let Some(Err(error)) = settings.common.tls.as_ref().map(|tls| certificate(tls).load()) {
+            faults.push(error.to_string());
+        }
+        if let Err(error) = TlsPolicy::new(&tls_options(settings)) {
+            faults.push(error.to_string());
+        }
+        if faults.is_empty() { Ok(()) } else { Err(RouterError(faults.join("\n"))) }
+    }
+
+    async fn start(
+        settings: RouterSettings,
+        listeners: &mut Listeners,
+        process: &mut Process,
+    ) -> Result<Self, RouterError> {
+        let registry = Registry::new();
+        registry.describe_process("router", env!("CARGO_PKG_VERSION")).map_err(RouterError::because)?;
+        let listening = process.readiness.condition("smtp", "not listening yet");
+        let metrics_addresses = serve_pages(&settings, listeners, &registry, process)?;
+
+        let clock = Clock::system();
+        let (maps, reloader) = start_maps(&settings, &registry, process).await?;
+        let (spool, recovered) = open_spool(&settings, &registry, &clock).await?;
+        let route = route_options(&settings);
+        let parts = Parts {
+            options: queue_options(&settings),
+            spool: spool.clone(),
+            maps: maps.clone(),
+            routes: route.clone(),
+            deliverer: deliverer(&settings, &registry, &clock)?,
+            bouncer: bouncer(&settings, &registry, &clock)?,
+            clock: clock.clone(),
+            chance: fastrand::Rng::new(),
+            metrics: QueueMetrics::register(&registry).map_err(RouterError::because)?,
+        };
+        let queue = Queue::start(parts, recovered.messages);
+
+        let memory = MemoryBudget::new(settings.common.limits.content_memory);
+        let live = live_options(&settings, &memory, &process.drain)?;
+        let metrics = ServerMetrics::register(&registry).map_err(RouterError::because)?;
+        let rooms = Rooms { maps, route, spool: spool.clone(), queue: queue.clone(), clock, metrics };
+        let front = Front::new(live, rooms);
+        let addresses = listen(&settings, listeners, &registry, process, &front)?;
+        tracing::info!(?addresses, spool = %settings.spool.folder.display(), "listening");
+        listening.met();
+
+        let drain = process.drain.clone();
+        let settings = Mutex::new(settings);
+        Ok(Self { addresses, metrics_addresses, settings, front, queue, spool, reloader, memory, drain })
+    }
+
+    async fn reload(&self, settings: RouterSettings) -> Result<(), RouterError> {
+        let before = self.settings.lock().unwrap_or_else(PoisonError::into_inner).clone();
+        for name in needs_restart(&before, &settings) {
+            tracing::warn!(setting = name, "changed, and takes a restart: the old value holds");
+        }
+        self.front.change(live_options(&settings, &self.memory, &self.drain)?);
+        *self.settings.lock().unwrap_or_else(PoisonError::into_inner) = settings;
+        let reloader = self.reloader.clone();
+        let maps = tokio::task::spawn_blocking(move || reloader.reload()).await;
+        // What is wrong with the maps is in the log, and the old ones hold.
+        maps.map_err(RouterError::because)?.map(drop).map_err(RouterError::because)
+    }
+
+    async fn finish(&self) {
+        self.queue.drain().await;
+        self.spool.close();
+    }
+}
+
+impl Router {
+    /// Where SMTP is listened for, in the order of the settings.
+    #[must_use]
+    pub fn addresses(&self) -> &[SocketAddr] {
+        &self.addresses
+    }
+
+    /// Where metrics and health are served.
+    #[must_use]
+    pub fn metrics_addresses(&self) -> &[SocketAddr] {
+        &self.metrics_addresses
+    }
+
+    /// The queue, to look at or to flush.
+    #[must_use]
+    pub fn queue(&self) -> &QueueHandle {
+        &self.queue
+    }
+}
+
+// ---- starting ----
+
+/// Starts with what maps there are: one that can't be read answers "unavailable" until it is mended.
+async fn start_maps(
+    settings: &RouterSettings,
+    registry: &Registry,
+    process: &mut Process,
+) -> Result<(MapHandle, Reloader), RouterError> {
+    let options = settings.maps.clone();
+    let read = tokio::task::spawn_blocking(move || MapSet::start(&options)).await;
+    let (set, faults) = read.map_err(RouterError::because)?;
+    let maps = MapHandle::new(set);
+    let metrics = MapMetrics::register(registry.prometheus()).map_err(RouterError::because)?;
+    let reloader = Reloader::new(maps.clone(), settings.maps.clone(), metrics, &faults);
+    let watching = switchyard_maps::watch::spawn(reloader.clone(), process.drain.token());
+    process.tasks.helper("maps", async move {
+        if let Err(error) = watching.await {
+            tracing::error!(%error, "maps are no longer watched");
+        }
+    });
+    Ok((maps, reloader))
+}
+
+async fn open_spool(
+    settings: &RouterSettings,
+    registry: &Registry,
+    clock: &Clock,
+) -> Result<(Spool, Recovered), RouterError> {
+    let options = spool_options(settings);
+    let metrics = SpoolMetrics::register(registry).map_err(RouterError::because)?;
+    let clock = clock.clone();
+    // Recovery reads the whole log: not on a thread that serves.
+    let opened = tokio::task::spawn_blocking(move || {
+        let disk = Folder::claim(&options.folder)?;
+        Spool::open(&options, disk, clock, metrics)
+    });
+    let (spool, recovered) = opened.await.map_err(RouterError::because)?.map_err(RouterError::because)?;
+    tracing::info!(
+        messages = recovered.messages.len(),
+        corrupt = recovered.corrupt,
+        torn = recovered.torn,
+        "spool recovered"
+    );
+    Ok((spool, recovered))
+}
+
+fn deliverer(settings: &RouterSettings, registry: &Registry, clock: &Clock) -> Result<Deliverer, RouterError> {
+    let dns = &settings.common.dns;
+    let options = ResolverOptions { servers: dns.servers.clone(), timeout: dns.timeout, ..ResolverOptions::default() };
+    let resolver = Resolver::new(&options).map_err(RouterError::because)?;
+    let tls = TlsPolicy::new(&tls_options(settings)).map_err(RouterError::because)?;
+    let metrics = DeliverMetrics::register(registry).map_err(RouterError::because)?;
+    let chance = fastrand::Rng::new();
+    Ok(Deliverer::new(deliver_options(settings), resolver, tls, metrics, clock.clone(), chance))
+}
+
+fn bouncer(settings: &RouterSettings, registry: &Registry, clock: &Clock) -> Result<Bouncer, RouterError> {
+    let metrics = BounceMetrics::register(registry).map_err(RouterError::because)?;
+    Ok(Bouncer::new(bounce_options(settings), metrics, clock.clone()))
+}
+
+fn serve_pages(
+    settings: &RouterSettings,
+    listeners: &mut Listeners,
+    registry: &Registry,
+    process: &mut Process,
+) -> Result<Vec<SocketAddr>, RouterError> {
+    let mut addresses = Vec::new();
+    for socket in listeners.open(&settings.common.metrics).map_err(RouterError::because)? {
+        addresses.push(socket.local_addr().map_err(RouterError::because)?);
+        let pages = http::pages(registry.clone(), process.readiness.clone());
+        let registry = registry.clone();
+        process.tasks.helper("pages", async move {
+            if let Err(error) = http::serve(socket, pages, &registry).await {
+                tracing::error!(%error, "metrics are no longer served");
+            }
+        });
+    }
+    Ok(addresses)
+}
+
+fn listen(
+    settings: &RouterSettings,
+    listeners: &mut Listeners,
+    registry: &Registry,
+    process: &mut Process,
+    front: &Front,
+) -> Result<Vec<SocketAddr>, RouterError> {
+    let accepting = AcceptMetrics::register(registry, "smtp_server").map_err(RouterError::because)?;
+    let sessions = Sessions::new(settings.common.limits.sessions, process.drain.clone(), accepting);
+    let mut addresses = Vec::new();
+    for listener in &settings.common.listen {
+        for socket in listeners.open(&listener.socket).map_err(RouterError::because)? {
+            addresses.push(socket.local_addr().map_err(RouterError::because)?);
+            let front = front.clone();
+            let accepting = switchyard_daemon::accept::accept(
+                socket,
+                sessions.clone(),
+                move |stream, peer| front.clone().serve(stream, peer),
+                |stream, _peer| Front::refuse(stream),
+            );
+            process.tasks.essential("accept", accepting);
+        }
+    }
+    Ok(addresses)
+}
+
+// ---- from settings to options ----
+
+fn live_options(settings: &RouterSettings, memory: &MemoryBudget, drain: &Drain) -> Result<LiveOptions, RouterError> {
+    let RouterSettings { common, relay, .. } = settings;
+    let tls = common.tls.as_ref().map(|tls| certificate(tls).load()).transpose();
+    Ok(LiveOptions {
+        serve: ServeOptions {
+            host_name: common.host_name.as_str().into(),
+            limits: Arc::new(common.limits.session.clone()),
+            dialect: Dialect::Smtp,
+            tls: tls.map_err(RouterError::because)?,
+            memory: memory.clone(),
+            drain: drain.token(),
+            stress: Arc::new(Calm),
+        },
+        relay: RelayOptions {
+            networks: relay.networks.clone(),
+            verified_clients: relay.mutual_tls,
+            own_hosts: relay.xforward_networks.clone(),
+            require_tls: relay.require_tls,
+        },
+    })
+}
+
+fn certificate(tls: &ServerTls) -> Certificate {
+    Certificate {
+        chain: tls.certificate.clone(),
+        key: tls.key.clone(),
+        client_authorities: tls.client_ca.clone(),
+    }
+}
+
+fn route_options(settings: &RouterSettings) -> RouteOptions {
+    let RouterSettings { route, rewrite, .. } = settings;
+    let default_route = route.relayhost.clone().map_or(Route::Keep, |nexthop| Route::Deliver {
+        transport: Some(route.default_transport),
+        nexthop,
+    });
+    RouteOptions { origin: rewrite.origin.clone(), default_route }
+}
+
+fn spool_options(settings: &RouterSettings) -> SpoolOptions {
+    let spool = &settings.spool;
+    SpoolOptions {
+        folder: spool.folder.clone(),
+        segment_bytes: spool.segment_size,
+        max_bytes: spool.max_size,
+        min_free_bytes: spool.min_free,
+        inline_limit: spool.inline_limit,
+        ..SpoolOptions::default()
+    }
+}
+
+fn queue_options(settings: &RouterSettings) -> QueueOptions {
+    let queue = &settings.queue;
+    QueueOptions {
+        schedule: ScheduleOptions {
+            minimal_backoff: queue.minimal_backoff,
+            maximal_backoff: queue.maximal_backoff,
+            queue_lifetime: queue.queue_lifetime,
+            bounce_queue_lifetime: queue.bounce_queue_lifetime,
+            delay_warning_time: queue.delay_warning,
+        },
+        window: WindowOptions {
+            initial: queue.initial_destination_concurrency,
+            limit: queue.destination_concurrency,
+            dead_for: queue.dead_destination_wait,
+        },
+        active_limit: queue.active_limit,
+        content_memory: usize::try_from(queue.content_memory).unwrap_or(usize::MAX),
+        ..QueueOptions::default()
+    }
+}
+
+fn deliver_options(settings: &RouterSettings) -> DeliverOptions {
+    let deliver = &settings.deliver;
+    let pools = settings.pools.iter().map(|(name, pool)| (name.clone(), pool.members.clone()));
+    let mut own_names: std::collections::BTreeSet<_> = deliver.own_names.iter().cloned().collect();
+    own_names.insert(settings.common.host_name.clone());
+    DeliverOptions {
+        hello_name: deliver.helo_name.to_string(),
+        bind: deliver.bind_address,
+        timeouts: Timeouts { connect: deliver.connect_timeout, ..Timeouts::default() },
+        hosts: HostsOptions {
+            own_names,
+            filter: FilterOptions {
+                own_addresses: deliver.own_addresses.iter().copied().collect(),
+                allow: deliver.address_filter_allow.clone(),
+            },
+            addresses_tried: deliver.addresses_tried,
+            mx_port: deliver.port,
+        },
+        reuse: ReuseOptions {
+            idle: deliver.connection_idle,
+            messages: deliver.connection_messages,
+        },
+        pools: pools.collect(),
+        dead_host_wait: deliver.dead_host_wait,
+    }
+}
+
+fn tls_options(settings: &RouterSettings) -> TlsOptions {
+    let tls = &settings.deliver.tls;
+    TlsOptions {
+        level: tls_level(tls.level),
+        by_nexthop: settings.deliver.tls_policy.iter().map(|(hop, level)| (hop.clone(), tls_level(*level))).collect(),
+        authorities: tls.ca.clone(),
+        identity: tls.certificate.clone(),
+    }
+}
+
+fn tls_level(word: TlsWord) -> TlsLevel {
+    match word {
+        TlsWord::None => TlsLevel::None,
+        TlsWord::May => TlsLevel::May,
+        TlsWord::Encrypt => TlsLevel::Encrypt,
+        TlsWord::Verify => TlsLevel::Verify,
+    }
+}
+
+fn bounce_options(settings: &RouterSettings) -> BounceOptions {
+    let bounce = &settings.bounce;
+    BounceOptions {
+        reporting_mta: settings.common.host_name.to_string(),
+        max_returned: bounce.size_limit,
+        per_domain: bounce.per_domain_limit,
+        window: bounce.per_domain_window,
+    }
+}
+
+/// Settings that differ and can't change while the daemon runs.
+fn needs_restart(before: &RouterSettings, now: &RouterSettings) -> Vec<&'static str> {
+    let (old, new) = (&before.common, &now.common);
+    [
+        ("host_name", old.host_name != new.host_name),
+        ("listen", old.listen != new.listen),
+        ("metrics", old.metrics != new.metrics),
+        ("log", old.log != new.log),
+        ("dns", old.dns != new.dns),
+        ("limits.sessions", old.limits.sessions != new.limits.sessions),
+        ("limits.content_memory", old.limits.content_memory != new.limits.content_memory),
+        ("maps", before.maps != now.maps),
+        ("rewrite", before.rewrite != now.rewrite),
+        ("route", before.route != now.route),
+        ("pools", before.pools != now.pools),
+        ("spool", before.spool != now.spool),
+        ("queue", before.queue != now.queue),
+        ("deliver", before.deliver != now.deliver),
+        ("bounce", before.bounce != now.bounce),
+    ]
+    .into_iter()
+    .filter_map(|(name, differs)| differs.then_some(name))
+    .collect()
+}

@@ -1,0 +1,115 @@
+//! `switchyard check`: everything that is wrong with a site, with file and line.
+
+use std::collections::BTreeSet;
+use std::io;
+use std::path::PathBuf;
+
+use clap::Args;
+use serde_json::json;
+use switchyard_config::Site;
+use switchyard_config::site::HostSettings;
+use switchyard_maps::options::MapOptions;
+use switchyard_maps::set::MapSet;
+
+use crate::output::{Exit, Output};
+
+/// Say what is wrong with a site: settings, templates and maps, all of it at once
+#[derive(Debug, Args)]
+#[command(after_help = "Example:
+  switchyard check site && echo fine")]
+pub(crate) struct Arguments {
+    /// The site's folder: where site.toml stands
+    #[arg(value_name = "DIR")]
+    site: PathBuf,
+    /// Faults as a JSON array of {file, line, column, message} on standard output
+    #[arg(long)]
+    json: bool,
+}
+
+/// One fault, of a setting or of a map.
+#[derive(Debug, PartialEq, Eq, PartialOrd, Ord)]
+struct Fault {
+    file: String,
+    /// From 1; 0 stands for the file itself.
+    line: u32,
+    column: u32,
+    message: String,
+}
+
+pub(crate) fn run(arguments: &Arguments, output: &mut Output) -> io::Result<Exit> {
+    let mut faults = BTreeSet::new();
+    let mut hosts = 0;
+    match Site::load(&arguments.site) {
+        Ok(site) => {
+            hosts = site.hosts.len();
+            faults.extend(site.faults().iter().map(Fault::of_setting));
+            faults.extend(faults_of_maps(&site));
+        }
+        Err(more) => faults.extend(more.iter().map(Fault::of_setting)),
+    }
+    if arguments.json {
+        let faults: Vec<_> = faults.iter().map(Fault::json).collect();
+        output.data(format_args!("{:#}\n", json!(faults)))?;
+    } else {
+        for fault in &faults {
+            output.say(fault.line())?;
+        }
+        if faults.is_empty() {
+            output.data(format_args!("{hosts} hosts, nothing wrong\n"))?;
+        }
+    }
+    Ok(if faults.is_empty() { Exit::Fine } else { Exit::Wrong })
+}
+
+/// The maps of the site's folder, as each host would read them. Hosts share them: a fault is said once.
+fn faults_of_maps(site: &Site) -> BTreeSet<Fault> {
+    let mut faults = BTreeSet::new();
+    let mut seen: Vec<MapOptions> = Vec::new();
+    for host in &site.hosts {
+        let mut options = match site.settings(host) {
+            Ok(HostSettings::Mx(settings)) => settings.maps,
+            Ok(HostSettings::Router(settings)) => settings.maps,
+            // Said already, with the settings.
+            Err(_) => continue,
+        };
+        options.folder = site.folder.join("maps");
+        if seen.contains(&options) {
+            continue;
+        }
+        if let Err(more) = MapSet::load(&options) {
+            faults.extend(more.iter().map(Fault::of_map));
+        }
+        seen.push(options);
+    }
+    faults
+}
+
+impl Fault {
+    fn of_setting(fault: &switchyard_config::Fault) -> Self {
+        Self {
+            file: fault.place.file.to_string(),
+            line: fault.place.line,
+            column: fault.place.column,
+            message: fault.message.clone(),
+        }
+    }
+
+    fn of_map(fault: &switchyard_maps::fault::Fault) -> Self {
+        Self {
+            file: fault.file.display().to_string(),
+            line: fault.line,
+            column: fault.column,
+            message: fault.message.clone(),
+        }
+    }
+
+    fn line(&self) -> String {
+        let Self { file, line, column, message } = self;
+        if *line == 0 { format!("{file}: {message}") } else { format!("{file}:{line}:{column}: {message}") }
+    }
+
+    fn json(&self) -> serde_json::Value {
+        let Self { file, line, column, message } = self;
+        json!({ "file": file, "line": line, "column": column, "message": message })
+    }
+}

@@ -1,0 +1,42 @@
+//! The operator's tool.
+//!
+//! One verb, one file. A verb does its work through [`Output`] and gives an [`Exit`]: 0 all is fine, 1
+//! something was found wrong, 2 the question itself was wrong and nothing was changed. Faults go to standard
+//! error with file and line; data goes to standard output, as text for people or, with `--json`, for programs.
+
+mod check;
+mod output;
+mod render;
+mod up;
+
+use std::process::ExitCode;
+
+use clap::{Parser, Subcommand};
+
+use output::{Exit, Output};
+
+/// Switchyard's tool for the people who run it.
+#[derive(Debug, Parser)]
+#[command(name = "switchyard", version, arg_required_else_help = true)]
+struct Arguments {
+    #[command(subcommand)]
+    verb: Verb,
+}
+
+#[derive(Debug, Subcommand)]
+enum Verb {
+    Check(check::Arguments),
+    Render(render::Arguments),
+    Up(up::Arguments),
+}
+
+fn main() -> ExitCode {
+    let exit = match &Arguments::parse().verb {
+        Verb::Check(arguments) => check::run(arguments, &mut Output::standard()),
+        Verb::Render(arguments) => render::run(arguments, &mut Output::standard()),
+        // Its daemons write to the terminal while it runs.
+        Verb::Up(arguments) => up::run(arguments),
+    };
+    // Nobody reads on (`switchyard render … | head`): no fault of ours, and nothing left to say.
+    exit.unwrap_or(Exit::Misuse).into()
+}

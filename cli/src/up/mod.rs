@@ -1,0 +1,248 @@
+//! `switchyard up`: a whole site on loopback in one process, to look at and to try things on.
+//!
+//! An example site is laid down in a folder ([`site`]), test certificates are made ([`certificates`]), and
+//! its mx and router start with the settings that their roles render, with only ports and folders laid over
+//! them. A [`sink`] stands for the mailboxes. What passes is the log on the terminal.
+
+mod certificates;
+mod sink;
+mod site;
+
+use std::io::{self, Write};
+use std::net::{Ipv4Addr, SocketAddr};
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+use std::time::Duration;
+
+use clap::Args;
+use switchyard_config::document::Document;
+use switchyard_config::site::{Role, Site};
+use switchyard_config::{Faults, MxSettings, RouterSettings, Settings};
+use switchyard_daemon::drain::Drain;
+use switchyard_daemon::log::{self, LogFormat, LogOptions};
+use switchyard_daemon::process::Process;
+use switchyard_daemon::program::Daemon;
+use switchyard_daemon::service::ServiceManager;
+use switchyard_daemon::signal::{Wish, Wishes};
+use switchyard_daemon::sockets::{self, Listeners};
+use switchyard_mx::Mx;
+use switchyard_router::Router;
+use switchyard_smtp::io::memory::MemoryBudget;
+use switchyard_smtp::io::serve::{Calm, ServeOptions};
+use switchyard_smtp::server::{Dialect, Limits};
+use tokio::sync::mpsc;
+
+use crate::output::Exit;
+use certificates::Certificates;
+use sink::Sink;
+
+/// Run a whole site on loopback: mx, router and a mailbox, from an example site
+#[derive(Debug, Args)]
+#[command(after_help = "Example:
+  switchyard up --dir /tmp/try --port-base 2525")]
+pub(crate) struct Arguments {
+    /// Where the site, the spool and the mail are kept; made if it is not there
+    #[arg(long, value_name = "DIR", default_value = "switchyard-up")]
+    dir: PathBuf,
+    /// mx listens on this port, the router on the next, the mailbox on the one after, metrics from N+10 on
+    #[arg(long, value_name = "N", default_value_t = 2525, value_parser = clap::value_parser!(u16).range(1024..=65500))]
+    port_base: u16,
+}
+
+/// Why the site does not come up.
+#[derive(Debug, thiserror::Error)]
+enum UpError {
+    /// The folder can't be written.
+    #[error("{}: {error}", path.display())]
+    Folder {
+        /// Which.
+        path: PathBuf,
+        /// Why.
+        error: io::Error,
+    },
+    /// The site in it has faults.
+    #[error("{0}")]
+    Site(Faults),
+    /// Test certificates.
+    #[error(transparent)]
+    Certificates(#[from] certificates::CertificatesError),
+    /// A daemon said no.
+    #[error("{name} does not start: {error}")]
+    Daemon {
+        /// Which.
+        name: &'static str,
+        /// Why.
+        error: String,
+    },
+    /// The site has no host of a role that is needed here.
+    #[error("site.toml names no host of the role `{0}`: add one, `switchyard up` runs the first of each")]
+    NoHost(&'static str),
+    /// Something of the process.
+    #[error("{0}")]
+    Process(String),
+}
+
+/// Where everything listens.
+#[derive(Debug, Clone, Copy)]
+struct Ports {
+    mx: SocketAddr,
+    router: SocketAddr,
+    sink: SocketAddr,
+    mx_metrics: SocketAddr,
+    router_metrics: SocketAddr,
+}
+
+impl Ports {
+    fn from_base(base: u16) -> Self {
+        let at = |offset| SocketAddr::from((Ipv4Addr::LOCALHOST, base + offset));
+        Self { mx: at(0), router: at(1), sink: at(2), mx_metrics: at(10), router_metrics: at(11) }
+    }
+}
+
+/// Runs the site until Ctrl-C.
+pub(crate) fn run(arguments: &Arguments) -> io::Result<Exit> {
+    let options = LogOptions { format: LogFormat::Text, filter: "info".into() };
+    let guard = log::start(&options).map_err(io::Error::other)?;
+    let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build()?;
+    let ended = runtime.block_on(arguments.live());
+    // The log is written out before anything else is said.
+    drop((runtime, guard));
+    match ended {
+        Ok(()) => Ok(Exit::Fine),
+        Err(error) => {
+            writeln!(io::stderr(), "{error}")?;
+            Ok(Exit::Wrong)
+        }
+    }
+}
+
+impl Arguments {
+    async fn live(&self) -> Result<(), UpError> {
+        let ports = Ports::from_base(self.port_base);
+        let mut wishes = Wishes::listen().map_err(|error| UpError::Process(format!("signals: {error}")))?;
+        let dir = std::path::absolute(&self.dir).map_err(|error| folder_error(&self.dir, error))?;
+        site::lay_down(&dir).map_err(|(path, error)| UpError::Folder { path, error })?;
+        let names = ["mx1.example.org", "router1.example.org", "localhost"];
+        let certificates = Certificates::provide(&dir.join("tls"), &names)?;
+
+        let drain = Drain::new();
+        start_sink(&dir, ports, &drain)?;
+        let (mx, router) = settings(&dir, ports, &certificates)?;
+        let router = start::<Router>(router).await?;
+        let mx = start::<Mx>(mx).await?;
+        // If the terminal is gone there is nobody to tell.
+        let _best_effort = io::stdout().write_all(self.welcome(&dir, ports).as_bytes());
+
+        while wishes.next().await == Wish::Reload {
+            tracing::info!("maps are watched; settings of this site are read at its start only");
+        }
+        mx.end().await?;
+        router.end().await?;
+        drain.finished(Duration::from_secs(5)).await;
+        Ok(())
+    }
+
+    /// What is running, and a line to try.
+    fn welcome(&self, dir: &Path, ports: Ports) -> String {
+        let Ports { mx, router, sink, mx_metrics, router_metrics } = ports;
+        let mail = dir.join("mail");
+        let transport = dir.join("site/maps/transport");
+        format!(
+            "\n  mx        {mx}   takes mail for the recipients in the maps\n  \
+             router    {router}   routes, keeps and delivers it\n  \
+             mailbox   {sink}   SMTP and LMTP, writes {}\n  \
+             metrics   http://{mx_metrics}/metrics  http://{router_metrics}/metrics\n\n  \
+             Send a message:\n    \
+             swaks --to alice@example.org --server {mx}\n  \
+             Route the next one elsewhere: edit {}\n  \
+             Ctrl-C ends it.\n\n",
+            mail.display(),
+            transport.display(),
+        )
+    }
+}
+
+fn folder_error(path: &Path, error: io::Error) -> UpError {
+    UpError::Folder { path: path.into(), error }
+}
+
+/// The settings of the first mx and the first router of the site, with this machine's ports and folders.
+fn settings(dir: &Path, ports: Ports, certificates: &Certificates) -> Result<(MxSettings, RouterSettings), UpError> {
+    let site = Site::load(&dir.join("site")).map_err(UpError::Site)?;
+    let document = |role: Role, overlay: &str| {
+        let host = site.hosts.iter().find(|host| host.role == role).ok_or(UpError::NoHost(role.as_str()))?;
+        let overlay = Document::parse("switchyard up", overlay).map_err(UpError::Site)?;
+        site.document(host, Some(overlay)).map_err(UpError::Site)
+    };
+    let mx = document(Role::Mx, &site::mx_overlay(dir, ports, certificates))?;
+    let router = document(Role::Router, &site::router_overlay(dir, ports, certificates))?;
+    let mx = MxSettings::from_document(&mx, None).map_err(UpError::Site)?;
+    let router = RouterSettings::from_document(&router, None).map_err(UpError::Site)?;
+    Ok((mx, router))
+}
+
+fn start_sink(dir: &Path, ports: Ports, drain: &Drain) -> Result<(), UpError> {
+    let listener = sockets::bind(ports.sink)
+        .map_err(|error| UpError::Daemon { name: "the mailbox", error: error.to_string() })?;
+    let sink = Sink {
+        folder: dir.join("mail"),
+        options: ServeOptions {
+            host_name: "mailbox.example.org".into(),
+            limits: Arc::new(Limits::default()),
+            dialect: Dialect::Either,
+            tls: None,
+            memory: MemoryBudget::new(256 << 20),
+            drain: drain.token(),
+            stress: Arc::new(Calm),
+        },
+    };
+    let sessions = drain.clone();
+    tokio::spawn(async move {
+        loop {
+            tokio::select! {
+                () = sessions.wait_started() => return,
+                accepted = listener.accept() => match accepted {
+                    Ok((stream, peer)) => sessions.track(sink.clone().serve(stream, peer)),
+                    Err(error) => {
+                        tracing::warn!(%error, "the mailbox takes no connection");
+                        tokio::time::sleep(Duration::from_millis(100)).await;
+                    }
+                },
+            }
+        }
+    });
+    Ok(())
+}
+
+// ---------------------------------------------------------------------------------------------------------
+
+/// A daemon that runs beside us in this process.
+struct Running {
+    name: &'static str,
+    wish: mpsc::Sender<Wish>,
+    life: tokio::task::JoinHandle<Result<(), String>>,
+}
+
+async fn start<D: Daemon>(settings: D::Settings) -> Result<Running, UpError> {
+    let mut process = Process::new(ServiceManager::nobody());
+    let deadline = D::drain_deadline(&settings);
+    let daemon = D::start(settings, &mut Listeners::none(), &mut process)
+        .await
+        .map_err(|error| UpError::Daemon { name: D::NAME, error: error.to_string() })?;
+    let (wish, wishes) = Wishes::twin();
+    let life = tokio::spawn(async move {
+        let ended = process.run(wishes, deadline, || async { Ok::<(), String>(()) }).await;
+        daemon.finish().await;
+        ended.map(drop).map_err(|error| error.to_string())
+    });
+    Ok(Running { name: D::NAME, wish, life })
+}
+
+impl Running {
+    async fn end(self) -> Result<(), UpError> {
+        // A daemon that ended already hears nothing.
+        let _gone = self.wish.send(Wish::Drain).await;
+        let failed = |error: String| UpError::Daemon { name: self.name, error };
+        self.life.await.map_err(|error| failed(error.to_string()))?.map_err(failed)
+    }
+}

@@ -1,0 +1,86 @@
+//! The example site, laid down in a folder, and what `switchyard up` lays over its roles: ports and folders.
+
+use std::fs;
+use std::io::{self, Write};
+use std::path::{Path, PathBuf};
+
+use super::Ports;
+use super::certificates::Certificates;
+
+/// The example site's files, as they stand among the templates.
+const FILES: [(&str, &str); 6] = [
+    ("site.toml", include_str!("../../../config/templates/example-site/site.toml")),
+    ("role/router.toml", include_str!("../../../config/templates/example-site/role/router.toml")),
+    ("maps/transport", include_str!("../../../config/templates/example-site/maps/transport")),
+    ("maps/recipients", include_str!("../../../config/templates/example-site/maps/recipients")),
+    ("maps/relay_domains", include_str!("../../../config/templates/example-site/maps/relay_domains")),
+    ("maps/virtual_alias", include_str!("../../../config/templates/example-site/maps/virtual_alias")),
+];
+
+/// Writes the example site under `site`, unless there is one: what was edited stays.
+pub(super) fn lay_down(dir: &Path) -> Result<(), (PathBuf, io::Error)> {
+    let site = dir.join("site");
+    let told = |path: &Path, error| (path.to_path_buf(), error);
+    for folder in [dir.join("mail"), site.join("maps"), site.join("role")] {
+        fs::create_dir_all(&folder).map_err(|error| told(&folder, error))?;
+    }
+    if site.join("site.toml").exists() {
+        return Ok(());
+    }
+    for (name, text) in FILES {
+        let path = site.join(name);
+        let written = fs::File::create(&path).and_then(|mut file| file.write_all(text.as_bytes()));
+        written.map_err(|error| told(&path, error))?;
+    }
+    Ok(())
+}
+
+/// What is this machine's in the mx's settings.
+pub(super) fn mx_overlay(dir: &Path, ports: Ports, certificates: &Certificates) -> String {
+    format!(
+        "{}\n[routers]\npool = [\"{}\"]\n",
+        common(dir, certificates, &ports.mx.to_string(), &ports.mx_metrics.to_string()),
+        ports.router
+    )
+}
+
+/// What is this machine's in the router's settings.
+pub(super) fn router_overlay(dir: &Path, ports: Ports, certificates: &Certificates) -> String {
+    format!(
+        "{}\n[spool]\nfolder = {}\nmin_free = \"64MiB\"\n\n[pools.mailboxes]\nmembers = [\"[{}]:{}\"]\n",
+        common(dir, certificates, &ports.router.to_string(), &ports.router_metrics.to_string()),
+        quoted(&dir.join("spool")),
+        ports.sink.ip(),
+        ports.sink.port(),
+    )
+}
+
+fn common(dir: &Path, certificates: &Certificates, smtp: &str, metrics: &str) -> String {
+    format!(
+        "listen.smtp = [{{ name = \"smtp\", socket = \"{smtp}\" }}]\n\n[metrics]\nsocket = \"{metrics}\"\n\n\
+         [tls]\ncertificate = {}\nkey = {}\n\n[maps]\nfolder = {}\n",
+        quoted(&certificates.certificate),
+        quoted(&certificates.key),
+        quoted(&dir.join("site/maps")),
+    )
+}
+
+/// A path as a TOML text.
+fn quoted(path: &Path) -> String {
+    toml::Value::String(path.display().to_string()).to_string()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_was_edited_stays() {
+        let dir = tempfile::tempdir().unwrap();
+        lay_down(dir.path()).unwrap();
+        let transport = dir.path().join("site/maps/transport");
+        fs::File::create(&transport).unwrap().write_all(b"edited").unwrap();
+        lay_down(dir.path()).unwrap();
+        assert_eq!(fs::read_to_string(transport).unwrap(), "edited");
+    }
+}

@@ -1,0 +1,10 @@
+//! `switchyard-router`: the SMTP router as a service.
+
+use std::process::ExitCode;
+
+use switchyard_daemon::program;
+use switchyard_router::Router;
+
+fn main() -> ExitCode {
+    program::run::<Router>(std::env::args_os())
+}

@@ -1,0 +1,48 @@
+//! What the router counts of its own sessions. Labels come from closed sets only.
+
+use switchyard_daemon::metrics::{CounterVec, MetricsError, Registry};
+use switchyard_smtp::io::serve::Ended;
+use switchyard_smtp::server::Event;
+
+use crate::policy::recipient::Judged;
+
+/// Sessions, replies and verdicts.
+#[derive(Debug, Clone)]
+pub struct ServerMetrics {
+    replies: CounterVec,
+    verdicts: CounterVec,
+    ended: CounterVec,
+}
+
+impl ServerMetrics {
+    /// Registers them.
+    ///
+    /// # Errors
+    /// When one of the names is taken.
+    pub fn register(registry: &Registry) -> Result<Self, MetricsError> {
+        Ok(Self {
+            replies: registry.counters("smtp_server_replies_total", "Replies given.", &["verb", "code"])?,
+            verdicts: registry.counters("policy_verdicts_total", "Verdicts by stage.", &["stage", "verdict"])?,
+            ended: registry.counters("smtp_server_ended_total", "How sessions ended.", &["how"])?,
+        })
+    }
+
+    pub(crate) fn replied(&self, event: Event) {
+        let mut digits = [0; 3];
+        self.replies.with_label_values(&[event.verb.as_str(), code_label(event.code.get(), &mut digits)]).inc();
+    }
+
+    pub(crate) fn judged(&self, judged: Judged) {
+        self.verdicts.with_label_values(&["recipient", judged.as_str()]).inc();
+    }
+
+    pub(crate) fn ended(&self, ended: Ended) {
+        self.ended.with_label_values(&[ended.as_str()]).inc();
+    }
+}
+
+/// The code's three digits, without an allocation: this runs for every reply.
+fn code_label(code: u16, digits: &mut [u8; 3]) -> &str {
+    *digits = [code / 100, code / 10 % 10, code % 10].map(|digit| b'0' + (digit % 10) as u8);
+    std::str::from_utf8(digits).unwrap_or("000")
+}
