@@ -1,0 +1,311 @@
+//! One attempt at one destination, over all addresses that it has: from here the mail is sent, deferred or
+//! bounced, for each recipient.
+
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+use switchyard_maps::{Destination, Transport};
+use switchyard_smtp::address::Host;
+use switchyard_smtp::client::{Delivery, Transfer};
+use switchyard_smtp::envelope::{Content, Envelope, Recipient};
+use switchyard_smtp::io::dial::{Connection, DialError, Target};
+use switchyard_smtp::io::tls_client::TlsLevel;
+use switchyard_smtp::status::EnhancedStatus;
+
+use super::hosts::{Candidate, Place};
+use super::outcome::{Fate, Verdict};
+use super::reuse::Kept;
+use super::{Deliverer, tls_policy};
+use crate::queue::window::Feedback;
+
+/// What is to be handed over.
+#[derive(Debug, Clone, Copy)]
+pub struct Attempt<'a> {
+    /// Where.
+    pub destination: &'a Destination,
+    /// From whom and to whom.
+    pub envelope: &'a Envelope,
+    /// Which of the envelope's recipients.
+    pub recipients: &'a [u32],
+    /// What.
+    pub content: &'a Content,
+}
+
+/// What came of it.
+#[derive(Debug)]
+pub struct Attempted {
+    /// One for each recipient.
+    pub fates: Vec<(u32, Fate)>,
+    /// What it says of the destination.
+    pub feedback: Feedback,
+    /// How long it took to be able to speak.
+    pub set_up: Duration,
+    /// How long the rest took.
+    pub transmission: Duration,
+    /// The connection, if it is good for another message.
+    pub kept: Option<Kept>,
+}
+
+/// An attempt on its way.
+struct Course<'a> {
+    attempt: &'a Attempt<'a>,
+    /// Recipients that another address may still take, and what the last one that was asked said.
+    open: Vec<(u32, Option<Fate>)>,
+    fates: Vec<(u32, Fate)>,
+    /// Why the last address could not be spoken to.
+    unreached: Option<Fate>,
+    reached: bool,
+    set_up: Duration,
+}
+
+impl Course<'_> {
+    /// No other address is tried: the last word counts.
+    fn settle(&mut self) {
+        let nobody = || Fate::local(Verdict::Deferred, EnhancedStatus::new(4, 4, 1), "no host answers");
+        for (index, said) in std::mem::take(&mut self.open) {
+            let fate = said.or_else(|| self.unreached.clone()).unwrap_or_else(nobody);
+            self.fates.push((index, fate));
+        }
+    }
+}
+
+impl Deliverer {
+    /// Hands a message over to a destination: on a kept connection if there is one that still works, else to the
+    /// first of the destination's addresses that takes it.
+    pub async fn attempt(&self, attempt: &Attempt<'_>, kept: Option<Kept>) -> Attempted {
+        let started = self.clock.now_monotonic();
+        let mut course = Course {
+            attempt,
+            open: attempt.recipients.iter().map(|index| (*index, None)).collect(),
+            fates: Vec::with_capacity(attempt.recipients.len()),
+            unreached: None,
+            reached: false,
+            set_up: Duration::ZERO,
+        };
+        let kept = match self.on_kept(&mut course, kept).await {
+            Some(kept) => Some(kept),
+            None if course.open.is_empty() => None,
+            None => self.on_new(&mut course, started).await,
+        };
+        self.finish(course, started, kept)
+    }
+
+    /// `Some` when the kept connection has answered for everybody.
+    async fn on_kept(&self, course: &mut Course<'_>, kept: Option<Kept>) -> Option<Kept> {
+        let mut kept = kept?;
+        if !kept.still_waits() {
+            return None;
+        }
+        self.metrics.connections.with_label_values(&["kept"]).inc();
+        let verdict = hand_over(course, &mut kept).await;
+        // A peer that hung up just now, before it had anything: that is what new connections are for. All else
+        // is its answer.
+        match verdict {
+            Handed::Untaken if !kept.connection.is_reusable() => None,
+            Handed::Untaken | Handed::Done => {
+                course.settle();
+                Some(kept)
+            }
+        }
+    }
+
+    /// Goes through the addresses.
+    async fn on_new(&self, course: &mut Course<'_>, started: Instant) -> Option<Kept> {
+        let destination = course.attempt.destination;
+        let candidates = match self.candidates(destination).await {
+            Ok(candidates) => candidates,
+            Err(nowhere) => {
+                course.unreached = Some(Fate::nowhere(&nowhere));
+                course.settle();
+                return None;
+            }
+        };
+        let mut last = None;
+        for candidate in &candidates {
+            let mut kept = match self.connect(destination, candidate).await {
+                Ok(kept) => kept,
+                Err(failure) => {
+                    course.unreached = Some(failure);
+                    continue;
+                }
+            };
+            self.metrics.connections.with_label_values(&["new"]).inc();
+            course.reached = true;
+            course.set_up = self.clock.now_monotonic().saturating_duration_since(started);
+            let handed = hand_over(course, &mut kept).await;
+            if let Some(before) = last.replace(kept) {
+                before.close();
+            }
+            if matches!(handed, Handed::Done) {
+                break;
+            }
+        }
+        course.settle();
+        last
+    }
+
+    async fn connect(&self, destination: &Destination, candidate: &Candidate) -> Result<Kept, Fate> {
+        let level = match candidate.place {
+            Place::Tcp(_) => self.tls.level(destination),
+            Place::Unix(_) => TlsLevel::None,
+        };
+        let names = Names::of(candidate);
+        let connected = Box::pin(self.dial(destination.transport, candidate, level)).await;
+        let connection = connected.map_err(|error| {
+            if !error.is_tls() {
+                self.dead.bury(&candidate.place, self.clock.now_monotonic());
+            }
+            self.count_tls(level, "failed");
+            // RFC 7504: 521 is for good; any other refusal may pass.
+            let gone = error.refusal().is_some_and(|reply| reply.code.get() == 521);
+            let verdict = if gone { Verdict::Bounced } else { Verdict::Deferred };
+            Fate::said(verdict, &error.reply(), error.refusal().is_some(), &names.host, &names.relay)
+        })?;
+        self.dead.revive(&candidate.place);
+        // The address that really answers, for what the DNS chose: a socket can be diverted after it was resolved.
+        if let Some(peer) = connection.peer_addr().filter(|_| candidate.filtered) {
+            if !self.hosts.permits(peer.ip()) {
+                let status = EnhancedStatus::new(4, 4, 4);
+                return Err(Fate::local(Verdict::Deferred, status, format!("the peer is at {}", peer.ip())));
+            }
+        }
+        self.count_tls(
+            level,
+            match connection.tls() {
+                None if level == TlsLevel::None => "none",
+                None => "not_offered",
+                Some(tls) if tls.verified => "verified",
+                Some(_) => "encrypted",
+            },
+        );
+        Ok(Kept { connection: Box::new(connection), relay: names.relay, host: names.host })
+    }
+
+    async fn dial(
+        &self,
+        transport: Transport,
+        candidate: &Candidate,
+        level: TlsLevel,
+    ) -> Result<Connection, DialError> {
+        let options = self.dial_options(transport);
+        let target = match &candidate.place {
+            Place::Tcp(address) => Target::Tcp(*address),
+            Place::Unix(path) => Target::Unix(path.to_path_buf()),
+        };
+        let connection = Connection::connect(&target, options).await?;
+        let offered = connection.extensions().starttls;
+        let name = match (level, tls_policy::server_name(candidate)) {
+            (TlsLevel::None, _) | (_, None) => return Ok(connection),
+            (TlsLevel::May, _) if !offered => return Ok(connection),
+            (_, Some(name)) => name,
+        };
+        match connection.starttls(self.tls.client(level), name).await {
+            // RFC 7435: opportunistic TLS that does not work is as none; the old connection is spoilt.
+            Err(error) if error.is_tls() && level == TlsLevel::May => {
+                tracing::debug!(host = %candidate.name, "TLS failed, going on without: {error}");
+                self.count_tls(level, "failed");
+                Connection::connect(&target, options).await
+            }
+            done => done,
+        }
+    }
+
+    fn count_tls(&self, level: TlsLevel, result: &str) {
+        self.metrics.tls.with_label_values(&[tls_policy::label(level), result]).inc();
+    }
+
+    fn finish(&self, course: Course<'_>, started: Instant, kept: Option<Kept>) -> Attempted {
+        let took = self.clock.now_monotonic().saturating_duration_since(started);
+        let mut verdicts = course.fates.iter().map(|(_, fate)| fate.verdict);
+        let outcome = match verdicts.next() {
+            Some(first) if verdicts.all(|verdict| verdict == first) => first.as_str(),
+            _ => "mixed",
+        };
+        let transport = course.attempt.destination.transport.as_str();
+        self.metrics.attempts.with_label_values(&[transport, outcome]).observe(took.as_secs_f64());
+        let all_final = course.fates.iter().all(|(_, fate)| fate.verdict != Verdict::Deferred);
+        let feedback = match course.reached {
+            true => Feedback::Reached,
+            false if all_final => Feedback::Untried,
+            false => Feedback::Unreached,
+        };
+        Attempted {
+            feedback,
+            set_up: course.set_up,
+            transmission: took.saturating_sub(course.set_up),
+            fates: course.fates,
+            kept: kept.filter(|kept| kept.has_room(&self.reuse)),
+        }
+    }
+}
+
+/// Whether another address may be tried for those without a last word.
+enum Handed {
+    /// Yes: nobody there has taken any of it.
+    Untaken,
+    /// No.
+    Done,
+}
+
+/// Speaks with one peer, in as many transactions as it takes.
+async fn hand_over(course: &mut Course<'_>, kept: &mut Kept) -> Handed {
+    course.reached = true;
+    let most = kept.connection.max_recipients().max(1);
+    let passes_reports = kept.connection.extensions().dsn;
+    let asked = std::mem::take(&mut course.open);
+    let mut taken = false;
+    for chunk in asked.chunks(most) {
+        if !kept.connection.is_reusable() {
+            course.open.extend_from_slice(chunk);
+            continue;
+        }
+        let envelope = course.attempt.envelope;
+        let recipients: Vec<&Recipient> =
+            chunk.iter().filter_map(|(index, _)| envelope.recipients.get(*index as usize)).collect();
+        let delivery = Delivery {
+            sender: &envelope.sender,
+            recipients: &recipients,
+            content: course.attempt.content,
+            forwarded: None,
+            transfer: Transfer::Data,
+        };
+        let outcome = Box::pin(kept.connection.deliver(&delivery)).await;
+        // Whoever may have it already is not asked for at another address (RFC 1047).
+        taken |= outcome.is_ambiguous();
+        for ((index, _), said) in chunk.iter().zip(&outcome.recipients) {
+            taken |= said.is_accepted();
+            let mut fate = Fate::of(said, &kept.host, &kept.relay);
+            fate.passes_reports = passes_reports && said.is_accepted();
+            if said.is_transient() {
+                course.open.push((*index, Some(fate)));
+            } else {
+                course.fates.push((*index, fate));
+            }
+        }
+    }
+    if taken || course.open.is_empty() {
+        return Handed::Done;
+    }
+    Handed::Untaken
+}
+
+/// What a candidate is called.
+struct Names {
+    host: Arc<str>,
+    relay: Arc<str>,
+}
+
+impl Names {
+    fn of(candidate: &Candidate) -> Self {
+        match &candidate.place {
+            Place::Unix(path) => Self { host: "localhost".into(), relay: path.display().to_string().into() },
+            Place::Tcp(address) => Self {
+                host: candidate.name.to_string().into(),
+                relay: match &candidate.name {
+                    Host::Domain(domain) => format!("{domain}[{}]:{}", address.ip(), address.port()).into(),
+                    Host::Literal(_) => format!("[{}]:{}", address.ip(), address.port()).into(),
+                },
+            },
+        }
+    }
+}

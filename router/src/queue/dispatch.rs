@@ -1,0 +1,115 @@
+//! A message becomes active: routes for its recipients, jobs for its destinations.
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+
+use switchyard_maps::{Destination, Resolved};
+use switchyard_smtp::status::EnhancedStatus;
+
+use super::Shared;
+use super::message::{Job, Message};
+use super::scheduler::{Offered, Start};
+use super::worker;
+use crate::deliver::{Fate, Verdict};
+use crate::route::resolve::resolve;
+
+/// What a destination that is left alone for now means for a recipient.
+const DEAD: (EnhancedStatus, &str) =
+    (EnhancedStatus::new(4, 4, 1), "no host of the destination answered a moment ago");
+
+impl Shared {
+    /// Starts an attempt at a message that is active now.
+    pub(super) fn begin(self: &Arc<Self>, message: &Arc<Message>) {
+        let pending = message.pending();
+        let groups = self.route(message, pending);
+        let now = self.clock.now_monotonic();
+        let size = self.options.recipients_per_job.max(1);
+        let jobs: Vec<(Destination, Job)> = groups
+            .into_iter()
+            .flat_map(|(destination, recipients)| {
+                let chunks: Vec<Vec<u32>> = recipients.chunks(size).map(<[u32]>::to_vec).collect();
+                chunks.into_iter().map(move |recipients| (destination.clone(), recipients))
+            })
+            .map(|(destination, recipients)| {
+                (destination, Job { message: Arc::clone(message), recipients, queued: now })
+            })
+            .collect();
+        {
+            let mut state = message.state();
+            state.attempts = state.attempts.saturating_add(1);
+            state.open_jobs = jobs.len() as u32;
+        }
+        if jobs.is_empty() {
+            // All recipients were decided by the maps, or a report is all that is missing.
+            self.settle_apart(message);
+            return;
+        }
+        let (mut starts, mut dead) = (Vec::new(), Vec::new());
+        {
+            let mut scheduler = self.lock();
+            for (destination, job) in jobs {
+                match scheduler.offer(&destination, job, now) {
+                    Offered::Taken => {}
+                    Offered::Start(start) => starts.push(start),
+                    Offered::Dead(job) => dead.push(job),
+                }
+            }
+        }
+        self.start(starts);
+        self.orphan(dead);
+    }
+
+    /// Starts workers.
+    pub(super) fn start(self: &Arc<Self>, starts: Vec<Start>) {
+        for start in starts {
+            tokio::spawn(worker::work(Arc::clone(self), start));
+        }
+    }
+
+    /// Defers jobs of a destination that is dead, without an attempt.
+    pub(super) fn orphan(self: &Arc<Self>, jobs: Vec<Job>) {
+        if jobs.is_empty() {
+            return;
+        }
+        let shared = self.settling();
+        tokio::spawn(async move {
+            for job in jobs {
+                let (status, text) = DEAD;
+                let fate = Fate::local(Verdict::Deferred, status, text);
+                let fates = job.recipients.iter().map(|index| (*index, fate.clone())).collect();
+                shared.get().end_job(&job, fates, None).await;
+            }
+        });
+    }
+
+    /// Groups recipients by destination, on one snapshot; what the maps decide by themselves is written down.
+    fn route(&self, message: &Message, pending: Vec<u32>) -> BTreeMap<Destination, Vec<u32>> {
+        let snapshot = self.maps.snapshot();
+        let mut groups: BTreeMap<Destination, Vec<u32>> = BTreeMap::new();
+        for index in pending {
+            let Some(recipient) = message.envelope.recipients.get(index as usize) else { continue };
+            let fate = match resolve(&snapshot, &self.routes, &recipient.forward_path) {
+                Ok(Resolved::Deliver(destination)) => {
+                    groups.entry(destination).or_default().push(index);
+                    continue;
+                }
+                Ok(Resolved::Refuse(notice)) => Fate::local(Verdict::Bounced, notice.status, &*notice.text),
+                Ok(Resolved::Defer(notice)) => Fate::local(Verdict::Deferred, notice.status, &*notice.text),
+                Ok(Resolved::Discard(reason)) => {
+                    Fate::local(Verdict::Sent, EnhancedStatus::new(2, 0, 0), format!("discarded: {reason}"))
+                }
+                Ok(Resolved::Hold(reason)) => {
+                    message.state().hold = Some(reason);
+                    continue;
+                }
+                Err(unavailable) => {
+                    tracing::warn!(id = %message.id, "recipient deferred: {unavailable}");
+                    let text = format!("the {} map is unavailable", unavailable.map);
+                    Fate::local(Verdict::Deferred, EnhancedStatus::new(4, 3, 0), text)
+                }
+            };
+            self.record(message, &[(index, fate)], None);
+        }
+        groups
+    }
+}

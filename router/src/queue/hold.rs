@@ -1,0 +1,52 @@
+//! Hold: mail that waits for a person's word.
+
+use super::QueueHandle;
+use super::scheduler::Place;
+use crate::spool::QueueId;
+
+impl QueueHandle {
+    /// Puts a message on hold; one that is active, when its attempt has ended. False when there is no such message.
+    pub fn hold(&self, id: QueueId) -> bool {
+        let shared = &self.0;
+        let mut scheduler = shared.lock();
+        let Some((message, place)) = scheduler.message(id).map(|(message, place)| (message.clone(), place))
+        else {
+            return false;
+        };
+        match place {
+            Place::Active => message.state().hold = Some("put on hold by hand".into()),
+            Place::Hold => {}
+            Place::Incoming | Place::Deferred(_) => {
+                let progress = message.state().progress(shared.clock.now_wall(), true);
+                shared.spool.progress(id, &progress);
+                scheduler.shift(id, Place::Hold);
+            }
+        }
+        shared.publish(&scheduler);
+        true
+    }
+
+    /// Releases a message that is on hold, for an attempt now. False when it is not on hold.
+    pub fn release(&self, id: QueueId) -> bool {
+        let shared = &self.0;
+        let released = {
+            let mut scheduler = shared.lock();
+            let held = scheduler.message(id).filter(|(_, place)| *place == Place::Hold);
+            let Some(message) = held.map(|(message, _)| message.clone()) else { return false };
+            let progress = message.state().progress(shared.clock.now_wall(), false);
+            shared.spool.progress(id, &progress);
+            scheduler.shift(id, Place::Incoming);
+            shared.publish(&scheduler);
+            true
+        };
+        // It goes by way of the incoming queue, so that the limit of active messages holds.
+        shared.wake.notify_one();
+        released
+    }
+
+    /// Releases everything that is on hold; says how many messages that were.
+    pub fn release_all(&self) -> usize {
+        let held = self.0.lock().ids_on_hold();
+        held.into_iter().filter(|id| self.release(*id)).count()
+    }
+}

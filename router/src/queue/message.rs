@@ -1,0 +1,125 @@
+//! A queued message: its envelope, and how far its delivery has come. Content is here only until the first
+//! attempt has ended, and only while there is room for it.
+
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::{Instant, SystemTime};
+
+use switchyard_smtp::envelope::{Content, Envelope};
+
+use super::schedule::Deadlines;
+use crate::bounce::{Action, is_wanted};
+use crate::deliver::{Fate, Verdict};
+use crate::spool::{Outcome, Progress, QueueId, RecipientState, StoredMessage};
+
+/// A message in the queue.
+#[derive(Debug)]
+pub(super) struct Message {
+    pub id: QueueId,
+    pub envelope: Arc<Envelope>,
+    pub arrival: SystemTime,
+    pub deadlines: Deadlines,
+    /// When the queue got it.
+    pub admitted: Instant,
+    state: Mutex<MessageState>,
+}
+
+/// What changes of a message.
+#[derive(Debug)]
+pub(super) struct MessageState {
+    pub recipients: Vec<RecipientState>,
+    pub attempts: u32,
+    /// Jobs of this attempt that have not ended.
+    pub open_jobs: u32,
+    /// Somebody wants it on hold when this attempt has ended, for this reason.
+    pub hold: Option<Arc<str>>,
+    pub content: Option<Content>,
+    /// Recipients whose mailbox has it, told by LMTP; what others took, they took to pass it on.
+    pub in_mailbox: Vec<u32>,
+}
+
+/// Some recipients of a message on their way to one destination.
+#[derive(Debug)]
+pub(super) struct Job {
+    pub message: Arc<Message>,
+    pub recipients: Vec<u32>,
+    pub queued: Instant,
+}
+
+impl Message {
+    pub(super) fn new(
+        stored: StoredMessage,
+        deadlines: Deadlines,
+        admitted: Instant,
+        content: Option<Content>,
+    ) -> Self {
+        let mut recipients = stored.progress.recipients;
+        // One state for each recipient, whatever was read.
+        recipients.resize(stored.envelope.recipients.len(), RecipientState::Pending);
+        Self {
+            id: stored.id,
+            arrival: stored.arrival.wall,
+            envelope: stored.envelope,
+            deadlines,
+            admitted,
+            state: Mutex::new(MessageState {
+                recipients,
+                attempts: stored.progress.attempts,
+                open_jobs: 0,
+                hold: None,
+                content,
+                in_mailbox: Vec::new(),
+            }),
+        }
+    }
+
+    pub(super) fn state(&self) -> MutexGuard<'_, MessageState> {
+        self.state.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// The recipients that still want an attempt.
+    pub(super) fn pending(&self) -> Vec<u32> {
+        let state = self.state();
+        let pending = state.recipients.iter().enumerate().filter(|(_, recipient)| !recipient.is_final());
+        pending.map(|(index, _)| index as u32).collect()
+    }
+}
+
+impl MessageState {
+    /// Writes down what an attempt came to for one recipient.
+    pub(super) fn apply(&mut self, envelope: &Envelope, index: u32, fate: &Fate, at: SystemTime) {
+        let (Some(slot), Some(recipient)) =
+            (self.recipients.get_mut(index as usize), envelope.recipients.get(index as usize))
+        else {
+            return;
+        };
+        let mut outcome = Outcome::new(at, fate.status, &fate.host, &fate.text);
+        *slot = match fate.verdict {
+            Verdict::Sent => {
+                // RFC 3461 §5.2.2, §6: a next hop that has the sender's wishes sends the report; else we do.
+                outcome.reported = fate.passes_reports || !is_wanted(recipient, Action::Relayed);
+                RecipientState::Delivered(outcome)
+            }
+            Verdict::Bounced => {
+                outcome.reported = !is_wanted(recipient, Action::Failed);
+                RecipientState::Failed(outcome)
+            }
+            Verdict::Deferred => {
+                // A delay is told once.
+                outcome.reported = matches!(slot, RecipientState::Deferred(before) if before.reported);
+                RecipientState::Deferred(outcome)
+            }
+        };
+    }
+
+    pub(super) fn progress(&self, next_attempt: SystemTime, hold: bool) -> Progress {
+        Progress { recipients: self.recipients.clone(), next_attempt, attempts: self.attempts, hold }
+    }
+
+    /// True when nobody waits for anything: no attempt, no report.
+    pub(super) fn is_done(&self) -> bool {
+        self.recipients.iter().all(|recipient| match recipient {
+            RecipientState::Delivered(outcome) | RecipientState::Failed(outcome) => outcome.reported,
+            RecipientState::Pending | RecipientState::Deferred(_) => false,
+        })
+    }
+}

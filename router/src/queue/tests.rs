@@ -1,0 +1,1 @@
+//! The queue from end to end, against peers on loopback.

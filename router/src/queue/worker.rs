@@ -1,0 +1,166 @@
+//! Those who do the work: one task for each connection, and one that keeps the time.
+
+use std::sync::{Arc, Weak};
+use std::time::Duration;
+
+use switchyard_maps::{Destination, Transport};
+use switchyard_smtp::status::EnhancedStatus;
+use tokio::sync::oneshot;
+
+use super::Shared;
+use super::log::Delays;
+use super::message::{Job, Message};
+use super::scheduler::{Next, Start, Turn};
+use super::window::Feedback;
+use crate::deliver::{Attempt, Fate, Kept, Verdict};
+use crate::spool::SpoolError;
+use switchyard_smtp::envelope::Content;
+
+/// How often the oldest message's age is shown, and what is not needed is forgotten.
+const ROUND: Duration = Duration::from_secs(10);
+
+/// Delivers jobs to one destination, on one connection after another, until there is nothing to do.
+pub(super) async fn work(shared: Arc<Shared>, start: Start) {
+    let Start { destination, mut job } = start;
+    let mut kept = None;
+    loop {
+        let feedback;
+        (feedback, kept) = shared.run(&destination, job, kept).await;
+        let now = shared.clock.now_monotonic();
+        let turn = {
+            let mut scheduler = shared.lock();
+            let turn = scheduler.next(&destination, feedback, kept.is_some(), now);
+            shared.publish(&scheduler);
+            turn
+        };
+        let Turn { next, starts, orphans } = turn;
+        if !orphans.is_empty() {
+            tracing::warn!(%destination, jobs = orphans.len(), "destination is left alone for a while");
+        }
+        shared.start(starts);
+        shared.orphan(orphans);
+        job = match next {
+            Next::Job(job) => job,
+            Next::Leave => break,
+            Next::Idle(slot, receiver) => match shared.wait(&destination, slot, receiver).await {
+                Some(job) => job,
+                None => break,
+            },
+        };
+    }
+    if let Some(kept) = kept {
+        kept.close();
+    }
+}
+
+impl Shared {
+    /// Makes one attempt.
+    async fn run(
+        self: &Arc<Self>,
+        destination: &Destination,
+        job: Job,
+        kept: Option<Kept>,
+    ) -> (Feedback, Option<Kept>) {
+        let queue = self.clock.now_monotonic().saturating_duration_since(job.queued);
+        let content = match self.content(&job.message).await {
+            Ok(content) => content,
+            Err(error) => {
+                tracing::error!(id = %job.message.id, "the content cannot be read back: {error}");
+                let status = EnhancedStatus::new(4, 3, 0);
+                let fate =
+                    Fate::local(Verdict::Deferred, status, "the message cannot be read from the spool");
+                let fates = job.recipients.iter().map(|index| (*index, fate.clone())).collect();
+                self.end_job(&job, fates, None).await;
+                return (Feedback::Untried, kept);
+            }
+        };
+        let attempt = Attempt {
+            destination,
+            envelope: &job.message.envelope,
+            recipients: &job.recipients,
+            content: &content,
+        };
+        let attempted = self.deliverer.attempt(&attempt, kept).await;
+        if destination.transport == Transport::Lmtp {
+            let sent = attempted.fates.iter().filter(|(_, fate)| fate.verdict == Verdict::Sent);
+            job.message.state().in_mailbox.extend(sent.map(|(index, _)| *index));
+        }
+        let delays = Delays { queue, set_up: attempted.set_up, transmission: attempted.transmission };
+        self.end_job(&job, attempted.fates, Some(delays)).await;
+        (attempted.feedback, attempted.kept)
+    }
+
+    /// Waits for a job with an open connection; `None` when it is time to go.
+    async fn wait(
+        self: &Arc<Self>,
+        destination: &Destination,
+        slot: u64,
+        mut receiver: oneshot::Receiver<Job>,
+    ) -> Option<Job> {
+        let idle = self.deliverer.reuse().idle;
+        let job = tokio::select! {
+            handed = &mut receiver => handed.ok(),
+            () = self.clock.sleep(idle) => {
+                let gone = self.lock().leave_idle(destination, slot);
+                // Handed over at this very moment: the job is in the channel.
+                if gone { None } else { receiver.await.ok() }
+            }
+        };
+        if job.is_none() {
+            let turn = {
+                let mut scheduler = self.lock();
+                let turn = scheduler.leave(destination, Vec::new());
+                self.publish(&scheduler);
+                turn
+            };
+            self.start(turn.starts);
+        }
+        job
+    }
+
+    /// A message's content: from memory while it is there, else from the spool.
+    pub(super) async fn content(&self, message: &Message) -> Result<Content, SpoolError> {
+        if let Some(content) = message.state().content.clone() {
+            return Ok(content);
+        }
+        let (spool, id) = (self.spool.clone(), message.id);
+        tokio::task::spawn_blocking(move || spool.load(id)).await.unwrap_or(Err(SpoolError::Closed))
+    }
+}
+
+/// Makes messages active when their time has come, until the queue is gone.
+pub(super) async fn keep_time(queue: Weak<Shared>) {
+    while let Some(shared) = queue.upgrade() {
+        let now = shared.clock.now_monotonic();
+        loop {
+            let promoted = {
+                let mut scheduler = shared.lock();
+                let promoted = scheduler.promote(now);
+                if promoted.is_some() {
+                    shared.publish(&scheduler);
+                }
+                promoted
+            };
+            match promoted {
+                Some(message) => shared.begin(&message),
+                None => break,
+            }
+        }
+        shared.show_oldest();
+        let next = {
+            let mut scheduler = shared.lock();
+            scheduler.forget(now);
+            if scheduler.is_draining() {
+                return;
+            }
+            scheduler.next_due().map_or(now + ROUND, |due| due.min(now + ROUND))
+        };
+        // A due message that found no room in the active queue waits for a wake, not for a time that has passed.
+        let next = if next <= now { now + ROUND } else { next };
+        let wake = shared.wake.notified();
+        tokio::select! {
+            () = wake => {}
+            () = shared.clock.sleep_until(next) => {}
+        }
+    }
+}

@@ -1,0 +1,172 @@
+//! What recipients stand for: virtual aliases, followed to their ends when a message is taken.
+//!
+//! A recipient that an alias made keeps its first name in ORCPT and its NOTIFY, so that a report speaks of the
+//! address that the sender knows (RFC 3461 §4.2). Loops and fans end at the limits of the maps (depth 32,
+//! 10,000 addresses), counted over the whole message here.
+
+use std::collections::HashSet;
+
+use switchyard_maps::{ExpandError, Snapshot};
+use switchyard_smtp::address::ForwardPath;
+use switchyard_smtp::envelope::{Orcpt, Recipient};
+use switchyard_smtp::reply::{Reply, table};
+
+use super::RouteOptions;
+
+/// Recipients of one message, after all aliases.
+pub const MAX_RECIPIENTS: usize = 10_000;
+
+/// Why a recipient has no end.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+pub enum RewriteError {
+    /// The map cannot be asked, or its aliases lead nowhere.
+    #[error(transparent)]
+    Expand(#[from] ExpandError),
+    /// Over [`MAX_RECIPIENTS`].
+    #[error("aliases make more than {MAX_RECIPIENTS} recipients of one message")]
+    TooMany,
+}
+
+impl RewriteError {
+    /// What the client is told: a passing trouble for what is ours to mend, and no address but his own.
+    #[must_use]
+    pub fn reply(&self) -> Reply {
+        match self {
+            Self::Expand(ExpandError::Unavailable(_)) => table::LOCAL_ERROR,
+            Self::Expand(ExpandError::Loop(_) | ExpandError::TooDeep(_)) => {
+                Reply::fixed(550, (5, 4, 6), "Alias loop")
+            }
+            Self::Expand(ExpandError::TooMany) | Self::TooMany => {
+                Reply::fixed(550, (5, 4, 6), "Alias of too many addresses")
+            }
+        }
+    }
+}
+
+/// What one recipient stands for: itself alone when it is no alias.
+///
+/// # Errors
+/// When the map cannot be asked, or the alias has no end.
+pub fn expand(
+    snapshot: &Snapshot,
+    options: &RouteOptions,
+    recipient: &Recipient,
+) -> Result<Vec<Recipient>, RewriteError> {
+    let Some(start) = options.mailbox(&recipient.forward_path) else { return Ok(vec![recipient.clone()]) };
+    let ends = snapshot.expand(&start)?;
+    if ends.len() == 1 && ends[0] == start {
+        return Ok(vec![Recipient { forward_path: ForwardPath::Mailbox(start), ..recipient.clone() }]);
+    }
+    let original = recipient.orcpt.clone().unwrap_or_else(|| Orcpt {
+        // RFC 6533 §3: an address that is not ASCII has its own type.
+        address_type: if start.needs_smtputf8() { "utf-8".into() } else { "rfc822".into() },
+        address: start.to_string().into(),
+    });
+    let made = ends.into_iter().map(|mailbox| Recipient {
+        forward_path: ForwardPath::Mailbox(mailbox),
+        notify: recipient.notify,
+        orcpt: Some(original.clone()),
+    });
+    Ok(made.collect())
+}
+
+/// All that the recipients of one message stand for, each address once, in order.
+///
+/// # Errors
+/// When one of them has no end, or they are too many together.
+pub fn expand_all(
+    snapshot: &Snapshot,
+    options: &RouteOptions,
+    recipients: &[Recipient],
+) -> Result<Vec<Recipient>, RewriteError> {
+    let mut all = Vec::with_capacity(recipients.len());
+    let mut seen = HashSet::with_capacity(recipients.len());
+    for recipient in recipients {
+        for made in expand(snapshot, options, recipient)? {
+            if seen.insert(made.forward_path.clone()) {
+                all.push(made);
+            }
+        }
+        if all.len() > MAX_RECIPIENTS {
+            return Err(RewriteError::TooMany);
+        }
+    }
+    Ok(all)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use switchyard_maps::{MapHandle, MapName, MapOptions, MapSet};
+    use switchyard_smtp::address::Domain;
+    use switchyard_smtp::envelope::Notify;
+
+    fn options() -> RouteOptions {
+        RouteOptions::new(Domain::parse("origin.example").unwrap())
+    }
+
+    fn snapshot(aliases: &str) -> Snapshot {
+        let maps = MapOptions { virtual_alias: Some("virtual".into()), ..MapOptions::default() };
+        MapHandle::new(MapSet::from_texts(&maps, &[(MapName::VirtualAlias, aliases)]).unwrap()).snapshot()
+    }
+
+    fn recipient(text: &str) -> Recipient {
+        Recipient::new(ForwardPath::parse(text).unwrap())
+    }
+
+    fn names(list: &[Recipient]) -> Vec<String> {
+        list.iter().map(|recipient| recipient.forward_path.to_string()).collect()
+    }
+
+    #[test]
+    fn an_alias_keeps_what_the_sender_asked_for() {
+        let snapshot = snapshot(
+            "team@a.example one@b.example, two@b.example\npostmaster@origin.example ops@b.example\n",
+        );
+        let asked = Recipient { notify: Some(Notify::NEVER), ..recipient("<team@a.example>") };
+        let made = expand(&snapshot, &options(), &asked).unwrap();
+        assert_eq!(names(&made), ["<one@b.example>", "<two@b.example>"]);
+        for recipient in &made {
+            assert_eq!(recipient.notify, Some(Notify::NEVER));
+            assert_eq!(recipient.orcpt.as_ref().map(|orcpt| &*orcpt.address), Some("team@a.example"));
+        }
+        let postmaster = expand(&snapshot, &options(), &recipient("<postmaster>")).unwrap();
+        assert_eq!(names(&postmaster), ["<ops@b.example>"]);
+        let plain = expand(&snapshot, &options(), &recipient("<nobody@c.example>")).unwrap();
+        assert_eq!((names(&plain), plain[0].orcpt.clone()), (vec!["<nobody@c.example>".to_owned()], None));
+    }
+
+    #[test]
+    fn each_address_comes_once() {
+        let snapshot = snapshot("a@a.example x@b.example\nb@a.example x@b.example, y@b.example\n");
+        let list = [recipient("<a@a.example>"), recipient("<b@a.example>"), recipient("<y@b.example>")];
+        assert_eq!(
+            names(&expand_all(&snapshot, &options(), &list).unwrap()),
+            ["<x@b.example>", "<y@b.example>"]
+        );
+    }
+
+    #[test]
+    fn l2_too_many_is_refused_for_good_and_unavailable_for_now() {
+        let fan = |name: &str| {
+            let targets: Vec<String> = (0..6000).map(|number| format!("{name}{number}@b.example")).collect();
+            format!("{name}@a.example {}\n", targets.join(", "))
+        };
+        let snapshot = snapshot(&(fan("x") + &fan("y")));
+        let list = [recipient("<x@a.example>"), recipient("<y@a.example>")];
+        let error = expand_all(&snapshot, &options(), &list).unwrap_err();
+        assert_eq!((error.clone(), error.reply().code.get()), (RewriteError::TooMany, 550));
+
+        let folder = tempfile::tempdir().unwrap();
+        let maps = MapOptions {
+            folder: folder.path().to_owned(),
+            virtual_alias: Some("missing".into()),
+            ..MapOptions::default()
+        };
+        let unavailable = MapHandle::new(MapSet::start(&maps).0).snapshot();
+        assert_eq!(
+            expand(&unavailable, &options(), &recipient("<x@a.example>")).unwrap_err().reply(),
+            table::LOCAL_ERROR
+        );
+    }
+}
