@@ -3,7 +3,7 @@
 use bytes::Bytes;
 use memchr::memchr_iter;
 
-use super::options::{Delivery, Transfer};
+use super::options::{Delivery, Protocol, Transfer};
 use super::outcome::LocalRefusal;
 use crate::address::Mailbox;
 use crate::envelope::{Body, Content};
@@ -31,7 +31,11 @@ pub(super) enum Form {
 }
 
 /// Decides how this message goes to this peer, or that it can't.
-pub(super) fn plan(delivery: &Delivery<'_>, peer: &Extensions) -> Result<Plan, LocalRefusal> {
+pub(super) fn plan(
+    delivery: &Delivery<'_>,
+    protocol: Protocol,
+    peer: &Extensions,
+) -> Result<Plan, LocalRefusal> {
     let Delivery { sender, content, .. } = delivery;
     let is_ascii = content.added.is_ascii() && content.wire.is_ascii();
     let body = match sender.body {
@@ -66,7 +70,9 @@ pub(super) fn plan(delivery: &Delivery<'_>, peer: &Extensions) -> Result<Plan, L
     } else {
         false
     };
+    // With LMTP, how many answers follow the content depends on those to RCPT.
     let whole = delivery.transfer == Transfer::Whole
+        && protocol == Protocol::Smtp
         && sender.transaction.is_some()
         && peer.xtxn
         && peer.chunking
@@ -114,4 +120,128 @@ pub(super) fn dotted(content: &Content) -> Vec<Bytes> {
 /// The content as BDAT carries it: octet for octet.
 pub(super) fn counted(content: &Content) -> Vec<Bytes> {
     vec![content.added.clone(), unstuff(&content.wire)]
+}
+
+#[cfg(test)]
+mod tests {
+    use bytes::BytesMut;
+    use proptest::prelude::*;
+
+    use super::*;
+    use crate::address::{ForwardPath, ReversePath};
+    use crate::envelope::{Recipient, Sender};
+    use crate::wire::data::{DataReceiver, Received, stuff};
+
+    fn planned(content: &Content, peer: &Extensions) -> Result<Plan, LocalRefusal> {
+        let sender = Sender::new(ReversePath::Null);
+        let recipient = Recipient::new(ForwardPath::Postmaster);
+        let recipients = [&recipient];
+        let delivery = Delivery {
+            sender: &sender,
+            recipients: &recipients,
+            content,
+            forwarded: None,
+            transfer: Transfer::Data,
+        };
+        plan(&delivery, Protocol::Smtp, peer)
+    }
+
+    fn eight_bit() -> Extensions {
+        Extensions { eight_bit_mime: true, ..Extensions::default() }
+    }
+
+    /// What DATA would put on the wire, if it may.
+    fn sent(content: &Content) -> Result<Vec<u8>, LocalRefusal> {
+        planned(content, &eight_bit())?;
+        Ok(dotted(content).concat())
+    }
+
+    /// RFC 5321 §4.5.2 by the letter: lines up to the lone dot, each without one leading dot. `None` when the octets
+    /// are anything but CR LF lines and that dot.
+    fn read_as_the_rfc_says(wire: &[u8]) -> Option<Vec<u8>> {
+        let (mut content, mut rest) = (Vec::new(), wire);
+        loop {
+            let end = rest.iter().position(|&octet| octet == b'\r' || octet == b'\n')?;
+            let (line, after) = (&rest[..end], rest[end..].strip_prefix(b"\r\n")?);
+            if line == b"." {
+                return after.is_empty().then_some(content);
+            }
+            content.extend_from_slice(line.strip_prefix(b".").unwrap_or(line));
+            content.extend_from_slice(b"\r\n");
+            rest = after;
+        }
+    }
+
+    #[test]
+    fn what_would_come_out_otherwise_is_not_sent() {
+        for wire in [
+            "a\nb\r\n",
+            "a\rb\r\n",
+            "a\r",
+            "a\n",
+            "a\r\r\n",
+            "\n",
+            ".\r\n",
+            "a\r\n.\r\nMAIL FROM:<x@y>\r\n",
+            ".",
+            "a\r\n.",
+            "a\n.\nb\r\n",
+            "a\n.\r\nb\r\n",
+            "a\r\n.\nb\r\n",
+            "a\r.\rb\r\n",
+            "a\r\n.\r\r\nb\r\n",
+        ] {
+            let content = Content::from_wire(Bytes::from(wire));
+            assert_eq!(sent(&content), Err(LocalRefusal::Malformed), "{wire:?}");
+        }
+        for added in ["X: y", "X: y\n", ".\r\n", "X: y\r\n.\r\n"] {
+            let content = Content { added: Bytes::from(added), wire: Bytes::from("\r\nx\r\n") };
+            assert_eq!(sent(&content), Err(LocalRefusal::Malformed), "{added:?}");
+        }
+    }
+
+    fn octets() -> impl Strategy<Value = Vec<u8>> {
+        let piece = prop_oneof![
+            4 => Just(b"\r\n".to_vec()),
+            3 => Just(b".".to_vec()),
+            3 => Just(b"text".to_vec()),
+            1 => Just(b"\r".to_vec()),
+            1 => Just(b"\n".to_vec()),
+            1 => any::<u8>().prop_map(|octet| vec![octet]),
+        ];
+        proptest::collection::vec(piece, 0..30).prop_map(|pieces| pieces.concat())
+    }
+
+    proptest! {
+        #![proptest_config(ProptestConfig::with_cases(4096))]
+
+        #[test]
+        fn whatever_is_sent_comes_out_as_it_was(raw in octets()) {
+            let content = Content::from_wire(stuff(&Bytes::from(raw.clone())));
+            let canonical = String::from_utf8_lossy(&raw).replace("\r\n", "").chars().all(|c| c != '\r' && c != '\n');
+            match sent(&content) {
+                Err(refusal) => prop_assert!(refusal == LocalRefusal::Malformed && !canonical),
+                Ok(wire) => {
+                    let mut whole = raw;
+                    if !whole.is_empty() && !whole.ends_with(b"\r\n") {
+                        whole.extend_from_slice(b"\r\n");
+                    }
+                    prop_assert!(canonical);
+                    prop_assert_eq!(read_as_the_rfc_says(&wire), Some(whole));
+                }
+            }
+            prop_assert_eq!(counted(&content).concat(), unstuff(&content.wire));
+        }
+
+        /// Even of content that was never stuffed: what goes out ends where it ends, and nowhere earlier.
+        #[test]
+        fn nothing_in_the_content_ends_it(wire in octets()) {
+            if let Ok(wire) = sent(&Content::from_wire(wire.into())) {
+                prop_assert!(read_as_the_rfc_says(&wire).is_some());
+                let mut input = BytesMut::from(&wire[..]);
+                let received = DataReceiver::default().receive(&mut input, u64::MAX);
+                prop_assert!(matches!(received, Some(Received::Whole(_))) && input.is_empty());
+            }
+        }
+    }
 }

@@ -13,17 +13,19 @@
 //!
 //! [`Transfer::Whole`]: super::Transfer::Whole
 
-use bytes::{Bytes, BytesMut};
+mod send;
+#[cfg(test)]
+mod tests;
 
-use super::command::{self, MailParameters};
-use super::content::{self, Form, Plan};
+use bytes::Bytes;
+
+use super::content::{self, Form};
 use super::dialogue::Ready;
 use super::options::{Delivery, Protocol};
-use super::outcome::{LocalRefusal, Loss, Outcome, RecipientOutcome};
+use super::outcome::{Loss, Outcome, RecipientOutcome};
 use super::slots::Slots;
 use crate::envelope::Content;
 use crate::reply::{Reply, ReplyKind};
-use crate::wire::chunk::last_chunk_command;
 use crate::wire::command::Verb;
 
 /// What the driver does next.
@@ -79,8 +81,6 @@ struct Asked {
     end: usize,
 }
 
-// ----- building ------------------------------------------------------------------------------------------
-
 impl Transaction {
     /// Decides how `delivery` goes to the peer of `ready`, and writes the commands for it.
     pub(super) fn begin(ready: &Ready, delivery: &Delivery<'_>) -> Self {
@@ -99,73 +99,12 @@ impl Transaction {
             is_open: ready.needs_rset(),
             lost: None,
         };
-        match content::plan(delivery, ready.extensions()) {
+        match content::plan(delivery, ready.protocol(), ready.extensions()) {
             Ok(plan) if !delivery.recipients.is_empty() => transaction.write_envelope(ready, delivery, plan),
             Ok(_) => {}
             Err(refusal) => transaction.slots.decide(None, || RecipientOutcome::Local(refusal)),
         }
         transaction
-    }
-
-    fn write_envelope(&mut self, ready: &Ready, delivery: &Delivery<'_>, plan: Plan) {
-        let (peer, content) = (ready.extensions(), delivery.content);
-        let most = peer.recipients.map_or(usize::MAX, |most| most as usize);
-        let mut output = BytesMut::with_capacity(128 + 64 * delivery.recipients.len());
-        if ready.needs_rset() {
-            output.extend_from_slice(b"RSET\r\n");
-            self.ask(Verb::Rset, None, output.len());
-        }
-        if let Some(from) = delivery.forwarded.filter(|_| peer.xforward) {
-            command::xforward(&mut output, from);
-            self.ask(Verb::Xforward, None, output.len());
-        }
-        let parameters = MailParameters {
-            size: content.len() as u64,
-            body: plan.body,
-            smtputf8: plan.smtputf8,
-            with_transaction: plan.form == Form::Whole,
-        };
-        command::mail(&mut output, delivery.sender, parameters, peer);
-        self.ask(Verb::Mail, None, output.len());
-        for (index, recipient) in delivery.recipients.iter().enumerate() {
-            if index >= most {
-                self.slots.decide(Some(index), || RecipientOutcome::Local(LocalRefusal::TooManyRecipients));
-                continue;
-            }
-            command::rcpt(&mut output, recipient, plan.smtputf8, peer);
-            self.ask(Verb::Rcpt, Some(index), output.len());
-        }
-        if plan.form == Form::Dotted {
-            output.extend_from_slice(b"DATA\r\n");
-            self.ask(Verb::Data, None, output.len());
-        }
-        self.commands = output.freeze();
-        self.phase = Phase::Envelope(plan.form, content.clone());
-    }
-
-    fn ask(&mut self, verb: Verb, recipient: Option<usize>, end: usize) {
-        self.asked.push(Asked { verb, recipient, end });
-    }
-}
-
-// ----- going on ------------------------------------------------------------------------------------------
-
-impl Transaction {
-    /// What to do next. A [`Step::Write`] is handed out once.
-    pub fn step(&mut self) -> Step {
-        if self.lost.is_some() {
-            return Step::Done;
-        }
-        if self.answered < self.sent {
-            return Step::Read(self.asked[self.answered].verb);
-        }
-        let Phase::Envelope(form, content) = std::mem::replace(&mut self.phase, Phase::Sent) else {
-            return Step::Done;
-        };
-        if self.sent < self.asked.len() && self.is_worth_asking() {
-            return self.send_commands(form, content);
-        }
-        self.send_content(form, &content)
     }
 
     /// True when nothing is asked and something is still to be sent: no reply can rightly come now.
@@ -195,72 +134,6 @@ impl Transaction {
     /// The stream has taken so many more octets of what was handed out.
     pub fn wrote(&mut self, octets: usize) {
         self.written = self.written.saturating_add(octets);
-    }
-
-    /// In lock step: does the next command still serve anybody?
-    fn is_worth_asking(&self) -> bool {
-        let is_data = self.asked[self.sent].verb == Verb::Data;
-        self.slots.any_willing() || (!is_data && self.slots.any_open())
-    }
-
-    fn send_commands(&mut self, form: Form, content: Content) -> Step {
-        if form == Form::Whole {
-            return self.send_whole(&content);
-        }
-        let start = self.octets_sent();
-        // RFC 2920 §3.1: DATA may end a group of commands, and what follows it waits for its reply.
-        self.sent = if self.pipelining { self.asked.len() } else { self.sent + 1 };
-        self.phase = Phase::Envelope(form, content);
-        Step::Write(vec![self.commands.slice(start..self.octets_sent())])
-    }
-
-    fn send_whole(&mut self, content: &Content) -> Step {
-        let parts = content::counted(content);
-        let mut output = Vec::with_capacity(parts.len() + 2);
-        output.extend([std::mem::take(&mut self.commands), last_chunk_command(&parts).into()]);
-        output.extend(parts);
-        let end = output.iter().map(Bytes::len).sum();
-        self.ask(Verb::Bdat, None, end);
-        self.content_end = Some(end);
-        self.sent = self.asked.len();
-        Step::Write(output)
-    }
-
-    fn send_content(&mut self, form: Form, content: &Content) -> Step {
-        let is_wanted = self.slots.any_willing();
-        let (verb, output) = match form {
-            Form::Dotted if self.wants_content && is_wanted => (Verb::EndOfData, content::dotted(content)),
-            // RFC 2920 §3.1: "the client cannot assume that the DATA command will be rejected just because none of
-            // the RCPT TO commands worked".
-            Form::Dotted if self.wants_content => (Verb::EndOfData, vec![Bytes::from_static(b".\r\n")]),
-            Form::Chunk if is_wanted => {
-                let mut output = content::counted(content);
-                output.insert(0, last_chunk_command(&output).into());
-                (Verb::Bdat, output)
-            }
-            _ => return Step::Done,
-        };
-        let end = self.octets_sent() + output.iter().map(Bytes::len).sum::<usize>();
-        if is_wanted {
-            self.content_end = Some(end);
-        }
-        match self.protocol {
-            Protocol::Lmtp if is_wanted => {
-                // RFC 2033 §4.2: one reply for each recipient that was accepted, in the order of RCPT.
-                self.asked.extend(self.slots.willing().map(|index| Asked {
-                    verb,
-                    recipient: Some(index),
-                    end,
-                }));
-            }
-            _ => self.ask(verb, None, end),
-        }
-        self.sent = self.asked.len();
-        Step::Write(output)
-    }
-
-    fn octets_sent(&self) -> usize {
-        self.asked[..self.sent].last().map_or(0, |asked| asked.end)
     }
 }
 

@@ -133,7 +133,7 @@ impl Connection {
         };
         // A new line: nothing that was read before the handshake is carried over.
         let mut line = Line::new(Stream::Tls(upgraded.stream), line.timeouts);
-        let ready = line.say_hello(hello).await?;
+        let ready = line.say_hello(hello).await.map_err(DialError::after_handshake)?;
         let tls = TlsInfo { description: upgraded.description, verified: upgraded.verified };
         Ok(Self { line, ready, peer_addr, tls: Some(tls), transactions })
     }

@@ -324,6 +324,17 @@ mod tests {
         assert!(!offers("XFORWARD NAME ADDR").xforward);
     }
 
+    const KEYWORDS: [&str; 8] = [
+        "PIPELINING",
+        "8BITMIME",
+        "SMTPUTF8",
+        "ENHANCEDSTATUSCODES",
+        "CHUNKING",
+        "BINARYMIME",
+        "DSN",
+        "STARTTLS",
+    ];
+
     proptest! {
         #[test]
         fn p1_replies_do_not_depend_on_how_the_wire_cuts(text in "([2-5][0-5][0-9][ -][a.0-9]{0,9}\r\n|[a25\\- \r\n]{0,3}){0,8}", cuts in proptest::collection::vec(0usize..80, 0..5)) {
@@ -360,13 +371,39 @@ mod tests {
         }
 
         #[test]
-        fn it_reads_what_the_server_writes(code in 200u16..560, text in "[ -~]{0,20}(\n[ -~]{0,20}){0,3}") {
-            prop_assume!(ReplyCode::new(code).is_some());
-            let reply = Reply { code: ReplyCode::new(code).unwrap(), status: None, text: text.into() };
+        fn it_reads_what_the_server_writes((first, second, third) in (2u16..6, 0u16..6, 0u16..10), text in "[ -~]{0,20}(\n[ -~]{0,20}){0,3}") {
+            let code = ReplyCode::new(100 * first + 10 * second + third).unwrap();
+            let reply = Reply { code, status: None, text: text.into() };
             prop_assume!(reply.text.split('\n').all(|line| EnhancedStatus::split_from(line).is_none()));
             let mut wire = Vec::new();
             reply.write_to(&mut wire);
             prop_assert_eq!(read(&wire), Ok(vec![reply]));
+        }
+
+        /// Another parser of EHLO agrees on every keyword that both know, sizes that it can count among them.
+        #[test]
+        fn another_parser_sees_the_same_offers(keywords in proptest::sample::subsequence(KEYWORDS.to_vec(), 0..=KEYWORDS.len()), octets in 1u64..1_000_000_000_000) {
+            use smtp_proto::{EXT_8BIT_MIME, EXT_BINARY_MIME, EXT_CHUNKING, EXT_DSN, EXT_ENHANCED_STATUS_CODES, EXT_PIPELINING, EXT_SIZE, EXT_SMTP_UTF8, EXT_START_TLS};
+            let text = format!("mx.example\n{}\nSIZE {octets}\nHELP", keywords.join("\n"));
+            let reply = table::HELLO.with_text(text);
+            let mut wire = Vec::new();
+            reply.write_to(&mut wire);
+            let theirs = smtp_proto::EhloResponse::parse(&mut wire.iter()).unwrap();
+            let ours = extensions(&read(&wire).unwrap()[0]);
+            for (offered, capability) in [
+                (ours.pipelining, EXT_PIPELINING),
+                (ours.eight_bit_mime, EXT_8BIT_MIME),
+                (ours.smtputf8, EXT_SMTP_UTF8),
+                (ours.enhanced_status_codes, EXT_ENHANCED_STATUS_CODES),
+                (ours.chunking, EXT_CHUNKING),
+                (ours.binary_mime, EXT_BINARY_MIME),
+                (ours.dsn, EXT_DSN),
+                (ours.starttls, EXT_START_TLS),
+                (ours.size.is_some(), EXT_SIZE),
+            ] {
+                prop_assert_eq!(offered, theirs.has_capability(capability));
+            }
+            prop_assert_eq!(ours.size, Some(Some(theirs.size as u64)));
         }
     }
 }

@@ -60,6 +60,15 @@ impl DialError {
         }
     }
 
+    /// In TLS 1.3 a peer says that it does not like our handshake when we think that it is over.
+    pub(super) fn after_handshake(self) -> Self {
+        match self {
+            Self::Closed(_) => Self::Tls(io::ErrorKind::UnexpectedEof.into()),
+            Self::Broken { kind, .. } => Self::Tls(kind.into()),
+            other => other,
+        }
+    }
+
     /// TLS is why: a connection without it may do, where policy allows.
     #[must_use]
     pub fn is_tls(&self) -> bool {

@@ -64,6 +64,17 @@ async fn upgrade(
     client: &TlsClient,
     clear: &str,
 ) -> Result<(bool, bool), DialError> {
+    upgrade_as("mx.example", certificates, server, client, clear).await
+}
+
+async fn upgrade_as(
+    name: &str,
+    certificates: &Certificates,
+    server: &str,
+    client: &TlsClient,
+    clear: &str,
+) -> Result<(bool, bool), DialError> {
+    let name = ServerName::try_from(name.to_owned()).unwrap();
     let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
     let address = listener.local_addr().unwrap();
     let config = certificates.server(server);
@@ -78,7 +89,7 @@ async fn upgrade(
     });
     let connection = Connection::connect(&Target::Tcp(address), &options(Protocol::Smtp)).await?;
     assert!(connection.extensions().pipelining && connection.tls().is_none());
-    let connection = connection.starttls(client, ServerName::try_from("mx.example").unwrap()).await?;
+    let connection = connection.starttls(client, name).await?;
     // RFC 3207 §4.2: what was offered in the clear is forgotten.
     assert!(connection.extensions().dsn && !connection.extensions().pipelining);
     assert_eq!(connection.peer_addr(), Some(address));
@@ -104,10 +115,14 @@ async fn v1_who_is_believed() {
 #[tokio::test]
 async fn v1_the_name_must_be_the_peers() {
     let certificates = Certificates::make();
-    // The authority vouches for itself alone: its own certificate is no server's.
-    let verifying = TlsClient::verifying(&certificates.path("own"), None).unwrap();
-    let error = upgrade(&certificates, "own", &verifying, IN_THE_CLEAR).await.unwrap_err();
-    assert!(matches!(error, DialError::Tls(_)), "{error}");
+    let verifying = TlsClient::verifying(&certificates.path("authority"), None).unwrap();
+    for (name, believed) in [("mx.example", true), ("other.example", false), ("192.0.2.1", false)] {
+        let upgraded = upgrade_as(name, &certificates, "signed", &verifying, IN_THE_CLEAR).await;
+        assert_eq!(upgraded.is_ok(), believed, "{name}");
+    }
+    // Nor is a certificate believed because somebody else's authority is.
+    let others = TlsClient::verifying(&certificates.path("own"), None).unwrap();
+    assert!(upgrade(&certificates, "signed", &others, IN_THE_CLEAR).await.is_err());
 }
 
 #[tokio::test]
