@@ -3,7 +3,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::fmt::Write as _;
 
-use crate::run::Failure;
+use crate::run::{Failure, findings};
 use crate::tree;
 
 /// Where references count: not in this tool, whose sources hold the titles.
@@ -11,15 +11,21 @@ const FOLDERS: &[&str] = &["smtp", "daemon", "maps", "config", "mx", "router", "
 
 /// What each RFC is called, and how far it is obeyed.
 const KNOWN: &[(u16, &str, &str)] = &[
+    (1034, "Domain names, concepts", "by hickory"),
+    (1035, "Domain names", "what a domain may be"),
+    (1047, "Duplicate messages and SMTP", "an answer to the final dot waits only for the disk"),
+    (1123, "Requirements for internet hosts", "what it says of mail"),
     (1870, "SMTP message size declaration", "yes"),
     (2033, "LMTP", "yes, as a client"),
     (2034, "SMTP enhanced error codes", "yes"),
     (2920, "SMTP command pipelining", "yes"),
     (3030, "CHUNKING and BINARYMIME", "yes"),
+    (3056, "6to4", "an IPv4 address inside is filtered as such"),
     (3207, "STARTTLS", "yes"),
     (3461, "SMTP DSN extension", "yes"),
     (3463, "Enhanced mail system status codes", "yes"),
     (3464, "Delivery status notifications", "yes"),
+    (3834, "Automatic responses", "reports say that they are automatic"),
     (3848, "Transmission types in Received", "yes"),
     (4291, "IPv6 addressing", "where an address class matters"),
     (4409, "Message submission", "no: mail is relayed, not submitted"),
@@ -32,6 +38,7 @@ const KNOWN: &[(u16, &str, &str)] = &[
     (5598, "Internet mail architecture", "as the vocabulary"),
     (5890, "IDNA definitions", "domains are kept as A-labels"),
     (5891, "IDNA protocol", "domains are kept as A-labels"),
+    (6052, "IPv6 addresses of IPv4 hosts", "an IPv4 address inside is filtered as such"),
     (6066, "TLS extensions", "server name, by rustls"),
     (6152, "8BITMIME", "yes"),
     (6522, "multipart/report", "yes"),
@@ -39,6 +46,8 @@ const KNOWN: &[(u16, &str, &str)] = &[
     (6532, "Internationalized headers", "passed on untouched"),
     (6533, "Internationalized DSNs", "yes"),
     (6761, "Special-use domain names", "where they route"),
+    (6890, "Special-purpose addresses", "addresses that mail never goes to are filtered"),
+    (7208, "SPF", "no: not yet"),
     (7435, "Opportunistic security", "yes"),
     (7504, "SMTP 521 and 556", "yes"),
     (7505, "Null MX", "yes"),
@@ -72,22 +81,19 @@ pub(super) fn document() -> Result<String, Failure> {
         }
     }
     let mut text = HEAD.to_owned();
+    let mut untitled = Vec::new();
     for (number, sections) in &references {
-        let (title, obeyed) = known(*number)?;
+        let Some((_, title, obeyed)) = KNOWN.iter().find(|(known, ..)| known == number) else {
+            untitled.push(format!("RFC {number} is named in the sources: add its title to {}", file!()));
+            continue;
+        };
         let _ = write!(text, "\n## RFC {number}: {title}\n\nObeyed: {obeyed}.\n\n");
         for (section, files) in sections {
             let files = files.iter().map(|file| format!("`{file}`")).collect::<Vec<_>>().join(", ");
             let _ = writeln!(text, "- {}: {files}", if section.is_empty() { "as a whole" } else { section });
         }
     }
-    Ok(text)
-}
-
-fn known(number: u16) -> Result<(&'static str, &'static str), Failure> {
-    let entry = KNOWN.iter().find(|(known, ..)| *known == number);
-    entry.map(|(_, title, obeyed)| (*title, *obeyed)).ok_or_else(|| {
-        Failure::Answer(format!("RFC {number} is named in the sources: add its title to {}", file!()))
-    })
+    findings(untitled).map(|()| text)
 }
 
 /// The references in a line: number, and section or nothing.
