@@ -1,3 +1,7 @@
 //! The suite's scenarios, in one binary.
 
+#![allow(clippy::print_stdout)] // A scenario says its figures: they are what a run is read for.
+
+mod crash;
+mod load;
 mod peers;

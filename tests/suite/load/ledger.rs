@@ -1,0 +1,31 @@
+//! The books themselves: a load straight into the sink comes out even, and what is amiss is told.
+
+use switchyard_tests::ledger::load::Load;
+use switchyard_tests::ledger::sink::Sink;
+use switchyard_tests::ledger::{Audit, Ledger};
+use switchyard_tests::site::Site;
+
+#[test]
+fn the_books_tell_what_is_amiss() {
+    let site = Site::new();
+    let sink = Sink::start(site.ip());
+    let ledger = Ledger::new();
+    let load = Load::start(&ledger, sink.address(), 4);
+    ledger.await_acknowledged(300);
+    load.stop();
+    let copies = sink.copies();
+    let even = ledger.audit(&copies);
+    assert_eq!(even, Audit { acknowledged: even.acknowledged, ..Audit::default() }, "{even}");
+    assert!(even.acknowledged >= 300 + 300 / 4, "some have two recipients: {even}");
+    assert_eq!(sink.under_way(), 0, "every session said QUIT");
+
+    let two = copies.iter().position(|copy| copy.recipients.len() == 2).expect("one with two recipients");
+    let mut amiss = copies.clone();
+    let doubled = amiss[two].clone();
+    amiss.push(doubled);
+    amiss[0].digest[31] ^= 1;
+    amiss[1].id = None;
+    let told = ledger.audit(&amiss);
+    let lost = copies[1].recipients.len() as u64;
+    assert_eq!((told.doubled, told.without_excuse, told.torn, told.strange, told.lost), (2, 2, 1, 1, lost));
+}

@@ -1,0 +1,3 @@
+//! Many clients, slow clients, and clients that must not notice anything.
+
+mod ledger;
