@@ -2,6 +2,7 @@
 
 mod carry;
 mod lost;
+mod pair;
 mod session;
 mod step;
 mod tls;
