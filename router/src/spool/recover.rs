@@ -61,7 +61,13 @@ pub(super) fn survey(disk: &dyn Disk, options: &SpoolOptions, clock: &Clock) -> 
         move |error: io::Error| OpenError::io(&path, "read", error)
     };
     let mut surveyor =
-        Surveyor { disk, survey: Survey::default(), live: HashMap::new(), transactions: HashMap::new() };
+        Surveyor {
+            disk,
+            survey: Survey::default(),
+            live: HashMap::new(),
+            early: HashMap::new(),
+            transactions: HashMap::new(),
+        };
     let mut files = BTreeMap::new();
     for name in disk.list(Place::Log).map_err(failed(""))? {
         if let Some(sequence) = log_sequence(&name) {
@@ -121,6 +127,8 @@ struct Surveyor<'a> {
     disk: &'a dyn Disk,
     survey: Survey,
     live: HashMap<QueueId, Live>,
+    /// Progress whose accept record was copied to a later segment, or is gone.
+    early: HashMap<QueueId, (Progress, Location)>,
     /// Of all accept records that were not taken back, the finished messages' among them.
     transactions: HashMap<QueueId, (i64, TransactionId)>,
 }
@@ -221,15 +229,19 @@ impl Surveyor<'_> {
                         live.accept = at;
                     }
                     None => {
-                        let live = Live { accepted, accept: at, progress: None, copies: Vec::new() };
-                        self.live.insert(id, live);
+                        let count = accepted.envelope.recipients.len();
+                        let progress = self.early.remove(&id);
+                        let progress = progress.filter(|(progress, _)| progress.recipients.len() == count);
+                        self.live.insert(id, Live { accepted, accept: at, progress, copies: Vec::new() });
                     }
                 }
             }
             Kind::Progress => {
                 let progress = codec::read_progress(payload)?;
-                // Of a message that is finished, or that we could not read.
-                let Some(live) = self.live.get_mut(&id) else { return Ok(()) };
+                let Some(live) = self.live.get_mut(&id) else {
+                    self.early.insert(id, (progress, at));
+                    return Ok(());
+                };
                 if progress.recipients.len() != live.accepted.envelope.recipients.len() {
                     return Err(codec::Malformed);
                 }
@@ -239,6 +251,7 @@ impl Surveyor<'_> {
                 if frame.kind == Kind::Void {
                     self.transactions.remove(&id);
                 }
+                self.early.remove(&id);
                 if let Some(live) = self.live.remove(&id) {
                     for earlier in live.copies.into_iter().chain([live.accept.segment]) {
                         self.survey.ledger.must_outlive(at.segment, earlier);

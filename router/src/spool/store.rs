@@ -8,6 +8,8 @@ use std::thread::{self, JoinHandle};
 
 use switchyard_daemon::clock::Clock;
 use switchyard_smtp::envelope::{Content, TransactionId};
+use switchyard_smtp::reply::{Reply, table};
+use switchyard_smtp::server::Took;
 use tokio::sync::oneshot;
 
 use super::blob::{self, Large};
@@ -46,6 +48,12 @@ impl Receipt {
     #[must_use]
     pub fn is_repeated(&self) -> bool {
         self.repeated
+    }
+}
+
+impl Took for Receipt {
+    fn reply(&self) -> Reply {
+        table::TAKEN.with_text(format!("Ok: queued as {}", self.id))
     }
 }
 

@@ -39,8 +39,8 @@ struct State {
     files: HashMap<u64, File>,
     names: BTreeMap<(Place, String), u64>,
     durable_names: BTreeMap<(Place, String), u64>,
-    /// Changes of names since the folder's last sync: the new file, or none.
-    unsynced_names: Vec<((Place, String), Option<u64>)>,
+    /// Changes of names since the folder's last sync, each whole or not at all.
+    unsynced_names: Vec<Change>,
     next: u64,
     calls: u64,
     counts: BTreeMap<Call, u64>,
@@ -49,6 +49,9 @@ struct State {
     faults: Vec<(Call, std::ops::Range<u64>, io::ErrorKind)>,
     free: Option<u64>,
 }
+
+/// Which file each of these names stands for from now on, if any.
+type Change = Vec<((Place, String), Option<u64>)>;
 
 #[derive(Debug, Clone, Default)]
 struct File {
@@ -107,12 +110,7 @@ impl Twin {
             Left::Some(_) => {
                 let mut names = state.durable_names.clone();
                 let kept = chance.below(state.unsynced_names.len() + 1);
-                for (name, file) in &state.unsynced_names[..kept] {
-                    match file {
-                        Some(file) => names.insert(name.clone(), *file),
-                        None => names.remove(name),
-                    };
-                }
+                state.unsynced_names[..kept].iter().for_each(|change| apply(&mut names, change));
                 names
             }
         };
@@ -164,12 +162,18 @@ impl State {
         fault.map_or(Ok(()), |(_, _, kind)| Err(((*kind).into(), 0)))
     }
 
-    fn name(&mut self, name: (Place, String), file: Option<u64>) {
+    fn change(&mut self, change: Change) {
+        apply(&mut self.names, &change);
+        self.unsynced_names.push(change);
+    }
+}
+
+fn apply(names: &mut BTreeMap<(Place, String), u64>, change: &Change) {
+    for (name, file) in change {
         match file {
-            Some(file) => self.names.insert(name.clone(), file),
-            None => self.names.remove(&name),
+            Some(file) => names.insert(name.clone(), *file),
+            None => names.remove(name),
         };
-        self.unsynced_names.push((name, file));
     }
 }
 
@@ -243,7 +247,7 @@ impl Disk for Twin {
         state.next += 1;
         let number = state.next;
         state.files.insert(number, File::default());
-        state.name(name, Some(number));
+        state.change(vec![(name, Some(number))]);
         Ok(Arc::new(Handle { disk: self.clone(), number }))
     }
 
@@ -258,10 +262,7 @@ impl Disk for Twin {
         state.call(Call::Rename).map_err(|(error, _)| error)?;
         let from = (place, from.to_owned());
         let number = *state.names.get(&from).ok_or(io::ErrorKind::NotFound)?;
-        // One change of the journal: the old name never goes without the new one coming, but a cut between
-        // them is harder still, and is what the list of changes allows.
-        state.name((place, to.to_owned()), Some(number));
-        state.name(from, None);
+        state.change(vec![((place, to.to_owned()), Some(number)), (from, None)]);
         Ok(())
     }
 
@@ -272,7 +273,7 @@ impl Disk for Twin {
         if !state.names.contains_key(&name) {
             return Err(io::ErrorKind::NotFound.into());
         }
-        state.name(name, None);
+        state.change(vec![(name, None)]);
         Ok(())
     }
 
@@ -280,16 +281,10 @@ impl Disk for Twin {
         let mut state = self.state();
         state.call(Call::SyncFolder).map_err(|(error, _)| error)?;
         let changes = std::mem::take(&mut state.unsynced_names);
-        for (name, file) in changes {
-            if name.0 != place {
-                state.unsynced_names.push((name, file));
-                continue;
-            }
-            match file {
-                Some(file) => state.durable_names.insert(name, file),
-                None => state.durable_names.remove(&name),
-            };
-        }
+        let (synced, rest) = changes.into_iter().partition(|change: &Change| change[0].0.0 == place);
+        state.unsynced_names = rest;
+        let synced: Vec<Change> = synced;
+        synced.iter().for_each(|change| apply(&mut state.durable_names, change));
         Ok(())
     }
 
