@@ -80,9 +80,9 @@ mod tests {
         assert_eq!(
             told("pools.a.members = ['[b]']", "pools.b.members = ['[b]']\nspool.folder = '/s'"),
             [
-                "pools.a.members [\"[b]\"] - live",
+                "pools.a.members [\"[b]\"] - restart",
                 "spool.folder \"/var/lib/switchyard-router/spool\" \"/s\" restart",
-                "pools.b.members - [\"[b]\"] live"
+                "pools.b.members - [\"[b]\"] restart"
             ]
         );
         assert_eq!(effective("").differences(&effective("limits.sessions = 5"))[0].change, Change::Restart);

@@ -7,6 +7,7 @@ use switchyard_maps::options::MapOptions;
 
 use crate::common::{self, ClientTls, Common, Defaults, MapKeys, TlsLevel, client_tls, map_options};
 use crate::reader::Section;
+use crate::reference::Change;
 use crate::settings::Settings;
 use crate::words::Peer;
 
@@ -53,12 +54,7 @@ pub struct Routers {
     pub refused_recipient_memory: Duration,
 }
 
-const DEFAULTS: Defaults = Defaults {
-    metrics_port: 9125,
-    sessions_per_network: 50,
-    content_memory: 256 << 20,
-    proxy_protocol: true,
-};
+const DEFAULTS: Defaults = Defaults { metrics_port: 9125, content_memory: 256 << 20, edge: true };
 
 impl Settings for MxSettings {
     const DAEMON: &'static str = "mx";
@@ -111,7 +107,7 @@ fn routers(section: &mut Section<'_>) -> Routers {
             .at_least(1_usize)
             .at_most(100_000_usize)
             .or(200),
-        tls: client_tls(section, TlsLevel::May),
+        tls: client_tls(section, TlsLevel::May, Change::Live),
         connect_timeout: section
             .live("connect_timeout", "For a connection to a router to stand.")
             .at_least(Duration::from_millis(100))

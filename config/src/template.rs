@@ -82,10 +82,11 @@ fn asked_for_in<'a>(item: &'a Item, names: &mut BTreeSet<&'a str>) {
         Node::Table(inner) => asked_for(inner, names),
         Node::List(items) => items.iter().for_each(|item| asked_for_in(item, names)),
         Node::Text(text) => {
-            names.extend(pieces(text).unwrap_or_default().iter().filter_map(|piece| match piece {
-                Piece::Hole { name, .. } => Some(*name),
-                Piece::Plain(_) => None,
-            }))
+            for piece in pieces(text).unwrap_or_default() {
+                if let Piece::Hole { name, .. } = piece {
+                    names.insert(name);
+                }
+            }
         }
         Node::Integer(_) | Node::Flag(_) | Node::Other(_) => {}
     }

@@ -7,16 +7,6 @@ use std::path::{Path, PathBuf};
 use super::Ports;
 use super::certificates::Certificates;
 
-/// The example site's files, as they stand among the templates.
-const FILES: [(&str, &str); 6] = [
-    ("site.toml", include_str!("../../../config/templates/example-site/site.toml")),
-    ("role/router.toml", include_str!("../../../config/templates/example-site/role/router.toml")),
-    ("maps/transport", include_str!("../../../config/templates/example-site/maps/transport")),
-    ("maps/recipients", include_str!("../../../config/templates/example-site/maps/recipients")),
-    ("maps/relay_domains", include_str!("../../../config/templates/example-site/maps/relay_domains")),
-    ("maps/virtual_alias", include_str!("../../../config/templates/example-site/maps/virtual_alias")),
-];
-
 /// Writes the example site under `site`, unless there is one: what was edited stays.
 pub(super) fn lay_down(dir: &Path) -> Result<(), (PathBuf, io::Error)> {
     let site = dir.join("site");
@@ -27,7 +17,7 @@ pub(super) fn lay_down(dir: &Path) -> Result<(), (PathBuf, io::Error)> {
     if site.join("site.toml").exists() {
         return Ok(());
     }
-    for (name, text) in FILES {
+    for (name, text) in switchyard_config::example::FILES {
         let path = site.join(name);
         let written = fs::File::create(&path).and_then(|mut file| file.write_all(text.as_bytes()));
         written.map_err(|error| told(&path, error))?;
@@ -57,7 +47,7 @@ pub(super) fn router_overlay(dir: &Path, ports: Ports, certificates: &Certificat
 
 fn common(dir: &Path, certificates: &Certificates, smtp: &str, metrics: &str) -> String {
     format!(
-        "listen.smtp = [{{ name = \"smtp\", socket = \"{smtp}\" }}]\n\n[metrics]\nsocket = \"{metrics}\"\n\n\
+        "listen.smtp = [{{ socket = \"{smtp}\" }}]\n\n[metrics]\nsocket = \"{metrics}\"\n\n\
          [tls]\ncertificate = {}\nkey = {}\n\n[maps]\nfolder = {}\n",
         quoted(&certificates.certificate),
         quoted(&certificates.key),

@@ -33,32 +33,22 @@ pub(super) fn limits(section: &mut Section<'_>, defaults: &Defaults) -> Limits {
             .at_least(1_usize)
             .at_most(1_000_000_usize)
             .or(10_000),
-        sessions_per_network: section
-            .live(
-                "sessions_per_network",
-                "Open sessions at once of one IPv4 address or IPv6 /64; 0 is no bound.",
-            )
-            .at_most(1_000_000_usize)
-            .or(defaults.sessions_per_network),
-        session: session_limits(section),
+        sessions_per_network: if defaults.edge { sessions_per_network(section) } else { 0 },
+        session: session_limits(section, defaults.edge),
         content_memory: section
             .restart("content_memory", "Message content in memory at once, over all sessions.")
             .at_least(Size(1 << 20))
             .or(Size(defaults.content_memory))
             .0,
-        stress_percent: section
-            .live("stress_percent", "In percent of `sessions`: from there on, sessions are short.")
-            .at_least(1_u8)
-            .at_most(100_u8)
-            .or(80),
+        stress_percent: if defaults.edge { stress_percent(section) } else { 100 },
         drain_deadline: section
-            .live("drain_deadline", "For running transactions to end when the daemon stops.")
+            .restart("drain_deadline", "For running transactions to end when the daemon stops.")
             .at_most(Duration::from_secs(3600))
             .or(Duration::from_secs(30)),
     }
 }
 
-fn session_limits(section: &mut Section<'_>) -> SessionLimits {
+fn session_limits(section: &mut Section<'_>, edge: bool) -> SessionLimits {
     let known = SessionLimits::default();
     let size = |octets: usize| Size(octets as u64);
     let message_size = section
@@ -113,10 +103,11 @@ fn session_limits(section: &mut Section<'_>) -> SessionLimits {
             .live("command_timeout", "For one whole command, however slowly it drips.")
             .at_least(Duration::from_secs(1))
             .or(known.command_timeout),
-        stress_command_timeout: section
-            .live("stress_command_timeout", "The same, under stress.")
-            .at_least(Duration::from_secs(1))
-            .or(known.stress_command_timeout),
+        stress_command_timeout: if edge {
+            stress_command_timeout(section, known.stress_command_timeout)
+        } else {
+            known.stress_command_timeout
+        },
         data_timeout: section
             .live("data_timeout", "For a message's content, besides what it needs at `min_data_rate`.")
             .at_least(Duration::from_secs(1))
@@ -142,4 +133,28 @@ fn session_limits(section: &mut Section<'_>) -> SessionLimits {
         stray_lines: known.stray_lines,
         write_timeout: known.write_timeout,
     }
+}
+
+// ---- what only a daemon that meets the world has ----
+
+fn sessions_per_network(section: &mut Section<'_>) -> usize {
+    section
+        .live("sessions_per_network", "Open sessions at once of one IPv4 address or IPv6 /64; 0 is no bound.")
+        .at_most(1_000_000_usize)
+        .or(50)
+}
+
+fn stress_percent(section: &mut Section<'_>) -> u8 {
+    section
+        .live("stress_percent", "In percent of `sessions`: from there on, sessions are short.")
+        .at_least(1_u8)
+        .at_most(100_u8)
+        .or(80)
+}
+
+fn stress_command_timeout(section: &mut Section<'_>, known: Duration) -> Duration {
+    section
+        .live("stress_command_timeout", "For one whole command while sessions are short.")
+        .at_least(Duration::from_secs(1))
+        .or(known)
 }

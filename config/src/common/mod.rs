@@ -64,12 +64,10 @@ pub struct Dns {
 pub(crate) struct Defaults {
     /// The port of the metrics.
     pub(crate) metrics_port: u16,
-    /// Sessions that one network may hold.
-    pub(crate) sessions_per_network: usize,
     /// Octets of content in memory at once.
     pub(crate) content_memory: u64,
-    /// Whether a listener may sit behind a balancer that speaks the PROXY protocol.
-    pub(crate) proxy_protocol: bool,
+    /// Whether it meets the world: bounds by network, shorter patience under stress, balancers in between.
+    pub(crate) edge: bool,
 }
 
 pub(crate) fn read(root: &mut Section<'_>, defaults: &Defaults) -> Common {
@@ -77,7 +75,7 @@ pub(crate) fn read(root: &mut Section<'_>, defaults: &Defaults) -> Common {
         host_name: root
             .restart("host_name", "The host's full name: in the greeting, in HELO and in Received fields.")
             .required(),
-        listen: root.section("listen", |section| listeners(section, defaults.proxy_protocol)),
+        listen: root.section("listen", |section| listeners(section, defaults.edge)),
         metrics: root.section("metrics", |section| {
             section
                 .restart(
@@ -118,10 +116,10 @@ pub(crate) fn read(root: &mut Section<'_>, defaults: &Defaults) -> Common {
     }
 }
 
-fn listeners(section: &mut Section<'_>, proxy_protocol: bool) -> Vec<Listener> {
+fn listeners(section: &mut Section<'_>, edge: bool) -> Vec<Listener> {
     let mut taken: Vec<ListenOn> = Vec::new();
     let listeners = section.each("smtp", |section| {
-        let listener = listener(section, proxy_protocol);
+        let listener = listener(section, edge);
         // Port 0 is any free port: two of these are two.
         let any_port = matches!(&listener.socket, ListenOn::Address(address) if address.port() == 0);
         if taken.contains(&listener.socket) && !any_port {
@@ -136,17 +134,23 @@ fn listeners(section: &mut Section<'_>, proxy_protocol: bool) -> Vec<Listener> {
     listeners
 }
 
-fn listener(section: &mut Section<'_>, proxy_protocol: bool) -> Listener {
+fn listener(section: &mut Section<'_>, edge: bool) -> Listener {
     let socket: ListenOn = section
         .restart("socket", "An address with port to bind, or `systemd:NAME` for a socket that systemd holds.")
         .required();
-    let name =
-        section.restart("name", "Name in logs and metrics; the socket's own text without it.").optional();
-    let proxy_protocol = proxy_protocol
-        && section
+    if !edge {
+        return Listener { name: socket.to_string(), socket, proxy_protocol: false };
+    }
+    Listener {
+        name: section
+            .restart("name", "Name in logs and metrics; the socket's own text without it.")
+            .optional()
+            .unwrap_or_else(|| socket.to_string()),
+        socket,
+        proxy_protocol: section
             .restart("proxy_protocol", "Each connection starts with a PROXY header, version 1 or 2.")
-            .or(false);
-    Listener { name: name.unwrap_or_else(|| socket.to_string()), socket, proxy_protocol }
+            .or(false),
+    }
 }
 
 impl Choice for LogFormat {

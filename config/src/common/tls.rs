@@ -5,6 +5,7 @@ use std::path::PathBuf;
 pub use switchyard_smtp::io::tls_client::TlsLevel;
 
 use crate::reader::Section;
+use crate::reference::Change;
 use crate::words::Choice;
 
 /// Our certificate, where we are the server.
@@ -50,19 +51,21 @@ pub(super) fn server_tls(section: &mut Section<'_>) -> Option<ServerTls> {
 }
 
 /// Declares the keys `tls`, `ca`, `certificate` and `key` of a table about hosts we connect to.
-pub(crate) fn client_tls(section: &mut Section<'_>, level: TlsLevel) -> ClientTls {
+pub(crate) fn client_tls(section: &mut Section<'_>, level: TlsLevel, change: Change) -> ClientTls {
     let level = section
-        .live(
+        .changing(
+            change,
             "tls",
             "TLS to these hosts: never, when offered, always, or always with a verified certificate.",
         )
         .or(level);
     let ca: Option<PathBuf> =
-        section.live("ca", "PEM file: authorities to trust; needed by `verify`.").optional();
+        section.changing(change, "ca", "PEM file: authorities to trust; needed by `verify`.").optional();
     let certificate: Option<PathBuf> = section
-        .live("certificate", "PEM file: our certificate towards these hosts, for mutual TLS.")
+        .changing(change, "certificate", "PEM file: our certificate towards these hosts, for mutual TLS.")
         .optional();
-    let key: Option<PathBuf> = section.live("key", "PEM file: that certificate's key.").optional();
+    let key: Option<PathBuf> =
+        section.changing(change, "key", "PEM file: that certificate's key.").optional();
     pair(section, certificate.is_some(), key.is_some());
     if level == TlsLevel::Verify && ca.is_none() && !section.has("ca") {
         section.fault(&["tls"], "`tls = \"verify\"` needs `ca`: a PEM file with the authorities to trust");

@@ -112,15 +112,16 @@ pub struct Section<'a> {
 impl<'a> Section<'a> {
     /// A setting whose new value a running daemon takes.
     pub fn live(&mut self, name: &'static str, doc: &'static str) -> Key<'_, 'a> {
-        self.key(name, doc, Change::Live)
+        self.changing(Change::Live, name, doc)
     }
 
     /// A setting whose new value needs a restart.
     pub fn restart(&mut self, name: &'static str, doc: &'static str) -> Key<'_, 'a> {
-        self.key(name, doc, Change::Restart)
+        self.changing(Change::Restart, name, doc)
     }
 
-    fn key(&mut self, name: &'static str, doc: &'static str, change: Change) -> Key<'_, 'a> {
+    /// A setting of which the caller knows what its new value needs.
+    pub fn changing(&mut self, change: Change, name: &'static str, doc: &'static str) -> Key<'_, 'a> {
         self.known.push(name);
         Key::new(self, name, doc, change)
     }

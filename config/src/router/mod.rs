@@ -43,10 +43,9 @@ pub struct RouterSettings {
 
 const DEFAULTS: Defaults = Defaults {
     metrics_port: 9126,
-    // A router's clients are few and ours: the hosts of the site, each with many connections.
-    sessions_per_network: 0,
     content_memory: 256 << 20,
-    proxy_protocol: false,
+    // A router's clients are few and ours: no bounds by network, no stress, no balancer.
+    edge: false,
 };
 
 impl Settings for RouterSettings {

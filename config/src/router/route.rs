@@ -80,15 +80,15 @@ pub(super) fn rewrite(section: &mut Section<'_>, host_name: &Domain) -> Rewrite 
 
 pub(super) fn pool(section: &mut Section<'_>) -> Pool {
     Pool {
-        members: section.live("members", "Next hops, tried in turn: \"[192.0.2.1]:25\".").list(Vec::new()),
+        members: section.restart("members", "Next hops, tried in turn: \"[192.0.2.1]:25\".").list(Vec::new()),
     }
 }
 
 pub(super) fn routing(section: &mut Section<'_>, pools: &BTreeMap<String, Pool>) -> Routing {
     let default_transport =
-        section.live("default_transport", "Protocol when no map names one.").or(Transport::Smtp);
+        section.restart("default_transport", "Protocol when no map names one.").or(Transport::Smtp);
     let relayhost: Option<String> = section
-        .live(
+        .restart(
             "relayhost",
             "Next hops of mail that no map routes, parted by commas, or `@pool`; without it, by MX.",
         )
