@@ -55,6 +55,12 @@ impl Stock {
         self.spares.len() + usize::from(self.ready.is_some())
     }
 
+    /// True when the tidying thread has nothing to do.
+    #[cfg(test)]
+    pub(super) fn is_tidy(&self, reserve: usize) -> bool {
+        self.ready.is_some() && self.spares.len() >= reserve && !self.stirred && self.doomed_blobs.is_empty()
+    }
+
     fn new_spare_number(&mut self) -> u64 {
         self.next_spare += 1;
         self.next_spare
@@ -99,7 +105,6 @@ pub(super) fn tidy(shared: &Shared) {
         tracing::warn!("spool: no room for another segment; no mail is taken until there is");
     }
     stock.scarce = scarce;
-    stock.trouble = stock.ready.is_none();
     drop(stock);
     if let Err(error) = filled {
         tracing::warn!(%error, "spool: cannot make a segment ready; it is tried again");
@@ -166,48 +171,56 @@ fn give_up(shared: &Shared, sequence: u64, error: &io::Error) {
 
 /// Makes the next segment ready, then fills up the reserve as far as there is room.
 fn fill(shared: &Shared) -> io::Result<()> {
-    make_ready(shared)?;
+    make_ready(shared, Budget::Kept)?;
     while lock(&shared.stock).spares.len() < shared.options.reserve_segments {
-        let Some(spare) = new_spare(shared)? else { return Ok(()) };
+        let Some(spare) = new_spare(shared, Budget::Kept)? else { return Ok(()) };
         lock(&shared.stock).spares.push(spare);
     }
     Ok(())
 }
 
-/// Makes the next segment ready, if none is and there is room.
-pub(super) fn make_ready(shared: &Shared) -> io::Result<()> {
+/// Whether a segment may only be made where there is room for it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Budget {
+    /// Mail waits until there is.
+    Kept,
+    /// A start needs a segment or two to go on from, else a full spool could never be emptied again.
+    Overdrawn,
+}
+
+/// Makes the next segment ready, if none is; says in the stock whether that was possible.
+pub(super) fn make_ready(shared: &Shared, budget: Budget) -> io::Result<()> {
     if lock(&shared.stock).ready.is_some() {
         return Ok(());
     }
-    let spare = lock(&shared.stock).spares.pop();
-    let spare = match spare {
-        Some(spare) => spare,
-        None => match new_spare(shared)? {
-            Some(spare) => spare,
-            None => {
-                lock(&shared.stock).trouble = true;
-                return Ok(());
-            }
-        },
-    };
-    let sequence = {
-        let mut stock = lock(&shared.stock);
-        stock.next_sequence += 1;
-        stock.next_sequence
-    };
-    let prepared = prepare(&*shared.disk, spare, sequence, shared.ids.high_water())?;
+    let made = next_segment(shared, budget);
     let mut stock = lock(&shared.stock);
-    stock.ready = Some(prepared);
-    stock.trouble = false;
+    stock.trouble = !matches!(made, Ok(Some(_)));
+    stock.ready = made?;
     drop(stock);
     shared.stirred.notify_all();
     Ok(())
 }
 
+fn next_segment(shared: &Shared, budget: Budget) -> io::Result<Option<Prepared>> {
+    let spare = lock(&shared.stock).spares.pop();
+    let spare = match spare {
+        Some(spare) => Some(spare),
+        None => new_spare(shared, budget)?,
+    };
+    let Some(spare) = spare else { return Ok(None) };
+    let sequence = {
+        let mut stock = lock(&shared.stock);
+        stock.next_sequence += 1;
+        stock.next_sequence
+    };
+    prepare(&*shared.disk, spare, sequence, shared.ids.high_water()).map(Some)
+}
+
 /// A new spare file, if it fits into the spool's budget.
-fn new_spare(shared: &Shared) -> io::Result<Option<Spare>> {
+fn new_spare(shared: &Shared, budget: Budget) -> io::Result<Option<Spare>> {
     let capacity = shared.options.segment_bytes;
-    if !shared.may_grow(capacity) {
+    if budget == Budget::Kept && !shared.may_grow(capacity) {
         return Ok(None);
     }
     let number = lock(&shared.stock).new_spare_number();

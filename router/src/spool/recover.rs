@@ -22,7 +22,7 @@ use super::ledger::{Ledger, Location, Segment};
 use super::message::{Progress, StoredMessage};
 use super::options::{OpenError, SpoolError, SpoolOptions};
 use super::read::{Found, Scan};
-use super::reclaim;
+use super::reclaim::{self, Budget};
 use super::record::{FRAME, Frame, Kind};
 use super::segment::{HEADER, Header, Spare, log_name, log_sequence, spare_number};
 use super::shared::{Job, Shared};
@@ -90,7 +90,7 @@ pub(super) fn survey(disk: &dyn Disk, options: &SpoolOptions, clock: &Clock) -> 
 /// Makes durable what nothing vouched for, and gives the thread that goes on from there.
 pub(super) fn secure(shared: &Arc<Shared>, unproven: &[(QueueId, Location)]) -> Result<Committer, OpenError> {
     let refused = |error: SpoolError| OpenError::Refused(error);
-    reclaim::make_ready(shared)
+    reclaim::make_ready(shared, Budget::Overdrawn)
         .map_err(|error| OpenError::io(&shared.options.folder, "make a segment in", error))?;
     let mut committer = Committer::new(Arc::clone(shared));
     for (id, from) in unproven {
@@ -99,7 +99,7 @@ pub(super) fn secure(shared: &Arc<Shared>, unproven: &[(QueueId, Location)]) -> 
         })?;
         committer.pending.extend(copy);
         // The copies of a long queue need more than one segment.
-        reclaim::make_ready(shared)
+        reclaim::make_ready(shared, Budget::Overdrawn)
             .map_err(|error| OpenError::io(&shared.options.folder, "make a segment in", error))?;
         committer.step();
     }

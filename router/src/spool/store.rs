@@ -241,7 +241,7 @@ impl Spool {
         self.0.close();
     }
 
-    fn shared(&self) -> &Arc<Shared> {
+    pub(super) fn shared(&self) -> &Arc<Shared> {
         &self.0.shared
     }
 

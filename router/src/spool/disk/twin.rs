@@ -46,6 +46,8 @@ struct State {
     counts: BTreeMap<Call, u64>,
     /// The power goes in this call, of which so many octets still reach the cache.
     cut: Option<(u64, usize)>,
+    /// It goes in the next write.
+    tear: Option<usize>,
     faults: Vec<(Call, std::ops::Range<u64>, io::ErrorKind)>,
     free: Option<u64>,
 }
@@ -68,6 +70,11 @@ impl Twin {
     /// Cuts the power in the call of this number, the first being 0.
     pub(in crate::spool) fn cut_at(&self, call: u64, octets: usize) {
         self.state().cut = Some((call, octets));
+    }
+
+    /// Cuts the power in the next write.
+    pub(in crate::spool) fn tear_next_write(&self, octets: usize) {
+        self.state().tear = Some(octets);
     }
 
     /// Changing calls so far.
@@ -153,6 +160,11 @@ impl State {
         let count = self.counts.entry(call).or_default();
         let index = *count;
         *count += 1;
+        if call == Call::Write
+            && let Some(octets) = self.tear.take()
+        {
+            self.cut = Some((number, octets));
+        }
         if let Some((cut, octets)) = self.cut
             && number >= cut
         {

@@ -7,14 +7,6 @@ use crate::spool::disk::twin::{Call, Left};
 
 const NEVER_ENDING: std::ops::Range<u64> = 0..u64::MAX;
 
-/// The tidying thread has made its segments, so the next calls are the committing thread's.
-fn settled(disk: &Twin, spool: &Spool) {
-    while disk.names(Place::Log).iter().filter(|name| name.starts_with("spare-")).count() < 2 {
-        std::thread::yield_now();
-    }
-    wait(spool.flush()).unwrap();
-}
-
 #[test]
 fn f3_a_failed_sync_is_told_and_never_tried_again() {
     for call in [Call::Sync, Call::Write] {
@@ -22,7 +14,7 @@ fn f3_a_failed_sync_is_told_and_never_tried_again() {
         let (spool, _) = open(&disk);
         let before = message(1, 500);
         let kept = accept(&spool, &before).unwrap();
-        settled(&disk, &spool);
+        settled(&spool);
         disk.fail(call, 0..1, ErrorKind::Other);
         assert_eq!(accept(&spool, &message(2, 500)), Err(SpoolError::Failed(ErrorKind::Other)));
         // The next one goes to another segment, at once.
@@ -46,7 +38,7 @@ fn f3_what_was_not_synced_is_written_to_the_next_segment() {
     let disk = Twin::default();
     let (spool, _) = open(&disk);
     let [one, two] = [1, 2].map(|number| accept(&spool, &message(number, 500)).unwrap());
-    settled(&disk, &spool);
+    settled(&spool);
     disk.fail(Call::Sync, 0..1, ErrorKind::Other);
     let progress = deferred("kept in spite of it", 1);
     spool.progress(one, &progress);
@@ -63,7 +55,7 @@ fn f3_three_failures_close_the_door_until_the_disk_works_again() {
     let disk = Twin::default();
     let (spool, _) = open(&disk);
     let kept = accept(&spool, &message(1, 500)).unwrap();
-    settled(&disk, &spool);
+    settled(&spool);
     disk.fail(Call::Sync, NEVER_ENDING, ErrorKind::Other);
     let ends: Vec<_> = (2..10).map(|number| accept(&spool, &message(number, 500))).collect();
     assert!(ends.iter().all(Result::is_err), "{ends:?}");
@@ -151,7 +143,7 @@ fn f4_a_full_disk_refuses_mail_and_still_records_what_was_delivered() {
 fn f4_large_contents_and_other_peoples_room_count() {
     let disk = Twin::default();
     let (spool, _) = open(&disk);
-    settled(&disk, &spool);
+    settled(&spool);
     assert_eq!(spool.room(100_000), Ok(()));
     assert_eq!(spool.room(options().max_bytes), Err(SpoolError::Full));
     disk.set_free(50_000);

@@ -96,3 +96,12 @@ fn accept(spool: &Spool, message: &NewMessage) -> Result<QueueId, SpoolError> {
 fn ids(recovered: &Recovered) -> Vec<QueueId> {
     recovered.messages.iter().map(|message| message.id).collect()
 }
+
+/// The tidying thread has nothing to do, so the next writes and syncs are the committing thread's.
+fn settled(spool: &Spool) {
+    let shared = spool.shared();
+    wait(spool.flush()).unwrap();
+    while !super::shared::lock(&shared.stock).is_tidy(shared.options.reserve_segments) {
+        std::thread::yield_now();
+    }
+}
