@@ -55,7 +55,8 @@ pub(crate) fn run(arguments: &Arguments, output: &mut Output) -> io::Result<Exit
             output.say(fault.line())?;
         }
         if faults.is_empty() {
-            output.data(format_args!("{hosts} hosts, nothing wrong\n"))?;
+            output
+                .data(format_args!("{hosts} host{}, nothing wrong\n", if hosts == 1 { "" } else { "s" }))?;
         }
     }
     Ok(if faults.is_empty() { Exit::Fine } else { Exit::Wrong })
