@@ -58,7 +58,12 @@ impl Stream {
                 other => return other.read_buf(input).await,
             };
             match read {
-                Err(error) if error.kind() == io::ErrorKind::WouldBlock => {}
+                // Readiness is only a hint: go back to waiting, and empty-handed.
+                Err(error) if error.kind() == io::ErrorKind::WouldBlock => {
+                    if input.is_empty() {
+                        *input = BytesMut::new();
+                    }
+                }
                 read => return read,
             }
         }
