@@ -60,14 +60,13 @@ pub(super) fn survey(disk: &dyn Disk, options: &SpoolOptions, clock: &Clock) -> 
         let path = options.folder.join(Place::Log.name()).join(name);
         move |error: io::Error| OpenError::io(&path, "read", error)
     };
-    let mut surveyor =
-        Surveyor {
-            disk,
-            survey: Survey::default(),
-            live: HashMap::new(),
-            early: HashMap::new(),
-            transactions: HashMap::new(),
-        };
+    let mut surveyor = Surveyor {
+        disk,
+        survey: Survey::default(),
+        live: HashMap::new(),
+        early: HashMap::new(),
+        transactions: HashMap::new(),
+    };
     let mut files = BTreeMap::new();
     for name in disk.list(Place::Log).map_err(failed(""))? {
         if let Some(sequence) = log_sequence(&name) {

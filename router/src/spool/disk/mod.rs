@@ -77,7 +77,11 @@ pub trait DiskFile: Debug + Send + Sync {
 }
 
 /// Writes all of the slices, in as few calls as the system lets us.
-pub(super) fn write_all(file: &dyn DiskFile, mut slices: &mut [IoSlice<'_>], mut offset: u64) -> io::Result<()> {
+pub(super) fn write_all(
+    file: &dyn DiskFile,
+    mut slices: &mut [IoSlice<'_>],
+    mut offset: u64,
+) -> io::Result<()> {
     IoSlice::advance_slices(&mut slices, 0);
     while !slices.is_empty() {
         let call = &slices[..slices.len().min(MOST_SLICES)];

@@ -5,7 +5,7 @@
 
 use std::collections::{BTreeMap, HashMap};
 use std::io::{self, IoSlice};
-use std::sync::{Arc, Mutex};
+use std::sync::{Arc, Condvar, Mutex};
 
 use super::{Disk, DiskFile, Place};
 
@@ -50,6 +50,14 @@ struct State {
     tear: Option<usize>,
     faults: Vec<(Call, std::ops::Range<u64>, io::ErrorKind)>,
     free: Option<u64>,
+    gate: Arc<Gate>,
+}
+
+/// Holds syncs up while it is shut.
+#[derive(Debug, Default)]
+struct Gate {
+    shut: Mutex<bool>,
+    opened: Condvar,
 }
 
 /// Which file each of these names stands for from now on, if any.
@@ -75,6 +83,13 @@ impl Twin {
     /// Cuts the power in the next write.
     pub(in crate::spool) fn tear_next_write(&self, octets: usize) {
         self.state().tear = Some(octets);
+    }
+
+    /// Lets every sync from now on wait, until it is called with `false`.
+    pub(in crate::spool) fn hold_syncs(&self, hold: bool) {
+        let gate = Arc::clone(&self.state().gate);
+        *gate.shut.lock().unwrap() = hold;
+        gate.opened.notify_all();
     }
 
     /// Changing calls so far.
@@ -339,6 +354,8 @@ impl DiskFile for Handle {
     }
 
     fn fdatasync(&self) -> io::Result<()> {
+        let gate = Arc::clone(&self.disk.state().gate);
+        drop(gate.opened.wait_while(gate.shut.lock().unwrap(), |shut| *shut).unwrap());
         let mut state = self.disk.state();
         let end = state.call(Call::Sync);
         let cut = matches!(&end, Err((error, _)) if error.kind() == io::ErrorKind::BrokenPipe);

@@ -30,18 +30,32 @@ fn h3_a_damaged_record_is_put_aside_and_the_others_load() {
     let body = find(&content, b"message 5,").unwrap();
     let frame = content[..body].windows(4).rposition(|window| window == b"SwyR").unwrap();
     // A bit of the body, the frame's length, its kind, its magic, and all of it.
-    for (from, to) in [(body, body + 1), (frame + 24, frame + 28), (frame + 5, frame + 6), (frame, frame + 1), (frame, body + 2000)] {
+    for (from, to) in [
+        (body, body + 1),
+        (frame + 24, frame + 28),
+        (frame + 5, frame + 6),
+        (frame, frame + 1),
+        (frame, body + 2000),
+    ] {
         let disk = whole.after(Left::All);
-        disk.tamper(Place::Log, &segment, |content| content[from..to].iter_mut().for_each(|octet| *octet ^= 0xff));
+        disk.tamper(Place::Log, &segment, |content| {
+            content[from..to].iter_mut().for_each(|octet| *octet ^= 0xff)
+        });
         let (spool, recovered) = open(&disk);
         let wanted: Vec<_> = all.iter().copied().filter(|id| *id != all[4]).collect();
         assert_eq!((ids(&recovered), recovered.corrupt), (wanted, 1), "octets {from} to {to}");
         assert_eq!(disk.names(Place::Corrupt), [format!("{segment}-{frame:08x}")]);
         let aside = disk.content(Place::Corrupt, &disk.names(Place::Corrupt)[0]);
-        assert!(aside.len() > 3000 && aside[..] == disk.content(Place::Log, &segment)[frame..frame + aside.len()]);
+        assert!(
+            aside.len() > 3000 && aside[..] == disk.content(Place::Log, &segment)[frame..frame + aside.len()]
+        );
         drop(spool);
         let (_, again) = open(&disk);
-        assert_eq!((ids(&again), again.corrupt), (ids(&recovered), 1), "a second recovery is a different one");
+        assert_eq!(
+            (ids(&again), again.corrupt),
+            (ids(&recovered), 1),
+            "a second recovery is a different one"
+        );
     }
 }
 
@@ -89,11 +103,13 @@ fn h3_records_in_a_body_are_never_taken_for_ours() {
     bait.content.wire.truncate(15_000);
     let id = accept(&spool, &bait).unwrap();
     wait(spool.flush()).unwrap();
-    let all_but_bait = |recovered: &Recovered| ids(recovered).into_iter().filter(|found| *found != id).collect::<Vec<_>>();
+    let all_but_bait =
+        |recovered: &Recovered| ids(recovered).into_iter().filter(|found| *found != id).collect::<Vec<_>>();
     let disk = disk.after(Left::All);
-    let name = disk.names(Place::Log).into_iter().rfind(|name| {
-        find(&disk.content(Place::Log, name), &[b'x'; 4000]).is_some()
-    });
+    let name = disk
+        .names(Place::Log)
+        .into_iter()
+        .rfind(|name| find(&disk.content(Place::Log, name), &[b'x'; 4000]).is_some());
     disk.tamper(Place::Log, &name.unwrap(), |content| {
         let at = find(content, &[b'x'; 4000]).unwrap();
         content[at - 1000..at].fill(0);

@@ -61,7 +61,8 @@ fn message(number: u128, size: usize) -> NewMessage {
     let recipients = ["<alice@example.net>", "<\"b c\"@example.com>", "<postmaster>"]
         .map(|path| Recipient::new(ForwardPath::parse(path).unwrap()));
     let line = format!("message {number}, octet {{}}\r\n");
-    let wire: Vec<u8> = (0..).flat_map(|at| line.replace("{}", &at.to_string()).into_bytes()).take(size).collect();
+    let wire: Vec<u8> =
+        (0..).flat_map(|at| line.replace("{}", &at.to_string()).into_bytes()).take(size).collect();
     NewMessage {
         envelope: Arc::new(Envelope { sender, recipients: recipients.into() }),
         content: Content { added: Bytes::from_static(b"Received: by test\r\n"), wire: wire.into() },
@@ -101,7 +102,7 @@ fn ids(recovered: &Recovered) -> Vec<QueueId> {
 fn settled(spool: &Spool) {
     let shared = spool.shared();
     wait(spool.flush()).unwrap();
-    while !super::shared::lock(&shared.stock).is_tidy(shared.options.reserve_segments) {
+    while !shared::lock(&shared.stock).is_tidy(shared.options.reserve_segments) {
         std::thread::yield_now();
     }
 }

@@ -24,7 +24,10 @@ fn h1_only_a_folder_of_our_own_is_used() {
     for bits in [0o770, 0o707, 0o722] {
         mode(&spool, bits);
         let complaint = claim(&spool).unwrap_err();
-        assert!(complaint.contains("other users may write") && complaint.contains("chmod 0700"), "{complaint}");
+        assert!(
+            complaint.contains("other users may write") && complaint.contains("chmod 0700"),
+            "{complaint}"
+        );
     }
     mode(&spool, 0o700);
     mode(&spool.join("log"), 0o777);
@@ -83,7 +86,10 @@ fn h5_a_second_process_is_told_who_has_it() {
     let path = above.path().join("spool");
     let first = claim(&path).unwrap();
     let complaint = claim(&path).unwrap_err();
-    assert!(complaint.contains("another process uses this spool") && complaint.contains("spool:"), "{complaint}");
+    assert!(
+        complaint.contains("another process uses this spool") && complaint.contains("spool:"),
+        "{complaint}"
+    );
     drop(first);
     drop(claim(&path).unwrap());
 }
@@ -93,9 +99,12 @@ fn mail_is_kept_in_a_real_folder() {
     let above = tempfile::tempdir().unwrap();
     let options = SpoolOptions { folder: above.path().join("spool"), ..options() };
     let metrics = || SpoolMetrics::register(&Registry::new()).unwrap();
-    let open = || Spool::open(&options, Folder::claim(&options.folder).unwrap(), Clock::system(), metrics()).unwrap();
+    let open = || {
+        Spool::open(&options, Folder::claim(&options.folder).unwrap(), Clock::system(), metrics()).unwrap()
+    };
     let (spool, _) = open();
-    let sent: Vec<_> = (1..=40_u128).map(|number| message(number, if number == 7 { 50_000 } else { 7000 })).collect();
+    let sent: Vec<_> =
+        (1..=40_u128).map(|number| message(number, if number == 7 { 50_000 } else { 7000 })).collect();
     let ids: Vec<_> = sent.iter().map(|message| accept(&spool, message).unwrap()).collect();
     ids[..30].iter().for_each(|id| spool.done(*id));
     drop(spool);
