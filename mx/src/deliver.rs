@@ -9,6 +9,10 @@
 //!    One that breaks off after it may have taken the message: it is asked again first, under the same id, and
 //!    answers 250 for what it has already.
 //!
+//! A router that is not one of ours is spoken to in the ordinary way. It may take a message for some of its
+//! recipients and refuse the others; then the client is asked to come again, and those who have it get a second
+//! copy: rather two than none.
+//!
 //! Invariants kept here:
 //! - [`RouterTook`] is made in one place: from a router's own 2yz for every recipient.
 //! - Nothing is kept. A message that no router took is still the client's.
@@ -21,7 +25,7 @@ use std::time::Duration;
 
 use switchyard_daemon::clock::Clock;
 use switchyard_daemon::service::ServiceManager;
-use switchyard_smtp::client::{Delivery, Transfer};
+use switchyard_smtp::client::{Delivery, Timeouts, Transfer};
 use switchyard_smtp::envelope::{MailObject, Recipient};
 use switchyard_smtp::reply::{Reply, table};
 use switchyard_smtp::server::Took;
@@ -35,6 +39,30 @@ use verdict::{Verdict, judge, pass_on};
 use crate::metrics::{Attempt, Connection, Metrics, Reason};
 use crate::route::{Change, Choice, Routers};
 
+/// For one message, over all routers: below the ten minutes that a client waits for the answer to its final
+/// dot (RFC 5321 §4.5.3.2.6).
+const HAND_OVER_TIME: Duration = Duration::from_secs(180);
+/// For a router's answers: it is one of ours, and near.
+const ANSWER_TIME: Duration = Duration::from_secs(15);
+/// For a router's answer to the content: it waits for its disk.
+const TAKE_TIME: Duration = Duration::from_secs(120);
+
+/// How long a router is waited for.
+pub(crate) fn timeouts(connect: Duration) -> Timeouts {
+    Timeouts {
+        connect,
+        greeting: ANSWER_TIME,
+        hello: ANSWER_TIME,
+        tls: ANSWER_TIME,
+        mail: ANSWER_TIME,
+        rcpt: ANSWER_TIME,
+        data: ANSWER_TIME,
+        data_block: ANSWER_TIME,
+        final_dot: TAKE_TIME,
+        quit: Duration::from_secs(1),
+    }
+}
+
 /// What a hand-over is bounded by.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) struct HandOverOptions {
@@ -46,8 +74,6 @@ pub(crate) struct HandOverOptions {
     pub(crate) connection_idle: Duration,
     /// How long a router that failed is left alone.
     pub(crate) retry_dead_after: Duration,
-    /// For one hand-over, over all routers.
-    pub(crate) deadline: Duration,
 }
 
 /// The routers, and the way to them.
@@ -56,7 +82,6 @@ pub(crate) struct HandOver {
     routers: Routers,
     pools: Vec<Pool>,
     places: Semaphore,
-    deadline: Duration,
     clock: Clock,
     metrics: Metrics,
     service: ServiceManager,
@@ -113,7 +138,6 @@ impl HandOver {
             routers: Routers::new(connectors.len(), options.retry_dead_after),
             pools: connectors.into_iter().map(pool).collect(),
             places: Semaphore::new(options.hand_overs.min(Semaphore::MAX_PERMITS)),
-            deadline: options.deadline,
             clock,
             metrics,
             service,
@@ -146,7 +170,7 @@ impl HandOver {
             return Err(NotTaken::by_us(too_busy(), Reason::Busy));
         };
         let _open = Open::count(&self.metrics);
-        let handed_over = tokio::time::timeout(self.deadline, self.ask_routers(mail, forwarded)).await;
+        let handed_over = tokio::time::timeout(HAND_OVER_TIME, self.ask_routers(mail, forwarded)).await;
         handed_over.unwrap_or_else(|_| Err(NotTaken::by_us(table::NO_ROUTER, Reason::NoRouter)))
     }
 

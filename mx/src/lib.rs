@@ -14,6 +14,7 @@ mod deliver;
 mod metrics;
 mod policy;
 mod route;
+mod tasks;
 
 use std::net::SocketAddr;
 use std::path::Path;
@@ -22,7 +23,6 @@ use std::time::Duration;
 
 use arc_swap::ArcSwap;
 use switchyard_config::common::{ClientTls, ServerTls, TlsLevel};
-use switchyard_config::mx::Routers;
 use switchyard_config::words::Peer;
 use switchyard_config::{MxSettings, Settings};
 use switchyard_daemon::accept::{AcceptMetrics, Sessions};
@@ -33,9 +33,8 @@ use switchyard_daemon::process::Process;
 use switchyard_daemon::program::Daemon;
 use switchyard_daemon::service::ServiceManager;
 use switchyard_daemon::sockets::Listeners;
-use switchyard_maps::{MapHandle, MapMetrics, MapSet, Reloader};
+use switchyard_maps::{MapSet, Reloader};
 use switchyard_smtp::address::{AddressLiteral, Host};
-use switchyard_smtp::client::Timeouts;
 use switchyard_smtp::extension::Offer;
 use switchyard_smtp::io::dial::DialOptions;
 use switchyard_smtp::io::memory::MemoryBudget;
@@ -50,14 +49,6 @@ use crate::accept::{Door, Live, Load};
 use crate::deliver::{Connector, HandOver, HandOverOptions, Resolver, RouterAddress, RouterTls};
 use crate::metrics::Metrics;
 use crate::policy::{RefusedRecipients, Rules, Shared};
-
-/// For one message, over all routers: below the ten minutes that a client waits for the answer to its final
-/// dot (RFC 5321 §4.5.3.2.6).
-const HAND_OVER_TIME: Duration = Duration::from_secs(180);
-/// For a router's answers: it is one of ours, and near.
-const ANSWER_TIME: Duration = Duration::from_secs(15);
-/// For a router's answer to the content: it waits for its disk.
-const TAKE_TIME: Duration = Duration::from_secs(120);
 
 /// A running front.
 #[derive(Debug)]
@@ -133,7 +124,7 @@ impl Daemon for Mx {
         registry.describe_process("mx", env!("CARGO_PKG_VERSION")).map_err(MxError::because)?;
         let listening = process.readiness.condition("smtp", "not listening yet");
 
-        let (maps, reloader) = start_maps(&settings, &registry, process).await?;
+        let (maps, reloader) = tasks::start_maps(&settings.maps, &registry, process).await?;
         let limits = &settings.common.limits;
         let dns = &settings.common.dns;
         let kept = Kept {
@@ -154,10 +145,10 @@ impl Daemon for Mx {
         let live = Arc::new(ArcSwap::from_pointee(kept.live(&settings, hand_over)?));
 
         let keep = settings.routers.connection_idle;
-        process.tasks.helper("router connections", tend(Arc::clone(&live), keep));
+        process.tasks.helper("router connections", tasks::tend_connections(Arc::clone(&live), keep));
         let accepting = AcceptMetrics::register(&registry, "smtp_server").map_err(MxError::because)?;
         let sessions = Sessions::new(limits.sessions, process.drain.clone(), accepting);
-        let metrics_addresses = serve_pages(&settings, listeners, &registry, process)?;
+        let metrics_addresses = tasks::serve_pages(&settings.common.metrics, listeners, &registry, process)?;
         let mut addresses = Vec::new();
         for listener in &settings.common.listen {
             let door = Arc::new(Door {
@@ -177,6 +168,9 @@ impl Daemon for Mx {
                 );
                 process.tasks.essential("accept", accepting);
             }
+        }
+        for name in listeners.unclaimed() {
+            tracing::warn!(name, "systemd passed a socket that no setting names");
         }
         tracing::info!(?addresses, routers = settings.routers.pool.len(), "listening");
         listening.met();
@@ -268,7 +262,7 @@ impl Kept {
         let routers = &settings.routers;
         let tls = router_tls(&routers.tls).map_err(MxError::because)?;
         let mut dial = DialOptions::new(settings.common.host_name.as_str());
-        dial.timeouts = timeouts(routers);
+        dial.timeouts = deliver::timeouts(routers.connect_timeout);
         let dial = Arc::new(dial);
         let connectors = routers.pool.iter().map(|peer| Connector {
             address: router_address(peer),
@@ -281,7 +275,6 @@ impl Kept {
             hand_overs: routers.hand_overs,
             connection_idle: routers.connection_idle,
             retry_dead_after: routers.retry_dead_after,
-            deadline: HAND_OVER_TIME,
         };
         let Shared { clock, metrics, .. } = &*self.shared;
         Ok(HandOver::new(
@@ -291,59 +284,6 @@ impl Kept {
             metrics.clone(),
             self.service.clone(),
         ))
-    }
-}
-
-// ---- starting ----
-
-/// Starts with what maps there are: one that can't be read answers "unavailable" until it is mended.
-async fn start_maps(
-    settings: &MxSettings,
-    registry: &Registry,
-    process: &mut Process,
-) -> Result<(MapHandle, Reloader), MxError> {
-    let options = settings.maps.clone();
-    let read = tokio::task::spawn_blocking(move || MapSet::start(&options)).await;
-    let (set, faults) = read.map_err(MxError::because)?;
-    let maps = MapHandle::new(set);
-    let metrics = MapMetrics::register(registry.prometheus()).map_err(MxError::because)?;
-    let reloader = Reloader::new(maps.clone(), settings.maps.clone(), metrics, &faults);
-    let watching = switchyard_maps::watch::spawn(reloader.clone(), process.drain.token());
-    process.tasks.helper("maps", async move {
-        if let Err(error) = watching.await {
-            tracing::error!(%error, "maps are no longer watched");
-        }
-    });
-    Ok((maps, reloader))
-}
-
-fn serve_pages(
-    settings: &MxSettings,
-    listeners: &mut Listeners,
-    registry: &Registry,
-    process: &mut Process,
-) -> Result<Vec<SocketAddr>, MxError> {
-    let mut addresses = Vec::new();
-    for socket in listeners.open(&settings.common.metrics).map_err(MxError::because)? {
-        addresses.push(socket.local_addr().map_err(MxError::because)?);
-        let pages = switchyard_daemon::http::pages(registry.clone(), process.readiness.clone());
-        let registry = registry.clone();
-        process.tasks.helper("pages", async move {
-            if let Err(error) = switchyard_daemon::http::serve(socket, pages, &registry).await {
-                tracing::error!(%error, "metrics are no longer served");
-            }
-        });
-    }
-    Ok(addresses)
-}
-
-/// Says goodbye on connections to routers that nobody used for a while.
-async fn tend(live: Arc<ArcSwap<Live>>, keep: Duration) {
-    let mut ticks = tokio::time::interval((keep / 2).max(Duration::from_secs(1)));
-    loop {
-        ticks.tick().await;
-        let hand_over = Arc::clone(&live.load().rules.hand_over);
-        hand_over.close_idle(false).await;
     }
 }
 
@@ -382,21 +322,6 @@ fn router_address(peer: &Peer) -> RouterAddress {
     }
 }
 
-fn timeouts(routers: &Routers) -> Timeouts {
-    Timeouts {
-        connect: routers.connect_timeout,
-        greeting: ANSWER_TIME,
-        hello: ANSWER_TIME,
-        tls: ANSWER_TIME,
-        mail: ANSWER_TIME,
-        rcpt: ANSWER_TIME,
-        data: ANSWER_TIME,
-        data_block: ANSWER_TIME,
-        final_dot: TAKE_TIME,
-        quit: Duration::from_secs(1),
-    }
-}
-
 /// Settings that differ and can't change while the daemon runs.
 fn needs_restart(before: &MxSettings, now: &MxSettings) -> Vec<&'static str> {
     let (old, new) = (&before.common, &now.common);
@@ -414,3 +339,6 @@ fn needs_restart(before: &MxSettings, now: &MxSettings) -> Vec<&'static str> {
     .filter_map(|(name, differs)| differs.then_some(name))
     .collect()
 }
+
+#[cfg(test)]
+mod tests;

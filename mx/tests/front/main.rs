@@ -1,9 +1,12 @@
 //! The front as a whole, on loopback: a client in front of it, routers of our own making behind it.
 
+#![allow(clippy::unwrap_used, reason = "a test that cannot go on says so by a panic")]
+
 mod caps;
 mod client;
 mod handing_over;
 mod life;
 mod router;
 mod site;
+mod tls;
 mod who;

@@ -35,6 +35,7 @@ pub(crate) enum Does {
 pub(crate) struct Taken {
     pub(crate) mail: MailObject,
     pub(crate) forwarded: Option<Attributes>,
+    pub(crate) tls: bool,
 }
 
 impl Taken {
@@ -61,6 +62,7 @@ struct Mind {
     go_on: Notify,
     dies: CancellationToken,
     knows_ids: bool,
+    tls: Option<Arc<rustls::ServerConfig>>,
 }
 
 /// A running router.
@@ -74,6 +76,11 @@ impl FakeRouter {
     /// One of ours: it knows transactions by their ids.
     pub(crate) async fn start() -> Self {
         Self::start_with(Mind { knows_ids: true, ..Mind::default() }).await
+    }
+
+    /// One of ours with a certificate.
+    pub(crate) async fn with_tls(config: Arc<rustls::ServerConfig>) -> Self {
+        Self::start_with(Mind { knows_ids: true, tls: Some(config), ..Mind::default() }).await
     }
 
     /// Somebody else's.
@@ -138,7 +145,7 @@ async fn session(stream: tokio::net::TcpStream, peer: SocketAddr, mind: Arc<Mind
         host_name: "router.example.org".into(),
         limits: Arc::new(Limits::default()),
         dialect: Dialect::Smtp,
-        tls: None,
+        tls: mind.tls.clone(),
         memory: MemoryBudget::new(1 << 30),
         drain: CancellationToken::new(),
         stress: Arc::new(Calm),
@@ -193,7 +200,7 @@ impl Service for Mindful {
         Ok(Offer {
             size: 50 << 20,
             recipients: 1000,
-            starttls: false,
+            starttls: self.mind.tls.is_some(),
             require_tls: false,
             xclient: false,
             xforward: true,
@@ -224,7 +231,8 @@ impl Service for Mindful {
     }
 
     async fn content(&mut self, client: &Client, (): (), mail: MailObject) -> Result<Receipt, Reply> {
-        let taken = Taken { mail, forwarded: client.forwarded.as_deref().cloned() };
+        let forwarded = client.forwarded.as_deref().cloned();
+        let taken = Taken { mail, forwarded, tls: client.tls.is_some() };
         self.mind.offers.send_modify(|seen| *seen += 1);
         let does = self.mind.next.lock().unwrap().pop_front();
         match does {
@@ -233,7 +241,7 @@ impl Service for Mindful {
             Some(Does::Cuts) => self.hang_up().await,
             Some(Does::TakesAndCuts) => {
                 self.take(taken);
-                self.hang_up().await
+                self.hang_up().await;
             }
             Some(Does::Waits) => self.mind.go_on.notified().await,
         }
