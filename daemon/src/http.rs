@@ -20,7 +20,9 @@ use tokio::net::{TcpListener, TcpStream};
 use crate::accept::{self, AcceptError, AcceptMetrics, Sessions};
 use crate::drain::Drain;
 use crate::metrics::{self, MetricsError, Registry};
+use crate::process::Process;
 use crate::readiness::{Readiness, Ready};
+use crate::sockets::{ListenOn, Listeners, SocketError};
 
 /// What the three pages show.
 #[derive(Debug, Clone)]
@@ -36,6 +38,30 @@ pub fn pages(registry: Registry, readiness: Readiness) -> Router {
         .route("/healthz", get(async || "alive\n"))
         .route("/readyz", get(ready_page))
         .with_state(Shown { registry, readiness })
+}
+
+/// Opens the sockets and serves the pages there for as long as the process lives. Returns where.
+///
+/// # Errors
+/// When a socket cannot be had.
+pub fn start(
+    on: &ListenOn,
+    listeners: &mut Listeners,
+    registry: &Registry,
+    process: &mut Process,
+) -> Result<Vec<SocketAddr>, SocketError> {
+    let mut addresses = Vec::new();
+    for socket in listeners.open(on)? {
+        addresses.extend(socket.local_addr());
+        let pages = pages(registry.clone(), process.readiness.clone());
+        let registry = registry.clone();
+        process.tasks.helper("pages", async move {
+            if let Err(error) = serve(socket, pages, &registry).await {
+                tracing::error!(%error, "metrics are no longer served");
+            }
+        });
+    }
+    Ok(addresses)
 }
 
 /// Serves `pages` until it is dropped: a helper task, which outlives the drain so that one can be watched.

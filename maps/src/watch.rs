@@ -13,7 +13,7 @@ use std::time::Duration;
 use notify::event::{AccessKind, AccessMode};
 use notify::{Event, EventKind, RecommendedWatcher, RecursiveMode, Watcher};
 use tokio::sync::{mpsc, watch};
-use tokio::task::JoinHandle;
+use tokio::task::{JoinError, JoinHandle};
 use tokio::time;
 use tokio_util::sync::CancellationToken;
 
@@ -119,6 +119,26 @@ impl Reloader {
         self.metrics.swapped(SwapResult::Refused);
         self.faults.send_replace(faults.clone());
     }
+}
+
+/// Reads the set that a daemon starts with and keeps it current until `shutdown`. A map that cannot be read is
+/// "unavailable" until it is mended; the rest answers.
+///
+/// # Errors
+/// When reading panicked, which is a bug.
+pub async fn start(
+    options: MapOptions,
+    metrics: MapMetrics,
+    shutdown: CancellationToken,
+) -> Result<(MapHandle, Reloader), JoinError> {
+    let sources = options.clone();
+    // A large set takes seconds: not on a thread that serves.
+    let (set, faults) = tokio::task::spawn_blocking(move || MapSet::start(&sources)).await?;
+    let handle = MapHandle::new(set);
+    let reloader = Reloader::new(handle.clone(), options, metrics, &faults);
+    // Ends by the token; a panic in it is told by the log's hook.
+    drop(spawn(reloader.clone(), shutdown));
+    Ok((handle, reloader))
 }
 
 /// Watches the files of a set and reloads it when they change, until `shutdown`.

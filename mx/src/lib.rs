@@ -27,13 +27,14 @@ use switchyard_config::words::Peer;
 use switchyard_config::{MxSettings, Settings};
 use switchyard_daemon::accept::{AcceptMetrics, Sessions};
 use switchyard_daemon::clock::Clock;
+use switchyard_daemon::http;
 use switchyard_daemon::log::LogOptions;
 use switchyard_daemon::metrics::Registry;
 use switchyard_daemon::process::Process;
 use switchyard_daemon::program::Daemon;
 use switchyard_daemon::service::ServiceManager;
 use switchyard_daemon::sockets::Listeners;
-use switchyard_maps::{MapSet, Reloader};
+use switchyard_maps::{MapMetrics, MapSet, Reloader, watch};
 use switchyard_smtp::address::{AddressLiteral, Host};
 use switchyard_smtp::extension::Offer;
 use switchyard_smtp::io::dial::DialOptions;
@@ -124,7 +125,10 @@ impl Daemon for Mx {
         registry.describe_process("mx", env!("CARGO_PKG_VERSION")).map_err(MxError::because)?;
         let listening = process.readiness.condition("smtp", "not listening yet");
 
-        let (maps, reloader) = tasks::start_maps(&settings.maps, &registry, process).await?;
+        let counted = MapMetrics::register(registry.prometheus()).map_err(MxError::because)?;
+        let (maps, reloader) = watch::start(settings.maps.clone(), counted, process.drain.token())
+            .await
+            .map_err(MxError::because)?;
         let limits = &settings.common.limits;
         let dns = &settings.common.dns;
         let kept = Kept {
@@ -148,7 +152,8 @@ impl Daemon for Mx {
         process.tasks.helper("router connections", tasks::tend_connections(Arc::clone(&live), keep));
         let accepting = AcceptMetrics::register(&registry, "smtp_server").map_err(MxError::because)?;
         let sessions = Sessions::new(limits.sessions, process.drain.clone(), accepting);
-        let metrics_addresses = tasks::serve_pages(&settings.common.metrics, listeners, &registry, process)?;
+        let metrics_addresses =
+            http::start(&settings.common.metrics, listeners, &registry, process).map_err(MxError::because)?;
         let mut addresses = Vec::new();
         for listener in &settings.common.listen {
             let door = Arc::new(Door {

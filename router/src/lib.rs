@@ -32,7 +32,7 @@ use switchyard_daemon::metrics::Registry;
 use switchyard_daemon::process::Process;
 use switchyard_daemon::program::Daemon;
 use switchyard_daemon::sockets::Listeners;
-use switchyard_maps::{MapHandle, MapMetrics, MapSet, Reloader, Route};
+use switchyard_maps::{MapMetrics, MapSet, Nexthop, Reloader, Route, watch};
 use switchyard_smtp::client::Timeouts;
 use switchyard_smtp::io::memory::MemoryBudget;
 use switchyard_smtp::io::serve::{Calm, ServeOptions};
@@ -119,10 +119,14 @@ impl Daemon for Router {
         let registry = Registry::new();
         registry.describe_process("router", env!("CARGO_PKG_VERSION")).map_err(RouterError::because)?;
         let listening = process.readiness.condition("smtp", "not listening yet");
-        let metrics_addresses = serve_pages(&settings, listeners, &registry, process)?;
+        let metrics_addresses = http::start(&settings.common.metrics, listeners, &registry, process)
+            .map_err(RouterError::because)?;
 
         let clock = Clock::system();
-        let (maps, reloader) = start_maps(&settings, &registry, process).await?;
+        let counted = MapMetrics::register(registry.prometheus()).map_err(RouterError::because)?;
+        let (maps, reloader) = watch::start(settings.maps.clone(), counted, process.drain.token())
+            .await
+            .map_err(RouterError::because)?;
         let (spool, recovered) = open_spool(&settings, &registry, &clock).await?;
         let route = route_options(&settings);
         let parts = Parts {
@@ -193,27 +197,6 @@ impl Router {
 
 // ---- starting ----
 
-/// Starts with what maps there are: one that can't be read answers "unavailable" until it is mended.
-async fn start_maps(
-    settings: &RouterSettings,
-    registry: &Registry,
-    process: &mut Process,
-) -> Result<(MapHandle, Reloader), RouterError> {
-    let options = settings.maps.clone();
-    let read = tokio::task::spawn_blocking(move || MapSet::start(&options)).await;
-    let (set, faults) = read.map_err(RouterError::because)?;
-    let maps = MapHandle::new(set);
-    let metrics = MapMetrics::register(registry.prometheus()).map_err(RouterError::because)?;
-    let reloader = Reloader::new(maps.clone(), settings.maps.clone(), metrics, &faults);
-    let watching = switchyard_maps::watch::spawn(reloader.clone(), process.drain.token());
-    process.tasks.helper("maps", async move {
-        if let Err(error) = watching.await {
-            tracing::error!(%error, "maps are no longer watched");
-        }
-    });
-    Ok((maps, reloader))
-}
-
 async fn open_spool(
     settings: &RouterSettings,
     registry: &Registry,
@@ -237,9 +220,14 @@ async fn open_spool(
     Ok((spool, recovered))
 }
 
-fn deliverer(settings: &RouterSettings, registry: &Registry, clock: &Clock) -> Result<Deliverer, RouterError> {
+fn deliverer(
+    settings: &RouterSettings,
+    registry: &Registry,
+    clock: &Clock,
+) -> Result<Deliverer, RouterError> {
     let dns = &settings.common.dns;
-    let options = ResolverOptions { servers: dns.servers.clone(), timeout: dns.timeout, ..ResolverOptions::default() };
+    let options =
+        ResolverOptions { servers: dns.servers.clone(), timeout: dns.timeout, ..ResolverOptions::default() };
     let resolver = Resolver::new(&options).map_err(RouterError::because)?;
     let tls = TlsPolicy::new(&tls_options(settings)).map_err(RouterError::because)?;
     let metrics = DeliverMetrics::register(registry).map_err(RouterError::because)?;
@@ -250,26 +238,6 @@ fn deliverer(settings: &RouterSettings, registry: &Registry, clock: &Clock) -> R
 fn bouncer(settings: &RouterSettings, registry: &Registry, clock: &Clock) -> Result<Bouncer, RouterError> {
     let metrics = BounceMetrics::register(registry).map_err(RouterError::because)?;
     Ok(Bouncer::new(bounce_options(settings), metrics, clock.clone()))
-}
-
-fn serve_pages(
-    settings: &RouterSettings,
-    listeners: &mut Listeners,
-    registry: &Registry,
-    process: &mut Process,
-) -> Result<Vec<SocketAddr>, RouterError> {
-    let mut addresses = Vec::new();
-    for socket in listeners.open(&settings.common.metrics).map_err(RouterError::because)? {
-        addresses.push(socket.local_addr().map_err(RouterError::because)?);
-        let pages = http::pages(registry.clone(), process.readiness.clone());
-        let registry = registry.clone();
-        process.tasks.helper("pages", async move {
-            if let Err(error) = http::serve(socket, pages, &registry).await {
-                tracing::error!(%error, "metrics are no longer served");
-            }
-        });
-    }
-    Ok(addresses)
 }
 
 fn listen(
@@ -300,7 +268,11 @@ fn listen(
 
 // ---- from settings to options ----
 
-fn live_options(settings: &RouterSettings, memory: &MemoryBudget, drain: &Drain) -> Result<LiveOptions, RouterError> {
+fn live_options(
+    settings: &RouterSettings,
+    memory: &MemoryBudget,
+    drain: &Drain,
+) -> Result<LiveOptions, RouterError> {
     let RouterSettings { common, relay, .. } = settings;
     let tls = common.tls.as_ref().map(|tls| certificate(tls).load()).transpose();
     Ok(LiveOptions {
@@ -332,10 +304,8 @@ fn certificate(tls: &ServerTls) -> Certificate {
 
 fn route_options(settings: &RouterSettings) -> RouteOptions {
     let RouterSettings { route, rewrite, .. } = settings;
-    let default_route = route.relayhost.clone().map_or(Route::Keep, |nexthop| Route::Deliver {
-        transport: Some(route.default_transport),
-        nexthop,
-    });
+    let nexthop = route.relayhost.clone().unwrap_or(Nexthop::RecipientDomain);
+    let default_route = Route::Deliver { transport: Some(route.default_transport), nexthop };
     RouteOptions { origin: rewrite.origin.clone(), default_route }
 }
 
@@ -390,10 +360,7 @@ fn deliver_options(settings: &RouterSettings) -> DeliverOptions {
             addresses_tried: deliver.addresses_tried,
             mx_port: deliver.port,
         },
-        reuse: ReuseOptions {
-            idle: deliver.connection_idle,
-            messages: deliver.connection_messages,
-        },
+        reuse: ReuseOptions { idle: deliver.connection_idle, messages: deliver.connection_messages },
         pools: pools.collect(),
         dead_host_wait: deliver.dead_host_wait,
     }
@@ -403,7 +370,12 @@ fn tls_options(settings: &RouterSettings) -> TlsOptions {
     let tls = &settings.deliver.tls;
     TlsOptions {
         level: tls_level(tls.level),
-        by_nexthop: settings.deliver.tls_policy.iter().map(|(hop, level)| (hop.clone(), tls_level(*level))).collect(),
+        by_nexthop: settings
+            .deliver
+            .tls_policy
+            .iter()
+            .map(|(hop, level)| (hop.clone(), tls_level(*level)))
+            .collect(),
         authorities: tls.ca.clone(),
         identity: tls.certificate.clone(),
     }

@@ -1,7 +1,6 @@
 //! Bytes and words: lines, commands, replies, dot-stuffed data and chunks.
 //!
-//! Line ends, end of data and paths are our own; smtp-proto is asked for EHLO keywords only, and its types
-//! never leave this folder.
+//! All of it is our own; smtp-proto reads the same EHLO replies in a test, and the two must agree.
 
 pub mod chunk;
 pub mod command;
