@@ -11,17 +11,16 @@
 //! `void` records in the next segment, and records of progress are written there anew. After [`STRIKES`] in a
 //! row nothing is taken any more, until a probe every [`PROBE`] finds that the disk works again.
 
+mod poison;
+
 use std::collections::VecDeque;
-use std::io;
 use std::sync::Arc;
-use std::sync::atomic::Ordering;
 use std::time::{Duration, Instant};
 
 use super::codec;
 use super::disk::{DiskFile, write_all};
 use super::id::QueueId;
 use super::ledger::{Location, Segment};
-use super::options::SpoolError;
 use super::reclaim::Errand;
 use super::record::{Draft, Kind};
 use super::segment::HEADER;
@@ -306,62 +305,6 @@ impl Committer {
 
     // -----------------------------------------------------------------------------------------------------
 
-    /// Gives the head up after an error: nothing is ever written or synced there again.
-    fn poison(&mut self, error: &io::Error) {
-        let Some(head) = self.head.take() else { return };
-        self.strikes += 1;
-        self.shared.metrics.failures.inc();
-        tracing::error!(segment = head.sequence, strikes = self.strikes, %error,
-            "spool: the disk failed; the segment is given up and what was not acknowledged is refused");
-        self.before = Some((head.sequence, head.proven));
-        lock(&self.shared.ledger).given_up(head.sequence);
-        self.errand = None;
-        self.unsynced_since = None;
-        let refused = SpoolError::Failed(error.kind());
-        let mut again = VecDeque::new();
-        for Placed { job, .. } in self.unsynced.drain(..) {
-            match job {
-                Job::Accept(accepting) => {
-                    let id = accepting.id;
-                    again.push_back(Job::Void {
-                        id,
-                        segment: head.sequence,
-                        blob: accepting.blob.is_some(),
-                        draft: Draft::bare(Kind::Void, id),
-                    });
-                    self.shared.settle(accepting, Err(refused));
-                }
-                Job::Flush(reply) => drop(reply.send(Err(refused))),
-                Job::Progress { .. } | Job::Done { .. } | Job::Void { .. } => again.push_back(job),
-                // A copy's original is where it was; a new segment gets a new mark.
-                Job::Copy { .. } | Job::Mark { .. } => {}
-            }
-        }
-        again.append(&mut self.pending);
-        again.retain(|job| !matches!(job, Job::Copy { .. } | Job::Mark { .. }));
-        self.pending = again;
-        if self.strikes >= STRIKES {
-            if !self.shared.poisoned.swap(true, Ordering::Relaxed) {
-                tracing::error!("spool: the disk keeps failing; no mail is taken until it works again");
-            }
-            self.shared.metrics.poisoned.set(1);
-            self.stalled_until = Some(Instant::now() + PROBE);
-        }
-        self.shared.stir();
-    }
-
-    fn recovered_from_errors(&mut self) {
-        self.strikes = 0;
-        if self.shared.poisoned.swap(false, Ordering::Relaxed) {
-            self.shared.metrics.poisoned.set(0);
-            tracing::warn!("spool: the disk works again; mail is taken");
-        }
-    }
-
-    fn poisoned(&self) -> bool {
-        self.shared.poisoned.load(Ordering::Relaxed)
-    }
-
     /// Goes on to a new segment, whose first record will be a mark.
     fn roll(&mut self) {
         debug_assert!(self.unsynced.is_empty());
@@ -399,39 +342,6 @@ impl Committer {
     fn mark(&self) -> Draft {
         let high_water = QueueId::new(self.shared.ids.high_water()).unwrap_or(QueueId::ZERO);
         Draft::new(Kind::Mark, high_water, codec::write_mark(self.before), bytes::Bytes::new())
-    }
-
-    /// Nothing can be written for a while: who waits hears so now, the rest is kept.
-    fn refuse_awaited(&mut self) {
-        let error = if self.poisoned() { SpoolError::Poisoned } else { SpoolError::Full };
-        let mut kept = VecDeque::new();
-        for job in self.pending.drain(..) {
-            match job {
-                Job::Accept(accepting) => {
-                    if accepting.blob.is_some() {
-                        lock(&self.shared.stock).doomed_blobs.push(accepting.id);
-                    }
-                    self.shared.settle(accepting, Err(error));
-                }
-                Job::Flush(reply) => drop(reply.send(Err(error))),
-                Job::Copy { .. } => {}
-                _ => kept.push_back(job),
-            }
-        }
-        let over = kept.len().saturating_sub(MOST_PENDING);
-        kept.drain(..over);
-        self.shared.metrics.unrecorded.inc_by(over as u64);
-        self.pending = kept;
-    }
-
-    /// At the end: what could not be written is said, once.
-    fn pending_is_lost(&mut self) {
-        self.refuse_awaited();
-        let lost = self.pending.len() + self.unsynced.iter().filter(|placed| !placed.is_mark()).count();
-        if lost > 0 {
-            self.shared.metrics.unrecorded.inc_by(lost as u64);
-            tracing::error!(records = lost, "spool: progress could not be written; some mail may come twice");
-        }
     }
 }
 

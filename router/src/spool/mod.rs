@@ -67,6 +67,7 @@ mod shared;
 mod store;
 #[cfg(test)]
 mod tests;
+mod threads;
 mod transactions;
 
 pub use disk::{Disk, DiskFile, Folder, Place};

@@ -1,10 +1,7 @@
 //! The handle: what the rest of the router may ask of the spool.
 
 use std::fmt;
-use std::io;
-use std::sync::mpsc::{self, Sender};
 use std::sync::{Arc, Mutex};
-use std::thread::{self, JoinHandle};
 
 use switchyard_daemon::clock::Clock;
 use switchyard_smtp::envelope::{Content, TransactionId};
@@ -14,17 +11,17 @@ use tokio::sync::oneshot;
 
 use super::blob::{self, Large};
 use super::codec::{self, Place as ContentPlace};
-use super::commit::Committer;
 use super::disk::Disk;
 use super::id::{Ids, QueueId};
 use super::message::{NewMessage, Progress};
 use super::metrics::SpoolMetrics;
 use super::options::{OpenError, SpoolError, SpoolOptions};
-use super::reclaim::{self, Stock};
+use super::reclaim::Stock;
 use super::record::{Draft, Kind};
 use super::recover::{self, Recovered};
 use super::segment::HEADER;
 use super::shared::{Accepting, Job, Jobs, Shared, lock};
+use super::threads::{Inner, Threads};
 use super::transactions::{Begun, Transactions};
 use super::{ledger, read};
 
@@ -60,18 +57,6 @@ impl Took for Receipt {
 /// A handle on the spool. Clones share it; the last one that goes closes it.
 #[derive(Clone)]
 pub struct Spool(Arc<Inner>);
-
-struct Inner {
-    shared: Arc<Shared>,
-    threads: Mutex<Option<Threads>>,
-}
-
-struct Threads {
-    large: Sender<Large>,
-    blobs: JoinHandle<()>,
-    committing: JoinHandle<()>,
-    tidying: JoinHandle<()>,
-}
 
 impl Spool {
     /// Finds what a former life left, makes it durable again, and starts the spool's threads. Nothing may
@@ -299,53 +284,5 @@ impl Shared {
     fn turn_away(&self, mut accepting: Accepting, error: SpoolError) {
         accepting.content_len = 0;
         self.settle(accepting, Err(error));
-    }
-}
-
-// ---------------------------------------------------------------------------------------------------------
-
-impl Threads {
-    fn start(shared: &Arc<Shared>, committer: Committer) -> io::Result<Self> {
-        let (large, jobs) = mpsc::channel();
-        let named = |name: &str| thread::Builder::new().name(name.to_owned());
-        let blobs = {
-            let shared = Arc::clone(shared);
-            named("spool-blobs").spawn(move || blob::run(&shared, &jobs))?
-        };
-        let tidying = {
-            let shared = Arc::clone(shared);
-            named("spool-tidy").spawn(move || reclaim::run(&shared))?
-        };
-        let committing = named("spool-commit").spawn(move || committer.run())?;
-        Ok(Self { large, blobs, committing, tidying })
-    }
-
-    /// Large contents first, since their records follow; then the log; then the tidying that it may wait for.
-    fn stop(self, shared: &Shared) {
-        drop(self.large);
-        let blobs = self.blobs.join();
-        lock(&shared.jobs).closing = true;
-        shared.work.notify_all();
-        let committing = self.committing.join();
-        shared.stop_tidying();
-        let tidying = self.tidying.join();
-        if blobs.and(committing).and(tidying).is_err() {
-            tracing::error!("spool: a thread died");
-        }
-    }
-}
-
-impl Inner {
-    fn close(&self) {
-        let threads = lock(&self.threads).take();
-        if let Some(threads) = threads {
-            threads.stop(&self.shared);
-        }
-    }
-}
-
-impl Drop for Inner {
-    fn drop(&mut self) {
-        self.close();
     }
 }

@@ -39,7 +39,7 @@ fn h3_a_damaged_record_is_put_aside_and_the_others_load() {
     ] {
         let disk = whole.after(Left::All);
         disk.tamper(Place::Log, &segment, |content| {
-            content[from..to].iter_mut().for_each(|octet| *octet ^= 0xff)
+            content[from..to].iter_mut().for_each(|octet| *octet ^= 0xff);
         });
         let (spool, recovered) = open(&disk);
         let wanted: Vec<_> = all.iter().copied().filter(|id| *id != all[4]).collect();
