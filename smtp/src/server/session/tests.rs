@@ -436,7 +436,7 @@ fn xclient_xforward_and_xtxn_only_where_offered() {
         "503 503 555"
     );
     let mut server = Server::new(Limits::default(), |offer| {
-        (offer.xclient, offer.xforward, offer.xtxn) = (true, true, true)
+        (offer.xclient, offer.xforward, offer.xtxn) = (true, true, true);
     });
     server.say("EHLO a\r\n");
     assert_eq!(server.say("XCLIENT ADDR=192.0.2.9 HELO=c.example\r\n"), "220");
