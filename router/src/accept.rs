@@ -72,7 +72,15 @@ impl Front {
     #[must_use]
     pub fn new(live: LiveOptions, rooms: Rooms) -> Self {
         let Rooms { maps, route, spool, queue, clock, metrics } = rooms;
-        Self(Arc::new(Shared { live: ArcSwap::from_pointee(live), maps, route, spool, queue, clock, metrics }))
+        Self(Arc::new(Shared {
+            live: ArcSwap::from_pointee(live),
+            maps,
+            route,
+            spool,
+            queue,
+            clock,
+            metrics,
+        }))
     }
 
     /// New sessions get these options; open ones keep theirs.
@@ -162,7 +170,12 @@ impl Service for RouterService {
         let id = spool.next_id();
         let MailObject { mut envelope, mut content } = mail;
         let wall = clock.now_wall();
-        content.prepend(&self.received_field(client, &envelope, id, wall.try_into().unwrap_or(Timestamp::UNIX_EPOCH)));
+        content.prepend(&self.received_field(
+            client,
+            &envelope,
+            id,
+            wall.try_into().unwrap_or(Timestamp::UNIX_EPOCH),
+        ));
         envelope.recipients =
             rewrite::expand_all(&kept.maps, route, &envelope.recipients).map_err(|error| error.reply())?;
         let envelope = Arc::new(envelope);

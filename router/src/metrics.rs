@@ -22,14 +22,20 @@ impl ServerMetrics {
     pub fn register(registry: &Registry) -> Result<Self, MetricsError> {
         Ok(Self {
             replies: registry.counters("smtp_server_replies_total", "Replies given.", &["verb", "code"])?,
-            verdicts: registry.counters("policy_verdicts_total", "Verdicts by stage.", &["stage", "verdict"])?,
+            verdicts: registry.counters(
+                "policy_verdicts_total",
+                "Verdicts by stage.",
+                &["stage", "verdict"],
+            )?,
             ended: registry.counters("smtp_server_ended_total", "How sessions ended.", &["how"])?,
         })
     }
 
     pub(crate) fn replied(&self, event: Event) {
         let mut digits = [0; 3];
-        self.replies.with_label_values(&[event.verb.as_str(), code_label(event.code.get(), &mut digits)]).inc();
+        self.replies
+            .with_label_values(&[event.verb.as_str(), code_label(event.code.get(), &mut digits)])
+            .inc();
     }
 
     pub(crate) fn judged(&self, judged: Judged) {

@@ -51,11 +51,15 @@ mod tests {
 
     #[test]
     fn networks_and_certificates_may_relay_and_nobody_else() {
-        let mut options = RelayOptions { networks: vec!["192.0.2.0/24".parse().unwrap()], ..RelayOptions::default() };
+        let mut options =
+            RelayOptions { networks: vec!["192.0.2.0/24".parse().unwrap()], ..RelayOptions::default() };
         assert!(options.may_relay(&client("192.0.2.7:1", false)));
         assert!(options.may_relay(&client("[::ffff:192.0.2.7]:1", false)));
         assert!(!options.may_relay(&client("198.51.100.1:1", false)));
-        assert!(!options.may_relay(&client("198.51.100.1:1", true)), "certificates count only where they are to");
+        assert!(
+            !options.may_relay(&client("198.51.100.1:1", true)),
+            "certificates count only where they are to"
+        );
         options.verified_clients = true;
         assert!(options.may_relay(&client("198.51.100.1:1", true)));
     }
