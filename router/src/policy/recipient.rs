@@ -105,6 +105,8 @@ fn exists(maps: &Snapshot, mailbox: &Mailbox) -> Judged {
 
 #[cfg(test)]
 mod tests {
+    use std::io::Write;
+
     use super::*;
     use switchyard_maps::{MapHandle, MapOptions, MapSet};
 
@@ -160,7 +162,8 @@ mod tests {
             relay_domains: Some("relay_domains".into()),
             ..MapOptions::default()
         };
-        std::fs::File::create(folder.path().join("relay_domains")).unwrap();
+        let mut domains = std::fs::File::create(folder.path().join("relay_domains")).unwrap();
+        domains.write_all(b"# none\n").unwrap();
         let (set, faults) = MapSet::start(&options);
         assert!(!faults.is_empty());
         let maps = MapHandle::new(set).snapshot();
