@@ -182,9 +182,9 @@ impl Daemon for Mx {
         Ok(Self { live, settings: Mutex::new(settings), kept, reloader, addresses, metrics_addresses })
     }
 
-    async fn reload(&self, settings: MxSettings) -> Result<(), MxError> {
+    async fn reload(&self, mut settings: MxSettings) -> Result<(), MxError> {
         let before = self.settings.lock().unwrap_or_else(PoisonError::into_inner).clone();
-        for name in needs_restart(&before, &settings) {
+        for name in hold(&before, &mut settings) {
             tracing::warn!(setting = name, "changed, and takes a restart: the old value holds");
         }
         // A certificate may be another one under the same name: with any file in play they are read again.
@@ -204,8 +204,8 @@ impl Daemon for Mx {
         *self.settings.lock().unwrap_or_else(PoisonError::into_inner) = settings;
         let reloader = self.reloader.clone();
         let maps = tokio::task::spawn_blocking(move || reloader.reload()).await;
-        // What is wrong with the maps is in the log, and the old ones hold.
-        maps.map_err(MxError::because)?.map(drop).map_err(MxError::because)
+        // What is wrong with the maps is in the log by now. The old ones hold, and the settings are the new ones.
+        maps.map(drop).map_err(MxError::because)
     }
 
     async fn finish(&self) {
@@ -327,22 +327,27 @@ fn router_address(peer: &Peer) -> RouterAddress {
     }
 }
 
-/// Settings that differ and can't change while the daemon runs.
-fn needs_restart(before: &MxSettings, now: &MxSettings) -> Vec<&'static str> {
-    let (old, new) = (&before.common, &now.common);
-    [
-        ("host_name", old.host_name != new.host_name),
-        ("listen", old.listen != new.listen),
-        ("metrics", old.metrics != new.metrics),
-        ("log", old.log != new.log),
-        ("dns", old.dns != new.dns),
-        ("maps", before.maps != now.maps),
-        ("limits.sessions", old.limits.sessions != new.limits.sessions),
-        ("limits.content_memory", old.limits.content_memory != new.limits.content_memory),
-    ]
-    .into_iter()
-    .filter_map(|(name, differs)| differs.then_some(name))
-    .collect()
+/// Puts back what differs and can't change while the daemon runs, and names it.
+fn hold(before: &MxSettings, now: &mut MxSettings) -> Vec<&'static str> {
+    fn keep<T: PartialEq + Clone>(held: &mut Vec<&'static str>, name: &'static str, old: &T, new: &mut T) {
+        if old != new {
+            new.clone_from(old);
+            held.push(name);
+        }
+    }
+    let mut held = Vec::new();
+    let (old, new) = (&before.common, &mut now.common);
+    keep(&mut held, "host_name", &old.host_name, &mut new.host_name);
+    keep(&mut held, "listen", &old.listen, &mut new.listen);
+    keep(&mut held, "metrics", &old.metrics, &mut new.metrics);
+    keep(&mut held, "log", &old.log, &mut new.log);
+    keep(&mut held, "dns", &old.dns, &mut new.dns);
+    keep(&mut held, "maps", &before.maps, &mut now.maps);
+    let (old, new) = (&before.common.limits, &mut now.common.limits);
+    keep(&mut held, "limits.sessions", &old.sessions, &mut new.sessions);
+    keep(&mut held, "limits.drain_deadline", &old.drain_deadline, &mut new.drain_deadline);
+    keep(&mut held, "limits.content_memory", &old.content_memory, &mut new.content_memory);
+    held
 }
 
 #[cfg(test)]

@@ -40,15 +40,27 @@ async fn r1_an_idle_session_is_small() {
 #[test]
 fn every_setting_is_live_or_named_as_not() {
     let before = settings("");
-    let changed = settings(
+    let mut changed = settings(
         "log.level = \"debug\"\ndns.timeout = \"1s\"\nlimits = { sessions = 5, content_memory = \"9MB\", hops = 60 }\n\
          trust.xclient_networks = [\"127.0.0.1\"]",
     );
-    assert_eq!(needs_restart(&before, &changed), ["log", "dns", "limits.sessions", "limits.content_memory"]);
-    assert!(needs_restart(&before, &before).is_empty());
+    let names = ["log", "dns", "limits.sessions", "limits.content_memory"];
+    assert_eq!(hold(&before, &mut changed), names);
+    let live = (changed.common.limits.session.hops, changed.trust.xclient_networks.len());
+    assert_eq!((changed.common.limits.sessions, live), (before.common.limits.sessions, (60, 1)));
+    assert!(hold(&before, &mut changed).is_empty());
 
-    let named =
-        ["host_name", "listen", "metrics", "log", "dns", "maps", "limits.sessions", "limits.content_memory"];
+    let named = [
+        "host_name",
+        "listen",
+        "metrics",
+        "log",
+        "dns",
+        "maps",
+        "limits.sessions",
+        "limits.drain_deadline",
+        "limits.content_memory",
+    ];
     for setting in MxSettings::reference() {
         let is_named = named.iter().any(|name| {
             setting
