@@ -20,7 +20,7 @@ pub mod source;
 pub mod swaks;
 pub mod tls;
 
-use std::io::{BufRead, BufReader};
+use std::io::{self, BufRead, BufReader};
 use std::net::{Ipv4Addr, SocketAddr, TcpListener, TcpStream};
 use std::path::Path;
 use std::time::Duration;
@@ -39,17 +39,21 @@ pub fn free_address() -> SocketAddr {
 
 /// Waits until a mail server greets at this address.
 pub fn await_greeting(address: SocketAddr) {
-    expect::holds(&format!("a greeting at {address}"), || greeting(address).is_some());
+    expect::holds(&format!("a greeting at {address}"), || greets(address));
 }
 
-/// The first line a mail server says, when it is there and says 220.
-fn greeting(address: SocketAddr) -> Option<String> {
+/// Whether a mail server is there and says 220.
+#[must_use]
+pub fn greets(address: SocketAddr) -> bool {
     let limit = Duration::from_secs(10);
-    let stream = TcpStream::connect_timeout(&address, limit).ok()?;
-    stream.set_read_timeout(Some(limit)).ok()?;
-    let mut line = String::new();
-    BufReader::new(stream).read_line(&mut line).ok()?;
-    line.starts_with("220").then_some(line)
+    let read = || {
+        let stream = TcpStream::connect_timeout(&address, limit)?;
+        stream.set_read_timeout(Some(limit))?;
+        let mut line = String::new();
+        BufReader::new(stream).read_line(&mut line)?;
+        io::Result::Ok(line)
+    };
+    read().is_ok_and(|line| line.starts_with("220"))
 }
 
 /// Fails early and plainly when a peer is not installed.

@@ -3,9 +3,11 @@
 //!
 //! [`ci`] is the whole gate and calls the others: [`peers`] brings the mail software the tests talk to,
 //! [`floors`] holds the layout, [`docs`] makes and checks the documents that come out of the sources,
-//! [`units`] checks the systemd units.
+//! [`units`] checks the systemd units. [`bench`] compares the router
+//! with Postfix on this machine.
 #![allow(clippy::print_stdout, clippy::print_stderr, reason = "a chore speaks to the person who runs it")]
 
+mod bench;
 mod ci;
 mod docs;
 mod floors;
@@ -46,6 +48,9 @@ enum Chore {
     },
     /// Verify the systemd units and their exposure.
     Units,
+    /// Measure, against a peer and in alternating rounds.
+    #[command(subcommand)]
+    Bench(bench::Bench),
 }
 
 fn main() -> ExitCode {
@@ -56,6 +61,7 @@ fn main() -> ExitCode {
         Chore::Docs { check: true } => docs::check(),
         Chore::Docs { check: false } => docs::write(),
         Chore::Units => units::run(),
+        Chore::Bench(bench) => bench::run(&bench),
     };
     match outcome {
         Ok(()) => ExitCode::SUCCESS,

@@ -77,7 +77,7 @@ pub(crate) fn run() -> Result<(), Failure> {
     let absent: BTreeSet<&str> =
         PEERS.iter().filter(|peer| !Path::new(peer.proof).exists()).map(|peer| peer.proof).collect();
     if absent.is_empty() {
-        println!("all {} peers are here; messages lie in {}", PEERS.len(), corpus.display());
+        eprintln!("all {} peers are here; messages lie in {}", PEERS.len(), corpus.display());
         return Ok(());
     }
     Err(Failure::Answer(format!("still missing after installing: {absent:?}")))
@@ -93,7 +93,7 @@ fn refresh() -> Result<(), Failure> {
 }
 
 fn install(packages: &[&str]) -> Result<(), Failure> {
-    println!("installing {}", packages.join(" "));
+    eprintln!("installing {}", packages.join(" "));
     if !is_root()? {
         return Err(Failure::Answer(format!(
             "PEERS ARE MISSING and only root can install them. Run:\n  sudo apt-get install --no-install-recommends {}",
@@ -116,7 +116,7 @@ fn apt<const N: usize>(arguments: [&str; N]) -> Command {
 
 /// Downloads a package and lays out its files, without installing it or what it depends on.
 fn unpack(package: &str, corpus: &Path) -> Result<(), Failure> {
-    println!("unpacking {package}");
+    eprintln!("unpacking {package}");
     let folder = corpus.join(format!("{package}.part"));
     if folder.exists() {
         fs::remove_dir_all(&folder).map_err(Failure::file(&folder))?;
@@ -139,7 +139,7 @@ fn fetch_crates(corpus: &Path) -> Result<(), Failure> {
     let mut text = "[package]\nname = \"fetch\"\nversion = \"0.0.0\"\nedition = \"2024\"\n".to_owned();
     text.push_str("\n[workspace]\n\n[dependencies]\n");
     for (name, version) in CORPUS_CRATES {
-        println!("fetching {name} {version}");
+        eprintln!("fetching {name} {version}");
         text.push_str(&format!("{name} = \"={version}\"\n"));
     }
     write(&manifest, &text)?;
