@@ -47,6 +47,12 @@ struct Entry {
     recipients: Vec<(String, bool)>,
 }
 
+impl Entry {
+    fn knows(&self, recipient: &str) -> bool {
+        self.recipients.iter().any(|(known, _)| known == recipient)
+    }
+}
+
 /// How the transactions of a load ended.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub struct Tally {

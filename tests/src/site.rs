@@ -92,7 +92,7 @@ impl Site {
         ] {
             settings.set("spool", key, &quoted(size));
         }
-        for key in ["minimal_backoff", "maximal_backoff"] {
+        for key in ["minimal_backoff", "maximal_backoff", "dead_destination_wait"] {
             settings.set("queue", key, "\"1s\"");
         }
         settings.set("deliver", "tls", "\"none\"");
@@ -131,6 +131,15 @@ impl Site {
 impl Default for Site {
     fn default() -> Self {
         Self::new()
+    }
+}
+
+impl Drop for Site {
+    fn drop(&mut self) {
+        // What a failed scenario leaves, its logs above all, is what one wants to read.
+        if std::thread::panicking() {
+            self.folder.disable_cleanup(true);
+        }
     }
 }
 

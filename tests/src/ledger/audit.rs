@@ -17,11 +17,11 @@ pub struct Audit {
     pub torn: u64,
     /// Copies of something nobody sent, or to somebody it was not sent to.
     pub strange: u64,
-    /// Copies beyond the first to one recipient.
+    /// Deliveries to somebody who had a copy already.
     pub doubled: u64,
-    /// Of these, how many came although the sink's 250 for an earlier one had been read and acted on.
+    /// Of these, how many came although the sink's 250 for the earlier one had been read and acted on.
     pub without_excuse: u64,
-    /// Copies to recipients for whom no 250 was read; there may be one each.
+    /// Recipients with a copy, though no 250 was read for them: allowed.
     pub unacknowledged: u64,
 }
 
@@ -31,32 +31,29 @@ impl Ledger {
     pub fn audit(&self, copies: &[Delivered]) -> Audit {
         let pages = self.pages();
         let mut audit = Audit::default();
-        // For each message and recipient: copies, and how many of these were settled.
-        let mut arrived: HashMap<(u64, &str), (u64, u64)> = HashMap::new();
+        // For each message and recipient, whether its last copy was settled.
+        let mut arrived: HashMap<(u64, &str), bool> = HashMap::new();
         for copy in copies {
             let Some((id, entry)) = copy.id.and_then(|id| Some((id, pages.entries.get(&id)?))) else {
                 audit.strange += 1;
                 continue;
             };
             audit.torn += u64::from(copy.digest != entry.digest);
-            for recipient in &copy.recipients {
-                if entry.recipients.iter().any(|(known, _)| known == recipient) {
-                    let (copies, settled) = arrived.entry((id, recipient)).or_default();
-                    *copies += 1;
-                    *settled += u64::from(copy.settled);
-                } else {
-                    audit.strange += 1;
-                }
-            }
+            audit.strange += u64::from(copy.recipients.iter().any(|recipient| !entry.knows(recipient)));
+            let earlier: Vec<bool> = copy
+                .recipients
+                .iter()
+                .filter_map(|recipient| arrived.insert((id, recipient), copy.settled))
+                .collect();
+            audit.doubled += u64::from(!earlier.is_empty());
+            audit.without_excuse += u64::from(earlier.contains(&true));
         }
         for (id, entry) in &pages.entries {
             for (recipient, acknowledged) in &entry.recipients {
-                let (copies, settled) = arrived.get(&(*id, recipient.as_str())).copied().unwrap_or_default();
+                let has_copy = arrived.contains_key(&(*id, recipient.as_str()));
                 audit.acknowledged += u64::from(*acknowledged);
-                audit.lost += u64::from(*acknowledged && copies == 0);
-                audit.doubled += copies.saturating_sub(1);
-                audit.without_excuse += settled.saturating_sub(1);
-                audit.unacknowledged += u64::from(!*acknowledged && copies > 0);
+                audit.lost += u64::from(*acknowledged && !has_copy);
+                audit.unacknowledged += u64::from(!*acknowledged && has_copy);
             }
         }
         audit

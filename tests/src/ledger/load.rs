@@ -176,13 +176,15 @@ impl Session {
         }
         let out = if chunk && written.is_ok() { Stage::After } else { Stage::Within };
         let mut accepted = Vec::new();
-        let mut worst = mail;
+        // Once one command is refused, what comes of those behind it says nothing new.
+        let mut first_no = Some(mail).filter(|&code| code != 250);
         for &recipient in message.recipients() {
             let code = self.reply().map_err(|_| out)?;
             if code == 250 {
                 accepted.push(recipient);
+            } else {
+                first_no.get_or_insert(code);
             }
-            worst = worst.max(code);
         }
         if self.closing {
             return Ok(Sent::Lost(Stage::Within));
@@ -190,14 +192,14 @@ impl Session {
         if !chunk {
             let data = self.reply().map_err(|_| Stage::Within)?;
             if data != 354 {
-                return Ok(self.no(worst.max(data)));
+                return Ok(self.no(first_no.unwrap_or(data)));
             }
             // As above: a server may answer and leave before it has read all.
             let _ = self.stream.write_all(&message.stuffed());
         }
         match self.reply().map_err(|_| Stage::After)? {
             250 => Ok(Sent::Taken(accepted)),
-            code => Ok(self.no(code.max(worst))),
+            code => Ok(self.no(first_no.unwrap_or(code))),
         }
     }
 

@@ -22,6 +22,8 @@ struct Shared {
     copies: Mutex<Vec<Delivered>>,
     grown: Condvar,
     connections: AtomicU64,
+    /// Connections that have brought a MAIL.
+    busy: AtomicU64,
     closed: AtomicBool,
     ended: AtomicBool,
 }
@@ -113,15 +115,11 @@ impl Sink {
         assert!(!outcome.timed_out(), "no more than {} copies came", copies.len());
     }
 
-    /// Copies whose 250 nobody is known to have read. Each may have been made again.
+    /// Connections that bring mail now: each may be just before the point where its delivery is known to the
+    /// other side.
     #[must_use]
     pub fn under_way(&self) -> u64 {
-        self.shared
-            .copies()
-            .iter()
-            .filter(|copy| !copy.settled)
-            .map(|copy| copy.recipients.len() as u64)
-            .sum()
+        self.shared.busy.load(Ordering::Acquire)
     }
 }
 
@@ -163,6 +161,7 @@ impl Shared {
         stream.write_all(b"220 sink.example ESMTP\r\n")?;
         let mut open = Opened::default();
         let mut last_copy: Option<usize> = None;
+        let mut busy = None;
         while let Some(line) = read_line(&mut reader)? {
             // Any further command means that the 250 before it was read.
             if let Some(index) = last_copy.take() {
@@ -176,6 +175,7 @@ impl Shared {
                     return stream.write_all(b"421 4.3.2 closed\r\n");
                 }
                 "MAIL" => {
+                    busy.get_or_insert_with(|| Busy::new(self));
                     open = Opened { sender: path(rest), ..Opened::default() };
                     stream.write_all(b"250 2.1.0 ok\r\n")?;
                 }
@@ -224,6 +224,22 @@ impl Shared {
         copies.push(Delivered { id, digest, recipients, sender, trace, settled: false });
         self.grown.notify_all();
         copies.len() - 1
+    }
+}
+
+/// A connection that brings mail, for as long as it lives.
+struct Busy<'a>(&'a Shared);
+
+impl<'a> Busy<'a> {
+    fn new(shared: &'a Shared) -> Self {
+        shared.busy.fetch_add(1, Ordering::AcqRel);
+        Self(shared)
+    }
+}
+
+impl Drop for Busy<'_> {
+    fn drop(&mut self) {
+        self.0.busy.fetch_sub(1, Ordering::AcqRel);
     }
 }
 

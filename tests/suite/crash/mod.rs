@@ -10,8 +10,8 @@ use std::env;
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
 use switchyard_tests::expect;
-use switchyard_tests::ledger::Ledger;
 use switchyard_tests::ledger::sink::Sink;
+use switchyard_tests::ledger::{Audit, Ledger};
 use switchyard_tests::site::daemon::Daemon;
 
 /// The long form of the suite; the short one is for every change.
@@ -27,9 +27,8 @@ pub(crate) fn alone() -> MutexGuard<'static, ()> {
 
 /// Waits until a router has nothing left to deliver.
 pub(crate) fn await_empty(router: &Daemon) {
-    expect::within(expect::PATIENCE * 2, "an empty spool", || {
-        (router.metric("switchyard_spool_messages") == 0.0).then_some(())
-    });
+    let what = format!("an empty spool; see {}", router.file().display());
+    expect::holds(&what, || router.metric("switchyard_spool_messages") == 0.0);
 }
 
 /// A restart that finds everything done: no message comes back, and none goes out.
@@ -52,7 +51,11 @@ pub(crate) fn take_mail(sink: &Sink, taking: bool) {
 }
 
 /// Says how a scenario went, for the log of a run.
-pub(crate) fn report(scenario: &str, ledger: &Ledger, sink: &Sink, figures: &str) {
-    let (audit, under_way) = (ledger.audit(&sink.copies()), sink.under_way());
-    println!("{scenario}: {audit}; under way {under_way}; {:?}; {figures}", ledger.tally());
+pub(crate) fn report(scenario: &str, ledger: &Ledger, sink: &Sink, figures: &str) -> Audit {
+    let audit = ledger.audit(&sink.copies());
+    for copy in sink.copies().iter().filter(|copy| copy.id.is_none()) {
+        println!("{scenario}: not ours: from <{}> to {:?}:\n{}", copy.sender, copy.recipients, copy.trace);
+    }
+    println!("{scenario}: {audit}; {:?}; {figures}", ledger.tally());
+    audit
 }

@@ -54,12 +54,7 @@ fn cut_power(kind: &str) {
     await_empty(&router);
     demand_idle_restart(&mut router, &sink);
 
-    report(
-        &format!("power cuts on {kind}"),
-        &ledger,
-        &sink,
-        &format!("{cuts} cuts in {:.0?}", start.elapsed()),
-    );
-    let audit = ledger.audit(&sink.copies());
+    let figures = format!("{cuts} cuts in {:.0?}", start.elapsed());
+    let audit = report(&format!("power cuts on {kind}"), &ledger, &sink, &figures);
     assert_eq!((audit.lost, audit.torn, audit.strange), (0, 0, 0), "{audit}");
 }
