@@ -1,7 +1,7 @@
 //! The inbound MX front: no spool, answers with the router's answer.
 //!
-//! The way of a message: [`accept`] (whose connection is it) → the SMTP core (is it legal) → [`policy`] (is it
-//! allowed: connect, MAIL, RCPT) → content, held in memory → [`route`] (which router) → [`deliver`] (handed over,
+//! The way of a message: `accept` (whose connection is it) → the SMTP core (is it legal) → `policy` (is it
+//! allowed: connect, MAIL, RCPT) → content, held in memory → `route` (which router) → `deliver` (handed over,
 //! in the client's own transaction) → the router's answer is the client's.
 //!
 //! There is no spool room here, on purpose. A 250 is said when a router has said it; whatever else happens, a
