@@ -66,7 +66,8 @@ fn authority() -> Result<CertifiedIssuer<'static, KeyPair>, rcgen::Error> {
 }
 
 fn write(path: &Path, text: &str) -> Result<(), CertificatesError> {
-    let written = fs::File::create(path).and_then(|mut file| io::Write::write_all(&mut file, text.as_bytes()));
+    let written =
+        fs::File::create(path).and_then(|mut file| io::Write::write_all(&mut file, text.as_bytes()));
     written.map_err(|error| CertificatesError::Io { path: path.into(), error })
 }
 

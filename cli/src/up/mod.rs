@@ -167,7 +167,11 @@ fn folder_error(path: &Path, error: io::Error) -> UpError {
 }
 
 /// The settings of the first mx and the first router of the site, with this machine's ports and folders.
-fn settings(dir: &Path, ports: Ports, certificates: &Certificates) -> Result<(MxSettings, RouterSettings), UpError> {
+fn settings(
+    dir: &Path,
+    ports: Ports,
+    certificates: &Certificates,
+) -> Result<(MxSettings, RouterSettings), UpError> {
     let site = Site::load(&dir.join("site")).map_err(UpError::Site)?;
     let document = |role: Role, overlay: &str| {
         let host = site.hosts.iter().find(|host| host.role == role).ok_or(UpError::NoHost(role.as_str()))?;

@@ -164,10 +164,12 @@ mod tests {
     fn a_message_lies_in_its_maildir_as_it_was_sent() {
         let folder = tempfile::tempdir().unwrap();
         let path = ForwardPath::parse("<\"../x/y\"@example.org>").unwrap();
-        let envelope = Envelope { sender: Sender::new(ReversePath::Null), recipients: vec![Recipient::new(path)] };
+        let envelope =
+            Envelope { sender: Sender::new(ReversePath::Null), recipients: vec![Recipient::new(path)] };
         let content = Content { added: "A: 1\r\n".into(), wire: "B: 2\r\n\r\n..dot\r\n".into() };
         deliver(folder.path(), &MailObject { envelope, content }).unwrap();
-        let mailboxes: Vec<_> = fs::read_dir(folder.path()).unwrap().map(|entry| entry.unwrap().path()).collect();
+        let mailboxes: Vec<_> =
+            fs::read_dir(folder.path()).unwrap().map(|entry| entry.unwrap().path()).collect();
         let [mailbox] = &*mailboxes else { panic!("{mailboxes:?}") };
         let [message] = &*fs::read_dir(mailbox.join("new")).unwrap().collect::<Vec<_>>() else { panic!() };
         let text = fs::read_to_string(message.as_ref().unwrap().path()).unwrap();
