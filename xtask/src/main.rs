@@ -3,7 +3,7 @@
 //!
 //! [`ci`] is the whole gate and calls the others: [`peers`] brings the mail software the tests talk to,
 //! [`floors`] holds the layout, [`docs`] makes and checks the documents that come out of the sources,
-//! [`units`] checks the systemd units. [`bench`] compares the router
+//! [`units`] checks the systemd units. [`mod@bench`] compares the router
 //! with Postfix on this machine.
 #![allow(clippy::print_stdout, clippy::print_stderr, reason = "a chore speaks to the person who runs it")]
 
