@@ -19,9 +19,9 @@ use std::time::{Duration, Instant};
 
 use super::codec;
 use super::disk::{DiskFile, write_all};
+use super::errand::Errand;
 use super::id::QueueId;
 use super::ledger::{Location, Segment};
-use super::reclaim::Errand;
 use super::record::{Draft, Kind};
 use super::segment::HEADER;
 use super::shared::{Job, Shared, lock};

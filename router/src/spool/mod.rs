@@ -8,7 +8,7 @@
 //!    own for a large content (`blob`), then into the batch (`commit`); the [`Receipt`] is the proof that it is
 //!    durable, and the only way to a 250;
 //! 3. [`Spool::load`] at each attempt, [`Spool::progress`] after it;
-//! 4. [`Spool::done`], after which its segment may go (`ledger`, `reclaim`).
+//! 4. [`Spool::done`], after which its segment may go (`ledger`, `reclaim`, `errand`).
 //!
 //! After a crash, `recover` finds what is ours before anything listens. The file layer (`disk`) is a trait with
 //! a twin that forgets, tears and fails, on which the tests cut the power at every call.
@@ -53,6 +53,7 @@ mod checks;
 mod codec;
 mod commit;
 mod disk;
+mod errand;
 mod id;
 mod ledger;
 mod message;
