@@ -210,6 +210,16 @@ impl Deliverer {
         }
     }
 
+    /// A connection that may carry no more is left as RFC 5321 §4.1.1.10 asks.
+    fn keep(&self, kept: Option<Kept>) -> Option<Kept> {
+        let kept = kept?;
+        if kept.has_room(&self.reuse) {
+            return Some(kept);
+        }
+        kept.close();
+        None
+    }
+
     fn count_tls(&self, level: TlsLevel, result: &str) {
         self.metrics.tls.with_label_values(&[tls_policy::label(level), result]).inc();
     }
@@ -234,7 +244,7 @@ impl Deliverer {
             set_up: course.set_up,
             transmission: took.saturating_sub(course.set_up),
             fates: course.fates,
-            kept: kept.filter(|kept| kept.has_room(&self.reuse)),
+            kept: self.keep(kept),
         }
     }
 }

@@ -46,6 +46,8 @@ impl Kept {
 
     /// Says goodbye without making anybody wait for it.
     pub fn close(self) {
-        tokio::spawn(async move { self.connection.quit().await });
+        if self.connection.is_reusable() {
+            tokio::spawn(async move { self.connection.quit().await });
+        }
     }
 }

@@ -114,6 +114,8 @@ pub struct Summary {
     pub hold: usize,
     /// Connections to next hops.
     pub connections: usize,
+    /// Attempts at messages that have ended since the start.
+    pub ended: u64,
 }
 
 impl Summary {
@@ -147,7 +149,7 @@ impl Queue {
             memory: AtomicUsize::new(0),
             settling: AtomicUsize::new(0),
             summary,
-            wake: Notify::new(),
+            wake: Arc::new(Notify::new()),
         });
         for stored in recovered {
             shared.admit(stored, None);
@@ -187,9 +189,10 @@ impl QueueHandle {
     pub async fn drain(&self) {
         self.0.lock().drain();
         self.0.show();
+        self.0.wake.notify_one();
         let mut summary = self.0.summary.subscribe();
         // The sender lives as long as `self.0`.
-        let _ = summary.wait_for(|_| self.0.is_quiet()).await;
+        let _ = summary.wait_for(|summary| self.0.is_quiet(*summary)).await;
     }
 
     /// How many messages are where.
@@ -224,7 +227,7 @@ struct Shared {
     settling: AtomicUsize,
     summary: watch::Sender<Summary>,
     /// Wakes the keeper of time.
-    wake: Notify,
+    wake: Arc<Notify>,
 }
 
 impl Shared {
@@ -283,8 +286,9 @@ impl Shared {
     }
 
     /// True when a drain has nothing left to wait for.
-    fn is_quiet(&self) -> bool {
-        self.settling.load(Ordering::Acquire) == 0 && self.lock().summary().connections == 0
+    /// Takes no lock: it is asked under the summary's own.
+    fn is_quiet(&self, summary: Summary) -> bool {
+        self.settling.load(Ordering::Acquire) == 0 && summary.connections == 0
     }
 
     fn show(&self) {

@@ -92,6 +92,7 @@ pub(super) struct Scheduler {
     /// Turns between incoming and deferred mail, so that neither waits for the other to end.
     deferred_first: bool,
     draining: bool,
+    ended: u64,
 }
 
 impl Scheduler {
@@ -111,6 +112,7 @@ impl Scheduler {
             next_slot: 0,
             deferred_first: false,
             draining: false,
+            ended: 0,
         }
     }
 
@@ -121,6 +123,7 @@ impl Scheduler {
             deferred: self.deferred.len(),
             hold: self.held,
             connections: self.connections,
+            ended: self.ended,
         }
     }
 
@@ -245,6 +248,11 @@ impl Scheduler {
         self.destinations.retain(|_, destination| {
             destination.workers > 0 || !destination.jobs.is_empty() || !destination.window.is_forgettable(now)
         });
+    }
+
+    /// Counts an attempt at a message that has ended.
+    pub(super) fn count_ended(&mut self) {
+        self.ended += 1;
     }
 
     // -- jobs -------------------------------------------------------------------------------------------

@@ -138,6 +138,7 @@ impl Shared {
         let backlog = {
             let mut scheduler = self.lock();
             change(&mut scheduler);
+            scheduler.count_ended();
             self.publish(&scheduler);
             scheduler.has_backlog()
         };

@@ -1,1 +1,356 @@
-//! The queue from end to end, against peers on loopback.
+//! The queue from end to end: a real spool in a folder, scripted peers on loopback, time moved by hand.
+
+use std::path::Path;
+
+use bytes::Bytes;
+use switchyard_daemon::clock::Hand;
+use switchyard_daemon::metrics::Registry;
+use switchyard_maps::{MapName, MapOptions, MapSet};
+use switchyard_smtp::address::{Domain, ForwardPath, ReversePath};
+use switchyard_smtp::envelope::{Envelope, Notify, Recipient, Sender};
+use switchyard_smtp::testing::{Played, listen, play};
+use tokio::task::JoinHandle;
+
+use super::*;
+use crate::bounce::{BounceMetrics, BounceOptions};
+use crate::deliver::{
+    DeliverMetrics, DeliverOptions, Resolver, ResolverOptions, ReuseOptions, TlsOptions, TlsPolicy,
+};
+use crate::spool::{Arrival, Folder, SpoolMetrics, SpoolOptions};
+
+const DAY: Duration = Duration::from_secs(86_400);
+
+struct Site {
+    queue: QueueHandle,
+    spool: Spool,
+    hand: Hand,
+    registry: Registry,
+}
+
+/// A queue over the spool in `folder`, as it is after a start at `wall`.
+fn start(folder: &Path, routes: &str, messages_per_connection: u32, wall: SystemTime) -> Site {
+    let registry = Registry::new();
+    let (clock, hand) = Clock::twin(wall);
+    let options = SpoolOptions {
+        folder: folder.join("spool"),
+        segment_bytes: 1 << 20,
+        max_bytes: 64 << 20,
+        min_free_bytes: 0,
+        ..SpoolOptions::default()
+    };
+    let disk = Folder::claim(&options.folder).unwrap();
+    let (spool, recovered) =
+        Spool::open(&options, disk, clock.clone(), SpoolMetrics::register(&registry).unwrap()).unwrap();
+    let maps = MapOptions { transport: Some("transport".into()), ..MapOptions::default() };
+    let maps = MapHandle::new(MapSet::from_texts(&maps, &[(MapName::Transport, routes)]).unwrap());
+    let resolver =
+        ResolverOptions { servers: vec![([127, 0, 0, 1], 9).into()], ..ResolverOptions::default() };
+    let deliver = DeliverOptions {
+        hello_name: "us.example".to_owned(),
+        reuse: ReuseOptions { messages: messages_per_connection, ..ReuseOptions::default() },
+        ..DeliverOptions::default()
+    };
+    let chance = || fastrand::Rng::with_seed(1);
+    let parts = Parts {
+        options: QueueOptions {
+            window: WindowOptions { initial: 1, ..WindowOptions::default() },
+            ..QueueOptions::default()
+        },
+        spool: spool.clone(),
+        maps,
+        routes: RouteOptions::new(Domain::parse("us.example").unwrap()),
+        deliverer: Deliverer::new(
+            deliver,
+            Resolver::new(&resolver).unwrap(),
+            TlsPolicy::new(&TlsOptions::default()).unwrap(),
+            DeliverMetrics::register(&registry).unwrap(),
+            clock.clone(),
+            chance(),
+        ),
+        bouncer: Bouncer::new(
+            BounceOptions::default(),
+            BounceMetrics::register(&registry).unwrap(),
+            clock.clone(),
+        ),
+        clock,
+        chance: chance(),
+        metrics: QueueMetrics::register(&registry).unwrap(),
+    };
+    Site { queue: Queue::start(parts, recovered.messages), spool, hand, registry }
+}
+
+fn today() -> SystemTime {
+    SystemTime::UNIX_EPOCH + 20_000 * DAY
+}
+
+impl Site {
+    async fn send(&self, sender: &str, recipients: &[&str]) -> QueueId {
+        let to = |text: &&str| Recipient::new(ForwardPath::parse(text).unwrap());
+        self.send_to(sender, recipients.iter().map(to).collect()).await
+    }
+
+    async fn send_to(&self, sender: &str, recipients: Vec<Recipient>) -> QueueId {
+        let sender = Sender::new(ReversePath::parse(sender).unwrap());
+        let message = NewMessage {
+            envelope: Arc::new(Envelope { sender, recipients }),
+            content: Content::from_wire(Bytes::from_static(b"Subject: x\r\n\r\nbody\r\n")),
+            arrival: Arrival { wall: self.queue.0.clock.now_wall(), client: "test".into() },
+            origin: Origin::Smtp,
+            hold: false,
+        };
+        let id = self.spool.next_id();
+        let receipt = self.spool.accept(id, &message).await.unwrap();
+        self.queue.admit_new(&receipt, message);
+        id
+    }
+
+    async fn until(&self, fact: impl Fn(&Summary) -> bool) {
+        self.queue.watch().wait_for(|summary| fact(summary)).await.unwrap();
+    }
+
+    /// Ends the queue and gives the spool back to the disk.
+    async fn stop(self) {
+        self.queue.drain().await;
+        self.spool.flush().await.unwrap();
+        self.spool.close();
+    }
+}
+
+/// What a peer at `address` is to see: one message to each of these, answered so.
+fn script(sender: &str, recipients: &[(&str, &str)]) -> String {
+    let mut script = "S: 220 peer\nC: EHLO us.example\nS: 250 peer\n".to_owned();
+    script += &message(sender, recipients);
+    script + "C: QUIT\nS: 221 bye\nX\n"
+}
+
+fn message(sender: &str, recipients: &[(&str, &str)]) -> String {
+    let mut script = format!("C: MAIL FROM:{sender}\nS: 250 Ok\n");
+    for (recipient, reply) in recipients {
+        script += &format!("C: RCPT TO:{recipient}\nS: {reply}\n");
+    }
+    if recipients.iter().any(|(_, reply)| reply.starts_with("250")) {
+        script += "C: DATA\nS: 354 go\n.\nS: 250 2.0.0 mine\n";
+    }
+    script
+}
+
+/// A peer that plays these; its route, and what it saw.
+async fn peer(scripts: Vec<String>) -> (String, JoinHandle<Vec<Played>>) {
+    let (address, playing) = listen(scripts).await.unwrap();
+    (format!("smtp:[127.0.0.1]:{}", address.port()), playing)
+}
+
+fn reports(played: &[Played]) -> Vec<String> {
+    let contents = played.iter().flat_map(|played| &played.contents);
+    contents.map(|content| String::from_utf8(content.to_vec()).unwrap()).collect()
+}
+
+#[tokio::test]
+async fn a_message_goes_through_and_leaves_nothing() {
+    let folder = tempfile::tempdir().unwrap();
+    let (route, playing) = peer(vec![script("<a@from.example>", &[("<x@to.example>", "250 Ok")])]).await;
+    let site = start(folder.path(), &format!("to.example {route}\n"), 1, today());
+    site.send("<a@from.example>", &["<x@to.example>"]).await;
+    site.until(|summary| summary.messages() == 0).await;
+    assert_eq!(&playing.await.unwrap()[0].contents[0][..], b"Subject: x\r\n\r\nbody\r\n");
+    site.stop().await;
+    let again = start(folder.path(), "x.example smtp:\n", 1, today());
+    assert_eq!(again.queue.summary(), Summary::default());
+}
+
+#[tokio::test]
+async fn one_connection_carries_many() {
+    let folder = tempfile::tempdir().unwrap();
+    let mut whole = "S: 220 peer\nC: EHLO us.example\nS: 250 peer\n".to_owned();
+    for _ in 0..3 {
+        whole += &message("<a@from.example>", &[("<x@to.example>", "250 Ok")]);
+    }
+    let (route, playing) = peer(vec![whole + "C: QUIT\nS: 221 bye\nX\n"]).await;
+    let site = start(folder.path(), &format!("to.example {route}\n"), 100, today());
+    for _ in 0..3 {
+        site.send("<a@from.example>", &["<x@to.example>"]).await;
+        site.until(|summary| summary.messages() == 0).await;
+    }
+    assert_eq!(site.queue.summary().connections, 1);
+    // After a while of silence it says goodbye.
+    site.hand.advance(Duration::from_secs(5));
+    site.until(|summary| summary.connections == 0).await;
+    assert_eq!(playing.await.unwrap()[0].contents.len(), 3);
+}
+
+#[tokio::test]
+async fn p4_each_recipient_has_its_own_way_and_a_restart_forgets_none() {
+    let folder = tempfile::tempdir().unwrap();
+    let replies = [
+        ("<x@to.example>", "250 Ok"),
+        ("<y@to.example>", "450 4.2.1 later"),
+        ("<z@to.example>", "550 5.1.1 no"),
+    ];
+    let (route, first) = peer(vec![script("<a@from.example>", &replies)]).await;
+    let (home, told) = peer(vec![script("<>", &[("<a@from.example>", "250 Ok")])]).await;
+    let site = start(folder.path(), &format!("to.example {route}\nfrom.example {home}\n"), 1, today());
+    site.send("<a@from.example>", &["<x@to.example>", "<y@to.example>", "<z@to.example>"]).await;
+    let report = reports(&told.await.unwrap()).remove(0);
+    assert!(
+        report.contains("Final-Recipient: rfc822;z@to.example\r\nAction: failed\r\nStatus: 5.1.1\r\n"),
+        "{report}"
+    );
+    assert!(!report.contains("x@to.example") && !report.contains("y@to.example"), "{report}");
+    site.until(|summary| summary.deferred == 1 && summary.messages() == 1).await;
+    first.await.unwrap();
+    site.stop().await;
+
+    // Only the one that waits is tried again, by the route of today.
+    let (route, second) = peer(vec![script("<a@from.example>", &[("<y@to.example>", "250 Ok")])]).await;
+    let site = start(folder.path(), &format!("to.example {route}\n"), 1, today() + Duration::from_secs(60));
+    assert_eq!(site.queue.summary().deferred, 1);
+    site.hand.advance(Duration::from_secs(600));
+    site.until(|summary| summary.messages() == 0).await;
+    assert_eq!(second.await.unwrap()[0].contents.len(), 1);
+}
+
+#[tokio::test]
+async fn b1_mail_from_nobody_dies_in_silence() {
+    let folder = tempfile::tempdir().unwrap();
+    let (route, playing) = peer(vec![script("<>", &[("<x@to.example>", "550 5.1.1 no")])]).await;
+    let site = start(folder.path(), &format!("to.example {route}\n"), 1, today());
+    site.send("<>", &["<x@to.example>"]).await;
+    site.until(|summary| summary.messages() == 0).await;
+    playing.await.unwrap();
+    let counted = site.registry.encode().unwrap();
+    assert!(counted.contains("switchyard_dsn_total{action=\"suppressed\"} 1\n"), "{counted}");
+    assert!(!counted.contains("action=\"failed\""), "{counted}");
+}
+
+#[tokio::test]
+async fn a_dead_destination_is_left_alone_until_somebody_flushes() {
+    let folder = tempfile::tempdir().unwrap();
+    let (address, gone) = listen(Vec::new()).await.unwrap();
+    gone.await.unwrap();
+    let site = start(folder.path(), &format!("to.example smtp:[127.0.0.1]:{}\n", address.port()), 1, today());
+    for count in 1..=3 {
+        site.send("<a@from.example>", &["<x@to.example>"]).await;
+        site.until(|summary| summary.ended == count).await;
+        assert_eq!(site.queue.summary().deferred as u64, count);
+    }
+    let attempts = |registry: &Registry| {
+        let text = registry.encode().unwrap();
+        let line = text
+            .lines()
+            .find(|line| line.starts_with("switchyard_deliver_attempts_seconds_count"))
+            .unwrap()
+            .to_owned();
+        line.rsplit(' ').next().unwrap().to_owned()
+    };
+    assert_eq!(attempts(&site.registry), "1", "one attempt for three messages");
+    site.queue.flush();
+    site.until(|summary| summary.ended == 6 && summary.connections == 0).await;
+    assert_eq!(site.queue.summary().deferred, 3);
+    assert_eq!(attempts(&site.registry), "2");
+}
+
+#[tokio::test]
+async fn what_is_too_old_comes_back_and_a_delay_is_told_once() {
+    let folder = tempfile::tempdir().unwrap();
+    let routes = |home: &str| format!("to.example retry:4.3.2 not now\nfrom.example {home}\n");
+    let both = vec![
+        script("<>", &[("<a@from.example>", "250 Ok")]),
+        script("<>", &[("<a@from.example>", "250 Ok")]),
+    ];
+    let (home, told) = peer(both).await;
+    let site = start(folder.path(), &routes(&home), 1, today());
+    site.send("<a@from.example>", &["<x@to.example>"]).await;
+    site.until(|summary| summary.deferred == 1 && summary.active == 0).await;
+    // Reports are attempts of their own.
+    for (hours, ended) in [(5, 3), (5, 4), (5 * 24, 6)] {
+        site.hand.advance(Duration::from_secs(hours * 3600));
+        site.until(|summary| summary.ended == ended).await;
+    }
+    site.until(|summary| summary.messages() == 0).await;
+    let reports = reports(&told.await.unwrap());
+    assert!(
+        reports[0].contains("Action: delayed\r\nStatus: 4.3.2\r\n")
+            && reports[0].contains("Will-Retry-Until: ")
+    );
+    assert!(reports[1].contains("Action: failed\r\nStatus: 5.4.7\r\n"), "{}", reports[1]);
+}
+
+#[tokio::test]
+async fn success_is_told_where_it_was_asked_for() {
+    let folder = tempfile::tempdir().unwrap();
+    let (route, playing) =
+        peer(vec![script("<a@from.example>", &[("<x@to.example>", "250 Ok"), ("<y@to.example>", "250 Ok")])])
+            .await;
+    let (home, told) = peer(vec![script("<>", &[("<a@from.example>", "250 Ok")])]).await;
+    let site = start(folder.path(), &format!("to.example {route}\nfrom.example {home}\n"), 1, today());
+    let to = |text: &str, notify| Recipient { notify, ..Recipient::new(ForwardPath::parse(text).unwrap()) };
+    let success = Some(Notify { success: true, ..Notify::NEVER });
+    site.send_to("<a@from.example>", vec![to("<x@to.example>", success), to("<y@to.example>", None)]).await;
+    site.until(|summary| summary.messages() == 0).await;
+    playing.await.unwrap();
+    let report = reports(&told.await.unwrap()).remove(0);
+    assert!(
+        report.contains("Final-Recipient: rfc822;x@to.example\r\nAction: relayed\r\nStatus: 2.0.0\r\n"),
+        "{report}"
+    );
+    assert!(!report.contains("y@to.example") && !report.contains("body"), "{report}");
+}
+
+#[tokio::test]
+async fn hold_waits_for_a_word_and_over_a_restart() {
+    let folder = tempfile::tempdir().unwrap();
+    let site = start(folder.path(), "to.example hold:look at it\n", 1, today());
+    let id = site.send("<a@from.example>", &["<x@to.example>"]).await;
+    site.until(|summary| summary.hold == 1 && summary.messages() == 1).await;
+    site.stop().await;
+    let (route, playing) = peer(vec![script("<a@from.example>", &[("<x@to.example>", "250 Ok")])]).await;
+    let site = start(folder.path(), &format!("to.example {route}\n"), 1, today() + DAY);
+    assert_eq!(site.queue.summary().hold, 1);
+    site.hand.advance(DAY);
+    assert!(site.queue.release(id));
+    assert!(!site.queue.release(id), "it is not on hold any more");
+    site.until(|summary| summary.messages() == 0).await;
+    playing.await.unwrap();
+    assert!(!site.queue.hold(id), "it is gone");
+}
+
+#[tokio::test]
+async fn h4_a_start_with_a_wrong_clock_gives_nothing_up() {
+    let folder = tempfile::tempdir().unwrap();
+    let site = start(folder.path(), "to.example retry:\n", 1, today());
+    site.send("<a@from.example>", &["<x@to.example>"]).await;
+    site.until(|summary| summary.deferred == 1 && summary.active == 0).await;
+    site.stop().await;
+    for wall in [today() + 3650 * DAY, today() - DAY] {
+        let site = start(folder.path(), "to.example retry:\n", 1, wall);
+        site.hand.advance(Duration::from_secs(4000));
+        site.queue.flush();
+        site.until(|summary| summary.ended >= 1).await;
+        assert_eq!(site.queue.summary().deferred, 1);
+        site.stop().await;
+    }
+}
+
+#[tokio::test]
+async fn a_drain_ends_what_runs_and_starts_nothing() {
+    let folder = tempfile::tempdir().unwrap();
+    let listener = tokio::net::TcpListener::bind(("127.0.0.1", 0)).await.unwrap();
+    let port = listener.local_addr().unwrap().port();
+    let site = start(folder.path(), &format!("to.example smtp:[127.0.0.1]:{port}\n"), 1, today());
+    site.send("<a@from.example>", &["<x@to.example>"]).await;
+    // The window is one: this one waits for the first, which waits for the peer's greeting.
+    site.send("<a@from.example>", &["<x@to.example>"]).await;
+    let greets = async {
+        let (stream, _) = listener.accept().await.unwrap();
+        play(stream, &script("<a@from.example>", &[("<x@to.example>", "250 Ok")])).await
+    };
+    let ((), played) = tokio::join!(site.queue.drain(), greets);
+    assert_eq!(played.contents.len(), 1);
+    let summary = site.queue.summary();
+    assert_eq!((summary.connections, summary.messages()), (0, 1));
+    site.send("<a@from.example>", &["<x@to.example>"]).await;
+    assert_eq!(site.queue.summary().incoming, 1);
+    site.stop().await;
+    let again = start(folder.path(), "to.example hold:\n", 1, today());
+    again.until(|summary| summary.hold == 2).await;
+}

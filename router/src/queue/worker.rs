@@ -157,10 +157,12 @@ pub(super) async fn keep_time(queue: Weak<Shared>) {
         };
         // A due message that found no room in the active queue waits for a wake, not for a time that has passed.
         let next = if next <= now { now + ROUND } else { next };
-        let wake = shared.wake.notified();
+        // The queue is not held while nothing happens, so that it can end.
+        let (wake, clock) = (Arc::clone(&shared.wake), shared.clock.clone());
+        drop(shared);
         tokio::select! {
-            () = wake => {}
-            () = shared.clock.sleep_until(next) => {}
+            () = wake.notified() => {}
+            () = clock.sleep_until(next) => {}
         }
     }
 }
