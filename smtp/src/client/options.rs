@@ -24,7 +24,8 @@ pub enum Transfer {
     /// BDAT where it is offered (RFC 3030): content that is counted has no end to be mistaken for.
     Chunk,
     /// Between our own hosts, where XTXN is offered: envelope and content in one write, named by the
-    /// transaction's id, to be taken whole or not at all. Elsewhere the same as [`Self::Data`].
+    /// transaction's id, to be taken whole or not at all. Elsewhere as [`Self::Data`], but the content goes out
+    /// only when every recipient was accepted.
     Whole,
 }
 

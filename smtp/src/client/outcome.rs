@@ -141,6 +141,9 @@ pub enum LocalRefusal {
     /// RFC 9422: over what the peer takes in one transaction; the rest may go in another.
     #[error("More recipients than the next host takes at once")]
     TooManyRecipients,
+    /// The message was to go to all of its recipients or to none, and another one was refused.
+    #[error("Another recipient was refused, and this message goes to all of them or to none")]
+    NotAll,
     /// Content that would not come out at the other end as it went in, or would end there early.
     #[error("Message holds a bare CR or LF, or a line that would end it")]
     Malformed,
@@ -156,6 +159,7 @@ impl LocalRefusal {
             Self::NeedsEightBitMime | Self::NeedsBinaryMime => Reply::fixed(554, (5, 6, 3), ""),
             Self::TooBig => Reply::fixed(552, (5, 3, 4), ""),
             Self::TooManyRecipients => Reply::fixed(452, (4, 5, 3), ""),
+            Self::NotAll => Reply::fixed(451, (4, 5, 0), ""),
             Self::Malformed => Reply::fixed(554, (5, 6, 0), ""),
         };
         entry.with_text(self.to_string())

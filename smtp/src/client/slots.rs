@@ -30,6 +30,10 @@ impl Slots {
         self.0.iter().any(|slot| matches!(slot, Slot::Willing))
     }
 
+    pub(super) fn all_willing(&self) -> bool {
+        self.0.iter().all(|slot| matches!(slot, Slot::Willing))
+    }
+
     /// The recipients that the peer would take mail for.
     pub(super) fn willing(&self) -> impl Iterator<Item = usize> {
         self.0.iter().enumerate().filter(|(_, slot)| matches!(slot, Slot::Willing)).map(|(index, _)| index)

@@ -7,6 +7,8 @@
 //! - To a peer with PIPELINING the whole envelope goes out in one write, DATA with it; to others, command by
 //!   command. Content follows when everything before it is answered, except with [`Transfer::Whole`], where it
 //!   follows at once.
+//! - What a peer can't be asked to take whole or not at all, though it should, is held back until every recipient
+//!   is accepted: DATA is not asked for before.
 //! - A refusal of MAIL, or of DATA, is a refusal for every recipient. 421 is one for all that are undecided.
 //! - If a peer wants content though it refused every recipient, it gets a lone dot, and whatever it says to that
 //!   is delivered to nobody (RFC 2920 §3.1).
@@ -21,7 +23,7 @@ use bytes::Bytes;
 
 use super::content::{self, Form};
 use super::dialogue::Ready;
-use super::options::{Delivery, Protocol};
+use super::options::{Delivery, Protocol, Transfer};
 use super::outcome::{Loss, Outcome, RecipientOutcome};
 use super::slots::Slots;
 use crate::envelope::Content;
@@ -58,6 +60,8 @@ pub struct Transaction {
     /// Octets after which the whole content is out; `None` while it is not to be sent.
     content_end: Option<usize>,
     slots: Slots,
+    /// No content goes out unless every recipient was accepted.
+    all_or_none: bool,
     /// The peer said 354.
     wants_content: bool,
     /// The peer has accepted MAIL, and nothing has ended the transaction since.
@@ -95,6 +99,7 @@ impl Transaction {
             written: 0,
             content_end: None,
             slots: Slots::new(delivery.recipients.len()),
+            all_or_none: delivery.transfer == Transfer::Whole,
             wants_content: false,
             is_open: ready.needs_rset(),
             lost: None,

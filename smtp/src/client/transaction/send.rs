@@ -65,6 +65,10 @@ impl Transaction {
         let Phase::Envelope(form, content) = std::mem::replace(&mut self.phase, Phase::Sent) else {
             return Step::Done;
         };
+        if self.sent > 0 && self.all_or_none && form != Form::Whole && self.some_are_refused() {
+            self.slots.decide(None, || RecipientOutcome::Local(LocalRefusal::NotAll));
+            return Step::Done;
+        }
         if self.sent < self.asked.len() && self.is_worth_asking() {
             return self.send_commands(form, content);
         }
@@ -77,13 +81,27 @@ impl Transaction {
         self.slots.any_willing() || (!is_data && self.slots.any_open())
     }
 
+    /// RCPT has been answered for all, and not with yes for all.
+    fn some_are_refused(&self) -> bool {
+        !self.slots.any_open() && !self.slots.all_willing()
+    }
+
+    /// How far the next group of commands goes (RFC 2920 §3.1: DATA may end one, and what follows it waits for
+    /// its reply). One that must not be answered with 354 in vain stays out of it.
+    fn end_of_group(&self) -> usize {
+        if !self.pipelining {
+            return self.sent + 1;
+        }
+        let data = self.asked.iter().position(|asked| asked.verb == Verb::Data);
+        data.filter(|&data| self.all_or_none && self.sent < data).unwrap_or(self.asked.len())
+    }
+
     fn send_commands(&mut self, form: Form, content: Content) -> Step {
         if form == Form::Whole {
             return self.send_whole(&content);
         }
         let start = self.octets_sent();
-        // RFC 2920 §3.1: DATA may end a group of commands, and what follows it waits for its reply.
-        self.sent = if self.pipelining { self.asked.len() } else { self.sent + 1 };
+        self.sent = self.end_of_group();
         self.phase = Phase::Envelope(form, content);
         Step::Write(vec![self.commands.slice(start..self.octets_sent())])
     }

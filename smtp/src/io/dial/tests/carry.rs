@@ -111,13 +111,31 @@ async fn a_message_goes_through() {
             "PIPELINING CHUNKING",
             "C: MAIL FROM:<a@c.example>
              C: RCPT TO:<r0@mx.example>
+             =
+             S: 250 Ok
+             S: 250 Ok
              C: DATA
-             S: 250 Ok
-             S: 250 Ok
+             =
              S: 354 go
              .
              S: 250 2.0.0 took it",
         ),
+        Case {
+            name: "whole, none of ours, and one recipient is refused: nobody gets any of it",
+            mail: Mail::to(2).over(Transfer::Whole),
+            protocol: Protocol::Smtp,
+            offers: "PIPELINING",
+            dialogue: "C: MAIL FROM:<a@c.example>
+             C: RCPT TO:<r0@mx.example>
+             C: RCPT TO:<r1@mx.example>
+             =
+             S: 250 Ok
+             S: 250 Ok
+             S: 550 5.1.1 unknown
+             =",
+            told: &["local NotAll", "refused rcpt 550 5.1.1 unknown"],
+            is_reusable: true,
+        },
         accepted(
             "binary",
             binary,
