@@ -163,11 +163,11 @@ impl Deliverer {
         })?;
         self.dead.revive(&candidate.place);
         // The address that really answers, for what the DNS chose: a socket can be diverted after it was resolved.
-        if let Some(peer) = connection.peer_addr().filter(|_| candidate.filtered) {
-            if !self.hosts.permits(peer.ip()) {
-                let status = EnhancedStatus::new(4, 4, 4);
-                return Err(Fate::local(Verdict::Deferred, status, format!("the peer is at {}", peer.ip())));
-            }
+        if let Some(peer) = connection.peer_addr().filter(|_| candidate.filtered)
+            && !self.hosts.permits(peer.ip())
+        {
+            let status = EnhancedStatus::new(4, 4, 4);
+            return Err(Fate::local(Verdict::Deferred, status, format!("the peer is at {}", peer.ip())));
         }
         self.count_tls(
             level,

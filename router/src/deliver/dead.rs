@@ -26,10 +26,10 @@ impl DeadHosts {
         let mut until = self.until.lock().unwrap_or_else(PoisonError::into_inner);
         if until.len() >= MAX_DEAD && !until.contains_key(place) {
             until.retain(|_, end| *end > now);
-            if let Some(oldest) = until.iter().min_by_key(|(_, end)| **end).map(|(place, _)| place.clone()) {
-                if until.len() >= MAX_DEAD {
-                    until.remove(&oldest);
-                }
+            if let Some(oldest) = until.iter().min_by_key(|(_, end)| **end).map(|(place, _)| place.clone())
+                && until.len() >= MAX_DEAD
+            {
+                until.remove(&oldest);
             }
         }
         until.insert(place.clone(), now + self.wait);

@@ -104,6 +104,7 @@ impl Resolver {
     /// # Errors
     /// When there is none, or it cannot be known now.
     pub async fn mx(&self, domain: &Domain) -> Result<Vec<Mx>, LookupError> {
+        #[cfg_attr(not(test), expect(clippy::infallible_destructuring_match, reason = "tests have a twin"))]
         let resolver = match &self.0 {
             Source::Dns(resolver) => resolver,
             #[cfg(test)]
@@ -125,6 +126,7 @@ impl Resolver {
     /// # Errors
     /// When there is none, or it cannot be known now.
     pub async fn addresses(&self, host: &Domain) -> Result<Vec<IpAddr>, LookupError> {
+        #[cfg_attr(not(test), expect(clippy::infallible_destructuring_match, reason = "tests have a twin"))]
         let resolver = match &self.0 {
             Source::Dns(resolver) => resolver,
             #[cfg(test)]

@@ -130,7 +130,7 @@ mod tests {
         assert_eq!(fresh.warns.map(|warns| warns - now.monotonic), Some(4 * Duration::from_secs(3600)));
         let old = options.deadlines(now.wall - 3 * DAY, false, now);
         assert_eq!((old.expires - now.monotonic, old.warns), (2 * DAY, Some(now.monotonic)));
-        let report = ScheduleOptions { bounce_queue_lifetime: DAY, ..options.clone() };
+        let report = ScheduleOptions { bounce_queue_lifetime: DAY, ..options };
         assert_eq!(report.deadlines(now.wall, true, now).expires - now.monotonic, DAY);
         let silent = ScheduleOptions { delay_warning_time: Duration::ZERO, ..options };
         assert_eq!(silent.deadlines(now.wall, false, now).warns, None);

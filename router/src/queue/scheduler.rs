@@ -298,10 +298,10 @@ impl Scheduler {
 
     /// A connection that nobody uses makes room for one that somebody wants.
     fn dismiss_oldest_idle(&mut self) {
-        if let Some((slot, destination)) = self.idle.pop_first() {
-            if let Some(state) = self.destinations.get_mut(&destination) {
-                state.idle.retain(|idle| idle.slot != slot);
-            }
+        if let Some((slot, destination)) = self.idle.pop_first()
+            && let Some(state) = self.destinations.get_mut(&destination)
+        {
+            state.idle.retain(|idle| idle.slot != slot);
         }
     }
 

@@ -159,17 +159,17 @@ impl Shared {
         let mut due = Vec::new();
         for (index, slot) in state.recipients.iter_mut().enumerate() {
             let Some(recipient) = message.envelope.recipients.get(index) else { continue };
-            if let RecipientState::Deferred(outcome) = slot {
-                if is_expired {
-                    tracing::info!(
-                        id = %message.id, to = %recipient.forward_path, status = "expired",
-                        "returned to sender: {}", outcome.diagnostic
-                    );
-                    // RFC 3463 §3.5: X.4.7, delivery time expired.
-                    let mut outcome = Outcome { status: EnhancedStatus::new(5, 4, 7), ..outcome.clone() };
-                    outcome.reported = !is_wanted(recipient, Action::Failed);
-                    *slot = RecipientState::Failed(outcome);
-                }
+            if let RecipientState::Deferred(outcome) = slot
+                && is_expired
+            {
+                tracing::info!(
+                    id = %message.id, to = %recipient.forward_path, status = "expired",
+                    "returned to sender: {}", outcome.diagnostic
+                );
+                // RFC 3463 §3.5: X.4.7, delivery time expired.
+                let mut outcome = Outcome { status: EnhancedStatus::new(5, 4, 7), ..outcome.clone() };
+                outcome.reported = !is_wanted(recipient, Action::Failed);
+                *slot = RecipientState::Failed(outcome);
             }
             match slot {
                 RecipientState::Failed(outcome) if !outcome.reported => {
@@ -180,10 +180,10 @@ impl Shared {
                     let action = if is_there { Action::Delivered } else { Action::Relayed };
                     due.push((index as u32, action, outcome.clone()));
                 }
-                RecipientState::Deferred(outcome) if warns && !outcome.reported => {
-                    if is_wanted(recipient, Action::Delayed) && !is_null {
-                        due.push((index as u32, Action::Delayed, outcome.clone()));
-                    }
+                RecipientState::Deferred(outcome)
+                    if warns && !outcome.reported && is_wanted(recipient, Action::Delayed) && !is_null =>
+                {
+                    due.push((index as u32, Action::Delayed, outcome.clone()));
                 }
                 _ => {}
             }
