@@ -185,7 +185,12 @@ impl Shared {
                 }
                 "DATA" => {
                     stream.write_all(b"354 go on\r\n")?;
-                    while let Some(line) = read_line(&mut reader)?.filter(|line| line != b".") {
+                    loop {
+                        // A stream that ends here ends without a message.
+                        let line = read_line(&mut reader)?.ok_or(io::ErrorKind::UnexpectedEof)?;
+                        if line == b"." {
+                            break;
+                        }
                         open.content.extend_from_slice(line.strip_prefix(b".").unwrap_or(&line));
                         open.content.extend_from_slice(b"\r\n");
                         within(open.content.len())?;

@@ -30,7 +30,8 @@ fn build() -> PathBuf {
     let target = folder.parent().expect("a profile's folder stands in the target folder");
     let cargo = env::var_os("CARGO").unwrap_or_else(|| OsString::from("cargo"));
     let mut command = Command::new(cargo);
-    command.args(["build", "--quiet", "--bins", "-p", "switchyard-router", "-p", "switchyard-mx"]);
+    command.args(["build", "--quiet", "--bins"]);
+    command.args(["-p", "switchyard", "-p", "switchyard-router", "-p", "switchyard-mx"]);
     if folder.ends_with("release") {
         command.arg("--release");
     }

@@ -19,6 +19,11 @@ impl Settings {
         self.0.entry(table.to_owned()).or_default().insert(key.to_owned(), value.to_owned());
     }
 
+    /// Leaves one out after all.
+    pub fn unset(&mut self, table: &str, key: &str) {
+        self.0.entry(table.to_owned()).or_default().remove(key);
+    }
+
     /// The text in a value's quotes.
     #[must_use]
     pub fn text(&self, table: &str, key: &str) -> Option<&str> {
