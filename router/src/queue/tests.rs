@@ -1,5 +1,7 @@
 //! The queue from end to end: a real spool in a folder, scripted peers on loopback, time moved by hand.
 
+mod limits;
+
 use std::path::Path;
 
 use bytes::Bytes;

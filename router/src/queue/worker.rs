@@ -130,6 +130,7 @@ impl Shared {
 
 /// Makes messages active when their time has come, until the queue is gone.
 pub(super) async fn keep_time(queue: Weak<Shared>) {
+    let mut next_round = None;
     while let Some(shared) = queue.upgrade() {
         let now = shared.clock.now_monotonic();
         loop {
@@ -146,10 +147,17 @@ pub(super) async fn keep_time(queue: Weak<Shared>) {
                 None => break,
             }
         }
-        shared.show_oldest();
+        // Not at every wake: this looks at each destination.
+        let is_round = next_round.is_none_or(|round| round <= now);
+        if is_round {
+            shared.show_oldest();
+            next_round = Some(now + ROUND);
+        }
         let next = {
             let mut scheduler = shared.lock();
-            scheduler.forget(now);
+            if is_round {
+                scheduler.forget(now);
+            }
             if scheduler.is_draining() {
                 return;
             }
