@@ -2,11 +2,12 @@
 //!
 //! An example site is laid down in a folder ([`site`]), test certificates are made ([`certificates`]), and
 //! its mx and router start with the settings that their roles render, with only ports and folders laid over
-//! them. A [`sink`] stands for the mailboxes. What passes is the log on the terminal.
+//! them. A [`sink`] stands for the mailboxes, and a [`view`] shows what passes.
 
 mod certificates;
 mod sink;
 mod site;
+mod view;
 
 use std::io::{self, Write};
 use std::net::{Ipv4Addr, SocketAddr};
@@ -19,7 +20,6 @@ use switchyard_config::document::Document;
 use switchyard_config::site::{Role, Site};
 use switchyard_config::{Faults, MxSettings, RouterSettings, Settings};
 use switchyard_daemon::drain::Drain;
-use switchyard_daemon::log::{self, LogFormat, LogOptions};
 use switchyard_daemon::process::Process;
 use switchyard_daemon::program::Daemon;
 use switchyard_daemon::service::ServiceManager;
@@ -101,12 +101,10 @@ impl Ports {
 
 /// Runs the site until Ctrl-C.
 pub(crate) fn run(arguments: &Arguments) -> io::Result<Exit> {
-    let options = LogOptions { format: LogFormat::Text, filter: "info".into() };
-    let guard = log::start(&options).map_err(io::Error::other)?;
+    view::start().map_err(io::Error::other)?;
     let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build()?;
     let ended = runtime.block_on(arguments.live());
-    // The log is written out before anything else is said.
-    drop((runtime, guard));
+    drop(runtime);
     match ended {
         Ok(()) => Ok(Exit::Fine),
         Err(error) => {
