@@ -156,8 +156,8 @@ impl Service for RouterService {
         recipient: &Recipient,
     ) -> Result<(), Reply> {
         let Kept { maps, may_relay } = &transaction.kept;
-        let judged = judge(maps, *may_relay, &recipient.forward_path);
-        self.shared.metrics.judged(judged);
+        let judged = judge(maps, &self.shared.route, *may_relay, &recipient.forward_path);
+        self.shared.metrics.judged(&judged);
         judged.verdict()
     }
 

@@ -38,7 +38,7 @@ impl ServerMetrics {
             .inc();
     }
 
-    pub(crate) fn judged(&self, judged: Judged) {
+    pub(crate) fn judged(&self, judged: &Judged) {
         self.verdicts.with_label_values(&["recipient", judged.as_str()]).inc();
     }
 

@@ -3,12 +3,15 @@
 //! Unknown users are refused here and now: taking mail first and reporting later would send the report to
 //! whomever the envelope names (backscatter).
 
-use switchyard_maps::{Answer, MapName, Snapshot, Unavailable};
+use switchyard_maps::{Answer, MapName, Notice, Resolved, Snapshot, Unavailable};
 use switchyard_smtp::address::{Domain, ForwardPath, Host, Mailbox};
 use switchyard_smtp::reply::{Reply, table};
 
+use crate::route::RouteOptions;
+use crate::route::resolve::resolve;
+
 /// How RCPT was judged; the label of a metric.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+#[derive(Debug, Clone, PartialEq, Eq, Hash)]
 pub enum Judged {
     /// Taken.
     Accepted,
@@ -18,17 +21,20 @@ pub enum Judged {
     Unknown,
     /// A map can't be asked.
     Unavailable,
+    /// The transport map refuses mail for it, for good (`error:`) or for now (`retry:`).
+    Refused(Notice),
 }
 
 impl Judged {
     /// As a label.
     #[must_use]
-    pub const fn as_str(self) -> &'static str {
+    pub const fn as_str(&self) -> &'static str {
         match self {
             Self::Accepted => "accepted",
             Self::RelayDenied => "relay_denied",
             Self::Unknown => "unknown_user",
             Self::Unavailable => "map_unavailable",
+            Self::Refused(_) => "refused_by_map",
         }
     }
 
@@ -42,13 +48,37 @@ impl Judged {
             Self::RelayDenied => Err(table::RELAY_DENIED),
             Self::Unknown => Err(table::NO_SUCH_USER),
             Self::Unavailable => Err(table::LOCAL_ERROR),
+            Self::Refused(notice) => {
+                let entry = if notice.status.class == 5 { table::NO_SUCH_USER } else { table::LOCAL_ERROR };
+                Err(Reply { status: Some(notice.status), ..entry.with_text(notice.text) })
+            }
         }
     }
 }
 
-/// Judges one recipient on the snapshot of its transaction.
+/// Judges one recipient on the snapshot of its transaction. What could only be reported later is refused now.
 #[must_use]
-pub fn judge(maps: &Snapshot, may_relay: bool, path: &ForwardPath) -> Judged {
+pub fn judge(maps: &Snapshot, routes: &RouteOptions, may_relay: bool, path: &ForwardPath) -> Judged {
+    match is_welcome(maps, may_relay, path) {
+        Judged::Accepted => refusal_by_route(maps, routes, path).unwrap_or(Judged::Accepted),
+        refusal => refusal,
+    }
+}
+
+/// The transport map's refusal of this very address. An alias is judged where it leads, and that may be to many.
+fn refusal_by_route(maps: &Snapshot, routes: &RouteOptions, path: &ForwardPath) -> Option<Judged> {
+    let mailbox = routes.mailbox(path)?;
+    if !matches!(maps.alias(&mailbox), Answer::NotFound) {
+        return None;
+    }
+    match resolve(maps, routes, path) {
+        Ok(Resolved::Refuse(notice) | Resolved::Defer(notice)) => Some(Judged::Refused(notice)),
+        // A map that can't be asked now is asked again at the attempt; the mail can wait in the queue.
+        Ok(Resolved::Deliver(_) | Resolved::Discard(_) | Resolved::Hold(_)) | Err(_) => None,
+    }
+}
+
+fn is_welcome(maps: &Snapshot, may_relay: bool, path: &ForwardPath) -> Judged {
     let mailbox = match path {
         // RFC 5321 §4.5.1: always taken.
         ForwardPath::Postmaster => return Judged::Accepted,
@@ -131,25 +161,60 @@ mod tests {
         )
     }
 
+    fn routes() -> RouteOptions {
+        RouteOptions::new(Domain::parse("origin.example").unwrap())
+    }
+
+    #[test]
+    fn b2_what_the_transport_map_refuses_is_refused_at_rcpt() {
+        let options = MapOptions {
+            transport: Some("transport".into()),
+            virtual_alias: Some("virtual_alias".into()),
+            relay_domains: Some("relay_domains".into()),
+            ..MapOptions::default()
+        };
+        let maps = maps(
+            &options,
+            &[
+                (
+                    MapName::Transport,
+                    "gone@example.org error:5.1.6 has moved\nlater@example.org retry:4.3.2 later\n",
+                ),
+                (MapName::VirtualAlias, "team@example.org gone@example.org, bob@example.org\n"),
+                (MapName::RelayDomains, "example.org ok\n"),
+            ],
+        );
+        for (path, expected) in [
+            ("<gone@example.org>", "550 5.1.6 has moved"),
+            ("<later@example.org>", "451 4.3.2 later"),
+            ("<team@example.org>", "ok"),
+            ("<bob@example.org>", "ok"),
+        ] {
+            let judged = judge(&maps, &routes(), true, &ForwardPath::parse(path).unwrap());
+            let told = judged.verdict().map_or_else(|reply| reply.to_string(), |()| "ok".into());
+            assert_eq!(told, expected, "{path}");
+        }
+    }
+
     #[test]
     fn a1_a2_b2_who_is_taken_and_who_is_not() {
         let maps = site();
         for (path, stranger, relayed) in [
-            ("<postmaster>", Judged::Accepted, Judged::Accepted),
-            ("<Alice@EXAMPLE.org.>", Judged::Accepted, Judged::Accepted),
-            ("<info@example.org>", Judged::Accepted, Judged::Accepted),
-            ("<nobody@example.org>", Judged::Unknown, Judged::Unknown),
-            ("<user%other.org@example.org>", Judged::Accepted, Judged::Accepted),
-            ("<user%else.org@example.org>", Judged::Unknown, Judged::Unknown),
-            ("<other!user@example.org>", Judged::Unknown, Judged::Unknown),
-            ("<\"user@other.org\"@example.org>", Judged::Unknown, Judged::Unknown),
-            ("<@example.org:user@other.org>", Judged::RelayDenied, Judged::Accepted),
-            ("<alice@other.org>", Judged::RelayDenied, Judged::Accepted),
-            ("<alice@[127.0.0.1]>", Judged::RelayDenied, Judged::Accepted),
+            ("<postmaster>", "accepted", "accepted"),
+            ("<Alice@EXAMPLE.org.>", "accepted", "accepted"),
+            ("<info@example.org>", "accepted", "accepted"),
+            ("<nobody@example.org>", "unknown_user", "unknown_user"),
+            ("<user%other.org@example.org>", "accepted", "accepted"),
+            ("<user%else.org@example.org>", "unknown_user", "unknown_user"),
+            ("<other!user@example.org>", "unknown_user", "unknown_user"),
+            ("<\"user@other.org\"@example.org>", "unknown_user", "unknown_user"),
+            ("<@example.org:user@other.org>", "relay_denied", "accepted"),
+            ("<alice@other.org>", "relay_denied", "accepted"),
+            ("<alice@[127.0.0.1]>", "relay_denied", "refused_by_map"),
         ] {
             let parsed = ForwardPath::parse(path).unwrap();
-            assert_eq!(judge(&maps, false, &parsed), stranger, "{path}");
-            assert_eq!(judge(&maps, true, &parsed), relayed, "{path}");
+            assert_eq!(judge(&maps, &routes(), false, &parsed).as_str(), stranger, "{path}");
+            assert_eq!(judge(&maps, &routes(), true, &parsed).as_str(), relayed, "{path}");
         }
     }
 
@@ -168,10 +233,10 @@ mod tests {
         assert!(!faults.is_empty());
         let maps = MapHandle::new(set).snapshot();
         let path = ForwardPath::parse("<alice@example.org>").unwrap();
-        assert_eq!(judge(&maps, false, &path), Judged::RelayDenied, "the domains are known");
+        assert_eq!(judge(&maps, &routes(), false, &path), Judged::RelayDenied, "the domains are known");
         let all_gone = MapOptions { relay_domains: Some("gone".into()), ..options };
         let maps = MapHandle::new(MapSet::start(&all_gone).0).snapshot();
-        assert_eq!(judge(&maps, false, &path), Judged::Unavailable);
-        assert_eq!(judge(&maps, true, &path), Judged::Unavailable);
+        assert_eq!(judge(&maps, &routes(), false, &path), Judged::Unavailable);
+        assert_eq!(judge(&maps, &routes(), true, &path), Judged::Unavailable);
     }
 }
