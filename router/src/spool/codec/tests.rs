@@ -85,7 +85,7 @@ fn progress_reads_back_and_says_a_repeated_reply_once() {
 }
 
 #[test]
-fn h3_crafted_payloads_are_refused_without_asking_for_memory() {
+fn h3_r11_crafted_payloads_are_refused_without_asking_for_memory() {
     let good = payload(&new_message(true));
     for length in 0..good.len() {
         assert!(read_accept(&good[..length]).is_err(), "{length}");

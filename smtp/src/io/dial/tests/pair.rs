@@ -2,6 +2,7 @@
 
 use std::sync::Arc;
 
+use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio_util::sync::CancellationToken;
 
 use super::*;
@@ -66,11 +67,8 @@ impl Service for Taker {
     fn event(&mut self, _: Event) {}
 }
 
-/// Hands `mails` over on one connection; what was said, and what was taken.
-async fn hand_over_all(mails: &[Mail], protocol: Protocol) -> (Vec<Vec<String>>, Taker) {
-    // Little room, so that content takes turns.
-    let (ours, theirs) = duplex(500);
-    let serving = ServeOptions {
+fn serving() -> ServeOptions {
+    ServeOptions {
         host_name: "mx.example".into(),
         limits: Arc::new(Limits::default()),
         dialect: Dialect::Either,
@@ -78,7 +76,14 @@ async fn hand_over_all(mails: &[Mail], protocol: Protocol) -> (Vec<Vec<String>>,
         memory: MemoryBudget::new(1 << 20),
         drain: CancellationToken::new(),
         stress: Arc::new(Calm),
-    };
+    }
+}
+
+/// Hands `mails` over on one connection; what was said, and what was taken.
+async fn hand_over_all(mails: &[Mail], protocol: Protocol) -> (Vec<Vec<String>>, Taker) {
+    // Little room, so that content takes turns.
+    let (ours, theirs) = duplex(500);
+    let serving = serving();
     let mut taker = Taker::default();
     let client = async {
         let mut connection = Connection::over(Stream::Memory(ours), &options(protocol)).await.unwrap();
@@ -132,6 +137,40 @@ async fn what_is_sent_is_what_is_taken() {
             assert_eq!(taken.content, sent.content, "{:?}", sent.transfer);
             assert_eq!(forwarded.as_deref(), sent.forwarded.as_ref());
         }
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn s11_half_a_message_before_the_end_is_dropped() {
+    let begun = "EHLO c.example\r\n";
+    let envelope = "MAIL FROM:<a@c.example>\r\nRCPT TO:<b@mx.example>\r\n";
+    for half in ["DATA\r\n", "BDAT 100 LAST\r\n"] {
+        let (mut ours, theirs) = duplex(4096);
+        let (options, mut taker) = (serving(), Taker::default());
+        let client = async {
+            let mut said = String::new();
+            for (lines, answer) in [("", "220 "), (begun, "250 "), (envelope, "250 2.1.5"), (half, "")] {
+                ours.write_all(lines.as_bytes()).await.unwrap();
+                while !answer.is_empty() && !said.contains(answer) {
+                    let mut octets = [0; 512];
+                    let read = ours.read(&mut octets).await.unwrap();
+                    said += str::from_utf8(&octets[..read]).unwrap();
+                }
+                said.clear();
+            }
+            ours.write_all(b"Subject: half\r\n\r\n.").await.unwrap();
+            // Nothing more will come, but we still listen.
+            ours.shutdown().await.unwrap();
+            ours.read_to_string(&mut said).await.unwrap();
+            said
+        };
+        let address = "192.0.2.1:4711".parse().unwrap();
+        let (said, ended) = tokio::join!(client, async move {
+            let ended = serve(Stream::Memory(theirs), address, &options, &mut taker).await;
+            (ended, taker.taken.len(), options.memory.used())
+        });
+        assert!(!said.contains("\r\n250 ") && !said.starts_with("250 "), "{said}");
+        assert_eq!((ended.1, ended.2), (0, 0), "{half}");
     }
 }
 
