@@ -400,6 +400,16 @@ fn r5_commands_that_do_nothing_have_a_limit() {
 }
 
 #[test]
+fn r6_parts_within_parts_are_only_lines() {
+    let mut server = Server::in_transaction();
+    server.say("DATA\r\n");
+    let part = "Content-Type: multipart/mixed; boundary=b\r\n\r\n--b\r\n";
+    let nested = part.repeat(20_000);
+    assert_eq!(server.say(format!("{nested}.\r\n")), "250");
+    assert_eq!(server.taken, [(1, nested.into_bytes())]);
+}
+
+#[test]
 fn l1_a_hundred_hops_pass_and_one_more_does_not() {
     for (hops, code) in [(100, "250"), (101, "554")] {
         let mut server = Server::in_transaction();
