@@ -27,6 +27,12 @@ impl MemoryBudget {
         self.0.used.load(Ordering::Relaxed)
     }
 
+    /// True when so many octets more would fit now.
+    #[must_use]
+    pub fn has_room(&self, octets: u64) -> bool {
+        self.used().saturating_add(octets) <= self.0.limit
+    }
+
     /// Takes a share that grows with what it is for.
     #[must_use]
     pub fn share(&self) -> MemoryShare {
@@ -42,6 +48,12 @@ pub struct MemoryShare {
 }
 
 impl MemoryShare {
+    /// Octets in the share.
+    #[must_use]
+    pub fn held(&self) -> u64 {
+        self.held
+    }
+
     /// Makes the share at least so large; false when the budget has not so much left.
     pub fn grow_to(&mut self, octets: u64) -> bool {
         let more = octets.saturating_sub(self.held);

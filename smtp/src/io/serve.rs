@@ -210,7 +210,11 @@ impl<K: Send> Driver<'_, K> {
             }
             match step {
                 Step::Read => {
-                    self.write().await?;
+                    if !self.session.output().is_empty() {
+                        self.write().await?;
+                        // What comes next is another command, with a time of its own.
+                        self.since = Instant::now();
+                    }
                     if let Some(ended) = self.read().await? {
                         return Ok(ended);
                     }
@@ -243,6 +247,10 @@ impl<K: Send> Driver<'_, K> {
                     let verdict = Box::pin(service.content(self.session.client(), kept, mail)).await;
                     self.session.content(recipients, verdict);
                     self.share = None;
+                    if self.options.drain.is_cancelled() {
+                        // What the client has sent already may begin another: it comes again.
+                        self.session.drain();
+                    }
                 }
                 Step::Xclient => {
                     let verdict = service.connect(self.session.client()).await;
@@ -282,10 +290,14 @@ impl<K: Send> Driver<'_, K> {
         }
     }
 
+    /// Room is asked for what was declared, and taken for what comes: words alone keep it from nobody.
     fn reserve(&mut self, octets: Option<u64>) -> Result<(), Reply> {
-        let share = self.share.get_or_insert_with(|| self.options.memory.share());
-        let wanted = octets.unwrap_or(0).max(CONTENT_ROOM as u64).min(self.options.limits.message_size);
-        if share.grow_to(wanted) { Ok(()) } else { Err(table::NO_ROOM) }
+        let memory = &self.options.memory;
+        let share = self.share.get_or_insert_with(|| memory.share());
+        let declared = octets.unwrap_or(0).min(self.options.limits.message_size);
+        let fits =
+            share.grow_to(CONTENT_ROOM as u64) && memory.has_room(declared.saturating_sub(share.held()));
+        if fits { Ok(()) } else { Err(table::NO_ROOM) }
     }
 
     async fn write(&mut self) -> io::Result<()> {
@@ -304,6 +316,10 @@ impl<K: Send> Driver<'_, K> {
     /// Reads more; `Some` when the session is over instead.
     async fn read(&mut self) -> io::Result<Option<Ended>> {
         let receives_content = self.session.receives_content();
+        if self.session.is_idle() {
+            // However its transaction ended, its content is gone.
+            self.share = None;
+        }
         if self.input.is_empty() {
             // Nothing is half read: hold no buffer while waiting.
             self.input = BytesMut::new();
@@ -349,11 +365,12 @@ impl<K: Send> Driver<'_, K> {
 
     fn account_for(&mut self, octets: usize) {
         self.content_octets += octets as u64;
-        let held = self.input.len() as u64;
+        let held = (self.session.held() + self.input.len()) as u64;
         if let Some(share) = &mut self.share
             && !share.grow_to(held)
         {
             self.session.refuse_rest(table::NO_ROOM);
+            self.share = None;
         }
     }
 
@@ -392,3 +409,6 @@ impl<K: Send> Driver<'_, K> {
         Ended::Closed
     }
 }
+
+#[cfg(test)]
+mod tests;

@@ -56,6 +56,8 @@ pub(super) struct ReceivingChunk<T> {
 pub(super) struct Discarding {
     pub(super) receiver: ChunkReceiver,
     pub(super) reply: Reply,
+    /// For how many recipients, where each has its own.
+    pub(super) recipients: usize,
     /// Whether to be ready for MAIL after it.
     pub(super) greeted: bool,
 }

@@ -30,10 +30,12 @@ pub fn take_line(input: &mut BytesMut, limit: usize) -> Line {
         let _ = input.split_to(gone);
         return Line::TooLong;
     };
-    let mut line = input.split_to(end + 2);
-    if line.len() > limit {
+    if end + 2 > limit {
+        // Its CR LF stays and ends it, so that the next line is not taken for its rest.
+        let _ = input.split_to(end);
         return Line::TooLong;
     }
+    let mut line = input.split_to(end + 2);
     line.truncate(end);
     if memchr::memchr3(b'\r', b'\n', 0, &line).is_some() {
         return Line::Stray;

@@ -77,8 +77,11 @@ impl<T> Session<T> {
                 let receiver = ChunkReceiver::new(size);
                 self.state = State::Chunk(Box::new(ReceivingChunk { chunking: *chunking, receiver, last }));
             }
-            (State::Mail(_) | State::Chunking(_), Err(reply), Some((size, _))) => {
-                self.discard_chunk(size, reply);
+            (State::Mail(transaction), Err(reply), Some((size, last))) => {
+                self.discard_chunk(size, reply, replies_to_chunk(last, &transaction));
+            }
+            (State::Chunking(chunking), Err(reply), Some((size, last))) => {
+                self.discard_chunk(size, reply, replies_to_chunk(last, &chunking.transaction));
             }
             (State::Mail(transaction), Err(reply), None) => {
                 self.state = State::Mail(transaction);
@@ -90,8 +93,28 @@ impl<T> Session<T> {
 
     /// There is no more room for the content that is coming in: it is read to its end, and `reply` said then.
     pub fn refuse_rest(&mut self, reply: Reply) {
-        if let State::Data(data) = &mut self.state {
-            data.refusal.get_or_insert(reply);
+        match std::mem::replace(&mut self.state, State::Closed) {
+            State::Data(mut data) => {
+                data.refusal.get_or_insert(reply);
+                self.state = State::Data(data);
+            }
+            State::Chunk(chunk) => {
+                let ReceivingChunk { chunking, receiver, last } = *chunk;
+                let recipients = replies_to_chunk(last, &chunking.transaction);
+                self.state =
+                    State::Discarding(Box::new(Discarding { receiver, reply, recipients, greeted: true }));
+            }
+            state => self.state = state,
+        }
+    }
+
+    /// Octets of content that are held here, beside what is still in the input.
+    #[must_use]
+    pub fn held(&self) -> usize {
+        match &self.state {
+            State::Chunking(chunking) => chunking.content.len(),
+            State::Chunk(chunk) => chunk.chunking.content.len(),
+            _ => 0,
         }
     }
 
@@ -128,12 +151,13 @@ impl<T> Session<T> {
         }
         match std::mem::replace(&mut self.state, State::Ready) {
             State::Mail(transaction) => {
+                let recipients = replies_to_chunk(last, &transaction);
                 if let Some(reply) = self.refuse_content(&transaction, Verb::Bdat) {
-                    self.discard_chunk(size, reply);
+                    self.discard_chunk(size, reply, recipients);
                     return None;
                 }
                 if size > self.limits.message_size {
-                    self.discard_chunk(size, table::TOO_BIG);
+                    self.discard_chunk(size, table::TOO_BIG, recipients);
                     return None;
                 }
                 self.pending_chunk = Some((size, last));
@@ -143,7 +167,8 @@ impl<T> Session<T> {
             State::Chunking(chunking) => {
                 let total = size.saturating_add(chunking.content.len() as u64);
                 if total > self.limits.message_size {
-                    self.discard_chunk(size, table::TOO_BIG);
+                    let recipients = replies_to_chunk(last, &chunking.transaction);
+                    self.discard_chunk(size, table::TOO_BIG, recipients);
                     return None;
                 }
                 self.pending_chunk = Some((size, last));
@@ -153,7 +178,7 @@ impl<T> Session<T> {
             state => {
                 // Legal nowhere else, but its octets are no commands.
                 let greeted = !matches!(state, State::Connected);
-                self.discard_chunk(size, table::BAD_SEQUENCE);
+                self.discard_chunk(size, table::BAD_SEQUENCE, 1);
                 if let State::Discarding(discarding) = &mut self.state {
                     discarding.greeted = greeted;
                 }
@@ -163,13 +188,14 @@ impl<T> Session<T> {
     }
 
     /// Reads past a chunk; the transaction is gone (RFC 3030 §2: a failed BDAT fails the transaction).
-    pub(super) fn discard_chunk(&mut self, size: u64, reply: Reply) {
+    fn discard_chunk(&mut self, size: u64, reply: Reply, recipients: usize) {
         if size > self.limits.discarded_message {
             self.close_with(Verb::Bdat, &reply);
         } else {
             self.state = State::Discarding(Box::new(Discarding {
                 receiver: ChunkReceiver::new(size),
                 reply,
+                recipients,
                 greeted: true,
             }));
         }
@@ -231,24 +257,35 @@ impl<T> Session<T> {
         self.client.forwarded = None;
         let reply = match verdict {
             Ok(took) => {
+                // Who brings mail that is taken may go on doing so: hosts keep connections for long.
                 self.junk = 0;
+                self.errors = 0;
                 took.reply()
             }
             Err(reply) => reply,
         };
-        self.say_for_each(recipients, &reply);
+        self.say_for_each(Verb::EndOfData, recipients, &reply);
     }
 
     fn say_content(&mut self, transaction: &Transaction<T>, reply: &Reply) {
         self.client.forwarded = None;
-        self.say_for_each(transaction.envelope.recipients.len(), reply);
+        self.say_for_each(Verb::EndOfData, transaction.envelope.recipients.len(), reply);
     }
 
     /// RFC 2033 §4.2: LMTP answers for each recipient, SMTP for all of them at once.
-    fn say_for_each(&mut self, recipients: usize, reply: &Reply) {
-        let lmtp = matches!(self.client.hello, Some((Greeting::Lhlo, _)));
-        for _ in 0..if lmtp { recipients } else { 1 } {
-            self.say(Verb::EndOfData, reply);
+    pub(super) fn say_for_each(&mut self, verb: Verb, recipients: usize, reply: &Reply) {
+        if matches!(self.client.hello, Some((Greeting::Lhlo, _))) {
+            for _ in 1..recipients {
+                self.put(verb, reply);
+            }
         }
+        // It counts once, and nothing comes after it if it closes.
+        self.say(verb, reply);
     }
+}
+
+/// Recipients that a refused chunk is answered for: all of them when it is the last, whose answer is the
+/// content's.
+fn replies_to_chunk<T>(last: bool, transaction: &Transaction<T>) -> usize {
+    if last { transaction.envelope.recipients.len() } else { 1 }
 }

@@ -100,6 +100,9 @@ impl<T> Session<T> {
         let port = attributes.port.unwrap_or_else(|| self.client.address.port());
         let address = attributes.address.unwrap_or_else(|| self.client.address.ip());
         self.client.address = SocketAddr::new(address, port);
+        // A certificate that the host in between has shown is not its client's.
+        self.client.verified = false;
+        self.client.forwarded = None;
         self.client.hello = attributes.helo.map(|name| (Greeting::Ehlo, name));
         Some(Step::Xclient)
     }

@@ -272,7 +272,7 @@ impl<T> Session<T> {
                         return Step::Read;
                     }
                     self.state = if discarding.greeted { State::Ready } else { State::Connected };
-                    self.say(Verb::Bdat, &discarding.reply);
+                    self.say_for_each(Verb::Bdat, discarding.recipients, &discarding.reply);
                     continue;
                 }
                 state => self.state = state,
@@ -359,6 +359,7 @@ impl<T> Session<T> {
                 if !matches!(self.state, State::Connected) {
                     self.state = State::Ready;
                 }
+                self.client.forwarded = None;
                 self.say_junk(verb, &table::OK);
             }
             Command::StartTls => return self.check_starttls(input),

@@ -466,6 +466,63 @@ fn xclient_xforward_and_xtxn_only_where_offered() {
 }
 
 #[test]
+fn r2_what_follows_a_whole_line_that_is_too_long_is_answered() {
+    let mut server = Server::plain();
+    let long = "a".repeat(5000);
+    assert_eq!(server.say(format!("NOOP {long}\r\nNOOP\r\n")), "500 250");
+    assert_eq!(server.say("NOOP\r\n"), "250");
+}
+
+#[test]
+fn errors_are_counted_from_the_last_message_that_was_taken() {
+    let mut server = Server::plain();
+    server.say("EHLO client.example\r\n");
+    for _ in 0..50 {
+        let refused = "MAIL FROM:<a@b.example>\r\nRCPT TO:<nobody@d.example>\r\nRCPT TO:<c@d.example>\r\n";
+        assert_eq!(server.say(refused), "250 550 250");
+        assert_eq!(server.say("BDAT 2 LAST\r\n\r\n"), "250");
+    }
+}
+
+fn lmtp(recipients: usize) -> Server {
+    let mut server = Server::new(Limits { message_size: 1000, ..Limits::default() }, |_| {});
+    server.session.dialect = Dialect::Lmtp;
+    assert_eq!(server.say("LHLO client.example\r\n"), "250");
+    server.say("MAIL FROM:<a@b.example>\r\n");
+    for _ in 0..recipients {
+        server.say("RCPT TO:<c@d.example>\r\n");
+    }
+    server
+}
+
+#[test]
+fn lmtp_refuses_for_each_recipient_and_counts_it_once() {
+    let mut server = lmtp(30);
+    assert_eq!(server.say("DATA\r\n"), "354");
+    assert_eq!(server.say("S: x\n\r\n.\r\n"), vec!["550"; 30].join(" "));
+    assert!(!server.closed);
+    // The last chunk is answered as the end of data is, refused or not; one before it has one answer.
+    let mut server = lmtp(2);
+    assert_eq!(server.say(["BDAT 1001 LAST\r\n", &"x".repeat(1001), "NOOP\r\n"].concat()), "552 552 250");
+    let mut server = lmtp(2);
+    assert_eq!(server.say(["BDAT 1001\r\n", &"x".repeat(1001), "NOOP\r\n"].concat()), "552 250");
+}
+
+#[test]
+fn what_one_client_showed_is_not_another_ones() {
+    let mut server = Server::new(Limits::default(), |offer| {
+        (offer.xclient, offer.xforward) = (true, true);
+    });
+    server.say("EHLO a\r\n");
+    server.session.client.verified = true;
+    assert_eq!(server.say("XFORWARD ADDR=192.0.2.8\r\nRSET\r\n"), "250 250");
+    assert_eq!(server.session.client().forwarded, None, "RSET forgets whom the next message was from");
+    assert_eq!(server.say("XFORWARD ADDR=192.0.2.8\r\nXCLIENT ADDR=192.0.2.9\r\n"), "250 220");
+    assert!(!server.session.client().verified, "the certificate was the other's");
+    assert_eq!(server.session.client().forwarded, None);
+}
+
+#[test]
 fn a_draining_session_ends_once_its_transaction_is_over() {
     let mut server = Server::in_transaction();
     server.session.drain();
