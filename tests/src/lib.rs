@@ -3,8 +3,10 @@
 //! - [`peer`]: Postfix, smtp-source, smtp-sink, swaks, Python's smtplib and aiosmtpd, sslscan, dnsmasq, each
 //!   started in a folder of its own on the loopback and killed when dropped.
 //! - [`corpus`]: some hundreds of messages that Debian's packages and two crates carry as test data.
+//! - [`up`]: `switchyard up` as a person starts it.
 //! - [`site`]: our daemons as child processes, to be killed, restarted and cut off from power.
 //! - [`ledger`]: a load and a sink whose books tell whether mail was lost, torn or doubled.
+//! - [`talk`]: a client that says what it is told; [`trace`]: what hosts put on top of a message.
 //! - [`expect`]: wait for a fact, with a deadline and a name.
 //!
 //! The scenarios stand in `tests/suite/`. These helpers panic with what they expected: they run in tests only.
@@ -14,3 +16,6 @@ pub mod expect;
 pub mod ledger;
 pub mod peer;
 pub mod site;
+pub mod talk;
+pub mod trace;
+pub mod up;

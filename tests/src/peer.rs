@@ -10,6 +10,7 @@
 //!
 //! [`tls`] asks a server what it would agree to: sslscan and `openssl s_client`.
 
+pub mod certificates;
 pub mod cgroup;
 pub mod dns;
 pub mod postfix;

@@ -4,4 +4,5 @@
 
 mod crash;
 mod load;
+mod message;
 mod peers;
