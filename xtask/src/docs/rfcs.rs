@@ -54,7 +54,7 @@ const KNOWN: &[(u16, &str, &str)] = &[
     (7672, "DANE for SMTP", "no: not yet"),
     (8446, "TLS 1.3", "by rustls"),
     (8461, "MTA-STS", "no: not yet"),
-    (8601, "Authentication-Results", "the field is removed where it claims to be ours"),
+    (8601, "Authentication-Results", "no: not yet"),
     (8996, "TLS 1.0 and 1.1 are over", "yes"),
     (9110, "HTTP semantics", "for the probes, by axum"),
     (9422, "SMTP LIMITS", "yes"),

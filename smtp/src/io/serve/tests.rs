@@ -110,7 +110,7 @@ impl Dialogue {
 const LONG: Duration = Duration::from_secs(290);
 
 #[tokio::test(start_paused = true)]
-async fn r6_each_command_has_its_own_time() {
+async fn r1_each_command_has_its_own_time() {
     let mut dialogue = Dialogue::begin(1 << 20).await;
     for _ in 0..3 {
         tokio::time::advance(LONG).await;
@@ -127,7 +127,7 @@ async fn r6_each_command_has_its_own_time() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn r6_octets_that_drip_do_not_lengthen_a_command() {
+async fn r1_octets_that_drip_do_not_lengthen_a_command() {
     let mut dialogue = Dialogue::begin(1 << 20).await;
     for octet in ["N", "O", "O"] {
         dialogue.stream.write_all(octet.as_bytes()).await.unwrap();
