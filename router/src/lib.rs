@@ -152,6 +152,12 @@ impl Daemon for Router {
         listening.met();
 
         let drain = process.drain.clone();
+        let (stopping, waiting) = (drain.clone(), queue.clone());
+        process.tasks.helper("queue", async move {
+            // While the last sessions end, attempts do, too: none begins that would have to be cut.
+            stopping.wait_started().await;
+            waiting.drain().await;
+        });
         let settings = Mutex::new(settings);
         Ok(Self { addresses, metrics_addresses, settings, front, queue, spool, reloader, memory, drain })
     }
@@ -170,10 +176,16 @@ impl Daemon for Router {
     }
 
     async fn finish(&self) {
-        self.queue.drain().await;
+        if !self.queue.drain_within(LAST_ATTEMPTS).await {
+            tracing::warn!("attempts at delivery were cut; their mail is tried again after the next start");
+        }
         self.spool.close();
     }
 }
+
+/// For attempts to end that still go on when every session is over: together with the drain deadline less than
+/// the service manager waits before it kills.
+const LAST_ATTEMPTS: Duration = Duration::from_secs(10);
 
 impl Router {
     /// Where SMTP is listened for, in the order of the settings.

@@ -17,6 +17,9 @@ use crate::route::resolve::resolve;
 const DEAD: (EnhancedStatus, &str) =
     (EnhancedStatus::new(4, 4, 1), "no host of the destination answered a moment ago");
 
+/// What a fault of ours in the middle of an attempt means for one.
+const FAULT: (EnhancedStatus, &str) = (EnhancedStatus::new(4, 3, 0), "temporary local problem");
+
 impl Shared {
     /// Starts an attempt at a message that is active now.
     pub(super) fn begin(self: &Arc<Self>, message: &Arc<Message>) {
@@ -68,13 +71,22 @@ impl Shared {
 
     /// Defers jobs of a destination that is dead, without an attempt.
     pub(super) fn orphan(self: &Arc<Self>, jobs: Vec<Job>) {
+        self.defer(jobs, DEAD);
+    }
+
+    /// Defers the job of a worker that is gone.
+    pub(super) fn put_aside(self: &Arc<Self>, job: Job) {
+        self.defer(vec![job], FAULT);
+    }
+
+    fn defer(self: &Arc<Self>, jobs: Vec<Job>, why: (EnhancedStatus, &'static str)) {
         if jobs.is_empty() {
             return;
         }
         let shared = self.settling();
         tokio::spawn(async move {
             for job in jobs {
-                let (status, text) = DEAD;
+                let (status, text) = why;
                 let fate = Fate::local(Verdict::Deferred, status, text);
                 let fates = job.recipients.iter().map(|index| (*index, fate.clone())).collect();
                 shared.get().end_job(&job, fates, None).await;

@@ -195,6 +195,16 @@ impl QueueHandle {
         let _ = summary.wait_for(|summary| self.0.is_quiet(*summary)).await;
     }
 
+    /// The same, for so long at most. False when attempts go on even then: their mail is in the spool, and is tried
+    /// again after the next start.
+    pub async fn drain_within(&self, limit: Duration) -> bool {
+        tokio::select! {
+            biased;
+            () = self.drain() => true,
+            () = self.0.clock.sleep(limit) => false,
+        }
+    }
+
     /// How many messages are where.
     #[must_use]
     pub fn summary(&self) -> Summary {

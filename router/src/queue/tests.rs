@@ -7,7 +7,7 @@ use std::path::Path;
 use bytes::Bytes;
 use switchyard_daemon::clock::Hand;
 use switchyard_daemon::metrics::Registry;
-use switchyard_maps::{MapName, MapOptions, MapSet};
+use switchyard_maps::{MapName, MapOptions, MapSet, Resolved};
 use switchyard_smtp::address::{Domain, ForwardPath, ReversePath};
 use switchyard_smtp::envelope::{Envelope, Notify, Recipient, Sender};
 use switchyard_smtp::testing::{Played, listen, play};
@@ -18,6 +18,7 @@ use crate::bounce::{BounceMetrics, BounceOptions};
 use crate::deliver::{
     DeliverMetrics, DeliverOptions, Resolver, ResolverOptions, ReuseOptions, TlsOptions, TlsPolicy,
 };
+use crate::route::resolve::resolve;
 use crate::spool::{Arrival, Folder, SpoolMetrics, SpoolOptions};
 
 const DAY: Duration = Duration::from_secs(86_400);
@@ -354,4 +355,50 @@ async fn a_drain_ends_what_runs_and_starts_nothing() {
     site.stop().await;
     let again = start(folder.path(), "to.example hold:\n", 1, today());
     again.until(|summary| summary.hold == 2).await;
+}
+
+#[tokio::test]
+async fn a_drain_does_not_wait_for_ever_for_a_peer_that_is_silent() {
+    let folder = tempfile::tempdir().unwrap();
+    let silent = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let route = format!("to.example smtp:[127.0.0.1]:{}\n", silent.local_addr().unwrap().port());
+    let site = start(folder.path(), &route, 1, today());
+    site.send("<a@from.example>", &["<x@to.example>"]).await;
+    let _never_answered = silent.accept().await.unwrap();
+    let queue = site.queue.clone();
+    let limit = Duration::from_secs(10);
+    let is_over = tokio::select! {
+        biased;
+        is_over = queue.drain_within(limit) => is_over,
+        () = async { loop { site.hand.advance(limit); tokio::task::yield_now().await } } => unreachable!(),
+    };
+    assert!(!is_over);
+    assert_eq!(site.queue.summary().messages(), 1);
+}
+
+#[tokio::test]
+async fn a_worker_that_dies_of_a_fault_loses_neither_its_job_nor_its_place() {
+    let folder = tempfile::tempdir().unwrap();
+    let silent = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let route = format!("to.example smtp:[127.0.0.1]:{}\n", silent.local_addr().unwrap().port());
+    let site = start(folder.path(), &route, 1, today());
+    let id = site.send("<a@from.example>", &["<x@to.example>"]).await;
+    let _never_answered = silent.accept().await.unwrap();
+    let (shared, message) = {
+        let scheduler = site.queue.0.lock();
+        (Arc::clone(&site.queue.0), Arc::clone(scheduler.message(id).unwrap().0))
+    };
+    let Resolved::Deliver(destination) =
+        resolve(&shared.maps.snapshot(), &shared.routes, &message.envelope.recipients[0].forward_path)
+            .unwrap()
+    else {
+        panic!("the map has a route")
+    };
+    let seat = worker::Seat { shared, destination, job: Some((message, vec![0])) };
+    let died = tokio::spawn(async move {
+        let _seat = seat;
+        panic!("a fault");
+    });
+    assert!(died.await.unwrap_err().is_panic());
+    site.until(|summary| summary.connections == 0 && summary.deferred == 1).await;
 }

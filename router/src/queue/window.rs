@@ -41,13 +41,20 @@ pub struct Window {
     /// In failures since the last success, each weighing one of the window at its time.
     failed_cohorts: f64,
     dead_until: Option<Instant>,
+    /// From when on its failures are too old to count.
+    failures_until: Option<Instant>,
 }
 
 impl Window {
     /// The window of a destination that nothing is known of.
     #[must_use]
     pub fn new(options: &WindowOptions) -> Self {
-        Self { size: options.initial.clamp(1, options.limit.max(1)), failed_cohorts: 0.0, dead_until: None }
+        Self {
+            size: options.initial.clamp(1, options.limit.max(1)),
+            failed_cohorts: 0.0,
+            dead_until: None,
+            failures_until: None,
+        }
     }
 
     /// Connections that it may have now.
@@ -66,6 +73,7 @@ impl Window {
     pub fn revive(&mut self) {
         self.dead_until = None;
         self.failed_cohorts = 0.0;
+        self.failures_until = None;
     }
 
     /// True when there is nothing to remember, whatever the time.
@@ -74,10 +82,11 @@ impl Window {
         self.dead_until.is_none() && self.failed_cohorts == 0.0
     }
 
-    /// True when there is nothing to remember.
+    /// True when there is nothing to remember: a few failures of long ago, at a destination that nobody asked for
+    /// since, are not.
     #[must_use]
     pub fn is_forgettable(&self, now: Instant) -> bool {
-        !self.is_dead(now) && self.failed_cohorts == 0.0
+        !self.is_dead(now) && self.failures_until.is_none_or(|until| now >= until)
     }
 
     /// Learns from an attempt, of `in_use` going on. True when the destination is dead from now on.
@@ -85,8 +94,7 @@ impl Window {
         match feedback {
             Feedback::Untried => {}
             Feedback::Reached => {
-                self.failed_cohorts = 0.0;
-                self.dead_until = None;
+                self.revive();
                 // A window that is not used up has shown nothing about a larger one.
                 if in_use >= self.size && self.size < options.limit {
                     self.size += 1;
@@ -94,6 +102,7 @@ impl Window {
             }
             Feedback::Unreached => {
                 self.failed_cohorts += 1.0 / f64::from(self.size);
+                self.failures_until = Some(now + options.dead_for);
                 self.size = self.size.saturating_sub(1).max(1);
                 if self.failed_cohorts >= 0.999 {
                     self.failed_cohorts = 0.0;
@@ -142,6 +151,15 @@ mod tests {
         assert!(window.is_forgettable(now + options.dead_for));
         window.revive();
         assert!(!window.is_dead(now));
+    }
+
+    #[test]
+    fn r10_failures_of_long_ago_keep_no_destination() {
+        let (options, now) = (WindowOptions::default(), Instant::now());
+        let mut window = Window::new(&options);
+        assert!(!window.learn(Feedback::Unreached, 1, now, &options));
+        assert!(!window.is_forgettable(now));
+        assert!(window.is_forgettable(now + options.dead_for));
     }
 
     #[test]

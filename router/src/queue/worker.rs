@@ -23,9 +23,12 @@ const ROUND: Duration = Duration::from_secs(10);
 pub(super) async fn work(shared: Arc<Shared>, start: Start) {
     let Start { destination, mut job } = start;
     let mut kept = None;
+    let mut seat = Seat { shared: Arc::clone(&shared), destination: destination.clone(), job: None };
     loop {
+        seat.job = Some((Arc::clone(&job.message), job.recipients.clone()));
         let feedback;
         (feedback, kept) = shared.run(&destination, job, kept).await;
+        seat.job = None;
         let now = shared.clock.now_monotonic();
         let turn = {
             let mut scheduler = shared.lock();
@@ -50,6 +53,35 @@ pub(super) async fn work(shared: Arc<Shared>, start: Start) {
     }
     if let Some(kept) = kept {
         kept.close();
+    }
+}
+
+/// A worker's place at its destination. A fault in the program ends the worker and not the queue: the place is
+/// given back, and the mail is tried again later.
+pub(super) struct Seat {
+    pub(super) shared: Arc<Shared>,
+    pub(super) destination: Destination,
+    /// What is being done: a message, and which of its recipients.
+    pub(super) job: Option<(Arc<Message>, Vec<u32>)>,
+}
+
+impl Drop for Seat {
+    fn drop(&mut self) {
+        // A worker that is dropped with its run time ends with all the others.
+        if !std::thread::panicking() {
+            return;
+        }
+        tracing::error!(destination = %self.destination, "a worker ended by a fault in the program");
+        let turn = {
+            let mut scheduler = self.shared.lock();
+            let turn = scheduler.leave(&self.destination, Vec::new());
+            self.shared.publish(&scheduler);
+            turn
+        };
+        self.shared.start(turn.starts);
+        if let Some((message, recipients)) = self.job.take() {
+            self.shared.put_aside(Job { message, recipients, queued: self.shared.clock.now_monotonic() });
+        }
     }
 }
 
