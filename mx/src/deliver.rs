@@ -252,6 +252,11 @@ impl HandOver {
                     let not_taken = NotTaken { refused, ..NotTaken::by(pool, &reply, Reason::Router) };
                     return Offered::Answered(Err(not_taken));
                 }
+                // A router that drains says 421 on connections it had; its successor listens on the same socket.
+                Verdict::Elsewhere(reply) if reused && reply.closes() => {
+                    self.metrics.attempt(Attempt::Refused);
+                    want = Want::New;
+                }
                 Verdict::Elsewhere(reply) => {
                     self.metrics.attempt(Attempt::Refused);
                     self.tell(choice.answers(), pool, &"");

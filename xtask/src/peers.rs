@@ -32,6 +32,8 @@ const PEERS: &[Peer] = &[
     Peer { package: "dnsmasq-base", proof: "/usr/sbin/dnsmasq" },
     Peer { package: "strace", proof: "/usr/bin/strace" },
     Peer { package: "e2fsprogs", proof: "/usr/sbin/mkfs.ext4" },
+    Peer { package: "xfsprogs", proof: "/usr/sbin/mkfs.xfs" },
+    Peer { package: "faketime", proof: "/usr/bin/faketime" },
     Peer { package: "mount", proof: "/usr/sbin/losetup" },
     Peer { package: "procps", proof: "/usr/bin/ps" },
     Peer { package: "systemd", proof: "/usr/bin/systemd-analyze" },
