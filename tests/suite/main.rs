@@ -6,3 +6,4 @@ mod crash;
 mod load;
 mod message;
 mod peers;
+mod tls;

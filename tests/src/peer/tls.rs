@@ -3,6 +3,8 @@
 use std::net::SocketAddr;
 use std::process::{Command, Stdio};
 
+use serde_json::Value;
+
 use super::require;
 
 /// Everything sslscan finds, behind STARTTLS.
@@ -49,4 +51,22 @@ pub fn s_client(server: SocketAddr, options: &[&str]) -> (bool, String) {
         .expect("openssl starts");
     let said = [output.stdout, output.stderr].map(|part| String::from_utf8_lossy(&part).into_owned());
     (output.status.success(), said.concat())
+}
+
+/// What a mail client must not do with TLS, by the names in `starttls.py`; hands over what it found.
+///
+/// # Panics
+/// When it fails.
+#[must_use]
+pub fn scene(name: &str, servers: &[SocketAddr]) -> Value {
+    require("/usr/bin/python3");
+    let mut command = Command::new("/usr/bin/python3");
+    command.args(["-I", "-c", include_str!("starttls.py"), name]);
+    for server in servers {
+        command.arg(server.ip().to_string()).arg(server.port().to_string());
+    }
+    let output = command.stdin(Stdio::null()).output().expect("python starts");
+    let said = String::from_utf8_lossy(&output.stderr);
+    assert!(output.status.success(), "{name}: {said}");
+    serde_json::from_slice(&output.stdout).expect("what it found, as JSON")
 }
