@@ -162,9 +162,9 @@ impl Daemon for Router {
         Ok(Self { addresses, metrics_addresses, settings, front, queue, spool, reloader, memory, drain })
     }
 
-    async fn reload(&self, settings: RouterSettings) -> Result<(), RouterError> {
+    async fn reload(&self, mut settings: RouterSettings) -> Result<(), RouterError> {
         let before = self.settings.lock().unwrap_or_else(PoisonError::into_inner).clone();
-        for name in needs_restart(&before, &settings) {
+        for name in hold(&before, &mut settings) {
             tracing::warn!(setting = name, "changed, and takes a restart: the old value holds");
         }
         self.front.change(live_options(&settings, &self.memory, &self.drain)?);
@@ -412,27 +412,35 @@ fn bounce_options(settings: &RouterSettings) -> BounceOptions {
     }
 }
 
-/// Settings that differ and can't change while the daemon runs.
-fn needs_restart(before: &RouterSettings, now: &RouterSettings) -> Vec<&'static str> {
-    let (old, new) = (&before.common, &now.common);
-    [
-        ("host_name", old.host_name != new.host_name),
-        ("listen", old.listen != new.listen),
-        ("metrics", old.metrics != new.metrics),
-        ("log", old.log != new.log),
-        ("dns", old.dns != new.dns),
-        ("limits.sessions", old.limits.sessions != new.limits.sessions),
-        ("limits.content_memory", old.limits.content_memory != new.limits.content_memory),
-        ("maps", before.maps != now.maps),
-        ("rewrite", before.rewrite != now.rewrite),
-        ("route", before.route != now.route),
-        ("pools", before.pools != now.pools),
-        ("spool", before.spool != now.spool),
-        ("queue", before.queue != now.queue),
-        ("deliver", before.deliver != now.deliver),
-        ("bounce", before.bounce != now.bounce),
-    ]
-    .into_iter()
-    .filter_map(|(name, differs)| differs.then_some(name))
-    .collect()
+/// Puts back what differs and can't change while the daemon runs, and names it.
+fn hold(before: &RouterSettings, now: &mut RouterSettings) -> Vec<&'static str> {
+    fn keep<T: PartialEq + Clone>(held: &mut Vec<&'static str>, name: &'static str, old: &T, new: &mut T) {
+        if old != new {
+            new.clone_from(old);
+            held.push(name);
+        }
+    }
+    let mut held = Vec::new();
+    let (old, new) = (&before.common, &mut now.common);
+    keep(&mut held, "host_name", &old.host_name, &mut new.host_name);
+    keep(&mut held, "listen", &old.listen, &mut new.listen);
+    keep(&mut held, "metrics", &old.metrics, &mut new.metrics);
+    keep(&mut held, "log", &old.log, &mut new.log);
+    keep(&mut held, "dns", &old.dns, &mut new.dns);
+    let (old, new) = (&before.common.limits, &mut now.common.limits);
+    keep(&mut held, "limits.sessions", &old.sessions, &mut new.sessions);
+    keep(&mut held, "limits.content_memory", &old.content_memory, &mut new.content_memory);
+    keep(&mut held, "limits.drain_deadline", &old.drain_deadline, &mut new.drain_deadline);
+    keep(&mut held, "maps", &before.maps, &mut now.maps);
+    keep(&mut held, "rewrite", &before.rewrite, &mut now.rewrite);
+    keep(&mut held, "route", &before.route, &mut now.route);
+    keep(&mut held, "pools", &before.pools, &mut now.pools);
+    keep(&mut held, "spool", &before.spool, &mut now.spool);
+    keep(&mut held, "queue", &before.queue, &mut now.queue);
+    keep(&mut held, "deliver", &before.deliver, &mut now.deliver);
+    keep(&mut held, "bounce", &before.bounce, &mut now.bounce);
+    held
 }
+
+#[cfg(test)]
+mod tests;
