@@ -35,7 +35,7 @@ fn an_edited_transport_map_routes_the_next_message_elsewhere_and_a_broken_edit_c
         let outcome = swaks(up.mx(), ALICE, &[]);
         assert!(outcome.well, "{}", outcome.transcript);
     };
-    let swaps = |up: &Up| up.log().matches("maps swapped").count();
+    let swaps = |up: &Up| up.log().matches("new maps are in use").count();
     let before = fs::read_to_string(up.map("transport")).expect("the example's transport map");
     send(&up);
     expect::holds("a message in the Maildir", || up.mail(ALICE).len() == 1);
