@@ -257,6 +257,12 @@ impl HandOver {
                     self.metrics.attempt(Attempt::Refused);
                     want = Want::New;
                 }
+                // The end of a connection that lay in the pool, or has carried much, is no word about the router:
+                // one that was started anew has said so on all of its old ones.
+                Verdict::Elsewhere(reply) if reply.closes() && reused => {
+                    self.metrics.attempt(Attempt::Lost);
+                    want = Want::New;
+                }
                 Verdict::Elsewhere(reply) => {
                     self.metrics.attempt(Attempt::Refused);
                     self.tell(choice.answers(), pool, &"");

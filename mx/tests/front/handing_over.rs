@@ -72,6 +72,22 @@ async fn the_routers_no_is_the_clients() {
 }
 
 #[tokio::test]
+async fn a_router_that_ends_an_old_connection_is_asked_over_a_new_one() {
+    let router = FakeRouter::start().await;
+    let front = Front::start(&[router.address], "").await;
+    let mut client = Client::greeted(front.address()).await;
+    assert_eq!(client.mail(&["<alice@example.org>"], CONTENT).await, "250 2.0.0 Ok: queued as Q1");
+    router.will(Does::Says(table::SHUTTING_DOWN));
+    assert_eq!(client.mail(&["<alice@example.org>"], CONTENT).await, "250 2.0.0 Ok: queued as Q2");
+    assert_eq!(router.connections(), 2);
+    // On a new one it is the router's word.
+    router.will(Does::Says(table::SHUTTING_DOWN));
+    router.will(Does::Says(table::SHUTTING_DOWN));
+    let reply = client.mail(&["<alice@example.org>"], CONTENT).await;
+    assert_eq!(reply, "451 4.4.1 No router answers, try again");
+}
+
+#[tokio::test]
 async fn a_router_in_trouble_is_passed_by() {
     let (full, other) = (FakeRouter::start().await, FakeRouter::start().await);
     let front = Front::start(&[full.address, other.address], "").await;
