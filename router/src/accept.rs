@@ -103,8 +103,12 @@ impl Front {
     pub async fn refuse(mut stream: TcpStream) {
         let mut reply = Vec::new();
         table::TOO_MANY_SESSIONS.write_to(&mut reply);
-        // The socket closes either way.
-        let _best_effort = tokio::time::timeout(Duration::from_secs(1), stream.write_all(&reply)).await;
+        // The socket closes either way; said goodbye to, it does not take the reply with it.
+        let goodbye = async {
+            stream.write_all(&reply).await?;
+            stream.shutdown().await
+        };
+        let _best_effort = tokio::time::timeout(Duration::from_secs(1), goodbye).await;
     }
 }
 
