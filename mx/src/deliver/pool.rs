@@ -10,6 +10,7 @@ use std::time::{Duration, Instant};
 use switchyard_daemon::clock::Clock;
 use switchyard_smtp::io::dial::Connection;
 use tokio::sync::{Semaphore, SemaphorePermit};
+use tokio::task::JoinSet;
 
 use super::connect::{ConnectError, Connector};
 
@@ -99,9 +100,12 @@ impl Pool {
                 }
             }
         }
+        // All at once: a router that does not answer holds nobody up for longer than one goodbye takes.
+        let mut goodbyes = JoinSet::new();
         for connection in old {
-            connection.quit().await;
+            goodbyes.spawn(async move { connection.quit().await });
         }
+        while goodbyes.join_next().await.is_some() {}
     }
 }
 
@@ -113,5 +117,55 @@ impl Lease<'_> {
             let mut idle = self.pool.idle.lock().unwrap_or_else(PoisonError::into_inner);
             idle.push(Idle { connection: self.connection, since });
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::sync::Arc;
+
+    use switchyard_smtp::io::dial::DialOptions;
+    use tokio::io::{AsyncBufReadExt, AsyncWriteExt, BufReader};
+    use tokio::net::{TcpListener, TcpStream};
+    use tokio::sync::Barrier;
+
+    use super::*;
+    use crate::deliver::{Resolver, RouterAddress, RouterTls};
+
+    /// Answers QUIT only when all others have heard theirs.
+    async fn router(stream: TcpStream, all: Arc<Barrier>) {
+        let mut stream = BufReader::new(stream);
+        let mut line = String::new();
+        for reply in ["220 r\r\n", "250 r\r\n"] {
+            stream.write_all(reply.as_bytes()).await.unwrap();
+            stream.read_line(&mut line).await.unwrap();
+        }
+        assert!(line.ends_with("QUIT\r\n"), "{line}");
+        all.wait().await;
+        stream.write_all(b"221 bye\r\n").await.unwrap();
+    }
+
+    #[tokio::test]
+    async fn goodbyes_are_said_side_by_side() {
+        let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+        let address = RouterAddress::Socket(listener.local_addr().unwrap());
+        let mut dial = DialOptions::new("mx.example.org");
+        dial.timeouts.quit = Duration::from_secs(3600);
+        let resolver = Resolver::new(&["127.0.0.1:9".parse().unwrap()], Duration::from_secs(1)).unwrap();
+        let connector = Connector { address, dial: Arc::new(dial), tls: RouterTls::Never, resolver };
+        let pool = Pool::new(connector, 3, Duration::from_secs(3600), Clock::system());
+        let all = Arc::new(Barrier::new(3));
+        let mut leases = Vec::new();
+        for _ in 0..3 {
+            let accept = async {
+                let (stream, _) = listener.accept().await.unwrap();
+                tokio::spawn(router(stream, Arc::clone(&all)));
+            };
+            let (lease, ()) = tokio::join!(pool.lease(Want::New), accept);
+            leases.push(lease.unwrap());
+        }
+        leases.into_iter().for_each(Lease::give_back);
+        pool.close_idle(true).await;
+        assert!(pool.take_idle().is_none());
     }
 }
