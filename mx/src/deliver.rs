@@ -252,11 +252,6 @@ impl HandOver {
                     let not_taken = NotTaken { refused, ..NotTaken::by(pool, &reply, Reason::Router) };
                     return Offered::Answered(Err(not_taken));
                 }
-                // A router that drains says 421 on connections it had; its successor listens on the same socket.
-                Verdict::Elsewhere(reply) if reused && reply.closes() => {
-                    self.metrics.attempt(Attempt::Refused);
-                    want = Want::New;
-                }
                 // The end of a connection that lay in the pool, or has carried much, is no word about the router:
                 // one that was started anew has said so on all of its old ones.
                 Verdict::Elsewhere(reply) if reply.closes() && reused => {
