@@ -154,7 +154,7 @@ mod tests {
     }
 
     #[test]
-    fn r10_failures_of_long_ago_keep_no_destination() {
+    fn failures_of_long_ago_keep_no_destination() {
         let (options, now) = (WindowOptions::default(), Instant::now());
         let mut window = Window::new(&options);
         assert!(!window.learn(Feedback::Unreached, 1, now, &options));

@@ -138,7 +138,7 @@ async fn r1_octets_that_drip_do_not_lengthen_a_command() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn r5_room_is_given_back_however_a_transaction_ends() {
+async fn r8_room_is_given_back_however_a_transaction_ends() {
     let chunk = format!("BDAT 100000\r\n{}", "x".repeat(100_000));
     for (text, code) in [("RSET\r\n", "250"), ("EHLO a\r\n", "250"), ("BDAT 2 LAST\r\na\n", "550")] {
         let mut dialogue = Dialogue::begin(1 << 20).await;
@@ -152,7 +152,7 @@ async fn r5_room_is_given_back_however_a_transaction_ends() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn r5_room_is_taken_for_what_comes_and_not_for_words() {
+async fn room_is_taken_for_what_comes_and_not_for_words() {
     let mut dialogue = Dialogue::begin(200_000).await;
     dialogue.stream.write_all(b"BDAT 180000\r\nS: x\r\n").await.unwrap();
     tokio::time::sleep(Duration::from_secs(1)).await;
