@@ -3,7 +3,7 @@
 //! - `docs/rfcs.md` ([`rfcs`]): every `RFC nnnn §x` in the code, and where it stands.
 //! - `docs/metrics.md` ([`metrics`]): every metric the daemons register.
 //! - `docs/attacks.md` ([`attacks`]): written by hand but for its last column, the tests that carry a row's id.
-//! - `ARCHITECTURE.md` ([`paths`]): written by hand; every path it names must exist.
+//! - What is written by hand ([`paths`]): every path that [`BY_HAND`] name must exist.
 
 mod attacks;
 mod metrics;
@@ -15,6 +15,17 @@ use std::io::Write;
 
 use crate::run::{Failure, findings};
 use crate::tree;
+
+/// Documents that are written by hand and name paths.
+const BY_HAND: &[&str] = &[
+    "ARCHITECTURE.md",
+    "CONTRIBUTING.md",
+    "README.md",
+    "SECURITY.md",
+    "docs/map.md",
+    "docs/message.md",
+    "docs/operating.md",
+];
 
 /// A document and what should stand in it.
 struct Document {
@@ -53,7 +64,8 @@ pub(crate) fn check() -> Result<(), Failure> {
         }
     }
     found.extend(attacks::unanswered()?);
-    found.extend(paths::missing("ARCHITECTURE.md")?);
-    found.extend(paths::missing("CONTRIBUTING.md")?);
+    for document in BY_HAND {
+        found.extend(paths::missing(document)?);
+    }
     findings(found)
 }

@@ -14,6 +14,9 @@ const PATH: &str = "docs/attacks.md";
 /// How a row explains that no test shows it.
 const REASON: &str = "Not yet:";
 
+/// Id, bad input, what makes it impossible here, shown by.
+const CELLS: usize = 4;
+
 /// Where tests stand.
 const FOLDERS: &[&str] = &["smtp", "daemon", "maps", "config", "mx", "router", "cli", "tests"];
 
@@ -23,7 +26,7 @@ pub(super) fn document() -> Result<String, Failure> {
     let text = tree::read(PATH)?;
     let lines = text.lines().map(|line| match row(line) {
         Some((id, mut cells)) => {
-            if let (Some(files), Some(last)) = (shown.get(id), cells.last_mut()) {
+            if let (Some(files), Some(last)) = (shown.get(id), cells.get_mut(CELLS - 1)) {
                 let files = files.iter().map(|file| format!("`{file}`")).collect::<Vec<_>>();
                 *last = files.join(", ");
             }
@@ -34,7 +37,7 @@ pub(super) fn document() -> Result<String, Failure> {
     Ok(lines.collect())
 }
 
-/// Rows with neither a test nor a reason, and tests for a row that is not there.
+/// Rows that lack a cell, or both a test and a reason, and tests for a row that is not there.
 pub(super) fn unanswered() -> Result<Vec<String>, Failure> {
     let shown = shown()?;
     let text = tree::read(PATH)?;
@@ -45,6 +48,8 @@ pub(super) fn unanswered() -> Result<Vec<String>, Failure> {
     let mut found: Vec<String> = bare
         .map(|(id, _)| format!("{PATH}: {id} has no test, and no reason that begins with \"{REASON}\""))
         .collect();
+    let short = rows.iter().filter(|(_, cells)| cells.len() != CELLS || cells.iter().any(String::is_empty));
+    found.extend(short.map(|(id, _)| format!("{PATH}: {id} needs {CELLS} cells, none of them empty")));
     let stray = shown.iter().filter(|(id, _)| !rows.contains_key(id.as_str()));
     found.extend(stray.map(|(id, files)| format!("{PATH} has no row {id}, which a test in {files:?} shows")));
     Ok(found)
@@ -52,9 +57,10 @@ pub(super) fn unanswered() -> Result<Vec<String>, Failure> {
 
 /// The cells of a table row that begins with an id.
 fn row(line: &str) -> Option<(&str, Vec<String>)> {
-    let inner = line.strip_prefix("| ")?.strip_suffix(" |")?;
-    let id = inner.split(" | ").next()?;
-    is_id(id).then(|| (id, inner.split(" | ").map(str::to_owned).collect()))
+    let inner = line.strip_prefix("| ")?.strip_suffix('|')?;
+    let mut cells = inner.split('|').map(str::trim);
+    let id = cells.next().filter(|id| is_id(id))?;
+    Some((id, [id].into_iter().chain(cells).map(str::to_owned).collect()))
 }
 
 fn is_id(word: &str) -> bool {
@@ -126,6 +132,8 @@ mod tests {
         let (id, cells) = row("| E1 | a lone dot | the end | Not yet: no |").unwrap();
         assert_eq!((id, cells.len()), ("E1", 4));
         assert_eq!(cells[3], "Not yet: no");
+        let (_, cells) = row("| E2 | a lone dot | the end | |").unwrap();
+        assert_eq!(cells, ["E2", "a lone dot", "the end", ""], "a test may fill it");
         assert!(row("| id | attack | a | b |").is_none());
         assert!(row("|---|---|").is_none());
     }
