@@ -7,6 +7,7 @@
 //! - [`site`]: our daemons as child processes, to be killed, restarted and cut off from power.
 //! - [`ledger`]: a load and a sink whose books tell whether mail was lost, torn or doubled.
 //! - [`talk`]: a client that says what it is told; [`trace`]: what hosts put on top of a message.
+//! - [`proxy`]: a connection that breaks at the worst moment.
 //! - [`expect`]: wait for a fact, with a deadline and a name.
 //!
 //! The scenarios stand in `tests/suite/`. These helpers panic with what they expected: they run in tests only.
@@ -15,6 +16,7 @@ pub mod corpus;
 pub mod expect;
 pub mod ledger;
 pub mod peer;
+pub mod proxy;
 pub mod site;
 pub mod talk;
 pub mod trace;

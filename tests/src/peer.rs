@@ -16,6 +16,7 @@ pub mod dns;
 pub mod postfix;
 pub mod process;
 pub mod python;
+pub mod report;
 pub mod sink;
 pub mod source;
 pub mod swaks;

@@ -4,6 +4,7 @@
 
 mod crash;
 mod load;
+mod map;
 mod message;
 mod peers;
 mod tls;

@@ -34,7 +34,7 @@ class Keep:
         Keep.taken += 1
         name = os.path.join(FOLDER, "%06d" % Keep.taken)
         facts = {
-            "reverse_path": envelope.mail_from,
+            "reverse_path": "" if envelope.mail_from == "<>" else envelope.mail_from,
             "recipients": envelope.rcpt_tos,
             "parameters": envelope.mail_options,
             "tls": session.ssl is not None,

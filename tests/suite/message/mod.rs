@@ -1,9 +1,12 @@
 //! The way of a message, with real software at both ends: what was sent is what arrives, once, or the sender
 //! is told why not.
 
+mod cut;
 mod peers;
 mod python;
 mod real;
+mod refused;
+mod report;
 mod up;
 
 use std::net::SocketAddr;

@@ -1,0 +1,3 @@
+//! Where mail goes: by the maps, and by the DNS where they say nothing.
+
+mod dns;
