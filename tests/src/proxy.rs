@@ -104,7 +104,10 @@ impl Shared {
             tail.extend_from_slice(octets);
             tail.drain(..tail.len().saturating_sub(buffer.len() + 512));
             let cut = self.is_due(way, &tail);
-            if (cut && way == Way::ToClient) || to.write_all(octets).is_err() || cut {
+            // What the cut is about still goes to a server; an answer does not reach its client.
+            let is_withheld = cut && way == Way::ToClient;
+            let is_handed_on = !is_withheld && to.write_all(octets).is_ok();
+            if cut || !is_handed_on {
                 break;
             }
         }

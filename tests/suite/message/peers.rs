@@ -8,13 +8,13 @@ use switchyard_tests::peer::sink::Sink;
 use switchyard_tests::peer::source::Source;
 
 use super::Chain;
-use crate::crash::{alone, long};
+use crate::crash::alone;
 
 /// A load that takes this long is stuck.
 const LIMIT: Duration = Duration::from_secs(240);
 
 fn source() -> Source {
-    Source { messages: if long() { 5000 } else { 500 }, sessions: 20, length: 4096, ..Source::default() }
+    Source { messages: 5000, sessions: 20, length: 4096, ..Source::default() }
 }
 
 #[test]

@@ -1,6 +1,7 @@
 //! STARTTLS on mx and router, asked by others than ourselves, and what must not get through it.
 
 mod attacks;
+mod hops;
 mod relay;
 mod versions;
 
