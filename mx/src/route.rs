@@ -7,6 +7,9 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
+/// With no router left, one message a second finds out whether one is back.
+const PAUSE_WITHOUT_OTHERS: Duration = Duration::from_secs(1);
+
 /// The routers by their place in the settings, and what is known of each.
 #[derive(Debug)]
 pub(crate) struct Routers {
@@ -27,7 +30,7 @@ enum Health {
     #[default]
     Answers,
     Dead {
-        retry_at: Instant,
+        since: Instant,
     },
     /// One message is on its way to a router that was dead.
     Probing,
@@ -55,10 +58,11 @@ impl Routers {
     /// That router and no other, unless it is dead.
     pub(crate) fn take(&self, index: usize, now: Instant) -> Option<Choice<'_>> {
         let state = self.states.get(index)?;
+        let pause = self.pause();
         let mut health = state.health.lock().unwrap_or_else(PoisonError::into_inner);
         match *health {
             Health::Answers => {}
-            Health::Dead { retry_at } if retry_at <= now => *health = Health::Probing,
+            Health::Dead { since } if since + pause <= now => *health = Health::Probing,
             Health::Dead { .. } | Health::Probing => return None,
         }
         let probes = *health == Health::Probing;
@@ -66,11 +70,24 @@ impl Routers {
         Some(Choice { routers: self, index, probes, now })
     }
 
+    /// How long a dead router is left alone: not for long when there is no other to take the mail.
+    fn pause(&self) -> Duration {
+        let answers = |state: &RouterState| {
+            *state.health.lock().unwrap_or_else(PoisonError::into_inner) == Health::Answers
+        };
+        if self.states.iter().any(answers) {
+            self.retry_dead_after
+        } else {
+            self.retry_dead_after.min(PAUSE_WITHOUT_OTHERS)
+        }
+    }
+
     /// True when some router answers, or may be tried again by now.
     pub(crate) fn may_answer(&self, now: Instant) -> bool {
+        let pause = self.pause();
         self.states.iter().any(|state| match *state.health.lock().unwrap_or_else(PoisonError::into_inner) {
             Health::Answers => true,
-            Health::Dead { retry_at } => retry_at <= now,
+            Health::Dead { since } => since + pause <= now,
             Health::Probing => false,
         })
     }
@@ -123,7 +140,7 @@ impl Choice<'_> {
     /// The router could not be reached, or went silent.
     pub(crate) fn died(&mut self, now: Instant) -> Change {
         self.probes = false;
-        match self.put(Health::Dead { retry_at: now + self.routers.retry_dead_after }) {
+        match self.put(Health::Dead { since: now }) {
             Health::Answers => Change::Died,
             Health::Dead { .. } | Health::Probing => Change::None,
         }
@@ -144,7 +161,9 @@ impl Drop for Choice<'_> {
         self.state().in_hand.fetch_sub(1, Ordering::Relaxed);
         if self.probes {
             // Nothing was found out: the next one may look.
-            self.put(Health::Dead { retry_at: self.now });
+            // It told nothing, so the next one may ask at once.
+            let since = self.now.checked_sub(self.routers.retry_dead_after).unwrap_or(self.now);
+            self.put(Health::Dead { since });
         }
     }
 }
@@ -172,8 +191,20 @@ mod tests {
     }
 
     #[test]
+    fn a_dead_router_is_left_alone_for_longer_while_others_answer() {
+        let (routers, now) = (Routers::new(2, PAUSE), Instant::now());
+        let mut first = routers.take(0, now).unwrap();
+        assert_eq!(first.died(now), Change::Died);
+        let soon = now + PAUSE_WITHOUT_OTHERS;
+        assert!(routers.take(0, soon).is_none() && routers.take(0, now + PAUSE).is_some());
+        assert_eq!(first.died(now), Change::None);
+        assert_eq!(routers.take(1, now).unwrap().died(now), Change::Died);
+        assert!(routers.choose(&[], now).is_none() && routers.choose(&[], soon).is_some());
+    }
+
+    #[test]
     fn a_dead_router_is_probed_by_one() {
-        let (routers, now) = (Routers::new(1, PAUSE), Instant::now());
+        let (routers, now) = (Routers::new(1, PAUSE_WITHOUT_OTHERS), Instant::now());
         let mut first = routers.choose(&[], now).unwrap();
         let mut second = routers.choose(&[], now).unwrap();
         assert_eq!(first.died(now), Change::Died);
@@ -181,7 +212,7 @@ mod tests {
         assert!(routers.choose(&[], now).is_none() && !routers.may_answer(now));
         assert_eq!(routers.dead().collect::<Vec<_>>(), [0]);
 
-        let later = now + PAUSE;
+        let later = now + PAUSE_WITHOUT_OTHERS;
         assert!(routers.may_answer(later));
         let probe = routers.choose(&[], later).unwrap();
         assert!(routers.choose(&[], later).is_none(), "one is enough to find out");
@@ -190,9 +221,9 @@ mod tests {
         assert_eq!(probe.died(later), Change::None, "still dead");
         assert!(routers.choose(&[], later).is_none());
 
-        let mut probe = routers.choose(&[], later + PAUSE).unwrap();
+        let mut probe = routers.choose(&[], later + PAUSE_WITHOUT_OTHERS).unwrap();
         assert_eq!(probe.answers(), Change::Revived);
-        assert!(routers.choose(&[], later + PAUSE).is_some());
+        assert!(routers.choose(&[], later + PAUSE_WITHOUT_OTHERS).is_some());
         assert_eq!(routers.dead().count(), 0);
     }
 
