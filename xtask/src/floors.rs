@@ -62,7 +62,7 @@ const CONFINED: &[Confined] = &[
     Confined {
         folder: "router/src",
         word: "switchyard_config",
-        only: &["router/src/lib.rs"],
+        only: &["router/src/lib.rs", "router/src/tests.rs"],
         why: "only lib.rs takes the settings apart",
     },
     Confined {

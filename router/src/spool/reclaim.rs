@@ -89,6 +89,7 @@ pub(super) fn tidy(shared: &Shared) {
     unlink_blobs(shared);
     // What goes lets others go, which it had to be outlived by.
     while retire_dead(shared) {}
+    let had_trouble = lock(&shared.stock).trouble;
     let filled = fill(shared);
     let mut stock = lock(&shared.stock);
     let scarce = stock.spares.len() < shared.options.reserve_segments;
@@ -97,7 +98,8 @@ pub(super) fn tidy(shared: &Shared) {
     }
     stock.scarce = scarce;
     drop(stock);
-    if let Err(error) = filled {
+    // Said once: it is tried again several times a second.
+    if let (Err(error), false) = (filled, had_trouble) {
         tracing::warn!(%error, "spool: cannot make a segment ready; it is tried again");
     }
     shared.stirred.notify_all();
