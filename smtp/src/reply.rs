@@ -229,6 +229,8 @@ pub mod table {
     pub const STRAY_LINE_END: Reply = Reply::fixed(550, (5, 5, 2), "Message holds a bare CR or LF");
     /// A NUL in the content.
     pub const STRAY_NUL: Reply = Reply::fixed(550, (5, 6, 0), "Message holds a NUL");
+    /// A header that begins with a continuation line: it would go on the field that we put on top.
+    pub const BAD_HEADER: Reply = Reply::fixed(550, (5, 6, 0), "Message begins with a blank");
     /// Over the size limit (RFC 1870 §6).
     pub const TOO_BIG: Reply = Reply::fixed(552, (5, 3, 4), "Message is larger than allowed");
     /// A header over its limit.

@@ -369,6 +369,27 @@ mod tests {
     }
 
     #[tokio::test]
+    async fn d3_a_name_is_resolved_once_an_attempt_and_what_it_says_next_is_filtered_next() {
+        let twin = Twin {
+            mx: [("rebinds.example", vec![(10, "mx.rebinds.example")])].into(),
+            addresses: [("mx.rebinds.example", vec!["127.0.0.1"])].into(),
+            ..Twin::default()
+        };
+        twin.first.lock().unwrap().insert("mx.rebinds.example", "198.51.100.9");
+        let hosts = Hosts::new(HostsOptions::default(), twin.resolver());
+        let hop = [Hop::Mx { domain: Domain::parse("rebinds.example").unwrap(), port: None }];
+        let mut chance = fastrand::Rng::with_seed(7);
+        // The attempt is given an address, which no later answer can change.
+        let attempt = hosts.find(&hop, Transport::Smtp, &mut chance).await.unwrap();
+        assert_eq!(attempt.len(), 1);
+        assert_eq!(attempt[0].place, Place::Tcp("198.51.100.9:25".parse().unwrap()));
+        assert!(attempt[0].filtered, "and the peer's own address is checked against the filter");
+        assert!(!hosts.permits("127.0.0.1".parse().unwrap()));
+        let next = hosts.find(&hop, Transport::Smtp, &mut chance).await.unwrap_err();
+        assert_eq!(next.status.to_string(), "5.4.4");
+    }
+
+    #[tokio::test]
     async fn d4_no_more_than_five_addresses() {
         assert_eq!(find_domain("wide.example").await.unwrap().len(), 5);
         let hop = |domain| Hop::Mx { domain: Domain::parse(domain).unwrap(), port: None };

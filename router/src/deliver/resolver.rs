@@ -193,6 +193,8 @@ pub(crate) struct Twin {
     pub mx: std::collections::BTreeMap<&'static str, Vec<(u16, &'static str)>>,
     pub addresses: std::collections::BTreeMap<&'static str, Vec<&'static str>>,
     pub fails: std::collections::BTreeSet<&'static str>,
+    /// Names that answer so once, and by `addresses` from then on.
+    pub first: std::sync::Arc<std::sync::Mutex<std::collections::BTreeMap<&'static str, &'static str>>>,
 }
 
 #[cfg(test)]
@@ -220,6 +222,9 @@ impl Twin {
 
     fn addresses(&self, host: &Domain) -> Result<Vec<IpAddr>, LookupError> {
         self.check(host.as_str())?;
+        if let Some(once) = self.first.lock().unwrap().remove(host.as_str()) {
+            return Ok(vec![once.parse().expect("an address")]);
+        }
         let records = self.addresses.get(host.as_str()).into_iter().flatten();
         non_empty(records.map(|text| text.parse::<IpAddr>().expect("an address").to_canonical()).collect())
     }

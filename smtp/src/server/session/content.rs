@@ -231,6 +231,8 @@ impl<T> Session<T> {
             Some(table::STRAY_LINE_END)
         } else if seen.nul && !binary {
             Some(table::STRAY_NUL)
+        } else if wire.starts_with(b" ") || wire.starts_with(b"\t") {
+            Some(table::BAD_HEADER)
         } else if seen.header_octets > self.limits.header_size
             || seen.header_fields > self.limits.header_fields
         {

@@ -365,6 +365,8 @@ fn r3_r7_headers_have_bounds_and_their_names_are_only_bytes() {
         (format!("X: {}\r\n", "y".repeat(100_001)), "550"),
         ("__proto__: 1\r\n: 2\r\n\u{1}é: 3\r\n".into(), "250"),
         (format!("{}: 1\r\n", "n".repeat(64 << 10)), "250"),
+        (" goes on our trace field\r\nX: y\r\n".into(), "550"),
+        ("\tgoes on our trace field\r\n".into(), "550"),
     ] {
         let mut server = Server::in_transaction();
         server.say("DATA\r\n");
