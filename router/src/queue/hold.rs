@@ -1,7 +1,12 @@
-//! Hold: mail that waits for a person's word.
+//! Hold: mail that waits for a person's word. A person who edits the maps has said one: what they hold no
+//! more goes on, and what they still hold is held again.
 
-use super::QueueHandle;
+use std::sync::Weak;
+
+use tokio::sync::watch;
+
 use super::scheduler::Place;
+use super::{QueueHandle, Shared};
 use crate::spool::QueueId;
 
 impl QueueHandle {
@@ -48,5 +53,16 @@ impl QueueHandle {
     pub fn release_all(&self) -> usize {
         let held = self.0.lock().ids_on_hold();
         held.into_iter().filter(|id| self.release(*id)).count()
+    }
+}
+
+/// Asks anew about everything on hold whenever another set of maps is in use.
+pub(super) async fn follow_maps(queue: Weak<Shared>, mut generations: watch::Receiver<u64>) {
+    while generations.changed().await.is_ok() {
+        let Some(shared) = queue.upgrade() else { return };
+        let messages = QueueHandle(shared).release_all();
+        if messages > 0 {
+            tracing::info!(messages, "the maps changed: mail on hold is asked about again");
+        }
     }
 }

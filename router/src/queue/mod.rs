@@ -155,6 +155,7 @@ impl Queue {
             shared.admit(stored, None);
         }
         tokio::spawn(worker::keep_time(Arc::downgrade(&shared)));
+        tokio::spawn(hold::follow_maps(Arc::downgrade(&shared), shared.maps.generations()));
         QueueHandle(shared)
     }
 }

@@ -300,6 +300,21 @@ async fn success_is_told_where_it_was_asked_for() {
 }
 
 #[tokio::test]
+async fn what_the_maps_hold_no_more_goes_on_when_they_change() {
+    let folder = tempfile::tempdir().unwrap();
+    let site = start(folder.path(), "* hold:look at it\n", 1, today());
+    site.send("<a@from.example>", &["<x@to.example>"]).await;
+    site.send("<a@from.example>", &["<y@still.example>"]).await;
+    site.until(|summary| summary.hold == 2 && summary.messages() == 2).await;
+    let (route, playing) = peer(vec![script("<a@from.example>", &[("<x@to.example>", "250 Ok")])]).await;
+    let maps = MapOptions { transport: Some("transport".into()), ..MapOptions::default() };
+    let routes = format!("to.example {route}\nstill.example hold:still\n");
+    site.queue.0.maps.swap(MapSet::from_texts(&maps, &[(MapName::Transport, &routes)]).unwrap());
+    playing.await.unwrap();
+    site.until(|summary| summary.hold == 1 && summary.messages() == 1).await;
+}
+
+#[tokio::test]
 async fn hold_waits_for_a_word_and_over_a_restart() {
     let folder = tempfile::tempdir().unwrap();
     let site = start(folder.path(), "to.example hold:look at it\n", 1, today());
