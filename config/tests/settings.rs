@@ -160,6 +160,6 @@ fn relative_paths_are_seen_from_the_file() {
     std::fs::write(&path, text).unwrap();
     let settings = MxSettings::load(&path).unwrap();
     let tls = settings.common.tls.unwrap();
-    assert_eq!((tls.certificate, tls.key), (folder.path().join("a.pem"), PathBuf::from("/b.pem")));
+    assert_eq!((tls.chain, tls.key), (folder.path().join("a.pem"), PathBuf::from("/b.pem")));
     assert_eq!(settings.maps.folder, folder.path().join("maps"));
 }

@@ -22,7 +22,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
 use arc_swap::ArcSwap;
-use switchyard_config::common::{ClientTls, ServerTls, TlsLevel};
+use switchyard_config::common::{ClientTls, TlsLevel};
 use switchyard_config::words::Peer;
 use switchyard_config::{MxSettings, Settings};
 use switchyard_daemon::accept::{AcceptMetrics, Sessions};
@@ -41,7 +41,7 @@ use switchyard_smtp::io::dial::DialOptions;
 use switchyard_smtp::io::memory::MemoryBudget;
 use switchyard_smtp::io::serve::ServeOptions;
 use switchyard_smtp::io::tls_client::{Identity, TlsClient};
-use switchyard_smtp::io::tls_server::{Certificate, CertificateError};
+use switchyard_smtp::io::tls_server::CertificateError;
 use switchyard_smtp::server::Dialect;
 use tokio_util::sync::CancellationToken;
 
@@ -109,7 +109,7 @@ impl Daemon for Mx {
             faults.push(found.to_string());
         }
         let files = [
-            settings.common.tls.as_ref().map(|tls| certificate(tls).load().map(drop)),
+            settings.common.tls.as_ref().map(|tls| tls.load().map(drop)),
             Some(router_tls(&settings.routers.tls).map(drop)),
         ];
         faults.extend(files.into_iter().flatten().filter_map(Result::err).map(|error| error.to_string()));
@@ -231,7 +231,7 @@ impl Kept {
     fn live(&self, settings: &MxSettings, hand_over: Arc<HandOver>) -> Result<Live, MxError> {
         let MxSettings { common, trust, routers, .. } = settings;
         let limits = &common.limits;
-        let tls = common.tls.as_ref().map(|tls| certificate(tls).load()).transpose();
+        let tls = common.tls.as_ref().map(|tls| tls.load()).transpose();
         let tls = tls.map_err(MxError::because)?;
         let offer = Offer {
             size: limits.session.message_size,
@@ -297,14 +297,6 @@ impl Kept {
 fn high(settings: &MxSettings) -> usize {
     let limits = &settings.common.limits;
     (limits.sessions * usize::from(limits.stress_percent)).div_ceil(100)
-}
-
-fn certificate(tls: &ServerTls) -> Certificate {
-    Certificate {
-        chain: tls.certificate.clone(),
-        key: tls.key.clone(),
-        client_authorities: tls.client_ca.clone(),
-    }
 }
 
 fn router_tls(tls: &ClientTls) -> Result<RouterTls, CertificateError> {

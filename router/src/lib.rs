@@ -21,7 +21,6 @@ use std::path::Path;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
-use switchyard_config::common::{ServerTls, TlsLevel as TlsWord};
 use switchyard_config::{RouterSettings, Settings};
 use switchyard_daemon::accept::{AcceptMetrics, Sessions};
 use switchyard_daemon::clock::Clock;
@@ -36,8 +35,6 @@ use switchyard_maps::{MapMetrics, MapSet, Nexthop, Reloader, Route, watch};
 use switchyard_smtp::client::Timeouts;
 use switchyard_smtp::io::memory::MemoryBudget;
 use switchyard_smtp::io::serve::{Calm, ServeOptions};
-use switchyard_smtp::io::tls_client::TlsLevel;
-use switchyard_smtp::io::tls_server::Certificate;
 use switchyard_smtp::server::Dialect;
 
 use accept::{Front, LiveOptions, Rooms};
@@ -102,7 +99,7 @@ impl Daemon for Router {
         if let Err(found) = MapSet::load(&settings.maps) {
             faults.push(found.to_string());
         }
-        if let Some(Err(error)) = settings.common.tls.as_ref().map(|tls| certificate(tls).load()) {
+        if let Some(Err(error)) = settings.common.tls.as_ref().map(|tls| tls.load()) {
             faults.push(error.to_string());
         }
         if let Err(error) = TlsPolicy::new(&tls_options(settings)) {
@@ -286,7 +283,7 @@ fn live_options(
     drain: &Drain,
 ) -> Result<LiveOptions, RouterError> {
     let RouterSettings { common, relay, .. } = settings;
-    let tls = common.tls.as_ref().map(|tls| certificate(tls).load()).transpose();
+    let tls = common.tls.as_ref().map(|tls| tls.load()).transpose();
     Ok(LiveOptions {
         serve: ServeOptions {
             host_name: common.host_name.as_str().into(),
@@ -304,14 +301,6 @@ fn live_options(
             require_tls: relay.require_tls,
         },
     })
-}
-
-fn certificate(tls: &ServerTls) -> Certificate {
-    Certificate {
-        chain: tls.certificate.clone(),
-        key: tls.key.clone(),
-        client_authorities: tls.client_ca.clone(),
-    }
 }
 
 fn route_options(settings: &RouterSettings) -> RouteOptions {
@@ -381,24 +370,10 @@ fn deliver_options(settings: &RouterSettings) -> DeliverOptions {
 fn tls_options(settings: &RouterSettings) -> TlsOptions {
     let tls = &settings.deliver.tls;
     TlsOptions {
-        level: tls_level(tls.level),
-        by_nexthop: settings
-            .deliver
-            .tls_policy
-            .iter()
-            .map(|(hop, level)| (hop.clone(), tls_level(*level)))
-            .collect(),
+        level: tls.level,
+        by_nexthop: settings.deliver.tls_policy.clone(),
         authorities: tls.ca.clone(),
         identity: tls.certificate.clone(),
-    }
-}
-
-fn tls_level(word: TlsWord) -> TlsLevel {
-    match word {
-        TlsWord::None => TlsLevel::None,
-        TlsWord::May => TlsLevel::May,
-        TlsWord::Encrypt => TlsLevel::Encrypt,
-        TlsWord::Verify => TlsLevel::Verify,
     }
 }
 

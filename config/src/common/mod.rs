@@ -13,7 +13,7 @@ use switchyard_daemon::sockets::ListenOn;
 use switchyard_smtp::address::Domain;
 
 pub use limits::Limits;
-pub use tls::{ClientTls, ServerTls, TlsLevel};
+pub use tls::{Certificate, ClientTls, TlsLevel};
 
 pub(crate) use maps::{MapKeys, map_options};
 pub(crate) use tls::client_tls;
@@ -35,7 +35,7 @@ pub struct Common {
     /// Who is asked for names.
     pub dns: Dns,
     /// Our certificate; without it no STARTTLS is offered.
-    pub tls: Option<ServerTls>,
+    pub tls: Option<Certificate>,
     /// Bounds of sessions and messages.
     pub limits: Limits,
 }

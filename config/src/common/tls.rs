@@ -3,21 +3,11 @@
 use std::path::PathBuf;
 
 pub use switchyard_smtp::io::tls_client::TlsLevel;
+pub use switchyard_smtp::io::tls_server::Certificate;
 
 use crate::reader::Section;
 use crate::reference::Change;
 use crate::words::Choice;
-
-/// Our certificate, where we are the server.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct ServerTls {
-    /// PEM: our certificate, and what leads up to its authority.
-    pub certificate: PathBuf,
-    /// PEM: its key.
-    pub key: PathBuf,
-    /// PEM: whose certificates clients may prove themselves with (mutual TLS).
-    pub client_ca: Option<PathBuf>,
-}
 
 /// TLS where we are the client.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -36,18 +26,18 @@ impl Choice for TlsLevel {
         &[("none", Self::None), ("may", Self::May), ("encrypt", Self::Encrypt), ("verify", Self::Verify)];
 }
 
-pub(super) fn server_tls(section: &mut Section<'_>) -> Option<ServerTls> {
+pub(super) fn server_tls(section: &mut Section<'_>) -> Option<Certificate> {
     let certificate: Option<PathBuf> = section
         .live("certificate", "PEM file: our certificate and its chain; without it no STARTTLS.")
         .optional();
     let key: Option<PathBuf> = section.live("key", "PEM file: the certificate's key.").optional();
-    let client_ca: Option<PathBuf> =
+    let client_authorities: Option<PathBuf> =
         section.live("client_ca", "PEM file: authorities whose clients are known by certificate.").optional();
     pair(section, certificate.is_some(), key.is_some());
-    if client_ca.is_some() && certificate.is_none() {
+    if client_authorities.is_some() && certificate.is_none() {
         section.fault(&["client_ca"], "`client_ca` needs `certificate` and `key` beside it");
     }
-    Some(ServerTls { certificate: certificate?, key: key?, client_ca })
+    Some(Certificate { chain: certificate?, key: key?, client_authorities })
 }
 
 /// Declares the keys `tls`, `ca`, `certificate` and `key` of a table about hosts we connect to.

@@ -9,7 +9,7 @@ use switchyard_maps::nexthop::{Hop, Nexthop};
 use switchyard_smtp::address::Domain;
 
 use crate::check::hint;
-use crate::common::ServerTls;
+use crate::common::Certificate;
 use crate::reader::Section;
 use crate::words::{Choice, read_hop};
 
@@ -49,7 +49,7 @@ pub struct Pool {
     pub members: Vec<Hop>,
 }
 
-pub(super) fn relay(section: &mut Section<'_>, tls: Option<&ServerTls>) -> Relay {
+pub(super) fn relay(section: &mut Section<'_>, tls: Option<&Certificate>) -> Relay {
     let relay = Relay {
         networks: section.live("networks", "Networks whose clients may send mail to any domain.").list(vec![
             IpNet::V4(Ipv4Net::new_assert(Ipv4Addr::new(127, 0, 0, 0), 8)),
@@ -66,7 +66,7 @@ pub(super) fn relay(section: &mut Section<'_>, tls: Option<&ServerTls>) -> Relay
     if relay.require_tls && tls.is_none() {
         section.fault(&["require_tls"], "`require_tls = true` needs `tls.certificate` and `tls.key`");
     }
-    if relay.mutual_tls && tls.and_then(|tls| tls.client_ca.as_ref()).is_none() {
+    if relay.mutual_tls && tls.and_then(|tls| tls.client_authorities.as_ref()).is_none() {
         section.fault(&["mutual_tls"], "`mutual_tls = true` needs `tls.client_ca`: whose clients may relay");
     }
     relay
