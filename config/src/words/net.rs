@@ -154,33 +154,16 @@ impl Word for Hop {
     }
 }
 
-/// Reads one next hop as a transport map writes it: `[host]:port`, `domain:port`, `unix:/path`.
+/// Reads one next hop by the transport map's own grammar: `[host]:port`, `domain:port`, `unix:/path`.
 ///
 /// # Errors
 /// What would be right.
 pub fn read_hop(text: &str) -> Result<Hop, String> {
-    let wrong = || {
+    text.parse().map_err(|_| {
         format!(
             "\"{text}\" is no next hop: write \"[192.0.2.1]:25\", \"[mail.example.org]\", \"example.org\" or \"unix:/path\""
         )
-    };
-    if let Some(path) = text.strip_prefix("unix:") {
-        return path.starts_with('/').then(|| Hop::Unix(Path::new(path).into())).ok_or_else(wrong);
-    }
-    // A bracket may hold colons: what stands behind the last bracket is the port.
-    let (host, port) = match text.rfind(']').map(|at| text.split_at(at + 1)) {
-        Some((host, "")) => (host, None),
-        Some((host, rest)) => (host, Some(rest.strip_prefix(':').and_then(port_of).ok_or_else(wrong)?)),
-        None => match text.split_once(':') {
-            Some((host, port)) => (host, Some(port_of(port).ok_or_else(wrong)?)),
-            None => (text, None),
-        },
-    };
-    if let Some(inner) = bracketed(host) {
-        return Ok(Hop::Host { host: host_of(inner).ok_or_else(wrong)?, port });
-    }
-    let domain = Domain::parse(host).map_err(|_| wrong())?;
-    Ok(Hop::Mx { domain, port })
+    })
 }
 
 fn bracketed(text: &str) -> Option<&str> {
