@@ -5,7 +5,7 @@
 //! 2. A [`metrics::Registry`], a [`clock::Clock`] and a [`drain::Drain`] are made and handed down by value;
 //!    there is no global but the log.
 //! 3. [`readiness::Readiness`] gathers what must be true before traffic may come; [`http`] shows it
-//!    and [`service`] tells systemd.
+//!    and [`service`] tells systemd; [`control`] answers the operator's tool.
 //! 4. [`accept::accept`] takes connections, bounded by [`accept::Sessions`]; [`supervise::Supervisor`] owns
 //!    every long-lived task and makes an early end an event.
 //! 5. [`process::Process`] holds these together: it turns [`signal`]s into reloads and the drain, and says how
@@ -20,6 +20,7 @@
 pub mod accept;
 pub mod arguments;
 pub mod clock;
+pub mod control;
 pub mod drain;
 pub mod http;
 pub mod log;

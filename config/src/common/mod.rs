@@ -1,11 +1,13 @@
 //! What mx and router set alike: who this host is, where it listens and logs, its certificates, its maps,
 //! and the bounds of its sessions.
 
+mod control;
 mod limits;
 mod maps;
 mod tls;
 
 use std::net::{IpAddr, Ipv4Addr, SocketAddr};
+use std::path::PathBuf;
 use std::time::Duration;
 
 use switchyard_daemon::log::{LogFormat, LogOptions};
@@ -30,6 +32,8 @@ pub struct Common {
     pub listen: Vec<Listener>,
     /// Where metrics and health are asked for.
     pub metrics: ListenOn,
+    /// Where the operator's tool asks; none for nowhere.
+    pub control: Option<PathBuf>,
     /// What is logged, and how.
     pub log: LogOptions,
     /// Who is asked for names.
@@ -87,6 +91,7 @@ pub(crate) fn read(root: &mut Section<'_>, defaults: &Defaults) -> Common {
                     defaults.metrics_port,
                 )))
         }),
+        control: root.section("control", control::control),
         log: root.section("log", |section| LogOptions {
             format: section
                 .restart(

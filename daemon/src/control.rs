@@ -1,0 +1,153 @@
+//! What the operator's tool asks of a running daemon: JSON over HTTP/1.1 on a socket of this machine.
+//!
+//! A daemon gives [`start`] its own routes: how it answers them is its own affair, and [`Asked`] and
+//! [`answer`] are the words both sides share. Only the daemon's own user and root are let in: the socket's
+//! file is closed to others, and whoever comes is looked at as well ([`is_welcome`]).
+//!
+//! As with the pages of [`http`](crate::http), one request a connection, few connections, bounded bodies and
+//! deadlines; it answers while the process drains.
+
+mod socket;
+
+use std::io;
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+use std::time::Duration;
+
+use axum::Router;
+use axum::extract::{DefaultBodyLimit, FromRequest, Request};
+use axum::http::{StatusCode, header};
+use axum::response::{IntoResponse, Response};
+use hyper_util::rt::{TokioIo, TokioTimer};
+use hyper_util::service::TowerToHyperService;
+use rustix::process::geteuid;
+use serde::Serialize;
+use serde::de::DeserializeOwned;
+use tokio::net::UnixStream;
+use tokio::sync::Semaphore;
+use tokio::task::JoinSet;
+
+use crate::process::Process;
+use socket::Socket;
+
+/// No socket for the operator's tool.
+#[derive(Debug, thiserror::Error)]
+pub enum ControlError {
+    /// Somebody answers there.
+    #[error("{}: another process answers on this control socket; stop it, or name another file", .0.display())]
+    InUse(PathBuf),
+    /// It cannot be made.
+    #[error("{}: no control socket: {source}", path.display())]
+    Bind {
+        /// Where.
+        path: PathBuf,
+        /// What the system says.
+        source: io::Error,
+    },
+}
+
+/// Opens the socket and answers `routes` there for as long as the process lives.
+///
+/// # Errors
+/// When the socket cannot be had: another process has it, or the folder is not ours alone.
+pub fn start(path: &Path, routes: Router, process: &mut Process) -> Result<(), ControlError> {
+    let socket = Socket::bind(path)?;
+    tracing::debug!(socket = %path.display(), "the operator's tool is listened to");
+    process.tasks.helper("control", serve(socket, routes.layer(DefaultBodyLimit::max(MAX_QUESTION))));
+    Ok(())
+}
+
+/// Takes connections until it is dropped, and what is open with it.
+async fn serve(socket: Socket, routes: Router) {
+    let places = Arc::new(Semaphore::new(MAX_CONNECTIONS));
+    let mut open = JoinSet::new();
+    loop {
+        // Over the cap, newcomers wait in the socket's own short queue: they are this machine's operators.
+        let Ok(place) = Arc::clone(&places).acquire_owned().await else { return };
+        let stream = match socket.listener.accept().await {
+            Ok((stream, _)) => stream,
+            Err(error) => {
+                tracing::warn!(%error, "the control socket takes no connection for a moment");
+                tokio::time::sleep(PAUSE).await;
+                continue;
+            }
+        };
+        let routes = routes.clone();
+        open.spawn(async move {
+            let _place = place;
+            converse(stream, routes).await;
+        });
+        while open.try_join_next().is_some() {}
+    }
+}
+
+/// One connection: one question, one answer.
+async fn converse(stream: UnixStream, routes: Router) {
+    if !is_welcome(&stream) {
+        tracing::warn!("closed: somebody who is neither root nor this daemon's user at the control socket");
+        return;
+    }
+    let connection = hyper::server::conn::http1::Builder::new()
+        .timer(TokioTimer::new())
+        .header_read_timeout(HEADER_TIME)
+        .keep_alive(false)
+        .max_headers(64)
+        .max_buf_size(16 * 1024)
+        .serve_connection(TokioIo::new(stream), TowerToHyperService::new(routes));
+    match tokio::time::timeout(CONNECTION_TIME, connection).await {
+        Ok(Ok(())) => {}
+        Ok(Err(error)) => tracing::debug!(%error, "a control connection failed"),
+        Err(_elapsed) => tracing::debug!("a control connection took too long"),
+    }
+}
+
+/// Root, or who we are ourselves. The file's mode says so too, but a process that was root may have opened it
+/// for another.
+fn is_welcome(stream: &UnixStream) -> bool {
+    stream.peer_cred().is_ok_and(|peer| peer.uid() == 0 || peer.uid() == geteuid().as_raw())
+}
+
+/// Connections at once.
+const MAX_CONNECTIONS: usize = 16;
+/// Octets of a question.
+const MAX_QUESTION: usize = 64 * 1024;
+/// How long a client may take for its request's head.
+const HEADER_TIME: Duration = Duration::from_secs(5);
+/// How long a connection may take in all: a question may read a large set of maps again.
+const CONNECTION_TIME: Duration = Duration::from_secs(120);
+/// When the system has run out of something.
+const PAUSE: Duration = Duration::from_millis(100);
+
+// ---- what is said ----
+
+/// A question's body, read from JSON; what cannot be read is answered with 400 and the reason.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Asked<T>(pub T);
+
+impl<S: Send + Sync, T: DeserializeOwned> FromRequest<S> for Asked<T> {
+    type Rejection = Response;
+
+    async fn from_request(request: Request, state: &S) -> Result<Self, Response> {
+        let octets =
+            axum::body::Bytes::from_request(request, state).await.map_err(IntoResponse::into_response)?;
+        serde_json::from_slice(&octets).map(Self).map_err(|error| {
+            refuse(StatusCode::BAD_REQUEST, &format!("the question cannot be read: {error}"))
+        })
+    }
+}
+
+/// An answer, as JSON.
+pub fn answer(value: &impl Serialize) -> Response {
+    match serde_json::to_vec(value) {
+        Ok(octets) => ([(header::CONTENT_TYPE, "application/json")], octets).into_response(),
+        Err(error) => refuse(StatusCode::INTERNAL_SERVER_ERROR, &error.to_string()),
+    }
+}
+
+/// A "no", with its reason for the person who asked.
+pub fn refuse(status: StatusCode, why: &str) -> Response {
+    (status, [(header::CONTENT_TYPE, "text/plain; charset=utf-8")], format!("{why}\n")).into_response()
+}
+
+#[cfg(test)]
+mod tests;
