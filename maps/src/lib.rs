@@ -16,6 +16,7 @@ pub mod answer;
 mod compile;
 pub mod entry;
 pub mod fault;
+pub mod foreign;
 mod key;
 mod lookup;
 mod loops;
