@@ -4,6 +4,8 @@
 //! something was found wrong, 2 the question itself was wrong and nothing was changed. Faults go to standard
 //! error with file and line; data goes to standard output, as text for people or, with `--json`, for programs.
 
+#![forbid(unsafe_code)]
+
 mod check;
 mod output;
 mod render;

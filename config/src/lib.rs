@@ -12,6 +12,8 @@
 //!   and line and what would be right. All faults come at once, and with any there are no settings.
 //! - The words here are our own or lower crates' option structs; no library's option name leaks out.
 
+#![forbid(unsafe_code)]
+
 pub mod change;
 pub mod check;
 pub mod common;

@@ -17,6 +17,8 @@
 //! - A drain stops accepting first, lets sessions end, and cuts what is left at its deadline.
 //! - An essential task that dies takes the process with it, with a name in the log and a non-zero exit.
 
+#![forbid(unsafe_code)]
+
 pub mod accept;
 pub mod arguments;
 pub mod clock;

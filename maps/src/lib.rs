@@ -13,6 +13,7 @@
 
 pub mod alias;
 pub mod answer;
+pub mod artifact;
 mod compile;
 pub mod entry;
 pub mod fault;

@@ -9,6 +9,8 @@
 //!
 //! This file takes the settings apart and hands each room its own; no other file knows of them.
 
+#![forbid(unsafe_code)]
+
 mod accept;
 mod deliver;
 mod metrics;

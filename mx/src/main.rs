@@ -1,5 +1,7 @@
 //! `switchyard-mx --config FILE [--check]`: the inbound MX front as a program.
 
+#![forbid(unsafe_code)]
+
 use std::process::ExitCode;
 
 fn main() -> ExitCode {

@@ -7,6 +7,8 @@
 //! from the last to the first, so that nobody listens before everything behind is there: the spool's recovery
 //! comes before the first client.
 
+#![forbid(unsafe_code)]
+
 pub mod accept;
 pub mod bounce;
 pub mod deliver;

@@ -1,5 +1,7 @@
 //! `switchyard-router`: the SMTP router as a service.
 
+#![forbid(unsafe_code)]
+
 use std::process::ExitCode;
 
 use switchyard_daemon::program;

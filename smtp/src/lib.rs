@@ -10,6 +10,8 @@
 //! - A STARTTLS upgrade needs a [`server::Drained`] proof: no byte is left over from before it (RFC 3207 §4.2).
 //! - Content travels in its dot-stuffed wire form, untouched save for fields added on top.
 
+#![forbid(unsafe_code)]
+
 pub mod address;
 pub mod client;
 pub mod envelope;

@@ -12,6 +12,8 @@
 //!
 //! The scenarios stand in `tests/suite/`. These helpers panic with what they expected: they run in tests only.
 
+#![forbid(unsafe_code)]
+
 pub mod corpus;
 pub mod expect;
 pub mod ledger;

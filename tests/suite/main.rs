@@ -1,5 +1,6 @@
 //! The suite's scenarios, in one binary.
 
+#![forbid(unsafe_code)]
 #![allow(clippy::print_stdout)] // A scenario says its figures: they are what a run is read for.
 
 mod crash;

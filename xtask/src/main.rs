@@ -5,6 +5,7 @@
 //! [`floors`] holds the layout, [`docs`] makes and checks the documents that come out of the sources,
 //! [`units`] checks the systemd units. [`mod@bench`] compares the router
 //! with Postfix on this machine.
+#![forbid(unsafe_code)]
 #![allow(clippy::print_stdout, clippy::print_stderr, reason = "a chore speaks to the person who runs it")]
 
 mod bench;

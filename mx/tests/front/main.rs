@@ -1,5 +1,6 @@
 //! The front as a whole, on loopback: a client in front of it, routers of our own making behind it.
 
+#![forbid(unsafe_code)]
 #![allow(clippy::unwrap_used, reason = "a test that cannot go on says so by a panic")]
 
 mod caps;

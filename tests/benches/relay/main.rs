@@ -6,6 +6,7 @@
 //! ([`turn`]) ends when the *last* message has reached the sink; its CPU is that of the relay's whole process
 //! tree. Medians of the rounds' ratios come with a 95 % interval ([`statistics`]); a round during which the host
 //! stole more than 2 % of the time is thrown away and counted ([`report`]).
+#![forbid(unsafe_code)]
 #![allow(clippy::print_stdout, clippy::print_stderr, reason = "a benchmark prints what it found")]
 
 mod machine;

@@ -1,0 +1,104 @@
+//! The octets of a compiled map, wherever they lie.
+//!
+//! An installed file is mapped: opening costs the same for ten entries and ten million, and two daemons share
+//! its pages. A file that somebody may still write to is read into memory instead.
+
+use std::fs::{self, File};
+use std::io::{self, Read};
+use std::ops::Deref;
+use std::os::unix::fs::PermissionsExt;
+use std::path::Path;
+use std::sync::Arc;
+
+use memmap2::{Advice, Mmap, MmapMut};
+
+use super::mapped;
+
+/// Octets that do not change while they are held.
+#[derive(Debug)]
+pub enum Bytes {
+    /// In this process's memory.
+    Heap(Arc<[u8]>),
+    /// A file, or a copy in pages of its own, mapped for reading.
+    Mapped(Mmap),
+}
+
+impl Bytes {
+    /// A file that is not installed is read whole; nothing sensible is longer.
+    pub const MOST_READ: u64 = 16 << 30;
+
+    /// Opens a file: mapped when nobody may write to it, as [`super::Install`] leaves it; read otherwise.
+    ///
+    /// # Errors
+    /// The file cannot be read, is no file, or would have to be read and is longer than [`Self::MOST_READ`].
+    pub fn open(path: &Path) -> io::Result<Self> {
+        // Opening a pipe would wait for its writer, so this asks first.
+        regular(&fs::metadata(path)?)?;
+        let file = File::open(path)?;
+        let metadata = file.metadata()?;
+        regular(&metadata)?;
+        // An empty file has no page to map.
+        if metadata.permissions().mode() & 0o222 == 0 && metadata.len() > 0 {
+            return mapped::map(&file).map(Self::Mapped);
+        }
+        let mut octets = Vec::new();
+        file.take(Self::MOST_READ + 1).read_to_end(&mut octets)?;
+        if octets.len() as u64 > Self::MOST_READ {
+            return Err(io::Error::new(io::ErrorKind::FileTooLarge, "too long to be read into memory"));
+        }
+        Ok(octets.into())
+    }
+
+    /// Brings a mapped file's pages in, so that no lookup waits for the disk; blocks, so not for a session's
+    /// thread.
+    ///
+    /// # Errors
+    /// The kernel is older than Linux 5.14, or a page cannot be read.
+    pub fn populate(&self) -> io::Result<()> {
+        match self {
+            Self::Heap(_) => Ok(()),
+            Self::Mapped(map) => map.advise(Advice::PopulateRead),
+        }
+    }
+
+    /// A copy in huge pages, where the kernel gives them: a random read then finds its page's address in the
+    /// processor's cache. Costs the file's length in memory, and its reading; not for a session's thread.
+    ///
+    /// # Errors
+    /// No memory.
+    pub fn huge_copy(&self) -> io::Result<Self> {
+        if self.is_empty() {
+            return Ok(Vec::new().into());
+        }
+        let mut copy = MmapMut::map_anon(self.len())?;
+        // Only advice: without huge pages the copy is as good as the file.
+        let _ = copy.advise(Advice::HugePage);
+        copy.copy_from_slice(self);
+        copy.make_read_only().map(Self::Mapped)
+    }
+}
+
+fn regular(metadata: &fs::Metadata) -> io::Result<()> {
+    if metadata.is_file() {
+        Ok(())
+    } else {
+        Err(io::Error::new(io::ErrorKind::InvalidInput, "not a regular file"))
+    }
+}
+
+impl Deref for Bytes {
+    type Target = [u8];
+    #[inline]
+    fn deref(&self) -> &[u8] {
+        match self {
+            Self::Heap(octets) => octets,
+            Self::Mapped(map) => map,
+        }
+    }
+}
+
+impl From<Vec<u8>> for Bytes {
+    fn from(octets: Vec<u8>) -> Self {
+        Self::Heap(octets.into())
+    }
+}
