@@ -163,7 +163,7 @@ impl Notice {
 }
 
 /// A text that may stand in a reply (RFC 5321 §4.2, textstring).
-fn reason(text: &str) -> Result<Arc<str>, Wrong> {
+pub(crate) fn reason(text: &str) -> Result<Arc<str>, Wrong> {
     if text.len() > MAX_NOTICE {
         return Err(Wrong::new(format!("a text of more than {MAX_NOTICE} octets")));
     }

@@ -11,6 +11,7 @@
 //! - A [`Snapshot`] is one generation of all maps; a swap never shows half of another.
 //! - `lookup` does no I/O and reads no clock.
 
+pub mod access;
 pub mod alias;
 pub mod answer;
 pub mod artifact;
@@ -25,6 +26,7 @@ pub mod metrics;
 pub mod name;
 pub mod nexthop;
 pub mod options;
+pub mod relocated;
 pub mod resolve;
 pub mod set;
 mod snapshot;
@@ -34,6 +36,7 @@ pub mod swap;
 mod table;
 pub mod watch;
 
+pub use access::{Access, Refusal};
 pub use alias::ExpandError;
 pub use answer::{Answer, Found, Place, Unavailable};
 pub use entry::{BadRoute, Notice, Route, Transport};

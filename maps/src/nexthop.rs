@@ -1,7 +1,9 @@
-//! Where next, by Postfix's grammar: `[host]:port`, `host:port`, lists of these, `unix:/path`, and `@pool`.
+//! Where next, by Postfix's grammar: `[host]:port`, `host:port`, lists of these, `unix:/path`, and ours: `@pool`
+//! and `hash:@pool`.
 //!
 //! `[host]` means the host's own addresses; `host` without brackets is asked for its MX records first. Hops
-//! of a list are tried in order (Postfix 3.5). A pool is a list of hops kept under a name in the settings.
+//! of a list are tried in order (Postfix 3.5). A pool is a list of hops kept under a name in the settings: its
+//! members take turns, or, by hash, each address has its own member.
 
 use std::collections::BTreeSet;
 use std::fmt;
@@ -27,8 +29,15 @@ pub enum Nexthop {
     RecipientDomain,
     /// These, tried in order; never empty.
     Hops(Arc<[Hop]>),
-    /// A pool of the settings.
+    /// A pool of the settings, whose members take turns.
     Pool(Arc<str>),
+    /// `hash:@pool`: of a pool of the settings, the member that the recipient's address falls to.
+    Hashed {
+        /// The pool.
+        pool: Arc<str>,
+        /// That member, once the recipient is known; equal ones share a queue and connections.
+        member: Option<Hop>,
+    },
 }
 
 /// One place to try.
@@ -55,10 +64,19 @@ pub enum Hop {
 impl Nexthop {
     /// Reads a next hop; every pool named must be one of `pools`.
     pub(crate) fn read(text: &str, pools: &BTreeSet<String>) -> Result<Self, Wrong> {
+        let known_pool = |pool: &str| match pools.get(pool) {
+            Some(pool) => Ok(pool.as_str().into()),
+            None => Err(Wrong::new(format!("unknown pool `{pool}`; {}", known(pools)))),
+        };
         if let Some(pool) = text.strip_prefix('@') {
-            return match pools.get(pool) {
-                Some(pool) => Ok(Self::Pool(pool.as_str().into())),
-                None => Err(Wrong::new(format!("unknown pool `{pool}`; {}", known(pools)))),
+            return known_pool(pool).map(Self::Pool);
+        }
+        if let Some(pool) = text.strip_prefix("hash:") {
+            return match pool.strip_prefix('@') {
+                Some(pool) => known_pool(pool)
+                    .map(|pool| Self::Hashed { pool, member: None })
+                    .map_err(|wrong| wrong.moved(5)),
+                None => Err(Wrong::at(5, "`hash:@pool` is expected: a hash is over the members of a pool")),
             };
         }
         let mut hops = Vec::new();
@@ -83,7 +101,7 @@ impl Nexthop {
     pub fn hops(&self) -> &[Hop] {
         match self {
             Self::Hops(hops) => hops,
-            Self::RecipientDomain | Self::Pool(_) => &[],
+            Self::RecipientDomain | Self::Pool(_) | Self::Hashed { .. } => &[],
         }
     }
 }
@@ -215,6 +233,7 @@ impl fmt::Display for Nexthop {
         match self {
             Self::RecipientDomain => Ok(()),
             Self::Pool(pool) => write!(formatter, "@{pool}"),
+            Self::Hashed { pool, .. } => write!(formatter, "hash:@{pool}"),
             Self::Hops(hops) => hops.iter().enumerate().try_for_each(|(index, hop)| {
                 formatter.write_str(if index > 0 { ", " } else { "" })?;
                 hop.fmt(formatter)
@@ -246,6 +265,7 @@ mod tests {
             ("a.example,  [b.example]:26\tc.example", "a.example, [b.example]:26, c.example"),
             ("unix:/run/lmtp.sock", "unix:/run/lmtp.sock"),
             ("@inside", "@inside"),
+            ("hash:@inside", "hash:@inside"),
         ] {
             let nexthop = Nexthop::read(text, &pools()).unwrap();
             assert_eq!(nexthop.to_string(), written, "{text}");
@@ -272,6 +292,8 @@ mod tests {
             ("unix:run/sock", 5, "a socket's path starts with a slash"),
             ("@nowhere", 0, "unknown pool `nowhere`; the settings name inside, world"),
             ("a.example @inside", 10, "a pool stands alone"),
+            ("hash:@nowhere", 5, "unknown pool `nowhere`; the settings name inside, world"),
+            ("hash:a.example", 5, "`hash:@pool` is expected: a hash is over the members of a pool"),
         ] {
             assert_eq!(Nexthop::read(text, &pools()), Err(Wrong::at(at, what)), "{text}");
         }

@@ -1,0 +1,314 @@
+//! What an access table says about a client, a name or an address: a typed [`Access`].
+//!
+//! The text is access(5)'s right-hand side. What no daemon of ours can do (FILTER, PREPEND and the like, and
+//! Postfix's own restrictions) is refused by its name when the table is read, not ignored when mail comes.
+//! [`standing`] carries what several answers of one session come to.
+
+pub mod standing;
+
+use std::fmt;
+use std::sync::Arc;
+
+use switchyard_smtp::reply::{Reply, ReplyCode};
+use switchyard_smtp::status::EnhancedStatus;
+
+use crate::entry::{BadRoute, reason};
+use crate::fault::{Wrong, offset};
+
+/// Octets of a text that only the log sees.
+const MAX_NOTE: usize = 400;
+/// Postfix's `access_map_reject_code`.
+const REJECT_CODE: u16 = 554;
+/// Postfix's `access_map_defer_code`.
+const DEFER_CODE: u16 = 450;
+
+/// What an access table says.
+#[derive(Debug, Clone, PartialEq, Eq, Hash)]
+pub enum Access {
+    /// `OK`, or a number: nothing else of this stage's access tables is asked.
+    Permit,
+    /// `DUNNO`: as if the key were not there, and no other key is asked.
+    Dunno,
+    /// `REJECT`, `DEFER`, `4NN text`, `5NN text`.
+    Refuse(Refusal),
+    /// `DEFER_IF_REJECT`: what is refused for good later on is refused for now.
+    DeferIfReject(Refusal),
+    /// `DEFER_IF_PERMIT`: what is taken later on is refused for now.
+    DeferIfPermit(Refusal),
+    /// `DISCARD`: the message is taken and dropped, with all of its recipients.
+    Discard(Arc<str>),
+    /// `HOLD`: the message is taken and waits for the operator.
+    Hold(Arc<str>),
+    /// `WARN`: a line in the log.
+    Warn(Arc<str>),
+    /// `INFO`: a line in the log.
+    Info(Arc<str>),
+}
+
+/// A refusal as a table words it.
+#[derive(Debug, Clone, PartialEq, Eq, Hash)]
+pub struct Refusal {
+    /// 400 to 599.
+    pub code: ReplyCode,
+    /// Of the code's class.
+    pub status: EnhancedStatus,
+    /// Printable ASCII; none stands for the usual words.
+    pub text: Option<Arc<str>>,
+}
+
+impl Refusal {
+    /// The reply, where `what` is refused: "Client host", "Sender address" and so on, as Postfix words it.
+    #[must_use]
+    pub fn reply(&self, what: &str, usual: &str) -> Reply {
+        let text = self.text.as_deref().unwrap_or(usual);
+        let reply = Reply { code: self.code, status: Some(self.status), text: "".into() };
+        reply.with_text(format!("{what} rejected: {text}"))
+    }
+
+    /// `5.7.1 text`, of a class that the action fits.
+    fn read(text: &str, code: u16, class: u8) -> Result<Self, Wrong> {
+        let code = ReplyCode::new(code).ok_or_else(|| Wrong::new(format!("{code} is no reply code")))?;
+        let (status, text) = match EnhancedStatus::split_from(text) {
+            Some((status, _)) if status.class != class => {
+                return Err(Wrong::new(format!("{status} does not fit: {class}.x.x is expected here")));
+            }
+            Some((status, rest)) => (status, rest.trim_start()),
+            None => (EnhancedStatus::new(class, 7, 1), text),
+        };
+        let text = if text.is_empty() { None } else { Some(reason(text)?) };
+        Ok(Self { code, status, text })
+    }
+
+    fn class(&self) -> u16 {
+        self.code.get() / 100
+    }
+}
+
+impl Access {
+    /// Reads a right-hand side of access(5).
+    pub(crate) fn read(text: &str) -> Result<Self, Wrong> {
+        if text.is_empty() {
+            return Err(Wrong::new(EXPECTED));
+        }
+        if let Some(at) = text.find(|character: char| character.is_control() && character != '\t') {
+            return Err(Wrong::at(at, "control character"));
+        }
+        let (word, rest) = text.split_once([' ', '\t']).unwrap_or((text, ""));
+        let rest = rest.trim_matches([' ', '\t']);
+        let at = if rest.is_empty() { 0 } else { offset(rest, text) };
+        let refusal = |code, class| Refusal::read(rest, code, class).map_err(|wrong| wrong.moved(at));
+        let noted = || note(rest).map_err(|wrong| wrong.moved(at));
+        if word.bytes().all(|byte| byte.is_ascii_digit()) {
+            return Self::read_number(word, rest, at);
+        }
+        match word.to_ascii_uppercase().as_str() {
+            // Sendmail's word; here as there it is no right to send mail elsewhere.
+            "OK" | "RELAY" => Ok(Self::Permit),
+            "DUNNO" => Ok(Self::Dunno),
+            "REJECT" => refusal(REJECT_CODE, 5).map(Self::Refuse),
+            "DEFER" => refusal(DEFER_CODE, 4).map(Self::Refuse),
+            "DEFER_IF_REJECT" => refusal(DEFER_CODE, 4).map(Self::DeferIfReject),
+            "DEFER_IF_PERMIT" => refusal(DEFER_CODE, 4).map(Self::DeferIfPermit),
+            "DISCARD" => noted().map(Self::Discard),
+            "HOLD" => noted().map(Self::Hold),
+            "WARN" => noted().map(Self::Warn),
+            "INFO" => noted().map(Self::Info),
+            name => Err(Wrong::new(not_carried(name, word))),
+        }
+    }
+
+    /// `550 text`, or a time stamp, which means OK.
+    fn read_number(word: &str, rest: &str, at: usize) -> Result<Self, Wrong> {
+        let class = match word.as_bytes() {
+            [b'4', _, _] => 4,
+            [b'5', _, _] => 5,
+            _ if rest.is_empty() => return Ok(Self::Permit),
+            _ => return Err(Wrong::new(format!("`{word}` is no reply code of a refusal: 4NN or 5NN"))),
+        };
+        if rest.is_empty() {
+            // To Postfix this is a number like any other, and means OK: nobody means that.
+            return Err(Wrong::new(format!("`{word}` alone would mean OK: write `{word} text`, or `OK`")));
+        }
+        let code = word.parse().unwrap_or_default();
+        if ReplyCode::new(code).is_none() {
+            return Err(Wrong::new(format!("{word} is no reply code")));
+        }
+        Refusal::read(rest, code, class).map(Self::Refuse).map_err(|wrong| wrong.moved(at))
+    }
+
+    /// The action's name, as a label.
+    #[must_use]
+    pub const fn as_str(&self) -> &'static str {
+        match self {
+            Self::Permit => "ok",
+            Self::Dunno => "dunno",
+            Self::Refuse(_) => "refuse",
+            Self::DeferIfReject(_) => "defer_if_reject",
+            Self::DeferIfPermit(_) => "defer_if_permit",
+            Self::Discard(_) => "discard",
+            Self::Hold(_) => "hold",
+            Self::Warn(_) => "warn",
+            Self::Info(_) => "info",
+        }
+    }
+}
+
+/// For who looks at a table before it is one of ours.
+impl std::str::FromStr for Access {
+    type Err = BadRoute;
+
+    fn from_str(text: &str) -> Result<Self, BadRoute> {
+        Self::read(text).map_err(|wrong| BadRoute { at: wrong.at, message: wrong.what })
+    }
+}
+
+const EXPECTED: &str = "OK, DUNNO, REJECT, DEFER, 4NN text, 5NN text, DEFER_IF_REJECT, DEFER_IF_PERMIT, DISCARD, HOLD, WARN or \
+     INFO is expected";
+
+/// What to do about an action that is not carried.
+fn not_carried(name: &str, word: &str) -> String {
+    let advice = match name {
+        "FILTER" => "give the addresses a next hop in the transport map",
+        "REDIRECT" | "BCC" => "name the other address in the virtual alias map",
+        "PREPEND" => "header fields are for a milter to add",
+        "HANGUP" | "DELAY" => "write REJECT or DEFER",
+        _ if name.starts_with("PERMIT") => "write OK; who may relay is said by `relay` in the settings",
+        _ if name.starts_with("REJECT_") || name.starts_with("DEFER_") || name.starts_with("CHECK_") => {
+            "a restriction is a setting and not an action here; write REJECT, DEFER or DUNNO"
+        }
+        "WARN_IF_REJECT" | "SLEEP" => {
+            "a restriction is a setting and not an action here; write WARN or DUNNO"
+        }
+        _ => return format!("unknown action `{word}`; {EXPECTED}"),
+    };
+    format!("`{word}` is not carried: {advice}")
+}
+
+/// A text for the log.
+fn note(text: &str) -> Result<Arc<str>, Wrong> {
+    if text.len() > MAX_NOTE {
+        return Err(Wrong::new(format!("a text of more than {MAX_NOTE} octets")));
+    }
+    Ok(text.replace('\t', " ").into())
+}
+
+/// As it stands in a table.
+impl fmt::Display for Access {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let (name, refusal) = match self {
+            Self::Permit => return formatter.write_str("OK"),
+            Self::Dunno => return formatter.write_str("DUNNO"),
+            Self::Discard(text) => return noted(formatter, "DISCARD", text),
+            Self::Hold(text) => return noted(formatter, "HOLD", text),
+            Self::Warn(text) => return noted(formatter, "WARN", text),
+            Self::Info(text) => return noted(formatter, "INFO", text),
+            Self::DeferIfReject(refusal) => ("DEFER_IF_REJECT".to_owned(), refusal),
+            Self::DeferIfPermit(refusal) => ("DEFER_IF_PERMIT".to_owned(), refusal),
+            Self::Refuse(refusal) => match refusal.code.get() {
+                REJECT_CODE => ("REJECT".to_owned(), refusal),
+                DEFER_CODE => ("DEFER".to_owned(), refusal),
+                code => (code.to_string(), refusal),
+            },
+        };
+        let usual = EnhancedStatus::new(if refusal.class() == 4 { 4 } else { 5 }, 7, 1);
+        match &refusal.text {
+            Some(text) => write!(formatter, "{name} {} {text}", refusal.status),
+            None if refusal.status == usual && !name.starts_with(['4', '5']) => formatter.write_str(&name),
+            None => write!(formatter, "{name} {}", refusal.status),
+        }
+    }
+}
+
+fn noted(formatter: &mut fmt::Formatter<'_>, name: &str, text: &str) -> fmt::Result {
+    if text.is_empty() { formatter.write_str(name) } else { write!(formatter, "{name} {text}") }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn actions_read_and_write() {
+        for (text, written) in [
+            ("OK", "OK"),
+            ("ok whatever", "OK"),
+            ("RELAY", "OK"),
+            ("1", "OK"),
+            ("1700000000", "OK"),
+            ("dunno", "DUNNO"),
+            ("REJECT", "REJECT"),
+            ("Reject\tyou are listed", "REJECT 5.7.1 you are listed"),
+            ("REJECT 5.1.8 no such domain", "REJECT 5.1.8 no such domain"),
+            ("REJECT 5.1.8", "REJECT 5.1.8"),
+            ("DEFER", "DEFER"),
+            ("DEFER 4.3.2 later", "DEFER 4.3.2 later"),
+            ("550 go away", "550 5.7.1 go away"),
+            ("550 5.1.1", "550 5.1.1"),
+            ("554 go away", "REJECT 5.7.1 go away"),
+            ("421 4.3.2 closing", "421 4.3.2 closing"),
+            ("DEFER_IF_REJECT", "DEFER_IF_REJECT"),
+            ("defer_if_permit 4.7.0 slow", "DEFER_IF_PERMIT 4.7.0 slow"),
+            ("DISCARD spam trap", "DISCARD spam trap"),
+            ("HOLD", "HOLD"),
+            ("WARN a\tb", "WARN a b"),
+            ("INFO caf\u{e9}", "INFO caf\u{e9}"),
+        ] {
+            let access = Access::read(text).unwrap();
+            assert_eq!(access.to_string(), written, "{text}");
+            assert_eq!(Access::read(written), Ok(access), "{text}");
+        }
+    }
+
+    #[test]
+    fn what_is_not_carried_is_refused_by_name() {
+        for (text, at, what) in [
+            ("", 0, EXPECTED),
+            (
+                "FILTER smtp:[x]",
+                0,
+                "`FILTER` is not carried: give the addresses a next hop in the transport map",
+            ),
+            (
+                "REDIRECT a@b.example",
+                0,
+                "`REDIRECT` is not carried: name the other address in the virtual alias map",
+            ),
+            ("PREPEND X-A: b", 0, "`PREPEND` is not carried: header fields are for a milter to add"),
+            (
+                "permit_mynetworks, reject",
+                0,
+                "`permit_mynetworks,` is not carried: write OK; who may relay is said by `relay` in the settings",
+            ),
+            (
+                "reject_unknown_client",
+                0,
+                "`reject_unknown_client` is not carried: a restriction is a setting and not an action here; \
+                 write REJECT, DEFER or DUNNO",
+            ),
+            ("550", 0, "`550` alone would mean OK: write `550 text`, or `OK`"),
+            ("250 fine", 0, "`250` is no reply code of a refusal: 4NN or 5NN"),
+            ("561 no", 0, "561 is no reply code"),
+            ("REJECT 4.7.1 later", 7, "4.7.1 does not fit: 5.x.x is expected here"),
+            ("450 5.1.1 never", 4, "5.1.1 does not fit: 4.x.x is expected here"),
+            ("REJECT caf\u{e9}", 10, "only printable ASCII may stand in a reply"),
+            ("OK\u{0}", 2, "control character"),
+        ] {
+            assert_eq!(Access::read(text), Err(Wrong::at(at, what)), "{text:?}");
+        }
+        let class = Access::read("my_class").unwrap_err().what;
+        assert!(class.starts_with("unknown action `my_class`; OK, DUNNO"), "{class}");
+        assert!(Access::read(&format!("REJECT {}", "a".repeat(401))).is_err());
+        assert!(Access::read(&format!("WARN {}", "a".repeat(401))).is_err());
+    }
+
+    #[test]
+    fn a_refusal_is_worded_as_postfix_words_it() {
+        let told = |text: &str| match Access::read(text) {
+            Ok(Access::Refuse(refusal)) => refusal.reply("Client host", "Access denied").to_string(),
+            other => format!("{other:?}"),
+        };
+        assert_eq!(told("REJECT"), "554 5.7.1 Client host rejected: Access denied");
+        assert_eq!(told("DEFER"), "450 4.7.1 Client host rejected: Access denied");
+        assert_eq!(told("521 5.3.2 gone"), "521 5.3.2 Client host rejected: gone");
+    }
+}
