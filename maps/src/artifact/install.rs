@@ -141,7 +141,7 @@ mod tests {
         let folder = tempfile::tempdir().unwrap();
         let place = folder.path().join("transport.swm");
         install(&place, &[b'o'; 9000]);
-        for mode in [0o644, 0o464, 0o446] {
+        for mode in [0o446, 0o464, 0o644] {
             fs::set_permissions(&place, Permissions::from_mode(mode)).unwrap();
             let held = Bytes::open(&place).unwrap();
             assert!(matches!(held, Bytes::Heap(_)), "{mode:o}");

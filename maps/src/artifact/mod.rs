@@ -13,9 +13,11 @@
 
 pub mod bytes;
 pub mod container;
+pub mod exact;
 pub mod install;
 mod mapped;
 
 pub use bytes::Bytes;
 pub use container::{BadArtifact, Container, Corrupt, Kind};
+pub use exact::{Exact, ExactBuilder};
 pub use install::Install;

@@ -1,0 +1,285 @@
+//! From keys and values, in any order, to a file.
+//!
+//! A builder holds each key once in one arena, sixteen octets of index a key while it sorts, and each distinct
+//! value once: for ten million keys less than twice the file.
+
+use std::io::{self, Cursor, Seek, Write};
+
+use super::encode::{Entry, Plan, encode};
+use super::hash::{Hash, MOST_IN_BUCKET, MOST_SEEDS, bucket_of, buckets_for};
+use super::values::Values;
+use super::varint;
+use super::{MOST_KEY, MOST_VALUE};
+
+/// Takes the entries of a map.
+#[derive(Debug, Default)]
+pub struct ExactBuilder {
+    /// Key length, key, value number, line: one after the other, as they came.
+    arena: Vec<u8>,
+    entries: u32,
+    values: Values,
+}
+
+/// An entry, or all of them together, over a limit of the format.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
+pub enum TooLarge {
+    /// One key.
+    #[error("a key of {0} octets; at most {MOST_KEY} are allowed")]
+    Key(usize),
+    /// One value.
+    #[error("a value of {0} octets; at most {MOST_VALUE} are allowed")]
+    Value(usize),
+    /// The map as a whole.
+    #[error("more entries than a map can hold ({})", u32::MAX)]
+    Entries,
+}
+
+/// A key that stands in a map more than once.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Duplicate {
+    /// The key.
+    pub key: String,
+    /// Where it stands first.
+    pub first_line: u32,
+    /// Where it stands again.
+    pub second_line: u32,
+    /// False when the two lines contradict each other.
+    pub same_value: bool,
+}
+
+/// Keys that stand there more than once: the first in order of their lines, and how many there are.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Duplicates {
+    /// At most [`Self::LIMIT`].
+    pub kept: Vec<Duplicate>,
+    /// With those not kept.
+    pub total: u64,
+}
+
+impl Duplicates {
+    /// A file pasted into itself has a duplicate a line: these are enough to see that.
+    pub const LIMIT: usize = 200;
+
+    fn push(&mut self, duplicate: Duplicate) {
+        self.total += 1;
+        self.kept.push(duplicate);
+        // Sorted now and then, so that the first lines stay however many there are.
+        if self.kept.len() >= 16 * Self::LIMIT {
+            self.trim();
+        }
+    }
+
+    fn trim(&mut self) {
+        self.kept.sort_by(|one, other| {
+            (one.second_line, one.first_line, &one.key).cmp(&(
+                other.second_line,
+                other.first_line,
+                &other.key,
+            ))
+        });
+        self.kept.truncate(Self::LIMIT);
+    }
+}
+
+/// Why no map comes of the entries.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+pub enum BuildError {
+    /// Keys with two values.
+    #[error("{} keys stand there with different values", .0.total)]
+    Contradictions(Duplicates),
+    /// Somebody chose the keys so that they crowd a bucket under every seed.
+    #[error("the keys crowd one bucket under each of {MOST_SEEDS} hash functions")]
+    NoSeed,
+}
+
+impl ExactBuilder {
+    /// An empty map.
+    #[must_use]
+    pub fn new() -> Self {
+        Self::default()
+    }
+
+    /// Adds an entry; `line` is where it stands in its source.
+    ///
+    /// # Errors
+    /// It, or the map, is over a limit; the entry is then left out.
+    pub fn push(&mut self, key: &str, value: &str, line: u32) -> Result<(), TooLarge> {
+        if key.len() > MOST_KEY {
+            return Err(TooLarge::Key(key.len()));
+        }
+        if value.len() > MOST_VALUE {
+            return Err(TooLarge::Value(value.len()));
+        }
+        self.entries = self.entries.checked_add(1).ok_or(TooLarge::Entries)?;
+        let value = self.values.number(value).ok_or(TooLarge::Entries)?;
+        varint::put(&mut self.arena, key.len() as u32);
+        self.arena.extend_from_slice(key.as_bytes());
+        varint::put(&mut self.arena, value);
+        varint::put(&mut self.arena, line);
+        Ok(())
+    }
+
+    /// Sorts the entries and finds keys that stand there twice.
+    ///
+    /// # Errors
+    /// A key has two values, or no hash function spreads the keys.
+    pub fn finish(self) -> Result<Built, BuildError> {
+        let (arena, values) = (self.arena, self.values);
+        let mut built = Built { arena, index: Vec::new(), values, seed: 0, repeated: Duplicates::default() };
+        while built.seed < MOST_SEEDS {
+            built.index_under(self.entries as usize);
+            built.settle_keys().map_err(BuildError::Contradictions)?;
+            if built.no_bucket_is_crowded() {
+                return Ok(built);
+            }
+            built.seed += 1;
+        }
+        Err(BuildError::NoSeed)
+    }
+}
+
+/// A map whose entries are sorted, ready to be written.
+#[derive(Debug)]
+pub struct Built {
+    arena: Vec<u8>,
+    /// Hash, and where the entry starts in the arena; in the file's order.
+    index: Vec<(u64, usize)>,
+    values: Values,
+    seed: u64,
+    repeated: Duplicates,
+}
+
+/// An entry as the arena holds it.
+#[derive(Debug, Clone, Copy)]
+struct Held<'a> {
+    key: &'a [u8],
+    value: u32,
+    line: u32,
+}
+
+impl Built {
+    /// How many keys there are.
+    #[must_use]
+    pub fn len(&self) -> usize {
+        self.index.len()
+    }
+
+    /// True without a key.
+    #[must_use]
+    pub fn is_empty(&self) -> bool {
+        self.index.is_empty()
+    }
+
+    /// Keys that stand there more than once with the same value: harmless, the first line counts.
+    #[must_use]
+    pub fn repeated(&self) -> &Duplicates {
+        &self.repeated
+    }
+
+    /// Writes the file and gives the output back.
+    ///
+    /// # Errors
+    /// The output's, or the map is larger than the format can say.
+    pub fn write<W: Write + Seek>(&self, out: W) -> io::Result<W> {
+        let plan = Plan { seed: self.seed, records: self.index.len() as u64, values: self.values.len() };
+        let entries = self.index.iter().map(|(hash, at)| {
+            let Held { key, value, line } = self.held(*at);
+            Ok(Entry { hash: *hash, key, value, line })
+        });
+        encode(out, plan, entries, |number| Ok::<_, io::Error>(self.values.get(number)))
+    }
+
+    /// The file in memory.
+    ///
+    /// # Errors
+    /// The map is larger than the format can say.
+    pub fn to_bytes(&self) -> io::Result<Vec<u8>> {
+        self.write(Cursor::new(Vec::new())).map(Cursor::into_inner)
+    }
+
+    /// The arena is our own: what stands there was put there by [`ExactBuilder::push`].
+    fn held(&self, at: usize) -> Held<'_> {
+        self.held_before(at).0
+    }
+
+    fn held_before(&self, at: usize) -> (Held<'_>, usize) {
+        let take = |octets| varint::take(octets).unwrap_or_default();
+        let (length, rest) = take(&self.arena[at..]);
+        let (key, rest) = rest.split_at(length as usize);
+        let (value, rest) = take(rest);
+        let (line, rest) = take(rest);
+        (Held { key, value, line }, self.arena.len() - rest.len())
+    }
+
+    /// Hashes all entries under the seed, in the order of the arena, and sorts them.
+    fn index_under(&mut self, entries: usize) {
+        let hash = Hash::new(self.seed);
+        let mut index = std::mem::take(&mut self.index);
+        index.clear();
+        index.reserve_exact(entries);
+        let mut at = 0;
+        while at < self.arena.len() {
+            let (held, next) = self.held_before(at);
+            index.push((hash.of(held.key), at));
+            at = next;
+        }
+        index.sort_unstable();
+        self.index = index;
+    }
+
+    /// Orders entries of the same hash by their keys, and keeps the first line of each key.
+    fn settle_keys(&mut self) -> Result<(), Duplicates> {
+        let mut contradictions = Duplicates::default();
+        let mut repeated = Duplicates::default();
+        let mut index = std::mem::take(&mut self.index);
+        let mut kept = 0;
+        let mut at = 0;
+        while let Some((hash, _)) = index.get(at).copied() {
+            let same_hash = index[at..].iter().take_while(|(other, _)| *other == hash).count();
+            let run = &mut index[at..at + same_hash];
+            if same_hash > 1 {
+                run.sort_by_key(|(_, at)| {
+                    let held = self.held(*at);
+                    (held.key, held.line, self.values.get(held.value))
+                });
+            }
+            let mut first: Option<Held<'_>> = None;
+            for number in at..at + same_hash {
+                let held = self.held(index[number].1);
+                match first {
+                    Some(first) if first.key == held.key => {
+                        let same_value = first.value == held.value;
+                        let list = if same_value { &mut repeated } else { &mut contradictions };
+                        list.push(duplicate(first, held, same_value));
+                    }
+                    _ => {
+                        first = Some(held);
+                        index[kept] = index[number];
+                        kept += 1;
+                    }
+                }
+            }
+            at += same_hash;
+        }
+        index.truncate(kept);
+        self.index = index;
+        repeated.trim();
+        self.repeated = repeated;
+        contradictions.trim();
+        if contradictions.total == 0 { Ok(()) } else { Err(contradictions) }
+    }
+
+    fn no_bucket_is_crowded(&self) -> bool {
+        let buckets = buckets_for(self.index.len() as u64);
+        let bucket = |entry: &(u64, usize)| bucket_of(entry.0, buckets);
+        // Entries are in order: a bucket is crowded when the entry a bucketful further on is still in it.
+        self.index
+            .windows(MOST_IN_BUCKET + 1)
+            .all(|window| bucket(&window[0]) != bucket(&window[MOST_IN_BUCKET]))
+    }
+}
+
+fn duplicate(first: Held<'_>, second: Held<'_>, same_value: bool) -> Duplicate {
+    let key = String::from_utf8_lossy(first.key).into_owned();
+    Duplicate { key, first_line: first.line, second_line: second.line, same_value }
+}

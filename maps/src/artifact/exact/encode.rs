@@ -1,0 +1,136 @@
+//! Records in the order of their hashes, written as a file: the one way an exact map is made.
+
+use std::io::{self, Seek, Write};
+
+use super::group::{Builder, Record, UNIT};
+use super::hash::{bucket_of, buckets_for, fingerprint};
+use super::values::Order;
+use super::{DIRECTORY, ENDS, RECORDS, VALUES};
+use crate::artifact::container::{Head, Kind, SectionWriter, Writer};
+
+/// A record on its way into a file.
+#[derive(Debug)]
+pub(super) struct Entry<'a> {
+    pub(super) hash: u64,
+    pub(super) key: &'a [u8],
+    /// The value's number before [`Order`].
+    pub(super) value: u32,
+    pub(super) line: u32,
+}
+
+/// What is known before the first record.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Plan {
+    pub(super) seed: u64,
+    pub(super) records: u64,
+    /// How many numbers values may have.
+    pub(super) values: usize,
+}
+
+impl Plan {
+    pub(super) fn buckets(&self) -> u64 {
+        buckets_for(self.records)
+    }
+}
+
+/// Writes the file: `entries` in order of (hash, key), and the text of each value's number.
+pub(super) fn encode<'a, 'v, W: Write + Seek, E: From<io::Error>>(
+    out: W,
+    plan: Plan,
+    entries: impl Iterator<Item = Result<Entry<'a>, E>>,
+    text: impl Fn(u32) -> Result<&'v str, E>,
+) -> Result<W, E> {
+    let mut file = Writer::new(out, Kind::Exact, 4)?;
+    let mut order = Order::new(plan.values);
+    let mut failed = None;
+    let directory = file.section(RECORDS, |section| {
+        let mut groups = Groups::new(section, plan.buckets());
+        for entry in entries {
+            match entry {
+                Ok(entry) => groups.push(&entry, order.number(entry.value))?,
+                Err(error) => {
+                    failed = Some(error);
+                    break;
+                }
+            }
+        }
+        groups.finish()
+    })?;
+    if let Some(error) = failed {
+        return Err(error);
+    }
+    file.section(DIRECTORY, |section| section.write_all(&directory))?;
+    drop(directory);
+    let texts = || order.before().iter().map(|number| text(*number));
+    let mut ends = Vec::with_capacity(order.before().len() * END);
+    let mut end = 0_u64;
+    for value in texts() {
+        end += value?.len() as u64;
+        ends.extend_from_slice(&end.to_le_bytes()[..END]);
+    }
+    if end >> (8 * END) != 0 {
+        return Err(too_large("the values").into());
+    }
+    file.section(ENDS, |section| section.write_all(&ends))?;
+    file.section(VALUES, |section| {
+        texts().filter_map(Result::ok).try_for_each(|value| section.write_all(value.as_bytes()))
+    })?;
+    Ok(file.finish(Head { flags: 0, records: plan.records, seed: plan.seed })?)
+}
+
+/// Octets of a value's end.
+pub(super) const END: usize = 5;
+
+fn too_large(what: &str) -> io::Error {
+    io::Error::new(io::ErrorKind::FileTooLarge, format!("{what} of this map are more than the format holds"))
+}
+
+/// Fills the section of records, and keeps where each bucket starts.
+struct Groups<'s, 'w, W> {
+    section: &'s mut SectionWriter<'w, W>,
+    buckets: u64,
+    /// The one that is being filled.
+    bucket: u64,
+    group: Builder,
+    octets: Vec<u8>,
+    /// Starts of all buckets up to this one, in units.
+    directory: Vec<u8>,
+}
+
+impl<'s, 'w, W: Write> Groups<'s, 'w, W> {
+    fn new(section: &'s mut SectionWriter<'w, W>, buckets: u64) -> Self {
+        let directory = Vec::with_capacity((buckets as usize).saturating_add(1).saturating_mul(4));
+        let group = Builder::default();
+        let mut groups = Self { section, buckets, bucket: 0, group, octets: Vec::new(), directory };
+        groups.directory.extend_from_slice(&[0; 4]);
+        groups
+    }
+
+    fn push(&mut self, entry: &Entry<'_>, value: u32) -> io::Result<()> {
+        let bucket = bucket_of(entry.hash, self.buckets);
+        while self.bucket < bucket {
+            self.close()?;
+        }
+        let record = Record { key: entry.key, value, line: entry.line };
+        self.group.push(fingerprint(entry.hash), record);
+        Ok(())
+    }
+
+    /// Writes the bucket, and notes where the next one starts.
+    fn close(&mut self) -> io::Result<()> {
+        self.octets.clear();
+        self.group.finish(&mut self.octets);
+        self.section.write_all(&self.octets)?;
+        let start = u32::try_from(self.section.len() / UNIT as u64).map_err(|_| too_large("the records"))?;
+        self.directory.extend_from_slice(&start.to_le_bytes());
+        self.bucket += 1;
+        Ok(())
+    }
+
+    fn finish(mut self) -> io::Result<Vec<u8>> {
+        while self.bucket < self.buckets {
+            self.close()?;
+        }
+        Ok(self.directory)
+    }
+}

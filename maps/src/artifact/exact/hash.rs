@@ -1,0 +1,50 @@
+//! Where a key belongs: SipHash-1-3 under the file's seed.
+//!
+//! Whoever writes a map could choose keys that crowd one bucket; a builder then takes the next seed, and a
+//! bucket never holds more than [`MOST_IN_BUCKET`] keys. The functions here are part of the format.
+
+use siphasher::sip::SipHasher13;
+
+/// Keys a bucket holds on average: fewer cost more directory, more cost more cache lines a question.
+pub(super) const IN_BUCKET: u64 = 5;
+
+/// Keys a bucket holds at most.
+pub(super) const MOST_IN_BUCKET: usize = 63;
+
+/// Seeds a builder tries; with keys that nobody chose the first one fits.
+pub(super) const MOST_SEEDS: u64 = 64;
+
+/// The second half of the hash's key, whatever the seed.
+const SECOND_KEY: u64 = u64::from_le_bytes(*b"swm1 key");
+
+/// The hash function of a file.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Hash(SipHasher13);
+
+impl Hash {
+    pub(super) fn new(seed: u64) -> Self {
+        Self(SipHasher13::new_with_keys(seed, SECOND_KEY))
+    }
+
+    #[inline]
+    pub(super) fn of(&self, key: &[u8]) -> u64 {
+        self.0.hash(key)
+    }
+}
+
+/// How many buckets so many records have; at least one.
+pub(super) fn buckets_for(records: u64) -> u64 {
+    records.div_ceil(IN_BUCKET).max(1)
+}
+
+/// The bucket of a hash: buckets are equal parts of all hashes, in their order.
+#[inline]
+pub(super) fn bucket_of(hash: u64, buckets: u64) -> u64 {
+    ((u128::from(hash) * u128::from(buckets)) >> 64) as u64
+}
+
+/// What a bucket keeps of a hash: octets that say nothing about the bucket.
+#[inline]
+pub(super) fn fingerprint(hash: u64) -> u8 {
+    hash as u8
+}

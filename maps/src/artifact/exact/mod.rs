@@ -1,0 +1,195 @@
+//! Whole keys: an address, a domain, a host name, and what stands behind it.
+//!
+//! A file of two tables. Records lie in the order of their keys' hashes, in buckets of about five; the directory
+//! says where each bucket starts. A question reads one place of the directory, small enough to stay in the
+//! processor's cache, and then one bucket, some three cache lines side by side: one trip to memory. The key
+//! itself is always compared. Values are kept once each and known by their numbers, so that a caller can keep
+//! what it made of them.
+//!
+//! [`ExactBuilder`] makes a file from entries; [`Exact`] asks one.
+
+mod build;
+mod encode;
+mod group;
+mod hash;
+#[cfg(test)]
+mod tests;
+mod values;
+mod varint;
+mod verify;
+mod walk;
+
+use std::hint::black_box;
+use std::ops::Range;
+
+use group::{Group, UNIT};
+use hash::{Hash, bucket_of, fingerprint};
+
+pub use build::{BuildError, Built, Duplicate, Duplicates, ExactBuilder, TooLarge};
+pub use walk::Records;
+
+use super::container::{BadArtifact, Container, Corrupt, Kind, Tag};
+
+/// Octets of a key.
+pub const MOST_KEY: usize = 65_535;
+/// Octets of a value: a list of some ten thousand addresses.
+pub const MOST_VALUE: usize = 1 << 20;
+
+const RECORDS: Tag = *b"recs";
+const DIRECTORY: Tag = *b"dirs";
+const ENDS: Tag = *b"ends";
+const VALUES: Tag = *b"vals";
+
+/// An open map.
+#[derive(Debug)]
+pub struct Exact {
+    container: Container,
+    records: Range<usize>,
+    directory: Range<usize>,
+    ends: Range<usize>,
+    values: Range<usize>,
+    buckets: u64,
+    hash: Hash,
+}
+
+/// What a key leads to.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Found {
+    /// The value's number; [`Exact::value`] has its text.
+    pub value: u32,
+    /// Where the key stands in its source.
+    pub line: u32,
+}
+
+impl Exact {
+    /// Takes a container as a map of whole keys; costs the same for every size.
+    ///
+    /// # Errors
+    /// It is of another kind, or its sections cannot be those of this kind.
+    pub fn open(container: Container) -> Result<Self, BadArtifact> {
+        if container.kind() != Kind::Exact {
+            return Err(BadArtifact::Kind { wanted: Kind::Exact, found: container.kind() });
+        }
+        if container.head().flags != 0 {
+            return Err(BadArtifact::Layout("an unknown flag"));
+        }
+        let range = |tag: Tag| container.range(&tag).ok_or(BadArtifact::Missing(tag));
+        let [records, directory, ends, values] =
+            [range(RECORDS)?, range(DIRECTORY)?, range(ENDS)?, range(VALUES)?];
+        if records.len() % UNIT != 0 || ends.len() % encode::END != 0 {
+            return Err(BadArtifact::Layout("a section's length is not a whole number of its parts"));
+        }
+        let buckets = match (directory.len() / 4).checked_sub(1) {
+            Some(buckets) if buckets > 0 && directory.len() % 4 == 0 => buckets as u64,
+            _ => return Err(BadArtifact::Layout("the directory has no bucket")),
+        };
+        let hash = Hash::new(container.head().seed);
+        Ok(Self { container, records, directory, ends, values, buckets, hash })
+    }
+
+    /// The file below.
+    #[must_use]
+    pub fn container(&self) -> &Container {
+        &self.container
+    }
+
+    /// How many keys the file says it has.
+    #[must_use]
+    pub fn len(&self) -> u64 {
+        self.container.head().records
+    }
+
+    /// True when the file says it has no key.
+    #[must_use]
+    pub fn is_empty(&self) -> bool {
+        self.len() == 0
+    }
+
+    /// How many different values there are.
+    #[must_use]
+    pub fn values(&self) -> usize {
+        self.ends.len() / encode::END
+    }
+
+    /// What the key leads to.
+    ///
+    /// # Errors
+    /// The octets on the way are not what a builder writes: the answer is not known.
+    #[inline]
+    pub fn find(&self, key: &str) -> Result<Option<Found>, Corrupt> {
+        let hash = self.hash.of(key.as_bytes());
+        let bucket = bucket_of(hash, self.buckets);
+        let (octets, start) = self.bucket(bucket)?;
+        bring_near(octets);
+        let wrong = |what| corrupt(RECORDS, start, what);
+        let group = Group::read(octets).ok_or_else(|| wrong(NO_COUNT))?;
+        let found = group.find(fingerprint(hash), key.as_bytes()).map_err(wrong)?;
+        Ok(found.map(|(value, line)| Found { value, line }))
+    }
+
+    /// A value's text.
+    ///
+    /// # Errors
+    /// There is no such number, or its text is not where the file says.
+    pub fn value(&self, number: u32) -> Result<&str, Corrupt> {
+        let number = number as usize;
+        let wrong = |what| corrupt(ENDS, number * encode::END, what);
+        let start = match number.checked_sub(1) {
+            Some(before) => self.end(before).ok_or_else(|| wrong("no such value"))?,
+            None => 0,
+        };
+        let end = self.end(number).ok_or_else(|| wrong("no such value"))?;
+        let octets =
+            self.part(&self.values).get(start..end).ok_or_else(|| wrong("a value outside its section"))?;
+        std::str::from_utf8(octets).map_err(|_| corrupt(VALUES, start, "not UTF-8"))
+    }
+
+    fn part(&self, range: &Range<usize>) -> &[u8] {
+        self.container.bytes().get(range.clone()).unwrap_or_default()
+    }
+
+    /// Where a value's text ends.
+    fn end(&self, number: usize) -> Option<usize> {
+        let field = self
+            .part(&self.ends)
+            .get(number.checked_mul(encode::END)?..)?
+            .first_chunk::<{ encode::END }>()?;
+        let mut whole = [0; 8];
+        whole[..encode::END].copy_from_slice(field);
+        usize::try_from(u64::from_le_bytes(whole)).ok()
+    }
+
+    /// A bucket's octets, and where they start in their section.
+    #[inline]
+    fn bucket(&self, bucket: u64) -> Result<(&[u8], usize), Corrupt> {
+        let at = bucket as usize * 4;
+        let place = self.part(&self.directory).get(at..).and_then(|rest| rest.first_chunk::<8>());
+        let Some([a, b, c, d, e, f, g, h]) = place.copied() else {
+            return Err(corrupt(DIRECTORY, at, "the directory ends before its buckets do"));
+        };
+        let start = u32::from_le_bytes([a, b, c, d]) as usize * UNIT;
+        let end = u32::from_le_bytes([e, f, g, h]) as usize * UNIT;
+        let octets = self.part(&self.records).get(start..end);
+        Ok((octets.ok_or_else(|| corrupt(DIRECTORY, at, "a bucket outside its section"))?, start))
+    }
+}
+
+const NO_COUNT: &str = "a group's count is not one that a builder writes";
+
+/// Octets of a cache line.
+const LINE: usize = 64;
+/// Lines of a bucket that are asked for at once; almost no bucket has more.
+const LINES: usize = 6;
+
+/// Asks memory for all of a bucket at once, where reading it would ask line by line.
+#[inline]
+fn bring_near(octets: &[u8]) {
+    for place in octets.iter().step_by(LINE).take(LINES).skip(1) {
+        black_box(*place);
+    }
+}
+
+#[cold]
+fn corrupt(section: Tag, at: usize, what: &'static str) -> Corrupt {
+    Corrupt { section, at: at as u64, what }
+}

@@ -1,0 +1,246 @@
+//! Maps built, asked, and broken on purpose.
+
+use std::collections::BTreeMap;
+
+use proptest::prelude::*;
+
+use super::*;
+use crate::artifact::container::forge;
+
+type Model = BTreeMap<String, (String, u32)>;
+
+fn built<'a>(entries: impl IntoIterator<Item = (&'a str, &'a str, u32)>) -> Result<Built, BuildError> {
+    let mut builder = ExactBuilder::new();
+    for (key, value, line) in entries {
+        builder.push(key, value, line).unwrap();
+    }
+    builder.finish()
+}
+
+fn octets_of(model: &Model) -> Vec<u8> {
+    let entries = model.iter().map(|(key, (value, line))| (key.as_str(), value.as_str(), *line));
+    built(entries).unwrap().to_bytes().unwrap()
+}
+
+fn open(octets: &[u8]) -> Result<Exact, BadArtifact> {
+    Exact::open(Container::open(octets.to_vec().into())?)
+}
+
+/// All that the map says is what the model says.
+fn assert_says(map: &Exact, model: &Model) {
+    map.verify().unwrap();
+    assert_eq!(map.len(), model.len() as u64);
+    for (key, (value, line)) in model {
+        let found = map.find(key).unwrap().unwrap();
+        assert_eq!((map.value(found.value).unwrap(), found.line), (value.as_str(), *line), "{key}");
+    }
+    let all =
+        map.iter().map(|record| record.map(|(key, value, line)| (key.to_owned(), (value.to_owned(), line))));
+    assert_eq!(all.collect::<Result<Model, _>>().unwrap(), *model);
+}
+
+fn users(count: u32) -> Model {
+    (0..count)
+        .map(|number| {
+            (format!("user{number}@example.org"), (format!("relay:[10.0.0.{}]", number % 7), number + 1))
+        })
+        .collect()
+}
+
+#[test]
+fn what_is_put_in_is_found_and_nothing_else() {
+    for count in [0, 1, 2, 5, 6, 1000, 20_000] {
+        let model = users(count);
+        let map = open(&octets_of(&model)).unwrap();
+        assert_says(&map, &model);
+        assert_eq!(map.values(), count.min(7) as usize);
+        for absent in [
+            "",
+            "user",
+            "user20000@example.org",
+            "USER0@example.org",
+            "user0@example.or",
+            "user0@example.orgx",
+        ] {
+            assert_eq!(map.find(absent).unwrap(), None, "{absent}");
+        }
+    }
+}
+
+#[test]
+fn keys_and_values_of_every_length_up_to_the_limits() {
+    let mut model = Model::new();
+    for length in [0, 1, 7, 63, 64, 127, 128, 255, 256, 16_383, 16_384, 40_000, MOST_KEY] {
+        model.insert("k".repeat(length), ("v".repeat(length), length as u32));
+        model.insert("ß".repeat(length / 2), ("€".repeat(length / 3), u32::MAX));
+    }
+    model.insert("long".into(), ("v".repeat(MOST_VALUE), 0));
+    assert_says(&open(&octets_of(&model)).unwrap(), &model);
+}
+
+#[test]
+fn over_a_limit_is_said_and_the_map_goes_on_without() {
+    let mut builder = ExactBuilder::new();
+    assert_eq!(builder.push(&"k".repeat(MOST_KEY + 1), "v", 1), Err(TooLarge::Key(MOST_KEY + 1)));
+    assert_eq!(builder.push("k", &"v".repeat(MOST_VALUE + 1), 1), Err(TooLarge::Value(MOST_VALUE + 1)));
+    builder.push("k", "v", 2).unwrap();
+    let map = open(&builder.finish().unwrap().to_bytes().unwrap()).unwrap();
+    assert_says(&map, &Model::from([("k".into(), ("v".into(), 2))]));
+}
+
+#[test]
+fn a_key_twice_with_the_same_value_counts_once_and_is_told() {
+    let built = built([("a", "1", 4), ("b", "2", 2), ("a", "1", 1), ("a", "1", 9)]).unwrap();
+    let repeated = built.repeated();
+    assert_eq!(repeated.total, 2);
+    let again = |second_line| Duplicate { key: "a".into(), first_line: 1, second_line, same_value: true };
+    assert_eq!(repeated.kept, [again(4), again(9)]);
+    let model = Model::from([("a".into(), ("1".into(), 1)), ("b".into(), ("2".into(), 2))]);
+    assert_says(&open(&built.to_bytes().unwrap()).unwrap(), &model);
+}
+
+#[test]
+fn a_key_twice_with_different_values_is_refused_with_both_lines() {
+    let error = built([("b", "1", 1), ("a", "1", 5), ("a", "2", 3), ("a", "1", 7)]).unwrap_err();
+    let BuildError::Contradictions(found) = error else { panic!("{error}") };
+    let against = |second_line| Duplicate { key: "a".into(), first_line: 3, second_line, same_value: false };
+    assert_eq!((found.total, found.kept), (2, vec![against(5), against(7)]));
+}
+
+#[test]
+fn of_very_many_duplicates_the_first_lines_are_kept() {
+    let entries: Vec<(String, u32)> =
+        (1..=20_000).map(|line| (format!("key{}", line % 10_000), line)).collect();
+    let error = built(
+        entries.iter().map(|(key, line)| (key.as_str(), if *line > 10_000 { "b" } else { "a" }, *line)),
+    );
+    let Err(BuildError::Contradictions(found)) = error else { panic!("{error:?}") };
+    assert_eq!((found.total, found.kept.len()), (10_000, Duplicates::LIMIT));
+    let lines: Vec<u32> = found.kept.iter().map(|duplicate| duplicate.second_line).collect();
+    assert_eq!(lines, (10_001..=10_200).collect::<Vec<u32>>());
+}
+
+/// Keys that all fall into the first bucket under seed 0, as somebody who knows the function can choose them.
+fn crowd(count: usize) -> Vec<String> {
+    let hash = Hash::new(0);
+    // Of so few records, the first bucket holds every tenth key or fewer.
+    let buckets = hash::buckets_for(count as u64);
+    let chosen = |key: &String| bucket_of(hash.of(key.as_bytes()), buckets) == 0;
+    (0_u32..).map(|number| format!("chosen{number}")).filter(chosen).take(count).collect()
+}
+
+#[test]
+fn keys_that_crowd_a_bucket_get_another_seed_and_the_same_one_each_time() {
+    let keys = crowd(hash::MOST_IN_BUCKET + 1);
+    let model: Model = keys.iter().zip(1..).map(|(key, line)| (key.clone(), ("v".into(), line))).collect();
+    let octets = octets_of(&model);
+    let map = open(&octets).unwrap();
+    assert_eq!(map.container().head().seed, 1);
+    assert_says(&map, &model);
+    assert_eq!(octets_of(&model), octets);
+    // One less fits.
+    let fewer: Model = model.into_iter().skip(1).collect();
+    assert_says(&open(&octets_of(&fewer)).unwrap(), &fewer);
+}
+
+#[test]
+fn another_kind_a_flag_or_a_missing_section_is_refused() {
+    let sections: [(Tag, &[u8]); 4] = [(RECORDS, b""), (DIRECTORY, &[0; 8]), (ENDS, b""), (VALUES, b"")];
+    let assemble = |kind, head, sections: &[(Tag, &[u8])]| {
+        open(&crate::artifact::container::assemble(kind, head, sections).unwrap())
+    };
+    let head = crate::artifact::container::Head::default();
+    assemble(Kind::Exact, head, &sections).unwrap().verify().unwrap();
+    let kind = BadArtifact::Kind { wanted: Kind::Exact, found: Kind::Cidr };
+    assert_eq!(assemble(Kind::Cidr, head, &sections).unwrap_err(), kind);
+    let flagged = crate::artifact::container::Head { flags: 1, ..head };
+    assert!(matches!(assemble(Kind::Exact, flagged, &sections).unwrap_err(), BadArtifact::Layout(_)));
+    assert_eq!(assemble(Kind::Exact, head, &sections[..3]).unwrap_err(), BadArtifact::Missing(VALUES));
+    for (section, length) in [(0, 7), (1, 0), (1, 4), (1, 9), (2, 4)] {
+        let mut sections = sections;
+        let octets = vec![0; length];
+        sections[section].1 = &octets;
+        assert!(matches!(assemble(Kind::Exact, head, &sections).unwrap_err(), BadArtifact::Layout(_)));
+    }
+}
+
+#[test]
+fn g2_a_flipped_bit_behind_fitting_hashes_is_found_or_harmless() {
+    let model = users(40);
+    let good = octets_of(&model);
+    for place in 0..good.len() * 8 {
+        let mut damaged = good.clone();
+        damaged[place / 8] ^= 1 << (place % 8);
+        assert!(open(&damaged).and_then(|map| map.verify()).is_err(), "bit {place}");
+        forge::reseal(&mut damaged);
+        let Ok(map) = open(&damaged) else { continue };
+        for key in model.keys() {
+            let _ = map.find(key);
+        }
+        if map.verify().is_ok() {
+            agrees_with_itself(&map);
+        }
+    }
+}
+
+/// A verified map answers every question about what it lists, with what it lists.
+fn agrees_with_itself(map: &Exact) {
+    for record in map {
+        let (key, value, line) = record.unwrap();
+        let found = map.find(key).unwrap().unwrap();
+        assert_eq!((map.value(found.value).unwrap(), found.line), (value, line));
+    }
+}
+
+prop_compose! {
+    fn model()(entries in proptest::collection::btree_map("[a-c]{0,3}|\\PC{0,12}", ("[xy]{0,2}|\\PC{0,9}", any::<u32>()), 0..90)) -> Model {
+        entries
+    }
+}
+
+proptest! {
+    #[test]
+    fn a_map_says_what_was_put_in(model in model(), others in proptest::collection::vec("[a-c]{0,3}", 0..20)) {
+        let map = open(&octets_of(&model)).unwrap();
+        assert_says(&map, &model);
+        for other in others {
+            prop_assert_eq!(map.find(&other).unwrap().is_some(), model.contains_key(&other));
+        }
+    }
+
+    #[test]
+    fn the_order_of_the_entries_does_not_matter(
+        entries in proptest::collection::vec(("[a-c]{0,2}", 0..4_u32), 0..40).prop_shuffle(),
+        shift in 0..40_usize,
+    ) {
+        // A key's value follows from the key, so repeated keys agree.
+        let values: Vec<String> = entries.iter().map(|(key, _)| key.repeat(2)).collect();
+        let whole: Vec<_> = entries.iter().zip(&values).map(|((key, line), value)| (key.as_str(), value.as_str(), *line)).collect();
+        let mut turned = whole.clone();
+        turned.rotate_left(shift.min(whole.len()));
+        prop_assert_eq!(built(whole).unwrap().to_bytes().unwrap(), built(turned).unwrap().to_bytes().unwrap());
+    }
+
+    #[test]
+    fn g2_no_forged_content_makes_a_question_panic(
+        model in model(),
+        changes in proptest::collection::vec((any::<prop::sample::Index>(), any::<u8>()), 1..8),
+    ) {
+        let mut octets = octets_of(&model);
+        for (at, octet) in &changes {
+            let at = at.index(octets.len());
+            octets[at] = *octet;
+        }
+        forge::reseal(&mut octets);
+        if let Ok(map) = open(&octets) {
+            for key in model.keys() {
+                let _ = map.find(key);
+            }
+            let _ = map.iter().count();
+            let _ = (0..20).map(|number| map.value(number)).filter(Result::is_ok).count();
+            if map.verify().is_ok() {
+                agrees_with_itself(&map);
+            }
+        }
+    }
+}

@@ -1,0 +1,103 @@
+//! All records of a map, in the order of the file: by hash, and by key where hashes are the same.
+
+use super::group::{Group, Record};
+use super::{Exact, NO_COUNT, RECORDS, corrupt};
+use crate::artifact::container::Corrupt;
+
+/// Key, value and line of every record; ends at the first one that cannot be read.
+#[derive(Debug)]
+pub struct Records<'a> {
+    walk: Walk<'a>,
+}
+
+impl Exact {
+    /// Every record, in the order of the file, which is none a person would choose.
+    #[must_use]
+    pub fn iter(&self) -> Records<'_> {
+        Records { walk: self.walk() }
+    }
+
+    pub(super) fn walk(&self) -> Walk<'_> {
+        Walk { map: self, bucket: 0, group: None, number: 0 }
+    }
+}
+
+impl<'a> IntoIterator for &'a Exact {
+    type Item = Result<(&'a str, &'a str, u32), Corrupt>;
+    type IntoIter = Records<'a>;
+    fn into_iter(self) -> Records<'a> {
+        self.iter()
+    }
+}
+
+impl<'a> Iterator for Records<'a> {
+    type Item = Result<(&'a str, &'a str, u32), Corrupt>;
+
+    fn next(&mut self) -> Option<Self::Item> {
+        let record = match self.walk.next()? {
+            Ok(record) => record,
+            Err(error) => return Some(Err(error)),
+        };
+        let map = self.walk.map;
+        let key = std::str::from_utf8(record.key).map_err(|_| self.walk.wrong("a key is not UTF-8"));
+        let whole = key.and_then(|key| Ok((key, map.value(record.value)?, record.line)));
+        if whole.is_err() {
+            self.walk.end();
+        }
+        Some(whole)
+    }
+}
+
+/// The same with octets and numbers.
+#[derive(Debug)]
+pub(super) struct Walk<'a> {
+    map: &'a Exact,
+    /// The next bucket.
+    bucket: u64,
+    group: Option<Group<'a>>,
+    /// The next record of the group.
+    number: usize,
+}
+
+impl<'a> Walk<'a> {
+    /// Nothing more comes.
+    fn end(&mut self) {
+        self.bucket = self.map.buckets;
+        self.group = None;
+    }
+
+    fn wrong(&self, what: &'static str) -> Corrupt {
+        let bucket = self.bucket.saturating_sub(1);
+        corrupt(RECORDS, self.map.bucket(bucket).map_or(0, |(_, start)| start), what)
+    }
+
+    fn record(&mut self) -> Result<Option<Record<'a>>, Corrupt> {
+        loop {
+            if let Some(group) = self.group.filter(|group| self.number < group.count) {
+                let (record, _) =
+                    group.record(self.number).ok_or_else(|| self.wrong("a record is cut off"))?;
+                self.number += 1;
+                return Ok(Some(record));
+            }
+            if self.bucket >= self.map.buckets {
+                return Ok(None);
+            }
+            let (octets, _) = self.map.bucket(self.bucket)?;
+            self.bucket += 1;
+            self.group = Some(Group::read(octets).ok_or_else(|| self.wrong(NO_COUNT))?);
+            self.number = 0;
+        }
+    }
+}
+
+impl<'a> Iterator for Walk<'a> {
+    type Item = Result<Record<'a>, Corrupt>;
+
+    fn next(&mut self) -> Option<Self::Item> {
+        let record = self.record();
+        if record.is_err() {
+            self.end();
+        }
+        record.transpose()
+    }
+}
