@@ -7,6 +7,8 @@
 #![forbid(unsafe_code)]
 
 mod check;
+mod control;
+mod map;
 mod output;
 mod render;
 mod up;
@@ -28,6 +30,7 @@ struct Arguments {
 #[derive(Debug, Subcommand)]
 enum Verb {
     Check(check::Arguments),
+    Map(map::Arguments),
     Render(render::Arguments),
     Up(up::Arguments),
 }
@@ -35,6 +38,7 @@ enum Verb {
 fn main() -> ExitCode {
     let exit = match &Arguments::parse().verb {
         Verb::Check(arguments) => check::run(arguments, &mut Output::standard()),
+        Verb::Map(arguments) => map::run(arguments, &mut Output::standard()),
         Verb::Render(arguments) => render::run(arguments, &mut Output::standard()),
         // Its daemons write to the terminal while it runs.
         Verb::Up(arguments) => up::run(arguments),

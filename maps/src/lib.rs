@@ -16,6 +16,7 @@ pub mod alias;
 pub mod answer;
 pub mod artifact;
 mod compile;
+pub mod control;
 pub mod entry;
 pub mod fault;
 pub mod foreign;

@@ -29,13 +29,13 @@ use switchyard_config::words::Peer;
 use switchyard_config::{MxSettings, Settings};
 use switchyard_daemon::accept::{AcceptMetrics, Sessions};
 use switchyard_daemon::clock::Clock;
-use switchyard_daemon::http;
 use switchyard_daemon::log::LogOptions;
 use switchyard_daemon::metrics::Registry;
 use switchyard_daemon::process::Process;
 use switchyard_daemon::program::Daemon;
 use switchyard_daemon::service::ServiceManager;
 use switchyard_daemon::sockets::Listeners;
+use switchyard_daemon::{control, http};
 use switchyard_maps::{MapMetrics, MapSet, Reloader, watch};
 use switchyard_smtp::address::{AddressLiteral, Host};
 use switchyard_smtp::extension::Offer;
@@ -178,6 +178,10 @@ impl Daemon for Mx {
         }
         for name in listeners.unclaimed() {
             tracing::warn!(name, "systemd passed a socket that no setting names");
+        }
+        if let Some(socket) = &settings.common.control {
+            let routes = switchyard_maps::control::routes(kept.shared.maps.clone(), reloader.clone());
+            control::start(socket, routes, process).map_err(MxError::because)?;
         }
         tracing::info!(?addresses, routers = settings.routers.pool.len(), "listening");
         listening.met();
@@ -334,6 +338,7 @@ fn hold(before: &MxSettings, now: &mut MxSettings) -> Vec<&'static str> {
     keep(&mut held, "host_name", &old.host_name, &mut new.host_name);
     keep(&mut held, "listen", &old.listen, &mut new.listen);
     keep(&mut held, "metrics", &old.metrics, &mut new.metrics);
+    keep(&mut held, "control", &old.control, &mut new.control);
     keep(&mut held, "log", &old.log, &mut new.log);
     keep(&mut held, "dns", &old.dns, &mut new.dns);
     keep(&mut held, "maps", &before.maps, &mut now.maps);

@@ -27,12 +27,12 @@ use switchyard_config::{RouterSettings, Settings};
 use switchyard_daemon::accept::{AcceptMetrics, Sessions};
 use switchyard_daemon::clock::Clock;
 use switchyard_daemon::drain::Drain;
-use switchyard_daemon::http;
 use switchyard_daemon::log::LogOptions;
 use switchyard_daemon::metrics::Registry;
 use switchyard_daemon::process::Process;
 use switchyard_daemon::program::Daemon;
 use switchyard_daemon::sockets::Listeners;
+use switchyard_daemon::{control, http};
 use switchyard_maps::{MapMetrics, MapSet, Nexthop, Reloader, Route, watch};
 use switchyard_smtp::client::Timeouts;
 use switchyard_smtp::io::memory::MemoryBudget;
@@ -144,6 +144,10 @@ impl Daemon for Router {
         let memory = MemoryBudget::new(settings.common.limits.content_memory);
         let live = live_options(&settings, &memory, &process.drain)?;
         let metrics = ServerMetrics::register(&registry).map_err(RouterError::because)?;
+        if let Some(socket) = &settings.common.control {
+            let routes = switchyard_maps::control::routes(maps.clone(), reloader.clone());
+            control::start(socket, routes, process).map_err(RouterError::because)?;
+        }
         let rooms = Rooms { maps, route, spool: spool.clone(), queue: queue.clone(), clock, metrics };
         let front = Front::new(live, rooms);
         let addresses = listen(&settings, listeners, &registry, process, &front)?;
@@ -402,6 +406,7 @@ fn hold(before: &RouterSettings, now: &mut RouterSettings) -> Vec<&'static str> 
     keep(&mut held, "host_name", &old.host_name, &mut new.host_name);
     keep(&mut held, "listen", &old.listen, &mut new.listen);
     keep(&mut held, "metrics", &old.metrics, &mut new.metrics);
+    keep(&mut held, "control", &old.control, &mut new.control);
     keep(&mut held, "log", &old.log, &mut new.log);
     keep(&mut held, "dns", &old.dns, &mut new.dns);
     let (old, new) = (&before.common.limits, &mut now.common.limits);

@@ -6,6 +6,7 @@
 //! - [`up`]: `switchyard up` as a person starts it.
 //! - [`site`]: our daemons as child processes, to be killed, restarted and cut off from power.
 //! - [`ledger`]: a load and a sink whose books tell whether mail was lost, torn or doubled.
+//! - [`tool`]: the operator's tool, as a person runs it.
 //! - [`talk`]: a client that says what it is told; [`trace`]: what hosts put on top of a message.
 //! - [`proxy`]: a connection that breaks at the worst moment.
 //! - [`expect`]: wait for a fact, with a deadline and a name.
@@ -21,5 +22,6 @@ pub mod peer;
 pub mod proxy;
 pub mod site;
 pub mod talk;
+pub mod tool;
 pub mod trace;
 pub mod up;

@@ -61,6 +61,18 @@ impl Up {
         SocketAddr::from((Ipv4Addr::LOCALHOST, self.base + 1))
     }
 
+    /// Where `mx` or `router` answers the operator's tool.
+    #[must_use]
+    pub fn control(&self, daemon: &str) -> PathBuf {
+        self.folder.path().join("run").join(daemon).with_extension("sock")
+    }
+
+    /// The example site's folder.
+    #[must_use]
+    pub fn site(&self) -> PathBuf {
+        self.folder.path().join("site")
+    }
+
     /// A map of the example site.
     #[must_use]
     pub fn map(&self, name: &str) -> PathBuf {

@@ -153,9 +153,13 @@ impl Arguments {
              Send a message:\n    \
              swaks --to alice@example.org --server {mx}\n  \
              Route the next one elsewhere: edit {}\n  \
+             What becomes of it, and why:\n    \
+             switchyard explain --daemon {} --daemon {} --to alice@example.org\n  \
              Ctrl-C ends it.\n\n",
             mail.display(),
             transport.display(),
+            site::control(dir, "mx").display(),
+            site::control(dir, "router").display(),
         )
     }
 }

@@ -2,6 +2,7 @@
 
 use std::fs;
 use std::io::{self, Write};
+use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
 
 use super::Ports;
@@ -29,7 +30,7 @@ pub(super) fn lay_down(dir: &Path) -> Result<(), (PathBuf, io::Error)> {
 pub(super) fn mx_overlay(dir: &Path, ports: Ports, certificates: &Certificates) -> String {
     format!(
         "{}\n[routers]\npool = [\"{}\"]\n",
-        common(dir, certificates, &ports.mx.to_string(), &ports.mx_metrics.to_string()),
+        common(dir, certificates, "mx", ports.mx, ports.mx_metrics),
         ports.router
     )
 }
@@ -38,17 +39,29 @@ pub(super) fn mx_overlay(dir: &Path, ports: Ports, certificates: &Certificates) 
 pub(super) fn router_overlay(dir: &Path, ports: Ports, certificates: &Certificates) -> String {
     format!(
         "{}\n[spool]\nfolder = {}\nmin_free = \"64MiB\"\n\n[pools.mailboxes]\nmembers = [\"[{}]:{}\"]\n",
-        common(dir, certificates, &ports.router.to_string(), &ports.router_metrics.to_string()),
+        common(dir, certificates, "router", ports.router, ports.router_metrics),
         quoted(&dir.join("spool")),
         ports.sink.ip(),
         ports.sink.port(),
     )
 }
 
-fn common(dir: &Path, certificates: &Certificates, smtp: &str, metrics: &str) -> String {
+/// Where a daemon of the site answers the operator's tool.
+pub(super) fn control(dir: &Path, daemon: &str) -> PathBuf {
+    dir.join("run").join(daemon).with_extension("sock")
+}
+
+fn common(
+    dir: &Path,
+    certificates: &Certificates,
+    daemon: &str,
+    smtp: SocketAddr,
+    metrics: SocketAddr,
+) -> String {
     format!(
         "listen.smtp = [{{ socket = \"{smtp}\" }}]\n\n[metrics]\nsocket = \"{metrics}\"\n\n\
-         [tls]\ncertificate = {}\nkey = {}\n\n[maps]\nfolder = {}\n",
+         [control]\nsocket = {}\n\n[tls]\ncertificate = {}\nkey = {}\n\n[maps]\nfolder = {}\n",
+        quoted(&control(dir, daemon)),
         quoted(&certificates.certificate),
         quoted(&certificates.key),
         quoted(&dir.join("site/maps")),

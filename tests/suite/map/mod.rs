@@ -1,3 +1,4 @@
 //! Where mail goes: by the maps, and by the DNS where they say nothing.
 
 mod dns;
+mod map_tool;

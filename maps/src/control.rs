@@ -1,0 +1,72 @@
+//! What the operator's tool asks of a daemon's maps, as routes of its control socket.
+//!
+//! | | |
+//! |---|---|
+//! | `GET /maps` | the set in use ([`Shown`]) |
+//! | `POST /maps/rollback` | the set before it is put in use again |
+
+use axum::Router;
+use axum::http::StatusCode;
+use axum::response::Response;
+use axum::routing::{get, post};
+use serde::{Deserialize, Serialize};
+use switchyard_daemon::control::{answer, refuse};
+
+use crate::name::MapName;
+use crate::swap::MapHandle;
+use crate::watch::Reloader;
+
+/// The set in use.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Shown {
+    /// Counts the sets since the daemon started.
+    pub generation: u64,
+    /// Its maps.
+    pub maps: Vec<ShownMap>,
+    /// What is wrong with newer files that were refused.
+    pub faults: Vec<String>,
+}
+
+/// One map of it.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct ShownMap {
+    /// Its name.
+    pub map: String,
+    /// How many keys it has.
+    pub entries: usize,
+}
+
+/// A set has been put in use.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+pub struct PutInUse {
+    /// Its generation.
+    pub generation: u64,
+}
+
+/// The routes, for these maps.
+pub fn routes(maps: MapHandle, reloader: Reloader) -> Router {
+    let newest = reloader.clone();
+    Router::new()
+        .route("/maps", get(async move || answer(&Shown::of(&maps, &newest))))
+        .route("/maps/rollback", post(async move || roll_back(&reloader)))
+}
+
+impl Shown {
+    fn of(maps: &MapHandle, reloader: &Reloader) -> Self {
+        let snapshot = maps.snapshot();
+        let present = MapName::ALL.into_iter().filter(|map| snapshot.has(*map));
+        let shown = |map: MapName| ShownMap { map: map.to_string(), entries: snapshot.entries(map) };
+        Self {
+            generation: snapshot.generation(),
+            maps: present.map(shown).collect(),
+            faults: reloader.faults().borrow().iter().map(ToString::to_string).collect(),
+        }
+    }
+}
+
+fn roll_back(reloader: &Reloader) -> Response {
+    match reloader.roll_back() {
+        Some(generation) => answer(&PutInUse { generation }),
+        None => refuse(StatusCode::CONFLICT, "there is no set before the one in use"),
+    }
+}

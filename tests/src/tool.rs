@@ -1,0 +1,58 @@
+//! The operator's tool, as a person runs it.
+
+use std::ffi::OsStr;
+use std::io::Write as _;
+use std::process::{Command, Output, Stdio};
+
+use crate::site::binary;
+
+/// What it said, and how it ended.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Told {
+    /// Its exit code; none when a signal ended it.
+    pub code: Option<i32>,
+    /// Standard output.
+    pub data: String,
+    /// Standard error.
+    pub speech: String,
+}
+
+impl Told {
+    /// Standard output as JSON.
+    ///
+    /// # Panics
+    /// When it is none.
+    #[must_use]
+    pub fn json(&self) -> serde_json::Value {
+        serde_json::from_str(&self.data).unwrap_or_else(|error| panic!("{error}: {self:?}"))
+    }
+}
+
+/// Runs `switchyard` with these arguments.
+///
+/// # Panics
+/// When it can't be started.
+pub fn switchyard<A: AsRef<OsStr>>(arguments: impl IntoIterator<Item = A>) -> Told {
+    told(Command::new(binary::program("switchyard")).args(arguments).output().expect("switchyard starts"))
+}
+
+/// The same, with something to read on its standard input.
+///
+/// # Panics
+/// When it can't be started, or does not read.
+pub fn switchyard_reads<A: AsRef<OsStr>>(arguments: impl IntoIterator<Item = A>, input: &str) -> Told {
+    let mut command = Command::new(binary::program("switchyard"));
+    command.args(arguments).stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::piped());
+    let mut child = command.spawn().expect("switchyard starts");
+    let mut writer = child.stdin.take().expect("a pipe");
+    std::thread::scope(|scope| {
+        // It may answer while it is still asked: both pipes must move.
+        scope.spawn(move || writer.write_all(input.as_bytes()).expect("it reads its questions"));
+        told(child.wait_with_output().expect("switchyard runs"))
+    })
+}
+
+fn told(output: Output) -> Told {
+    let text = |octets| String::from_utf8(octets).expect("plain text");
+    Told { code: output.status.code(), data: text(output.stdout), speech: text(output.stderr) }
+}
