@@ -144,14 +144,15 @@ impl Reader {
             return Err(Wrong::at(text.len(), "a network and a value are expected, and there is no value"));
         }
         let value_at = text.len() - value.len();
-        let value =
-            self.values.number(value, Template::No, check).map_err(|wrong| wrong.moved(value_at))?;
+        let value = self.values.number(value, Template::No, check).map_err(|wrong| wrong.moved(value_at))?;
 
         let number = u32::try_from(self.rules.len()).map_err(|_| too_large())?;
         let spans = self.room(network, negated);
         if spans.is_empty() {
             let what = match self.blocks.lines().last() {
-                Some(block) => format!("this rule never matches: the `if` in line {block} leaves it no address"),
+                Some(block) => {
+                    format!("this rule never matches: the `if` in line {block} leaves it no address")
+                }
                 None => "this rule never matches: no address is outside of its network".to_owned(),
             };
             self.homeless.push(BadLine { line, column: 1, what });
@@ -229,8 +230,11 @@ impl Half {
         let mut told: Vec<BadLine> = Vec::new();
         for claim in &self.claims {
             let number = claim.rule as usize;
-            let Some(rule) = rules.get(number).filter(|_| alive.get(number) == Some(&false)) else { continue };
-            let Some(winner) = same.other(claim.span, rule.value).and_then(|winner| rules.get(winner as usize))
+            let Some(rule) = rules.get(number).filter(|_| alive.get(number) == Some(&false)) else {
+                continue;
+            };
+            let Some(winner) =
+                same.other(claim.span, rule.value).and_then(|winner| rules.get(winner as usize))
             else {
                 continue;
             };

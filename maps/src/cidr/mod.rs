@@ -75,13 +75,14 @@ pub(crate) fn compile<'a>(
     }
 }
 
-/// Compiles a file whose values may be any text: for tools, benches and fuzzing.
+/// Compiles a file whose values may be any text: for tools, benches and fuzzing. Gives the artifact, and the
+/// dead rules, a line each.
 ///
 /// # Errors
 /// All that is wrong, a line each.
-pub fn compile_untyped(text: &[u8]) -> Result<Vec<u8>, String> {
+pub fn compile_untyped(text: &[u8]) -> Result<(Vec<u8>, String), String> {
     let built = compile(Lines::new(text), &mut |value, _| Ok(value.to_owned()));
-    built.map(|built| built.bytes).map_err(|bad| bad.to_string())
+    built.map(|built| (built.bytes, built.dead.to_string())).map_err(|bad| bad.to_string())
 }
 
 // ---------------------------------------------------------------------------------------------------------
@@ -116,7 +117,11 @@ impl Cidr {
         }
         let place = |tag: Tag| container.range(&tag).ok_or(BadArtifact::Missing(tag));
         let places = |[index, starts, answers]: [Tag; 3]| {
-            Ok::<_, BadArtifact>(Places { index: place(index)?, starts: place(starts)?, answers: place(answers)? })
+            Ok::<_, BadArtifact>(Places {
+                index: place(index)?,
+                starts: place(starts)?,
+                answers: place(answers)?,
+            })
         };
         let (v4, v6) = (places(u32::TAGS)?, places(u128::TAGS)?);
         let (ends, texts) = (place(rules::VALUE_ENDS)?, place(rules::VALUE_TEXTS)?);

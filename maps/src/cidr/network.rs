@@ -50,10 +50,7 @@ impl Network {
         let length = match length {
             None => width,
             Some(length) => read_length(length).filter(|length| *length <= width).ok_or_else(|| {
-                Wrong::at(
-                    length_at,
-                    format!("a prefix length from 0 to {width} is expected, not `{length}`"),
-                )
+                Wrong::at(length_at, format!("a prefix length from 0 to {width} is expected, not `{length}`"))
             })?,
         };
         // A shift by all bits is none.
@@ -71,7 +68,8 @@ impl Network {
     /// An IPv4 client on an IPv6 socket is asked for as the IPv4 client it is.
     fn refuse_mapped(self) -> Result<(), String> {
         const MAPPED: u128 = 0xffff << 32;
-        let within = self.family == Family::V6 && self.first >> 32 == MAPPED >> 32 && self.last >> 32 == MAPPED >> 32;
+        let within =
+            self.family == Family::V6 && self.first >> 32 == MAPPED >> 32 && self.last >> 32 == MAPPED >> 32;
         if within {
             return Err("IPv4 clients are asked for as IPv4 addresses: write the network as one".to_owned());
         }
@@ -135,7 +133,10 @@ mod tests {
         let wrong = |text| Network::read(text).map_err(|wrong| (wrong.at, wrong.what)).unwrap_err();
         assert_eq!(wrong("10.0.0.1/8").1, "the address has bits behind its prefix: did you mean 10.0.0.0/8?");
         assert!(wrong("2001:db8::1/32").1.ends_with("did you mean 2001:db8::/32?"));
-        assert_eq!(wrong("10.0.0.0/33"), (9, "a prefix length from 0 to 32 is expected, not `33`".to_owned()));
+        assert_eq!(
+            wrong("10.0.0.0/33"),
+            (9, "a prefix length from 0 to 32 is expected, not `33`".to_owned())
+        );
         assert_eq!(wrong("[::]/129"), (5, "a prefix length from 0 to 128 is expected, not `129`".to_owned()));
         for (text, at) in [
             ("010.0.0.0/8", 0),

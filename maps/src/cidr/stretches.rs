@@ -153,7 +153,8 @@ impl<'a, W: Word> Stretches<'a, W> {
     #[inline]
     fn answer(&self, at: usize) -> Result<Option<Found>, Corrupt> {
         let number = |part: &[u8]| part.first_chunk().map(|number| u32::from_le_bytes(*number));
-        let parts = self.answers.get(at).and_then(|answer| Some((number(&answer[..4])?, number(&answer[4..])?)));
+        let parts =
+            self.answers.get(at).and_then(|answer| Some((number(&answer[..4])?, number(&answer[4..])?)));
         let (value, line) = parts.ok_or(Self::bad(2, 8 * at, "a start without an answer"))?;
         Ok((value != NOBODY).then_some(Found { value, line }))
     }

@@ -73,7 +73,8 @@ fn blocks_let_through_what_their_condition_matches() {
 
 #[test]
 fn all_that_is_wrong_is_told_with_its_place() {
-    let text = "10.0.0.1/8 a\n10.0.0.0/8\n10.0.0.0/8 bad\nendif\niffy a\nif 1.2.3.4/40\nendif x\n!\nIF\nif ::/0\n";
+    let text =
+        "10.0.0.1/8 a\n10.0.0.0/8\n10.0.0.0/8 bad\nendif\niffy a\nif 1.2.3.4/40\nendif x\n!\nIF\nif ::/0\n";
     let bad = build(text).unwrap_err();
     let expected = [
         (1, 1, "the address has bits behind its prefix: did you mean 10.0.0.0/8?"),
@@ -136,7 +137,8 @@ fn the_same_text_gives_the_same_octets_and_lists_its_stretches() {
     let text = "10.0.0.0/8 a\n!10.0.0.0/7 b\n2001:db8::/32 c";
     assert_eq!(build(text).unwrap().bytes, build(text).unwrap().bytes);
     let table = table_of(text);
-    let list: Vec<_> = table.iter().map(|(first, last, found)| format!("{first} {last} {}", found.line)).collect();
+    let list: Vec<_> =
+        table.iter().map(|(first, last, found)| format!("{first} {last} {}", found.line)).collect();
     let expected = [
         "0.0.0.0 9.255.255.255 2",
         "10.0.0.0 10.255.255.255 1",
@@ -154,10 +156,11 @@ fn g2_a_damaged_table_is_an_error_or_answers_as_before() {
     let all = |bytes: Vec<u8>| {
         let table = Cidr::open(Container::open(bytes.into())?)?;
         let verified = table.verify();
-        let found = keys.map(|key| table.find(key.parse().unwrap()).map(|found| found.map(|found| found.line)));
+        let found =
+            keys.map(|key| table.find(key.parse().unwrap()).map(|found| found.map(|found| found.line)));
         verified.map(|()| found)
     };
-    let expected = all(good.clone()).unwrap();
+    assert_eq!(all(good.clone()).unwrap(), [Ok(Some(1)), Ok(None), Ok(Some(2)), Ok(Some(3)), Ok(None)]);
     for place in 0..good.len() {
         let mut damaged = good.clone();
         damaged[place] ^= 0x11;
@@ -165,7 +168,7 @@ fn g2_a_damaged_table_is_an_error_or_answers_as_before() {
         container::forge::reseal(&mut damaged);
         // What is forged with care is another table, but never one that fails after it was verified.
         if let Ok(found) = all(damaged) {
-            assert_eq!(found.map(|found| found.is_ok()), expected.clone().map(|_| true), "octet {place}");
+            assert_eq!(found.map(|found| found.is_ok()), [true; 5], "octet {place}");
         }
     }
 }
@@ -175,11 +178,11 @@ fn g2_a_damaged_table_is_an_error_or_answers_as_before() {
 /// A table of few networks close together, so that they overlap.
 fn text() -> impl Strategy<Value = String> {
     let v4 = (0u32..64, 24u32..=32).prop_map(|(host, length)| {
-        let bits = (0x0a00_0000 | host << 3) & (u32::MAX << (32 - length));
+        let bits = (0x0a00_0000 | (host << 3)) & (u32::MAX << (32 - length));
         format!("{}/{length}", Ipv4Addr::from_bits(bits))
     });
     let v6 = (0u128..64, 50u32..=128).prop_map(|(host, length)| {
-        let bits = (host << 122 | host << 64 | host) & (u128::MAX << (128 - length));
+        let bits = ((host << 122) | (host << 64) | host) & (u128::MAX << (128 - length));
         format!("{}/{length}", Ipv6Addr::from_bits(bits))
     });
     let network = prop_oneof![v4, v6, Just("0.0.0.0/0".to_owned()), Just("::/0".to_owned())];
@@ -252,9 +255,9 @@ proptest! {
             let host = u128::from(key % 64);
             for key in [
                 IpAddr::from(key.to_be_bytes()),
-                IpAddr::from((0x0a00_0000 | key % 512).to_be_bytes()),
-                IpAddr::from((host << 122 | host << 64 | host).to_be_bytes()),
-                IpAddr::from((host << 122 | host << 64 | u128::from(key >> 16)).to_be_bytes()),
+                IpAddr::from((0x0a00_0000 | (key % 512)).to_be_bytes()),
+                IpAddr::from(((host << 122) | (host << 64) | host).to_be_bytes()),
+                IpAddr::from(((host << 122) | (host << 64) | u128::from(key >> 16)).to_be_bytes()),
             ] {
                 prop_assert_eq!(ask(&table, &key.to_string()), model(&text, key), "{}\n{}", key, text);
             }
@@ -276,7 +279,7 @@ proptest! {
         if let Ok(half) = Stretches::<u32>::open(&index, &starts, &answers) {
             let verified = half.verify(10);
             prop_assert!(half.find(key).is_ok() || verified.is_err());
-            prop_assert!(half.iter().count() <= answers.len());
+            prop_assert!(half.iter(Family::V4).count() <= answers.len());
         }
     }
 }

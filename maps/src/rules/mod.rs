@@ -21,6 +21,7 @@ pub(crate) use words::{Keyword, keyword, negation};
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub(crate) enum Template {
     No,
+    #[allow(dead_code, reason = "pattern tables have them")]
     Yes,
 }
 
