@@ -8,9 +8,13 @@ use std::collections::HashSet;
 use switchyard_smtp::address::{Domain, Host, LocalPart, Mailbox};
 
 use crate::answer::{Answer, Unavailable};
+use crate::chain::{Asking, Found, Hit};
 use crate::fault::{Wrong, offset};
+use crate::grammar::Words;
 use crate::key;
 use crate::lookup::{self, Matched, Rules};
+use crate::name::Values;
+use crate::typed;
 
 /// Targets of one line, and addresses of one whole expansion.
 pub const MAX_TARGETS: usize = 10_000;
@@ -123,6 +127,23 @@ pub(crate) fn targets(text: &str, asked: &Mailbox, matched: Matched, rules: &Rul
         None => Mailbox::parse(line).ok().map(|mailbox| Mailbox { local: add(mailbox.local), ..mailbox }),
     };
     text.lines().map(each).collect()
+}
+
+/// The line that answers for an address, and what it stands for; no addresses when the text is damaged.
+pub(crate) fn ask<'a>(
+    tables: &Asking<'a>,
+    mailbox: &Mailbox,
+    rules: &Rules,
+    words: &Words,
+) -> Found<Option<(Hit<'a>, Option<Vec<Mailbox>>)>> {
+    let Some((hit, matched)) = lookup::address(tables, mailbox, rules)? else { return Ok(None) };
+    let text = typed::text(Values::Targets, &hit, words);
+    // The mark of a virtual alias domain is no user.
+    if text.as_deref() == Some("") {
+        return Ok(None);
+    }
+    let targets = text.and_then(|text| targets(&text, mailbox, matched, rules));
+    Ok(Some((hit, targets)))
 }
 
 /// Whether following a checked text can lead to another line. It may say yes for one that does not.

@@ -9,8 +9,8 @@ use crate::name::MapName;
 /// One thing that is wrong.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Fault {
-    /// The map.
-    pub map: MapName,
+    /// The map; none for a table that is asked by itself.
+    pub map: Option<MapName>,
     /// Its file.
     pub file: Arc<Path>,
     /// From 1; 0 when it is the file itself.
@@ -76,6 +76,12 @@ impl Faults {
     /// In the order a person reads the file.
     pub(crate) fn sort(&mut self) {
         self.kept.sort_by_key(|fault| (fault.line, fault.column));
+    }
+}
+
+impl From<Fault> for Faults {
+    fn from(fault: Fault) -> Self {
+        Self { kept: vec![fault], more: 0 }
     }
 }
 

@@ -5,14 +5,17 @@
 //! both are one key.
 
 use std::borrow::Cow;
+use std::net::IpAddr;
 
 use switchyard_smtp::address::{AddressError, Domain, Host, Mailbox};
 
 use crate::fault::Wrong;
-use crate::name::MapName;
+use crate::name::Keys;
 
 /// Octets of a key as written; the longest legal address has 320, and quotes may double some.
 const MAX_KEY: usize = 640;
+/// Letters before the star of `prefix*@domain`.
+pub(crate) const MAX_PREFIX: usize = 8;
 
 /// Folds case the same way whatever stands around a letter.
 pub(crate) fn fold(text: &str) -> String {
@@ -44,13 +47,13 @@ pub(crate) fn of_host(host: &Host) -> Cow<'_, str> {
     }
 }
 
-/// Reads a key of this map, or says which forms it takes.
-pub(crate) fn read(map: MapName, text: &str) -> Result<String, Wrong> {
+/// Reads a key of this form, or says which forms there are.
+pub(crate) fn read(keys: Keys, text: &str) -> Result<String, Wrong> {
     if text.len() > MAX_KEY {
         return Err(Wrong::new(format!("a key of more than {MAX_KEY} octets")));
     }
-    match map {
-        MapName::Transport => match text {
+    match keys {
+        Keys::Transport => match text {
             "*" => Ok(text.to_owned()),
             _ if text.starts_with('@') => {
                 Err(Wrong::new(format!("write `{}` for a whole domain", &text[1..])))
@@ -58,13 +61,63 @@ pub(crate) fn read(map: MapName, text: &str) -> Result<String, Wrong> {
             _ if text.contains('@') => mailbox(text),
             _ => domain(text),
         },
-        MapName::RelayDomains => domain(text),
-        MapName::Recipients | MapName::VirtualAlias => match text.strip_prefix('@') {
-            Some(name) => Ok(format!("@{}", host(name, 1)?)),
-            None if text.contains('@') => mailbox(text),
-            None => user(text),
+        Keys::Domain => domain(text),
+        Keys::Sender if text == "<>" => Ok(text.to_owned()),
+        Keys::Address | Keys::Sender => address(text),
+        Keys::Backend => match text.split_once("*@") {
+            Some((prefix, name)) => {
+                Ok(format!("{}*@{}", prefix_of_user(prefix)?, host(name, prefix.len() + 2)?))
+            }
+            None if text.starts_with('@') || text.contains('@') => address(text),
+            None => Err(Wrong::new(format!("`{text}`: user@domain, prefix*@domain or @domain is expected"))),
+        },
+        Keys::Client => client(text),
+        Keys::Helo => Ok(fold(text)),
+        Keys::SenderAccess if text == "<>" => Ok(text.to_owned()),
+        Keys::SenderAccess | Keys::RecipientAccess => match text.strip_suffix('@') {
+            Some(name) if !name.is_empty() => Ok(format!("{}@", user(name)?)),
+            _ if text.starts_with('@') => {
+                Err(Wrong::new(format!("write `{}` for a whole domain", &text[1..])))
+            }
+            _ if text.contains('@') => mailbox(text),
+            _ => domain(text),
         },
     }
+}
+
+fn address(text: &str) -> Result<String, Wrong> {
+    match text.strip_prefix('@') {
+        Some(name) => Ok(format!("@{}", host(name, 1)?)),
+        None if text.contains('@') => mailbox(text),
+        None => user(text),
+    }
+}
+
+/// The letters a user's name starts with.
+fn prefix_of_user(prefix: &str) -> Result<String, Wrong> {
+    match prefix.chars().count() {
+        0 => Err(Wrong::new("for a whole domain write `@domain`")),
+        1..=MAX_PREFIX => user(prefix),
+        _ => Err(Wrong::new(format!("a prefix of more than {MAX_PREFIX} letters"))),
+    }
+}
+
+/// A name, an address, or the octets that addresses start with (access(5)).
+fn client(text: &str) -> Result<String, Wrong> {
+    if let Ok(address) = text.parse::<IpAddr>() {
+        return Ok(address.to_canonical().to_string());
+    }
+    let octets = |text: &str| text.split('.').all(|octet| octet.parse::<u8>().is_ok());
+    let groups = |text: &str| {
+        text.contains(':') && text.split(':').all(|group| u16::from_str_radix(group, 16).is_ok())
+    };
+    if octets(text) || groups(text) {
+        return Ok(fold(text));
+    }
+    if text.contains('/') {
+        return Err(Wrong::new(format!("`{text}`: networks by length stand in a `cidr:` table")));
+    }
+    domain(text)
 }
 
 fn mailbox(text: &str) -> Result<String, Wrong> {
@@ -120,28 +173,36 @@ mod tests {
 
     #[test]
     fn one_form_for_every_spelling() {
-        use MapName::{Recipients, RelayDomains, Transport, VirtualAlias};
+        use Keys::{Address, Backend, Client, Domain, SenderAccess, Transport};
         for (map, text, key) in [
             (Transport, "*", "*"),
             (Transport, ".Example.ORG", ".example.org"),
             (Transport, "Bücher.example.", "xn--bcher-kva.example"),
             (Transport, "User+Ext@Example.org", "user+ext@example.org"),
             (Transport, "[192.0.2.1]", "[192.0.2.1]"),
-            (VirtualAlias, "\"Joe User\"@x.example", "joe user@x.example"),
-            (VirtualAlias, "\"joe\"@x.example", "joe@x.example"),
-            (VirtualAlias, "@X.example", "@x.example"),
-            (VirtualAlias, "Postmaster", "postmaster"),
-            (VirtualAlias, "x.example", "x.example"),
-            (Recipients, "ÄÖ@x.example", "äö@x.example"),
-            (RelayDomains, "x.example", "x.example"),
+            (Address, "\"Joe User\"@x.example", "joe user@x.example"),
+            (Address, "\"joe\"@x.example", "joe@x.example"),
+            (Address, "@X.example", "@x.example"),
+            (Address, "Postmaster", "postmaster"),
+            (Address, "x.example", "x.example"),
+            (Address, "ÄÖ@x.example", "äö@x.example"),
+            (Domain, "x.example", "x.example"),
+            (Backend, "J*@X.example", "j*@x.example"),
+            (Client, "2001:DB8::1", "2001:db8::1"),
+            (Client, "::ffff:192.0.2.1", "192.0.2.1"),
+            (Client, "192.0.2", "192.0.2"),
+            (Client, "2001:DB8", "2001:db8"),
+            (Client, ".Example.org", ".example.org"),
+            (SenderAccess, "User@", "user@"),
+            (SenderAccess, "<>", "<>"),
         ] {
-            assert_eq!(read(map, text), Ok(key.to_owned()), "{map} {text}");
+            assert_eq!(read(map, text), Ok(key.to_owned()), "{map:?} {text}");
         }
     }
 
     #[test]
     fn what_can_never_be_asked_is_refused() {
-        use MapName::{Recipients, RelayDomains, Transport};
+        use Keys::{Address, Client, Domain, Transport};
         for (map, text, what) in [
             (
                 Transport,
@@ -150,18 +211,19 @@ mod tests {
             ),
             (Transport, "@example.org", "write `example.org` for a whole domain"),
             (
-                Recipients,
+                Address,
                 "*@example.org",
                 "`*@example.org`: for a whole domain write `@domain`, in a transport map `domain`",
             ),
             (
-                Recipients,
+                Address,
                 "a@b.example,c@d.example",
                 "`a@b.example,c@d.example`: malformed domain; one address a line is expected",
             ),
-            (Recipients, ".example.org", "`.example.org`: malformed address"),
-            (RelayDomains, "a@example.org", "`a@example.org`: malformed domain"),
-            (Recipients, "@", "``: malformed domain"),
+            (Address, ".example.org", "`.example.org`: malformed address"),
+            (Domain, "a@example.org", "`a@example.org`: malformed domain"),
+            (Address, "@", "``: malformed domain"),
+            (Client, "192.0.2.0/24", "`192.0.2.0/24`: networks by length stand in a `cidr:` table"),
         ] {
             assert_eq!(read(map, text).map_err(|wrong| wrong.what), Err(what.to_owned()), "{text}");
         }

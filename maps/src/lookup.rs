@@ -1,19 +1,26 @@
-//! Which keys an address is asked by, in Postfix's order. No I/O and no clock.
+//! Which keys are asked for an address, a name or a client, in Postfix's order. No I/O and no clock.
 //!
 //! | map | keys, in order |
 //! |---|---|
 //! | transport | user+ext@domain, user@domain, domain, .parent and its parents, `*` |
-//! | recipients, virtual alias | user+ext@domain, user@domain, user+ext and user (local domains only), @domain |
-//! | relay domains | domain, .parent and its parents |
+//! | recipients, aliases, canonical, relocated, sender route | user+ext@domain, user@domain, user+ext and user (local domains only), @domain |
+//! | relay domains, helo access | domain, .parent and its parents |
+//! | client access | the name and its parents, the address, and the octets it starts with |
+//! | sender and recipient access | user+ext@domain, user@domain, domain, .parent and its parents, user+ext@, user@ |
+//! | backend | user+ext@domain, user@domain, the longest prefix*@domain, @domain |
+//!
+//! A table of patterns is asked the first of these, the whole key, and never a part of it.
 
+use std::borrow::Cow;
 use std::collections::BTreeSet;
+use std::net::IpAddr;
 
 use switchyard_smtp::address::{LocalPart, Mailbox};
 
-use crate::key;
+use crate::chain::{Asking, Found, Hit};
+use crate::key::{self, MAX_PREFIX};
 use crate::name::MapName;
 use crate::options::MapOptions;
-use crate::table::{Hit, Table};
 
 /// What the settings say about asking.
 #[derive(Debug, Default)]
@@ -102,62 +109,175 @@ impl Asked {
     fn host(&self) -> &str {
         &self.whole[self.local + 1..]
     }
+
+    fn local(&self) -> &str {
+        &self.whole[..self.local]
+    }
+
+    fn at_domain(&self) -> &str {
+        &self.whole[self.local..]
+    }
+
+    /// `user+ext@domain`, `user@domain`.
+    fn users<'a>(&self, tables: &Asking<'a>) -> Found<Option<(Hit<'a>, Matched)>> {
+        if let Some(hit) = tables.whole(&self.whole)? {
+            return Ok(Some((hit, Matched::Whole)));
+        }
+        let Some(user) = &self.without_extension else { return Ok(None) };
+        Ok(tables.part(user)?.map(|hit| (hit, Matched::WithoutExtension)))
+    }
+
+    /// The same keys cut off before `end`, with `sign` put there.
+    fn users_before<'a>(&self, tables: &Asking<'a>, sign: &str) -> Found<Option<(Hit<'a>, Matched)>> {
+        if let Some(hit) = tables.part(&with(self.local(), sign))? {
+            return Ok(Some((hit, Matched::Whole)));
+        }
+        let user = self.without_extension.as_deref().and_then(|user| user.strip_suffix(self.at_domain()));
+        let Some(user) = user else { return Ok(None) };
+        Ok(tables.part(&with(user, sign))?.map(|hit| (hit, Matched::WithoutExtension)))
+    }
 }
 
-/// The order of recipients and virtual aliases.
-pub(crate) fn address(table: &Table, mailbox: &Mailbox, rules: &Rules) -> Option<(Hit, Matched)> {
-    find_address(table, &Asked::new(mailbox, rules), rules)
+fn with<'a>(text: &'a str, sign: &str) -> Cow<'a, str> {
+    if sign.is_empty() { text.into() } else { format!("{text}{sign}").into() }
+}
+
+/// The order of recipients, aliases and most others that are asked for an address.
+pub(crate) fn address<'a>(
+    tables: &Asking<'a>,
+    mailbox: &Mailbox,
+    rules: &Rules,
+) -> Found<Option<(Hit<'a>, Matched)>> {
+    find_address(tables, &Asked::new(mailbox, rules), rules)
 }
 
 /// Whether the parts of an address lead to a line: the local part without quotes, the host in lower case.
-pub(crate) fn answers(table: &Table, local: &str, host: &str, rules: &Rules) -> bool {
-    find_address(table, &Asked::of(local, host, rules), rules).is_some()
+pub(crate) fn answers(tables: &Asking<'_>, local: &str, host: &str, rules: &Rules) -> bool {
+    // A table that can't say may well lead on.
+    !matches!(find_address(tables, &Asked::of(local, host, rules), rules), Ok(None))
 }
 
-fn find_address(table: &Table, asked: &Asked, rules: &Rules) -> Option<(Hit, Matched)> {
-    let users = |end: &str| -> Option<(Hit, Matched)> {
-        let whole = asked.whole.strip_suffix(end).and_then(|key| table.find(key));
-        let whole = whole.map(|hit| (hit, Matched::Whole));
-        whole.or_else(|| {
-            let user = asked.without_extension.as_deref()?.strip_suffix(end)?;
-            Some((table.find(user)?, Matched::WithoutExtension))
-        })
-    };
-    if let Some(found) = users("") {
-        return Some(found);
+fn find_address<'a>(tables: &Asking<'a>, asked: &Asked, rules: &Rules) -> Found<Option<(Hit<'a>, Matched)>> {
+    if let Some(found) = asked.users(tables)? {
+        return Ok(Some(found));
     }
-    let at_domain = &asked.whole[asked.local..];
     // `"joe@other.example"@here` must not be taken for joe@other.example.
     if rules.is_local(asked.host())
-        && !asked.whole[..asked.local].contains('@')
-        && let Some(found) = users(at_domain)
+        && !asked.local().contains('@')
+        && let Some(found) = asked.users_before(tables, "")?
     {
-        return Some(found);
+        return Ok(Some(found));
     }
-    Some((table.find(at_domain)?, Matched::Domain))
+    Ok(tables.part(asked.at_domain())?.map(|hit| (hit, Matched::Domain)))
 }
 
 /// The order of transport maps.
-pub(crate) fn transport(table: &Table, mailbox: &Mailbox, rules: &Rules) -> Option<Hit> {
+pub(crate) fn transport<'a>(tables: &Asking<'a>, mailbox: &Mailbox, rules: &Rules) -> Found<Option<Hit<'a>>> {
     let asked = Asked::new(mailbox, rules);
-    let user = || asked.without_extension.as_deref().and_then(|key| table.find(key));
-    table
-        .find(&asked.whole)
-        .or_else(user)
-        .or_else(|| domain(table, asked.host(), rules, MapName::Transport))
-        .or_else(|| table.find("*"))
+    if let Some((hit, _)) = asked.users(tables)? {
+        return Ok(Some(hit));
+    }
+    match parents(tables, asked.host(), rules, MapName::Transport, Asking::part)? {
+        Some(hit) => Ok(Some(hit)),
+        None => tables.part("*"),
+    }
+}
+
+/// The order of the map that says which server a user's mailbox is on.
+pub(crate) fn backend<'a>(tables: &Asking<'a>, mailbox: &Mailbox, rules: &Rules) -> Found<Option<Hit<'a>>> {
+    let asked = Asked::new(mailbox, rules);
+    if let Some((hit, _)) = asked.users(tables)? {
+        return Ok(Some(hit));
+    }
+    let ends = asked.local().char_indices().map(|(at, letter)| at + letter.len_utf8());
+    let ends: Vec<usize> = ends.take(MAX_PREFIX).collect();
+    for end in ends.into_iter().rev() {
+        let key = format!("{}*{}", &asked.whole[..end], asked.at_domain());
+        if let Some(hit) = tables.part(&key)? {
+            return Ok(Some(hit));
+        }
+    }
+    tables.part(asked.at_domain())
 }
 
 /// A domain and its parents.
-pub(crate) fn domain(table: &Table, name: &str, rules: &Rules, map: MapName) -> Option<Hit> {
-    if let Some(hit) = table.find(name) {
-        return Some(hit);
+pub(crate) fn domain<'a>(
+    tables: &Asking<'a>,
+    name: &str,
+    rules: &Rules,
+    map: MapName,
+) -> Found<Option<Hit<'a>>> {
+    parents(tables, name, rules, map, Asking::whole)
+}
+
+/// `first` asks for the name itself; its parents are parts of it.
+fn parents<'a>(
+    tables: &Asking<'a>,
+    name: &str,
+    rules: &Rules,
+    map: MapName,
+    first: impl FnOnce(&Asking<'a>, &str) -> Found<Option<Hit<'a>>>,
+) -> Found<Option<Hit<'a>>> {
+    if let Some(hit) = first(tables, name)? {
+        return Ok(Some(hit));
     }
     if name.starts_with('[') {
-        return None;
+        return Ok(None);
     }
     let dot = usize::from(rules.parents_match.contains(&map));
-    name.match_indices('.').find_map(|(at, _)| table.find(&name[at + dot..]))
+    for (at, _) in name.match_indices('.') {
+        if let Some(hit) = tables.part(&name[at + dot..])? {
+            return Ok(Some(hit));
+        }
+    }
+    Ok(None)
+}
+
+/// The order of client access: the name that is known for the client, then its address.
+pub(crate) fn client<'a>(
+    tables: &Asking<'a>,
+    name: Option<&str>,
+    address: IpAddr,
+    rules: &Rules,
+) -> Found<Option<Hit<'a>>> {
+    if let Some(name) = name
+        && let Some(hit) = domain(tables, &key::fold(name), rules, MapName::ClientAccess)?
+    {
+        return Ok(Some(hit));
+    }
+    let address = address.to_canonical().to_string();
+    if let Some(hit) = tables.whole(&address)? {
+        return Ok(Some(hit));
+    }
+    // access(5): 192.0.2.1, then 192.0.2, 192.0, 192; groups of an IPv6 address likewise.
+    let sign = if address.contains(':') { ':' } else { '.' };
+    let mut rest = address.as_str();
+    while let Some((before, _)) = rest.rsplit_once(sign) {
+        rest = before;
+        if !rest.is_empty()
+            && let Some(hit) = tables.part(rest)?
+        {
+            return Ok(Some(hit));
+        }
+    }
+    Ok(None)
+}
+
+/// The order of sender and recipient access.
+pub(crate) fn mail_access<'a>(
+    tables: &Asking<'a>,
+    mailbox: &Mailbox,
+    rules: &Rules,
+    map: MapName,
+) -> Found<Option<Hit<'a>>> {
+    let asked = Asked::new(mailbox, rules);
+    if let Some((hit, _)) = asked.users(tables)? {
+        return Ok(Some(hit));
+    }
+    if let Some(hit) = parents(tables, asked.host(), rules, map, Asking::part)? {
+        return Ok(Some(hit));
+    }
+    Ok(asked.users_before(tables, "@")?.map(|(hit, _)| hit))
 }
 
 /// An extension put back on a local part; none when the result would be over 64 octets.
@@ -170,14 +290,15 @@ mod tests {
     use switchyard_smtp::address::Domain;
 
     use super::*;
+    use crate::chain::Chain;
 
-    /// A table whose values are the lines the keys stand in.
-    fn table(keys: &[&str]) -> Table {
-        let mut table = Table::default();
-        for (line, key) in (1..).zip(keys) {
-            table.insert(key, Hit { value: line, line }).unwrap();
-        }
-        table
+    /// A table whose keys stand a line each.
+    fn table(keys: &[&str]) -> Chain {
+        Chain::of_lines(&keys.iter().map(|key| (*key, "")).collect::<Vec<_>>())
+    }
+
+    fn line(found: Found<Option<Hit<'_>>>) -> Option<u32> {
+        found.unwrap().map(|hit| hit.line)
     }
 
     fn rules(delimiter: &str) -> Rules {
@@ -214,24 +335,23 @@ mod tests {
         let keys = ["user+ext@a.b.example", "user@a.b.example", "a.b.example", ".b.example", ".example", "*"];
         let mailbox = Mailbox::parse("User+Ext@A.B.example").unwrap();
         for from in 0..keys.len() {
-            let found = transport(&table(&keys[from..]), &mailbox, &rules("+"));
-            assert_eq!(found.map(|hit| hit.line), Some(1), "{}", keys[from]);
+            let table = table(&keys[from..]);
+            let found = transport(&table.asking(), &mailbox, &rules("+"));
+            assert_eq!(line(found), Some(1), "{}", keys[from]);
         }
         // A domain is not below itself, and without the option not above its children.
-        assert_eq!(
-            transport(&table(&[".a.b.example", "b.example", "@a.b.example"]), &mailbox, &rules("+")),
-            None
-        );
+        let ask = |keys: &[&str], mailbox| line(transport(&table(keys).asking(), mailbox, &rules("+")));
+        assert_eq!(ask(&[".a.b.example", "b.example", "@a.b.example"], &mailbox), None);
         let literal = Mailbox::parse("user@[192.0.2.1]").unwrap();
-        assert_eq!(transport(&table(&[".0.2.1]", ".2.1]"]), &literal, &rules("+")), None);
-        assert!(transport(&table(&["[192.0.2.1]"]), &literal, &rules("+")).is_some());
+        assert_eq!(ask(&[".0.2.1]", ".2.1]"], &literal), None);
+        assert_eq!(ask(&["[192.0.2.1]"], &literal), Some(1));
     }
 
     #[test]
     fn parents_match_where_the_settings_say_so() {
         let rules = Rules { parents_match: BTreeSet::from([MapName::RelayDomains]), ..Rules::default() };
         let table = table(&["b.example", ".c.example"]);
-        let ask = |name: &str, map| domain(&table, name, &rules, map).map(|hit| hit.line);
+        let ask = |name: &str, map| line(domain(&table.asking(), name, &rules, map));
         assert_eq!(ask("a.b.example", MapName::RelayDomains), Some(1));
         assert_eq!(ask("a.b.example", MapName::Transport), None);
         assert_eq!(ask("a.c.example", MapName::RelayDomains), None);
@@ -252,17 +372,62 @@ mod tests {
         let here = Mailbox::parse("user+ext@here.example").unwrap();
         for (from, (key, matched)) in keys.iter().enumerate() {
             let table = table(&keys[from..].iter().map(|(key, _)| *key).collect::<Vec<_>>());
-            let found = address(&table, &here, &rules("+"));
+            let found = address(&table.asking(), &here, &rules("+")).unwrap();
             assert_eq!(found.map(|(hit, matched)| (hit.line, matched)), Some((1, *matched)), "{key}");
         }
         let away = Mailbox::parse("user@away.example").unwrap();
-        assert_eq!(address(&table(&["user", "away.example", "@here.example"]), &away, &rules("+")), None);
+        let table = table(&["user", "away.example", "@here.example"]);
+        assert!(address(&table.asking(), &away, &rules("+")).unwrap().is_none());
     }
 
     #[test]
     fn a1_a_quoted_at_sign_is_no_domain() {
         let tricky = Mailbox::parse("\"joe@other.example\"@here.example").unwrap();
-        assert_eq!(address(&table(&["joe@other.example", "@other.example"]), &tricky, &rules("+")), None);
-        assert!(address(&table(&["joe@other.example@here.example"]), &tricky, &rules("+")).is_some());
+        let asked = |keys: &[&str]| address(&table(keys).asking(), &tricky, &rules("+")).unwrap().is_some();
+        assert!(!asked(&["joe@other.example", "@other.example"]));
+        assert!(asked(&["joe@other.example@here.example"]));
+    }
+
+    #[test]
+    fn access_asks_in_postfixes_order() {
+        let rules = rules("+");
+        let mailbox = Mailbox::parse("User+Ext@A.B.example").unwrap();
+        let keys = [
+            "user+ext@a.b.example",
+            "user@a.b.example",
+            "a.b.example",
+            ".b.example",
+            ".example",
+            "user+ext@",
+            "user@",
+        ];
+        for (from, key) in keys.iter().enumerate() {
+            let table = table(&keys[from..]);
+            let found = mail_access(&table.asking(), &mailbox, &rules, MapName::SenderAccess);
+            assert_eq!(line(found), Some(1), "{key}");
+        }
+        let keys = ["mail.b.example", ".b.example", "192.0.2.1", "192.0.2", "192.0", "192"];
+        for (from, key) in keys.iter().enumerate() {
+            let table = table(&keys[from..]);
+            let address = "::ffff:192.0.2.1".parse().unwrap();
+            let found = client(&table.asking(), Some("Mail.B.example"), address, &rules);
+            assert_eq!(line(found), Some(1), "{key}");
+        }
+        let table = table(&["2001:db8"]);
+        assert_eq!(line(client(&table.asking(), None, "2001:db8:1::1".parse().unwrap(), &rules)), Some(1));
+        assert_eq!(line(client(&table.asking(), None, "2001:db9::1".parse().unwrap(), &rules)), None);
+    }
+
+    #[test]
+    fn a_backend_is_found_by_the_longest_prefix() {
+        let keys = ["john@x.example", "joh*@x.example", "j*@x.example", "@x.example"];
+        let mailbox = Mailbox::parse("John+a@X.example").unwrap();
+        for (from, key) in keys.iter().enumerate() {
+            let table = table(&keys[from..]);
+            assert_eq!(line(backend(&table.asking(), &mailbox, &rules("+"))), Some(1), "{key}");
+        }
+        let table = table(&["é*@x.example"]);
+        let mailbox = Mailbox::parse("éva@x.example").unwrap();
+        assert_eq!(line(backend(&table.asking(), &mailbox, &rules("+"))), Some(1));
     }
 }

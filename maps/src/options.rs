@@ -1,26 +1,22 @@
 //! What a role says about its maps.
 
-use std::collections::BTreeSet;
-use std::path::PathBuf;
+use std::collections::{BTreeMap, BTreeSet};
+use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use switchyard_smtp::address::Domain;
 
 use crate::name::MapName;
+use crate::spec::{TableSpec, TextKind};
 
 /// Which files make the set, and how they are asked.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct MapOptions {
     /// Where the files stand; a file name below may also be an absolute path.
     pub folder: PathBuf,
-    /// The transport map; a map without a file is absent, and absent answers "not found".
-    pub transport: Option<PathBuf>,
-    /// The recipients.
-    pub recipients: Option<PathBuf>,
-    /// The virtual aliases.
-    pub virtual_alias: Option<PathBuf>,
-    /// The relay domains.
-    pub relay_domains: Option<PathBuf>,
+    /// The tables of each map, in the order they are asked. A map without any is absent, and absent answers
+    /// "not found".
+    pub tables: BTreeMap<MapName, Vec<TableSpec>>,
     /// The characters that may part user and extension; empty for none (Postfix's `recipient_delimiter`).
     pub recipient_delimiter: String,
     /// Whether an extension that the key did not name goes on to the alias's targets (Postfix's
@@ -47,10 +43,7 @@ impl Default for MapOptions {
     fn default() -> Self {
         Self {
             folder: PathBuf::new(),
-            transport: None,
-            recipients: None,
-            virtual_alias: None,
-            relay_domains: None,
+            tables: BTreeMap::new(),
             recipient_delimiter: String::new(),
             propagate_unmatched_extensions: true,
             parent_domain_matches_subdomains: BTreeSet::new(),
@@ -64,15 +57,27 @@ impl Default for MapOptions {
 }
 
 impl MapOptions {
-    /// The file of a map, if the role has that map.
+    /// The same with one text file more as a table of a map.
     #[must_use]
-    pub fn file(&self, map: MapName) -> Option<PathBuf> {
-        let file = match map {
-            MapName::Transport => &self.transport,
-            MapName::Recipients => &self.recipients,
-            MapName::VirtualAlias => &self.virtual_alias,
-            MapName::RelayDomains => &self.relay_domains,
-        };
-        file.as_ref().map(|file| self.folder.join(file))
+    pub fn with_file(mut self, map: MapName, file: impl Into<PathBuf>) -> Self {
+        self.tables.entry(map).or_default().push(text(file));
+        self
     }
+
+    /// Every file that the tables are read from, each once.
+    #[must_use]
+    pub fn files(&self) -> BTreeSet<PathBuf> {
+        let tables = self.tables.values().flatten().flat_map(TableSpec::leaves);
+        tables.filter_map(TableSpec::file).map(|file| self.path(file)).collect()
+    }
+
+    /// Where a table's file is.
+    pub(crate) fn path(&self, file: &Path) -> PathBuf {
+        self.folder.join(file)
+    }
+}
+
+/// A text file as a table.
+pub(crate) fn text(file: impl Into<PathBuf>) -> TableSpec {
+    TableSpec::Text { kind: TextKind::Plain, file: file.into() }
 }

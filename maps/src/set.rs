@@ -1,16 +1,28 @@
 //! All maps of a role as one: read together, checked together, swapped together.
 
+use std::collections::BTreeMap;
 use std::fs;
 use std::hash::{DefaultHasher, Hash, Hasher};
-use std::io::{self, Read};
-use std::path::{Path, PathBuf};
+use std::io::{self, Read as _};
+use std::path::Path;
 use std::sync::Arc;
 
-use crate::compile::{self, Aliases, Compiled, Routes, Source};
+use switchyard_smtp::address::{Domain, Mailbox};
+
+use crate::access::Access;
+use crate::alias;
+use crate::chain::{Asking, Chain, Found, Hit, Why};
+use crate::compile::{self, Read, Source, Texts};
+use crate::entry::Route;
 use crate::fault::{Fault, Faults};
-use crate::lookup::Rules;
-use crate::name::MapName;
-use crate::options::MapOptions;
+use crate::grammar::{Grammar, Words};
+use crate::lookup::{self, Rules};
+use crate::loops::Loops;
+use crate::name::{MapName, Values};
+use crate::options::{self, MapOptions};
+use crate::spec::TableSpec;
+use crate::trace::Trace;
+use crate::typed::Remembered;
 
 /// Octets of a map's file.
 const MAX_FILE: u64 = 1 << 30;
@@ -33,33 +45,24 @@ impl<T> Verified<T> {
 
 /// One map of a set.
 #[derive(Debug)]
-pub(crate) enum Slot<V> {
+pub(crate) enum Slot {
     /// The role has no such map: every answer is "not found".
     Absent,
     /// It answers.
-    Ready(Compiled<V>),
+    Ready(Chain),
     /// It could not be read when the daemon started: every answer is "unavailable".
     Unavailable(Arc<str>),
-}
-
-impl<V> Slot<V> {
-    fn entries(&self) -> usize {
-        match self {
-            Self::Ready(map) => map.table.len(),
-            Self::Absent | Self::Unavailable(_) => 0,
-        }
-    }
 }
 
 /// All maps of a role; it is asked through a [`Snapshot`](crate::Snapshot).
 #[derive(Debug)]
 pub struct MapSet {
-    pub(crate) transport: Slot<Routes>,
-    pub(crate) recipients: Slot<()>,
-    pub(crate) virtual_alias: Slot<Aliases>,
-    pub(crate) relay_domains: Slot<()>,
+    /// Each map at the place of its number.
+    slots: [Slot; MapName::ALL.len()],
     pub(crate) rules: Rules,
-    pub(crate) origin: Option<switchyard_smtp::address::Domain>,
+    pub(crate) words: Words,
+    pub(crate) routes: BTreeMap<MapName, Remembered<Route>>,
+    pub(crate) access: BTreeMap<MapName, Remembered<Access>>,
     digest: u64,
 }
 
@@ -77,47 +80,101 @@ impl MapSet {
     /// it is mended, and the others answer.
     #[must_use]
     pub fn start(options: &MapOptions) -> (Verified<Self>, Faults) {
-        Self::compile(options, |map| Some(read(map, options.file(map)?)))
+        let mut files = Files { options, digest: DefaultHasher::new() };
+        let (mut set, faults) = Self::compile(options, &mut files);
+        // What a set means hangs on the settings too: a pool may be gone, or a delimiter new.
+        format!("{options:?}").hash(&mut files.digest);
+        set.digest = files.digest.finish();
+        (Verified(set), faults)
     }
 
     /// Makes a set from texts; only the maps given are in it.
     ///
     /// # Errors
-    /// With everything that is wrong with any of them; the map's name stands in for the file's.
+    /// With everything that is wrong with them; a map's name stands in for the file's.
     pub fn from_texts(options: &MapOptions, texts: &[(MapName, &str)]) -> Result<Verified<Self>, Faults> {
-        let (set, faults) = Self::compile(options, |map| {
-            let (_, text) = texts.iter().find(|(name, _)| *name == map)?;
-            Some(Ok(Source { map, file: Path::new(map.as_str()).into(), bytes: text.as_bytes().to_vec() }))
-        });
-        if faults.is_empty() { Ok(set) } else { Err(faults) }
+        let tables = texts.iter().map(|(map, _)| (*map, vec![options::text(map.as_str())])).collect();
+        let options = MapOptions { tables, ..options.clone() };
+        let (mut set, faults) = Self::compile(&options, &mut Texts(texts));
+        let mut digest = DefaultHasher::new();
+        (format!("{options:?}"), texts).hash(&mut digest);
+        set.digest = digest.finish();
+        if faults.is_empty() { Ok(Verified(set)) } else { Err(faults) }
     }
 
-    fn compile(
-        options: &MapOptions,
-        source: impl Fn(MapName) -> Option<Result<Source, Fault>>,
-    ) -> (Verified<Self>, Faults) {
-        let rules = Rules::new(options);
+    fn compile(options: &MapOptions, read: &mut impl Read) -> (Self, Faults) {
+        let (rules, words) = (Rules::new(options), Words::new(options));
         let mut all = Faults::default();
-        // What a set means hangs on the settings too: a pool may be gone, or a delimiter new.
-        let mut digest = DefaultHasher::new();
-        format!("{options:?}").hash(&mut digest);
-        let mut source = |map| {
-            let source = source(map);
-            match &source {
-                Some(Ok(source)) => source.bytes.hash(&mut digest),
-                other => other.is_some().hash(&mut digest),
+        let mut slots = MapName::ALL.map(|_| Slot::Absent);
+        for (map, specs) in &options.tables {
+            slots[*map as usize] = match chain(*map, specs, read, &words) {
+                Ok(chain) => Slot::Ready(chain),
+                Err(faults) => Slot::refused(faults, &mut all),
+            };
+        }
+        let mut set =
+            Self { slots, rules, words, routes: BTreeMap::new(), access: BTreeMap::new(), digest: 0 };
+        if let Err(faults) = set.follow_aliases(options) {
+            set.slots[MapName::VirtualAlias as usize] = Slot::refused(faults, &mut all);
+        }
+        for map in MapName::ALL {
+            let Slot::Ready(chain) = &set.slots[map as usize] else { continue };
+            match map.values() {
+                Values::Route => drop(set.routes.insert(map, Remembered::new(chain))),
+                Values::Access => drop(set.access.insert(map, Remembered::new(chain))),
+                Values::Targets | Values::Address | Values::Relocated | Values::Nothing => {}
             }
-            source
-        };
-        let transport = slot(source(MapName::Transport), &mut all, |text| compile::transport(text, options));
-        let recipients = slot(source(MapName::Recipients), &mut all, compile::list);
-        let virtual_alias = slot(source(MapName::VirtualAlias), &mut all, |text| {
-            compile::virtual_alias(text, options, &rules)
+        }
+        (set, all)
+    }
+
+    /// Follows each alias to its end.
+    fn follow_aliases(&self, options: &MapOptions) -> Result<(), Faults> {
+        let Slot::Ready(chain) = self.slot(MapName::VirtualAlias) else { return Ok(()) };
+        let mut loops = Loops::new(|mailbox: &Mailbox| {
+            alias::ask(&chain.asking(), mailbox, &self.rules, &self.words).ok().flatten()?.1
         });
-        let relay_domains = slot(source(MapName::RelayDomains), &mut all, compile::list);
-        let origin = options.origin.clone();
-        let digest = digest.finish();
-        (Verified(Self { transport, recipients, virtual_alias, relay_domains, rules, origin, digest }), all)
+        let mut faults = Faults::default();
+        let answers = |local: &str, host: &str| lookup::answers(&chain.asking(), local, host, &self.rules);
+        for (exact, member) in chain.exact() {
+            for entry in exact.iter() {
+                // A table that is damaged says so to whoever asks it.
+                let Ok((key, text, line)) = entry else { continue };
+                // Most aliases end where they point: that is seen without making addresses of them.
+                if !alias::leads_on(text, answers) {
+                    continue;
+                }
+                let local_domains = options.origin.iter().chain(&options.local_domains);
+                if let Some(message) = loops.follow(key, local_domains) {
+                    let (map, file) = (Some(MapName::VirtualAlias), Arc::clone(&member.file));
+                    faults.push(Fault { map, file, line, column: 1, message });
+                }
+            }
+        }
+        if faults.is_empty() { Ok(()) } else { Err(faults) }
+    }
+
+    pub(crate) fn slot(&self, map: MapName) -> &Slot {
+        &self.slots[map as usize]
+    }
+
+    /// Asks the tables of a map; nothing when the role has none.
+    pub(crate) fn ask<'a, T>(
+        &'a self,
+        map: MapName,
+        trace: Option<&'a Trace>,
+        find: impl FnOnce(&Asking<'a>) -> Found<Option<(Hit<'a>, T)>>,
+    ) -> Found<Option<(Hit<'a>, T)>> {
+        match self.slot(map) {
+            Slot::Absent => Ok(None),
+            Slot::Unavailable(why) => Err(Why::Unavailable(Arc::clone(why))),
+            Slot::Ready(chain) => find(&chain.traced(trace.map(|trace| trace.of(map)))),
+        }
+    }
+
+    /// What an address without a domain is completed with.
+    pub(crate) fn origin(&self) -> Option<&Domain> {
+        self.words.origin.as_ref()
     }
 
     /// Equal for sets that were made from equal texts and settings.
@@ -128,46 +185,56 @@ impl MapSet {
     /// How many keys a map has.
     #[must_use]
     pub fn entries(&self, map: MapName) -> usize {
-        match map {
-            MapName::Transport => self.transport.entries(),
-            MapName::Recipients => self.recipients.entries(),
-            MapName::VirtualAlias => self.virtual_alias.entries(),
-            MapName::RelayDomains => self.relay_domains.entries(),
+        match self.slot(map) {
+            Slot::Ready(chain) => chain.len(),
+            Slot::Absent | Slot::Unavailable(_) => 0,
         }
     }
 }
 
-fn slot<V>(
-    source: Option<Result<Source, Fault>>,
-    all: &mut Faults,
-    compile: impl FnOnce(&Source) -> Result<Compiled<V>, Faults>,
-) -> Slot<V> {
-    let compiled = match source {
-        None => return Slot::Absent,
-        Some(Ok(source)) => compile(&source),
-        Some(Err(fault)) => {
-            let mut faults = Faults::default();
-            faults.push(fault);
-            Err(faults)
-        }
-    };
-    match compiled {
-        Ok(map) => Slot::Ready(map),
-        Err(mut faults) => {
-            faults.sort();
-            let why = faults.iter().next().map(Fault::to_string).unwrap_or_default();
-            all.append(faults);
-            Slot::Unavailable(why.into())
-        }
+impl Slot {
+    fn refused(mut faults: Faults, all: &mut Faults) -> Self {
+        faults.sort();
+        let why = faults.iter().next().map(Fault::to_string).unwrap_or_default();
+        all.append(faults);
+        Self::Unavailable(why.into())
     }
 }
 
-fn read(map: MapName, file: PathBuf) -> Result<Source, Fault> {
-    let file: Arc<Path> = file.into();
-    match read_whole(&file) {
-        Ok(bytes) => Ok(Source { map, file, bytes }),
-        Err(error) => {
-            Err(Fault { map, file, line: 0, column: 0, message: format!("cannot be read: {error}") })
+fn chain(map: MapName, specs: &[TableSpec], read: &mut impl Read, words: &Words) -> Result<Chain, Faults> {
+    let mut grammar = Grammar::new(map, words);
+    let mut members = Vec::with_capacity(specs.len());
+    let mut faults = Faults::default();
+    for spec in specs {
+        match compile::table(Some(map), spec, read, &mut grammar) {
+            Ok(member) => members.push(member),
+            Err(mut more) => {
+                more.sort();
+                faults.append(more);
+            }
+        }
+    }
+    if faults.is_empty() { Ok(Chain { members }) } else { Err(faults) }
+}
+
+/// The files of the folder, as they are now.
+#[derive(Debug)]
+struct Files<'a> {
+    options: &'a MapOptions,
+    digest: DefaultHasher,
+}
+
+impl Read for Files<'_> {
+    fn read(&mut self, map: Option<MapName>, file: &Path) -> Result<Source, Fault> {
+        let file: Arc<Path> = self.options.path(file).into();
+        match read_whole(&file) {
+            Ok(bytes) => {
+                bytes.hash(&mut self.digest);
+                Ok(Source { map, file, bytes: bytes.into() })
+            }
+            Err(error) => {
+                Err(Fault { map, file, line: 0, column: 0, message: format!("cannot be read: {error}") })
+            }
         }
     }
 }

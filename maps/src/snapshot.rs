@@ -1,17 +1,20 @@
 //! One set at one generation: what a transaction, or a delivery attempt, asks from its start to its end.
 
+use std::net::IpAddr;
 use std::sync::Arc;
 
-use switchyard_smtp::address::{Domain, Mailbox};
+use switchyard_smtp::address::{Domain, Mailbox, ReversePath};
 
+use crate::access::Access;
 use crate::alias::{self, ExpandError};
-use crate::answer::{Answer, Found, Place, Unavailable};
-use crate::compile::Compiled;
+use crate::answer::{self, Answer, Place, Unavailable};
+use crate::chain::{Found, Hit, Why};
 use crate::entry::Route;
 use crate::lookup;
-use crate::name::MapName;
+use crate::name::{MapName, Values};
 use crate::set::{MapSet, Slot};
-use crate::table::Hit;
+use crate::trace::Trace;
+use crate::typed::{self, Typed as _};
 
 /// A set in use.
 #[derive(Debug)]
@@ -22,58 +25,96 @@ pub(crate) struct Current {
 
 /// A set, held: swaps do not reach it. Cheap to clone.
 #[derive(Debug, Clone)]
-pub struct Snapshot(Arc<Current>);
+pub struct Snapshot {
+    current: Arc<Current>,
+    trace: Option<Trace>,
+}
+
+/// Whose address is written anew.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub enum Side {
+    /// The sender's.
+    Sender,
+    /// A recipient's.
+    Recipient,
+}
 
 impl Snapshot {
     pub(crate) fn new(current: Arc<Current>) -> Self {
-        Self(current)
+        Self { current, trace: None }
+    }
+
+    /// The same set, asked with notes taken: what every table says to every question from now on.
+    #[must_use]
+    pub fn traced(&self) -> (Self, Trace) {
+        let trace = Trace::default();
+        (Self { current: Arc::clone(&self.current), trace: Some(trace.clone()) }, trace)
     }
 
     /// Counts the sets since the daemon started; rolling back counts too.
     #[must_use]
     pub fn generation(&self) -> u64 {
-        self.0.generation
+        self.current.generation
     }
 
     /// True when the role has this map, whether or not it can be asked.
     #[must_use]
     pub fn has(&self, map: MapName) -> bool {
-        let set = &self.0.set;
-        match map {
-            MapName::Transport => !matches!(set.transport, Slot::Absent),
-            MapName::Recipients => !matches!(set.recipients, Slot::Absent),
-            MapName::VirtualAlias => !matches!(set.virtual_alias, Slot::Absent),
-            MapName::RelayDomains => !matches!(set.relay_domains, Slot::Absent),
-        }
+        !matches!(self.current.set.slot(map), Slot::Absent)
     }
 
     /// How many keys a map has.
     #[must_use]
     pub fn entries(&self, map: MapName) -> usize {
-        self.0.set.entries(map)
+        self.current.set.entries(map)
     }
 
     /// Where mail for an address goes.
-    pub fn route(&self, mailbox: &Mailbox) -> Answer<Found<Route>> {
-        let set = &self.0.set;
-        ask(MapName::Transport, &set.transport, |map| {
-            let hit = lookup::transport(&map.table, mailbox, &set.rules)?;
-            Some((hit, map.values.get(hit.value).cloned()))
+    pub fn route(&self, mailbox: &Mailbox) -> Answer<answer::Found<Route>> {
+        self.route_of(MapName::Transport, |set, trace| {
+            set.ask(MapName::Transport, trace, |tables| {
+                Ok(lookup::transport(tables, mailbox, &set.rules)?.map(|hit| (hit, ())))
+            })
+        })
+    }
+
+    /// Which server holds a user's mailbox.
+    pub fn backend(&self, mailbox: &Mailbox) -> Answer<answer::Found<Route>> {
+        self.route_of(MapName::Backend, |set, trace| {
+            set.ask(MapName::Backend, trace, |tables| {
+                Ok(lookup::backend(tables, mailbox, &set.rules)?.map(|hit| (hit, ())))
+            })
+        })
+    }
+
+    /// Where mail of a sender goes when no map names its recipient.
+    pub fn sender_route(&self, sender: &ReversePath) -> Answer<answer::Found<Route>> {
+        self.route_of(MapName::SenderRoute, |set, trace| {
+            set.ask(MapName::SenderRoute, trace, |tables| match sender {
+                ReversePath::Null => Ok(tables.whole(NULL)?.map(|hit| (hit, ()))),
+                ReversePath::Mailbox(mailbox) => {
+                    Ok(lookup::address(tables, mailbox, &set.rules)?.map(|(hit, _)| (hit, ())))
+                }
+            })
         })
     }
 
     /// Whether an address is listed.
-    pub fn recipient(&self, mailbox: &Mailbox) -> Answer<Found<()>> {
-        let set = &self.0.set;
-        ask(MapName::Recipients, &set.recipients, |map| {
-            lookup::address(&map.table, mailbox, &set.rules).map(|(hit, _)| (hit, Some(())))
+    pub fn recipient(&self, mailbox: &Mailbox) -> Answer<answer::Found<()>> {
+        self.question(MapName::Recipients, |set, trace| {
+            set.ask(MapName::Recipients, trace, |tables| {
+                Ok(lookup::address(tables, mailbox, &set.rules)?.map(|(hit, _)| (hit, Some(()))))
+            })
         })
     }
 
     /// What an address stands for, one step; [`Self::expand`] goes on to the end.
-    pub fn alias(&self, mailbox: &Mailbox) -> Answer<Found<Vec<Mailbox>>> {
-        let set = &self.0.set;
-        ask(MapName::VirtualAlias, &set.virtual_alias, |map| map.targets(mailbox, &set.rules))
+    pub fn alias(&self, mailbox: &Mailbox) -> Answer<answer::Found<Vec<Mailbox>>> {
+        self.question(MapName::VirtualAlias, |set, trace| {
+            set.ask(MapName::VirtualAlias, trace, |tables| {
+                alias::ask(tables, mailbox, &set.rules, &set.words)
+            })
+        })
     }
 
     /// Where an address leads when all aliases are followed: itself alone when it is none.
@@ -86,69 +127,192 @@ impl Snapshot {
 
     /// What the bare `<postmaster>` (RFC 5321 §4.5.1) stands for: `postmaster` at the origin, or the key
     /// without a domain where the settings name no origin.
-    pub fn postmaster(&self) -> Answer<Found<Vec<Mailbox>>> {
-        let set = &self.0.set;
+    pub fn postmaster(&self) -> Answer<answer::Found<Vec<Mailbox>>> {
         if let Some(postmaster) = self.postmaster_address() {
             return self.alias(&postmaster);
         }
-        ask(MapName::VirtualAlias, &set.virtual_alias, |map| {
-            let hit = map.table.find("postmaster")?;
-            let text = map.values.get(hit.value)?;
-            // `@domain` keeps the user that was asked for, which is known here.
-            let targets = text.lines().map(|line| match line.strip_prefix('@') {
-                Some(_) => Mailbox::parse(&format!("postmaster{line}")).ok(),
-                None => Mailbox::parse(line).ok(),
-            });
-            Some((hit, targets.collect()))
+        self.question(MapName::VirtualAlias, |set, trace| {
+            set.ask(MapName::VirtualAlias, trace, |tables| {
+                let Some(hit) = tables.whole("postmaster")? else { return Ok(None) };
+                let targets = typed::text(Values::Targets, &hit, &set.words).and_then(|text| {
+                    // `@domain` keeps the user that was asked for, which is known here.
+                    let target = |line: &str| match line.strip_prefix('@') {
+                        Some(_) => Mailbox::parse(&format!("postmaster{line}")).ok(),
+                        None => Mailbox::parse(line).ok(),
+                    };
+                    text.lines().map(target).collect()
+                });
+                Ok(Some((hit, targets)))
+            })
         })
     }
 
     /// The bare `<postmaster>` with the origin's domain.
     #[must_use]
     pub fn postmaster_address(&self) -> Option<Mailbox> {
-        let origin = self.0.set.origin.as_ref()?;
+        let origin = self.current.set.origin()?;
         Mailbox::parse(&format!("postmaster@{origin}")).ok()
     }
 
     /// Whether mail is taken for a domain.
-    pub fn is_relay_domain(&self, domain: &Domain) -> Answer<Found<()>> {
-        let set = &self.0.set;
-        ask(MapName::RelayDomains, &set.relay_domains, |map| {
-            lookup::domain(&map.table, domain.as_str(), &set.rules, MapName::RelayDomains)
-                .map(|hit| (hit, Some(())))
+    pub fn is_relay_domain(&self, domain: &Domain) -> Answer<answer::Found<()>> {
+        self.question(MapName::RelayDomains, |set, trace| {
+            set.ask(MapName::RelayDomains, trace, |tables| {
+                let hit = lookup::domain(tables, domain.as_str(), &set.rules, MapName::RelayDomains)?;
+                Ok(hit.map(|hit| (hit, Some(()))))
+            })
         })
     }
 
     /// Whether a line of the alias map makes this a virtual alias domain: `domain anything` (virtual(5)).
-    pub fn is_alias_domain(&self, domain: &Domain) -> Answer<Found<()>> {
-        ask(MapName::VirtualAlias, &self.0.set.virtual_alias, |map| {
-            map.table.find(domain.as_str()).map(|hit| (hit, Some(())))
+    pub fn is_alias_domain(&self, domain: &Domain) -> Answer<answer::Found<()>> {
+        self.question(MapName::VirtualAlias, |set, trace| {
+            set.ask(MapName::VirtualAlias, trace, |tables| {
+                Ok(tables.whole(domain.as_str())?.map(|hit| (hit, Some(()))))
+            })
         })
+    }
+
+    /// How an address is written: by the map of its side, then by that of both.
+    pub fn canonical(&self, mailbox: &Mailbox, side: Side) -> Answer<answer::Found<Mailbox>> {
+        let own = match side {
+            Side::Sender => MapName::SenderCanonical,
+            Side::Recipient => MapName::RecipientCanonical,
+        };
+        let first = self.canonical_of(own, mailbox);
+        let mailbox = match &first {
+            Answer::Found(found) => &found.value,
+            Answer::NotFound => mailbox,
+            Answer::Unavailable(_) => return first,
+        };
+        // Postfix asks both, one after the other.
+        match self.canonical_of(MapName::Canonical, mailbox) {
+            Answer::NotFound => first,
+            second => second,
+        }
+    }
+
+    fn canonical_of(&self, map: MapName, mailbox: &Mailbox) -> Answer<answer::Found<Mailbox>> {
+        self.question(map, |set, trace| {
+            set.ask(map, trace, |tables| {
+                let Some((hit, matched)) = lookup::address(tables, mailbox, &set.rules)? else {
+                    return Ok(None);
+                };
+                let text = typed::text(Values::Address, &hit, &set.words);
+                let targets = text.and_then(|text| alias::targets(&text, mailbox, matched, &set.rules));
+                Ok(Some((hit, targets.and_then(|targets| targets.into_iter().next()))))
+            })
+        })
+    }
+
+    /// Where somebody has moved, in words.
+    pub fn relocated(&self, mailbox: &Mailbox) -> Answer<answer::Found<Arc<str>>> {
+        self.question(MapName::Relocated, |set, trace| {
+            set.ask(MapName::Relocated, trace, |tables| {
+                let Some((hit, _)) = lookup::address(tables, mailbox, &set.rules)? else { return Ok(None) };
+                let text = typed::text(Values::Relocated, &hit, &set.words);
+                Ok(Some((hit, text.and_then(|text| <Arc<str>>::read(&text, &set.words)))))
+            })
+        })
+    }
+
+    /// What access(5) says of a client, by the name that is known for it and by its address.
+    pub fn access_client(&self, name: Option<&str>, address: IpAddr) -> Answer<answer::Found<Access>> {
+        self.access(MapName::ClientAccess, |set, trace| {
+            set.ask(MapName::ClientAccess, trace, |tables| {
+                Ok(lookup::client(tables, name, address, &set.rules)?.map(|hit| (hit, ())))
+            })
+        })
+    }
+
+    /// What access(5) says of the name a client gives.
+    pub fn access_helo(&self, name: &str) -> Answer<answer::Found<Access>> {
+        let name = crate::key::fold(name);
+        self.access(MapName::HeloAccess, |set, trace| {
+            set.ask(MapName::HeloAccess, trace, |tables| {
+                let hit = lookup::domain(tables, &name, &set.rules, MapName::HeloAccess)?;
+                Ok(hit.map(|hit| (hit, ())))
+            })
+        })
+    }
+
+    /// What access(5) says of a sender; `<>` is the key of the null reverse-path.
+    pub fn access_sender(&self, sender: &ReversePath) -> Answer<answer::Found<Access>> {
+        self.access(MapName::SenderAccess, |set, trace| {
+            set.ask(MapName::SenderAccess, trace, |tables| {
+                let hit = match sender {
+                    ReversePath::Null => tables.whole(NULL)?,
+                    ReversePath::Mailbox(mailbox) => {
+                        lookup::mail_access(tables, mailbox, &set.rules, MapName::SenderAccess)?
+                    }
+                };
+                Ok(hit.map(|hit| (hit, ())))
+            })
+        })
+    }
+
+    /// What access(5) says of a recipient.
+    pub fn access_recipient(&self, mailbox: &Mailbox) -> Answer<answer::Found<Access>> {
+        self.access(MapName::RecipientAccess, |set, trace| {
+            set.ask(MapName::RecipientAccess, trace, |tables| {
+                let hit = lookup::mail_access(tables, mailbox, &set.rules, MapName::RecipientAccess)?;
+                Ok(hit.map(|hit| (hit, ())))
+            })
+        })
+    }
+
+    fn route_of(
+        &self,
+        map: MapName,
+        ask: impl for<'a> Fn(&'a MapSet, Option<&'a Trace>) -> Asked<'a, ()>,
+    ) -> Answer<answer::Found<Route>> {
+        self.question(map, |set, trace| {
+            let Some((hit, ())) = ask(set, trace)? else { return Ok(None) };
+            let route = set.routes.get(&map).and_then(|routes| routes.read(&hit, &set.words));
+            Ok(Some((hit, route)))
+        })
+    }
+
+    fn access(
+        &self,
+        map: MapName,
+        ask: impl for<'a> Fn(&'a MapSet, Option<&'a Trace>) -> Asked<'a, ()>,
+    ) -> Answer<answer::Found<Access>> {
+        self.question(map, |set, trace| {
+            let Some((hit, ())) = ask(set, trace)? else { return Ok(None) };
+            let access = set.access.get(&map).and_then(|access| access.read(&hit, &set.words));
+            Ok(Some((hit, access)))
+        })
+    }
+
+    /// Every question to a map comes by here.
+    fn question<T>(
+        &self,
+        map: MapName,
+        ask: impl for<'a> Fn(&'a MapSet, Option<&'a Trace>) -> Asked<'a, Option<T>>,
+    ) -> Answer<answer::Found<T>> {
+        told(map, ask(&self.current.set, self.trace.as_ref()))
     }
 }
 
+/// What a set says, with the line that says it.
+type Asked<'a, T> = Found<Option<(Hit<'a>, T)>>;
+
+/// The key of the null reverse-path (Postfix's `smtpd_null_access_lookup_key`).
+const NULL: &str = "<>";
+
 /// The three answers, in one place.
-fn ask<V, T>(
-    name: MapName,
-    slot: &Slot<V>,
-    find: impl FnOnce(&Compiled<V>) -> Option<(Hit, Option<T>)>,
-) -> Answer<Found<T>> {
-    let map = match slot {
-        Slot::Absent => return Answer::NotFound,
-        Slot::Unavailable(why) => {
-            return Answer::Unavailable(Unavailable { map: name, why: Arc::clone(why) });
+fn told<T>(map: MapName, asked: Asked<'_, Option<T>>) -> Answer<answer::Found<T>> {
+    match asked {
+        Ok(None) => Answer::NotFound,
+        Ok(Some((hit, Some(value)))) => {
+            let place = Place { map, file: Arc::clone(hit.file), line: hit.line };
+            Answer::Found(answer::Found { value, place })
         }
-        Slot::Ready(map) => map,
-    };
-    match find(map) {
-        None => Answer::NotFound,
-        Some((hit, Some(value))) => {
-            let place = Place { map: name, file: Arc::clone(&map.file), line: hit.line };
-            Answer::Found(Found { value, place })
+        Ok(Some((hit, None))) => {
+            let why = format!("{}:{}: `{}` is no value for {map}", hit.file.display(), hit.line, hit.text);
+            Answer::Unavailable(Unavailable { map, why: why.into() })
         }
-        Some((hit, None)) => {
-            let why = format!("{}:{}: the entry cannot be read back", map.file.display(), hit.line);
-            Answer::Unavailable(Unavailable { map: name, why: why.into() })
-        }
+        Err(Why::Unavailable(why)) => Answer::Unavailable(Unavailable { map, why }),
     }
 }

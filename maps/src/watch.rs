@@ -113,7 +113,8 @@ impl Reloader {
         }
         for fault in faults {
             let (file, line, column) = (fault.file.display(), fault.line, fault.column);
-            tracing::error!(map = %fault.map, %file, line, column, fault = fault.message, "{what}");
+            let map = fault.map.map(MapName::as_str);
+            tracing::error!(map, %file, line, column, fault = fault.message, "{what}");
         }
         self.metrics.load_failed(true);
         self.metrics.swapped(SwapResult::Refused);
@@ -189,18 +190,17 @@ async fn settle(changes: &mut mpsc::Receiver<()>, pause: Duration) {
 
 /// What tells one version of the files from another without reading them.
 #[derive(Debug, PartialEq, Eq)]
-struct Look(BTreeMap<MapName, Option<[u64; 5]>>);
+struct Look(BTreeMap<PathBuf, Option<[u64; 5]>>);
 
 impl Look {
     fn at(options: &MapOptions) -> Self {
-        let look = |map: MapName| {
-            let file = options.file(map)?;
-            let seen = fs::metadata(file).ok().map(|file| {
+        let look = |file: PathBuf| {
+            let seen = fs::metadata(&file).ok().map(|file| {
                 [file.dev(), file.ino(), file.len(), file.mtime() as u64, file.mtime_nsec() as u64]
             });
-            Some((map, seen))
+            (file, seen)
         };
-        Self(MapName::ALL.into_iter().filter_map(look).collect())
+        Self(options.files().into_iter().map(look).collect())
     }
 }
 
@@ -213,7 +213,7 @@ struct Folders {
 
 impl Folders {
     fn new(options: &MapOptions, changed: mpsc::Sender<()>) -> Self {
-        let files: Vec<PathBuf> = MapName::ALL.into_iter().filter_map(|map| options.file(map)).collect();
+        let files = options.files();
         let folder = |file: &PathBuf| file.parent().map(Path::to_path_buf);
         let watched = files.iter().filter_map(folder).map(|folder| (folder, None)).collect();
         let names: Vec<_> = files.iter().filter_map(|file| file.file_name().map(ToOwned::to_owned)).collect();

@@ -13,20 +13,13 @@ fn folder() -> PathBuf {
 }
 
 fn options(map: MapName, folder: &Path, file: &str) -> MapOptions {
-    let mut options = MapOptions {
+    let options = MapOptions {
         folder: folder.to_path_buf(),
         recipient_delimiter: "+".to_owned(),
         pools: BTreeSet::from(["inside".to_owned()]),
         ..MapOptions::default()
     };
-    let slot = match map {
-        MapName::Transport => &mut options.transport,
-        MapName::Recipients => &mut options.recipients,
-        MapName::VirtualAlias => &mut options.virtual_alias,
-        MapName::RelayDomains => &mut options.relay_domains,
-    };
-    *slot = Some(file.into());
-    options
+    options.with_file(map, file)
 }
 
 /// The faults as the log has them, without the folder.
@@ -80,10 +73,8 @@ fn at_the_start_a_bad_map_is_unavailable_and_the_others_answer() {
     fs::File::create(folder.path().join("domains"))
         .and_then(|mut file| std::io::Write::write_all(&mut file, b"a.example\n"))
         .unwrap();
-    let options = MapOptions {
-        relay_domains: Some("domains".into()),
-        ..options(MapName::Recipients, folder.path(), "recipients")
-    };
+    let options =
+        options(MapName::Recipients, folder.path(), "recipients").with_file(MapName::RelayDomains, "domains");
     let (set, faults) = MapSet::start(&options);
     assert_eq!(faults.len(), 1);
     let maps = switchyard_maps::MapHandle::new(set).snapshot();

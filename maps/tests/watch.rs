@@ -10,7 +10,7 @@ use std::time::Duration;
 
 use prometheus::Registry;
 use switchyard_maps::watch::{Reload, spawn};
-use switchyard_maps::{Answer, Faults, MapHandle, MapMetrics, MapOptions, MapSet, Reloader};
+use switchyard_maps::{Answer, Faults, MapHandle, MapMetrics, MapName, MapOptions, MapSet, Reloader};
 use tokio::sync::watch::Receiver;
 use tokio::time::timeout;
 use tokio_util::sync::CancellationToken;
@@ -44,11 +44,11 @@ struct Site {
 fn site(folder: &Path, poll: Duration) -> Site {
     let options = MapOptions {
         folder: folder.to_path_buf(),
-        transport: Some("transport".into()),
         settle: Duration::from_millis(5),
         poll,
         ..MapOptions::default()
-    };
+    }
+    .with_file(MapName::Transport, "transport");
     let registry = Registry::new();
     let metrics = MapMetrics::register(&registry).unwrap();
     let (set, faults) = MapSet::start(&options);

@@ -1,34 +1,76 @@
-//! `[maps]`: which files make the set, as the options of switchyard-maps.
+//! `[maps]`: which tables make the set, as the options of switchyard-maps.
 
+use std::collections::BTreeMap;
 use std::path::PathBuf;
 
+use switchyard_maps::MapName;
 use switchyard_maps::options::MapOptions;
 
 use crate::reader::Section;
+use crate::words::Tables;
 
 /// The maps that a daemon asks; what it does not ask, it has no key for.
 pub(crate) enum MapKeys {
-    /// mx: who exists and which domains are ours.
+    /// mx: who may send, who exists and which domains are ours.
     Edge,
     /// router: all of them.
     Routing,
 }
 
+impl MapKeys {
+    fn has(&self, map: MapName) -> bool {
+        match self {
+            Self::Routing => true,
+            Self::Edge => matches!(
+                map,
+                MapName::Recipients
+                    | MapName::RelayDomains
+                    | MapName::VirtualAlias
+                    | MapName::Relocated
+                    | MapName::ClientAccess
+                    | MapName::HeloAccess
+                    | MapName::SenderAccess
+                    | MapName::RecipientAccess
+            ),
+        }
+    }
+}
+
+/// What a map's tables hold.
+const fn doc(map: MapName) -> &'static str {
+    match map {
+        MapName::Transport => "Tables of where mail for an address or a domain goes.",
+        MapName::Recipients => "Tables of the addresses that exist; without any none is checked.",
+        MapName::VirtualAlias => "Tables of addresses that stand for other addresses.",
+        MapName::RelayDomains => "Tables of the domains that mail is taken for.",
+        MapName::Canonical => "Tables of how addresses are written, a sender's and a recipient's.",
+        MapName::SenderCanonical => "Tables of how senders' addresses are written.",
+        MapName::RecipientCanonical => "Tables of how recipients' addresses are written.",
+        MapName::Relocated => "Tables of users who have moved, and where to.",
+        MapName::ClientAccess => "Tables of clients that may or may not send, by name, address or network.",
+        MapName::HeloAccess => "Tables of names that clients may or may not give.",
+        MapName::SenderAccess => "Tables of senders that may or may not send.",
+        MapName::RecipientAccess => "Tables of recipients that may or may not be sent to.",
+        MapName::SenderRoute => "Tables of where a sender's mail goes that no map routes by its recipient.",
+        MapName::Backend => "Tables of which server holds a user's mailbox.",
+    }
+}
+
 pub(crate) fn map_options(section: &mut Section<'_>, keys: &MapKeys) -> MapOptions {
     // File names are seen from the folder, so they are read as text: the folder alone is a path.
-    let mut file = |name, doc| section.restart(name, doc).optional::<String>().map(PathBuf::from);
-    let recipients = file("recipients", "File of the addresses that exist; without it none is checked.");
-    let relay_domains = file("relay_domains", "File of the domains that mail is taken for.");
-    let virtual_alias = file("virtual_alias", "File of addresses that stand for other addresses.");
-    let transport = match keys {
-        MapKeys::Edge => None,
-        MapKeys::Routing => file("transport", "File of where mail for an address or a domain goes."),
-    };
-    let any = [&recipients, &relay_domains, &virtual_alias, &transport].into_iter().any(Option::is_some);
+    let mut tables = BTreeMap::new();
+    for map in MapName::ALL.into_iter().filter(|map| keys.has(*map)) {
+        if let Some(Tables(specs)) = section.restart(map.as_str(), doc(map)).optional()
+            && !specs.is_empty()
+        {
+            tables.insert(map, specs);
+        }
+    }
+    let files = tables.values().flatten().flat_map(|spec| spec.leaves()).any(|spec| spec.file().is_some());
     let folder: Option<PathBuf> = section
         .restart("folder", "Where the map files stand; a file name may also be a whole path.")
         .optional();
-    if any && folder.is_none() && !section.has("folder") {
+    if files && folder.is_none() && !section.has("folder") {
         section.fault(&[], "`maps.folder` is missing: map files are named, but not where they stand");
     }
     let recipient_delimiter = section
@@ -40,15 +82,7 @@ pub(crate) fn map_options(section: &mut Section<'_>, keys: &MapKeys) -> MapOptio
         section
             .fault(&["recipient_delimiter"], "`recipient_delimiter` is a few signs such as \"+\" or \"+-\"");
     }
-    MapOptions {
-        folder: folder.unwrap_or_default(),
-        transport,
-        recipients,
-        virtual_alias,
-        relay_domains,
-        recipient_delimiter,
-        ..MapOptions::default()
-    }
+    MapOptions { folder: folder.unwrap_or_default(), tables, recipient_delimiter, ..MapOptions::default() }
 }
 
 /// Postfix takes a set of them too; more than a handful is a slip.

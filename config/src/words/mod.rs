@@ -6,6 +6,7 @@
 mod net;
 mod plain;
 mod size;
+mod tables;
 mod time;
 
 use std::path::Path;
@@ -13,6 +14,7 @@ use std::path::Path;
 pub use net::{Peer, read_hop};
 pub use plain::Choice;
 pub use size::Size;
+pub use tables::Tables;
 
 use crate::document::Node;
 

@@ -253,12 +253,9 @@ mod tests {
     #[test]
     fn a_map_that_cannot_say_is_no_no() {
         let folder = tempfile::tempdir().unwrap();
-        let options = MapOptions {
-            folder: folder.path().into(),
-            relay_domains: Some("relay_domains".into()),
-            recipients: Some("recipients".into()),
-            ..MapOptions::default()
-        };
+        let options = MapOptions { folder: folder.path().into(), ..MapOptions::default() }
+            .with_file(MapName::Recipients, "recipients")
+            .with_file(MapName::RelayDomains, "relay_domains");
         let snapshot = || MapHandle::new(MapSet::start(&options).0).snapshot();
         assert_eq!(said(&snapshot(), "<alice@example.org>"), "451 4.3.0");
         #[expect(clippy::disallowed_methods, reason = "a test's own file")]

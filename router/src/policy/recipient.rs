@@ -145,12 +145,10 @@ mod tests {
     }
 
     fn site() -> Snapshot {
-        let options = MapOptions {
-            recipients: Some("recipients".into()),
-            virtual_alias: Some("virtual_alias".into()),
-            relay_domains: Some("relay_domains".into()),
-            ..MapOptions::default()
-        };
+        let options = MapOptions::default()
+            .with_file(MapName::Recipients, "recipients")
+            .with_file(MapName::VirtualAlias, "virtual_alias")
+            .with_file(MapName::RelayDomains, "relay_domains");
         maps(
             &options,
             &[
@@ -167,12 +165,10 @@ mod tests {
 
     #[test]
     fn b2_what_the_transport_map_refuses_is_refused_at_rcpt() {
-        let options = MapOptions {
-            transport: Some("transport".into()),
-            virtual_alias: Some("virtual_alias".into()),
-            relay_domains: Some("relay_domains".into()),
-            ..MapOptions::default()
-        };
+        let options = MapOptions::default()
+            .with_file(MapName::Transport, "transport")
+            .with_file(MapName::VirtualAlias, "virtual_alias")
+            .with_file(MapName::RelayDomains, "relay_domains");
         let maps = maps(
             &options,
             &[
@@ -221,12 +217,9 @@ mod tests {
     #[test]
     fn a_map_that_cannot_be_asked_is_never_a_no() {
         let folder = tempfile::tempdir().unwrap();
-        let options = MapOptions {
-            folder: folder.path().into(),
-            recipients: Some("missing".into()),
-            relay_domains: Some("relay_domains".into()),
-            ..MapOptions::default()
-        };
+        let options = MapOptions { folder: folder.path().into(), ..MapOptions::default() }
+            .with_file(MapName::Recipients, "missing")
+            .with_file(MapName::RelayDomains, "relay_domains");
         let mut domains = std::fs::File::create(folder.path().join("relay_domains")).unwrap();
         domains.write_all(b"# none\n").unwrap();
         let (set, faults) = MapSet::start(&options);
@@ -234,7 +227,7 @@ mod tests {
         let maps = MapHandle::new(set).snapshot();
         let path = ForwardPath::parse("<alice@example.org>").unwrap();
         assert_eq!(judge(&maps, &routes(), false, &path), Judged::RelayDenied, "the domains are known");
-        let all_gone = MapOptions { relay_domains: Some("gone".into()), ..options };
+        let all_gone = options.with_file(MapName::RelayDomains, "gone");
         let maps = MapHandle::new(MapSet::start(&all_gone).0).snapshot();
         assert_eq!(judge(&maps, &routes(), false, &path), Judged::Unavailable);
         assert_eq!(judge(&maps, &routes(), true, &path), Judged::Unavailable);

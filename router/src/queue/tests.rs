@@ -44,7 +44,7 @@ fn start(folder: &Path, routes: &str, messages_per_connection: u32, wall: System
     let disk = Folder::claim(&options.folder).unwrap();
     let (spool, recovered) =
         Spool::open(&options, disk, clock.clone(), SpoolMetrics::register(&registry).unwrap()).unwrap();
-    let maps = MapOptions { transport: Some("transport".into()), ..MapOptions::default() };
+    let maps = MapOptions::default().with_file(MapName::Transport, "transport");
     let maps = MapHandle::new(MapSet::from_texts(&maps, &[(MapName::Transport, routes)]).unwrap());
     let resolver =
         ResolverOptions { servers: vec![([127, 0, 0, 1], 9).into()], ..ResolverOptions::default() };
@@ -307,7 +307,7 @@ async fn what_the_maps_hold_no_more_goes_on_when_they_change() {
     site.send("<a@from.example>", &["<y@still.example>"]).await;
     site.until(|summary| summary.hold == 2 && summary.messages() == 2).await;
     let (route, playing) = peer(vec![script("<a@from.example>", &[("<x@to.example>", "250 Ok")])]).await;
-    let maps = MapOptions { transport: Some("transport".into()), ..MapOptions::default() };
+    let maps = MapOptions::default().with_file(MapName::Transport, "transport");
     let routes = format!("to.example {route}\nstill.example hold:still\n");
     site.queue.0.maps.swap(MapSet::from_texts(&maps, &[(MapName::Transport, &routes)]).unwrap());
     playing.await.unwrap();

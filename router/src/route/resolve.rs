@@ -70,11 +70,9 @@ mod tests {
 
     #[test]
     fn the_map_first_then_the_default() {
-        let maps = MapOptions {
-            transport: Some("transport".into()),
-            virtual_alias: Some("virtual".into()),
-            ..MapOptions::default()
-        };
+        let maps = MapOptions::default()
+            .with_file(MapName::Transport, "transport")
+            .with_file(MapName::VirtualAlias, "virtual");
         let texts = [
             (
                 MapName::Transport,
@@ -105,11 +103,8 @@ mod tests {
     #[test]
     fn a_map_that_cannot_be_read_never_refuses() {
         let folder = tempfile::tempdir().unwrap();
-        let maps = MapOptions {
-            folder: folder.path().to_owned(),
-            transport: Some("missing".into()),
-            ..MapOptions::default()
-        };
+        let maps = MapOptions { folder: folder.path().to_owned(), ..MapOptions::default() }
+            .with_file(MapName::Transport, "missing");
         let snapshot = MapHandle::new(MapSet::start(&maps).0).snapshot();
         assert_eq!(resolved(&snapshot, ":", "<a@in.example>"), "transport");
     }

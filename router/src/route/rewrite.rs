@@ -106,7 +106,7 @@ mod tests {
     }
 
     fn snapshot(aliases: &str) -> Snapshot {
-        let maps = MapOptions { virtual_alias: Some("virtual".into()), ..MapOptions::default() };
+        let maps = MapOptions::default().with_file(MapName::VirtualAlias, "virtual");
         MapHandle::new(MapSet::from_texts(&maps, &[(MapName::VirtualAlias, aliases)]).unwrap()).snapshot()
     }
 
@@ -158,11 +158,8 @@ mod tests {
         assert_eq!((error.clone(), error.reply().code.get()), (RewriteError::TooMany, 550));
 
         let folder = tempfile::tempdir().unwrap();
-        let maps = MapOptions {
-            folder: folder.path().to_owned(),
-            virtual_alias: Some("missing".into()),
-            ..MapOptions::default()
-        };
+        let maps = MapOptions { folder: folder.path().to_owned(), ..MapOptions::default() }
+            .with_file(MapName::VirtualAlias, "missing");
         let unavailable = MapHandle::new(MapSet::start(&maps).0).snapshot();
         assert_eq!(
             expand(&unavailable, &options(), &recipient("<x@a.example>")).unwrap_err().reply(),

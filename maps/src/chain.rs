@@ -1,0 +1,261 @@
+//! The tables of one map, asked in turn: the first that knows a key answers.
+//!
+//! For each form of a key ([`lookup`](crate::lookup)) all tables are asked, in the order of the settings, as
+//! Postfix does. A table that cannot say ends the question: the ones behind it might say the contrary.
+
+use std::borrow::Cow;
+use std::path::Path;
+use std::sync::Arc;
+
+use crate::exact::Exact;
+use crate::random::Weighted;
+use crate::trace::MapTrace;
+
+/// An answer, or why there is none.
+pub(crate) type Found<T> = Result<T, Why>;
+
+/// Why a table cannot say.
+#[derive(Debug, Clone)]
+pub(crate) enum Why {
+    /// It is damaged, failing or set to fail; for the log.
+    Unavailable(Arc<str>),
+}
+
+/// What a key leads to.
+#[derive(Debug, Clone)]
+pub(crate) struct Hit<'a> {
+    /// The value, as its map's [grammar](crate::grammar) wrote it when it was compiled, or with what a pattern
+    /// put into it.
+    pub(crate) text: Cow<'a, str>,
+    /// Which of the table's different values it is; none when a pattern made it.
+    pub(crate) number: Option<u32>,
+    /// Which table of the map.
+    pub(crate) member: usize,
+    pub(crate) file: &'a Arc<Path>,
+    pub(crate) line: u32,
+}
+
+/// How much of what was asked a key holds.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Form {
+    /// All of it.
+    Whole,
+    /// A part: tables of patterns are not asked, since a pattern sees parts by itself.
+    Part,
+}
+
+/// One table, and where it comes from.
+#[derive(Debug)]
+pub(crate) struct Member {
+    pub(crate) table: Table,
+    /// Its file, or the word of the settings that it is.
+    pub(crate) file: Arc<Path>,
+    /// As the settings name it.
+    pub(crate) spec: Arc<str>,
+    /// Whether it is asked for parts of keys too.
+    pub(crate) takes_parts: bool,
+}
+
+/// The kinds of tables.
+#[derive(Debug)]
+pub(crate) enum Table {
+    /// Keys as they are.
+    Exact(Exact),
+    /// The same value for every key.
+    Static(Box<str>),
+    /// No answer for any key.
+    Fail(Arc<str>),
+    /// What all of them say, joined by commas.
+    Union(Vec<Member>),
+    /// One of these by chance.
+    Random(Weighted),
+}
+
+impl Table {
+    /// How many keys it has.
+    pub(crate) fn len(&self) -> usize {
+        match self {
+            Self::Exact(exact) => exact.len(),
+            Self::Static(_) | Self::Fail(_) | Self::Random(_) => 0,
+            Self::Union(members) => members.iter().map(|member| member.table.len()).sum(),
+        }
+    }
+
+    /// How many different values it has that can be told by number.
+    pub(crate) fn values(&self) -> usize {
+        match self {
+            Self::Exact(exact) => exact.values(),
+            Self::Static(_) => 1,
+            Self::Random(values) => values.len(),
+            Self::Fail(_) | Self::Union(_) => 0,
+        }
+    }
+}
+
+impl Member {
+    fn find(&self, key: &str, member: usize) -> Found<Option<Hit<'_>>> {
+        let hit = |text, number, line| Hit { text, number, member, file: &self.file, line };
+        match &self.table {
+            Table::Exact(exact) => {
+                let damaged = |_| self.unavailable("the table is damaged");
+                let Some(found) = exact.find(key).map_err(damaged)? else { return Ok(None) };
+                let text = exact.value(found.value).map_err(damaged)?;
+                Ok(Some(hit(text.into(), Some(found.value), found.line)))
+            }
+            Table::Static(text) => Ok(Some(hit((**text).into(), Some(0), 0))),
+            Table::Fail(reason) => Err(self.unavailable(reason)),
+            Table::Union(members) => self.find_all(members, key, member),
+            Table::Random(values) => {
+                let (number, text) = values.draw(fastrand::u64(..));
+                Ok(Some(hit(text.into(), Some(number), 0)))
+            }
+        }
+    }
+
+    /// Postfix's unionmap: every table is asked, and one that cannot say makes the whole unable to.
+    fn find_all<'a>(&'a self, members: &'a [Self], key: &str, member: usize) -> Found<Option<Hit<'a>>> {
+        let mut all: Option<Hit<'a>> = None;
+        for each in members {
+            let Some(hit) = each.find(key, member)? else { continue };
+            match &mut all {
+                None => all = Some(Hit { number: None, ..hit }),
+                Some(all) => {
+                    let text = all.text.to_mut();
+                    text.push(',');
+                    text.push_str(&hit.text);
+                }
+            }
+        }
+        Ok(all)
+    }
+
+    fn unavailable(&self, why: &str) -> Why {
+        Why::Unavailable(format!("{}: {why}", self.spec).into())
+    }
+}
+
+/// The tables of a map, in the order they are asked.
+#[derive(Debug)]
+pub(crate) struct Chain {
+    pub(crate) members: Vec<Member>,
+}
+
+impl Chain {
+    /// To be asked, without a trace.
+    pub(crate) fn asking(&self) -> Asking<'_> {
+        Asking { chain: self, trace: None }
+    }
+
+    /// To be asked, each question noted.
+    pub(crate) fn traced<'a>(&'a self, trace: Option<MapTrace<'a>>) -> Asking<'a> {
+        Asking { chain: self, trace }
+    }
+
+    /// How many keys its tables have.
+    pub(crate) fn len(&self) -> usize {
+        self.members.iter().map(|member| member.table.len()).sum()
+    }
+
+    /// The tables of whole keys, each with its file.
+    pub(crate) fn exact(&self) -> impl Iterator<Item = (&Exact, &Member)> {
+        self.members.iter().filter_map(|member| match &member.table {
+            Table::Exact(exact) => Some((exact, member)),
+            _ => None,
+        })
+    }
+}
+
+/// A chain that is being asked.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Asking<'a> {
+    chain: &'a Chain,
+    trace: Option<MapTrace<'a>>,
+}
+
+impl<'a> Asking<'a> {
+    /// Asks all that is to be asked about.
+    pub(crate) fn whole(&self, key: &str) -> Found<Option<Hit<'a>>> {
+        self.ask(key, Form::Whole)
+    }
+
+    /// Asks for a part of it.
+    pub(crate) fn part(&self, key: &str) -> Found<Option<Hit<'a>>> {
+        self.ask(key, Form::Part)
+    }
+
+    fn ask(&self, key: &str, form: Form) -> Found<Option<Hit<'a>>> {
+        for (number, member) in self.chain.members.iter().enumerate() {
+            if form == Form::Part && !member.takes_parts {
+                continue;
+            }
+            let found = member.find(key, number);
+            if let Some(trace) = self.trace {
+                trace.note(member, key, &found);
+            }
+            if let Some(hit) = found? {
+                return Ok(Some(hit));
+            }
+        }
+        Ok(None)
+    }
+}
+
+#[cfg(test)]
+impl Chain {
+    /// One table of keys and values, a line each.
+    pub(crate) fn of_lines(lines: &[(&str, &str)]) -> Self {
+        let mut builder = crate::exact::ExactBuilder::default();
+        for (line, (key, value)) in (1..).zip(lines) {
+            builder.push(key, value, line).expect("a small table");
+        }
+        let table = Table::Exact(builder.finish().expect("different keys"));
+        let (file, spec) = (Path::new("test").into(), "test".into());
+        Self { members: vec![Member { table, file, spec, takes_parts: true }] }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn exact(lines: &[(&str, &str)]) -> Member {
+        Chain::of_lines(lines).members.remove(0)
+    }
+
+    fn member(table: Table) -> Member {
+        Member { table, ..exact(&[]) }
+    }
+
+    fn say(chain: &Chain, key: &str) -> String {
+        match chain.asking().whole(key) {
+            Ok(Some(hit)) => format!("{} ({}.{})", hit.text, hit.member, hit.line),
+            Ok(None) => "no".to_owned(),
+            Err(Why::Unavailable(why)) => why.to_string(),
+        }
+    }
+
+    #[test]
+    fn the_first_table_that_knows_a_key_answers() {
+        let chain = Chain { members: vec![exact(&[("a", "1")]), exact(&[("a", "2"), ("b", "3")])] };
+        assert_eq!((say(&chain, "a"), say(&chain, "b")), ("1 (0.1)".into(), "3 (1.2)".into()));
+        assert_eq!(say(&chain, "c"), "no");
+    }
+
+    #[test]
+    fn a_table_that_fails_ends_the_question() {
+        let chain = Chain {
+            members: vec![exact(&[("a", "1")]), member(Table::Fail("closed".into())), exact(&[("b", "2")])],
+        };
+        assert_eq!(say(&chain, "a"), "1 (0.1)");
+        assert_eq!(say(&chain, "b"), "test: closed");
+    }
+
+    #[test]
+    fn a_union_asks_all() {
+        let union =
+            vec![exact(&[("a", "1")]), exact(&[("a", "2"), ("b", "3")]), member(Table::Static("x".into()))];
+        let chain = Chain { members: vec![member(Table::Union(union))] };
+        assert_eq!(say(&chain, "a"), "1,2,x (0.1)");
+        assert_eq!(say(&chain, "b"), "3,x (0.2)");
+    }
+}

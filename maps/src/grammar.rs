@@ -1,0 +1,187 @@
+//! What may stand in a map's tables: its keys in the one form they are asked in, its values as checked text.
+//!
+//! Values are kept as text, one spelling for each meaning, and read into types again when they are asked
+//! for ([`typed`](crate::typed)); so a table does not know what its map is for.
+
+use std::borrow::Cow;
+use std::collections::{BTreeSet, HashMap};
+
+use switchyard_smtp::address::Domain;
+
+use crate::access::Access;
+use crate::alias;
+use crate::entry::Route;
+use crate::fault::Wrong;
+use crate::key;
+use crate::name::{Keys, MapName, Values};
+use crate::options::MapOptions;
+use crate::relocated;
+
+/// Routes that are remembered as read: a site has few different ones.
+const MAX_REMEMBERED: usize = 1 << 12;
+
+/// What the values of maps may name, and how they are completed.
+#[derive(Debug, Clone, Default)]
+pub(crate) struct Words {
+    /// The pools that `@name` may name as a next hop.
+    pub(crate) pools: BTreeSet<String>,
+    /// What is added to an address without a domain.
+    pub(crate) origin: Option<Domain>,
+}
+
+impl Words {
+    pub(crate) fn new(options: &MapOptions) -> Self {
+        Self { pools: options.pools.clone(), origin: options.origin.clone() }
+    }
+}
+
+/// How the tables of one map are read.
+#[derive(Debug)]
+pub(crate) struct Grammar<'a> {
+    kind: Option<(Keys, Values)>,
+    words: &'a Words,
+    routes: HashMap<Box<str>, Box<str>>,
+}
+
+impl<'a> Grammar<'a> {
+    pub(crate) fn new(map: MapName, words: &'a Words) -> Self {
+        Self { kind: Some((map.keys(), map.values())), words, routes: HashMap::new() }
+    }
+
+    /// Of a table that belongs to no map: keys and values are what they are, as postmap(1) takes them.
+    pub(crate) fn raw(words: &'a Words) -> Self {
+        Self { kind: None, words, routes: HashMap::new() }
+    }
+
+    /// A key in the form that is asked.
+    pub(crate) fn key(&self, text: &str) -> Result<String, Wrong> {
+        match self.kind {
+            Some((keys, _)) => key::read(keys, text),
+            None => Ok(key::fold(text)),
+        }
+    }
+
+    /// A value as it is kept.
+    pub(crate) fn value(&mut self, key: &str, text: &str) -> Result<Cow<'static, str>, Wrong> {
+        let Some((_, values)) = self.kind else { return Ok(text.to_owned().into()) };
+        if values == Values::Nothing {
+            return self.nothing(text);
+        }
+        if values == Values::Route {
+            return self.route(text);
+        }
+        write(values, key, text, self.words).map(Cow::Owned)
+    }
+
+    /// Checks a value that a pattern will put something into (`$1`), as if that were a word.
+    pub(crate) fn template(&mut self, text: &str) -> Result<(), Wrong> {
+        self.value("", &filled(text)).map(drop).map_err(|wrong| Wrong::new(wrong.what))
+    }
+
+    fn route(&mut self, text: &str) -> Result<Cow<'static, str>, Wrong> {
+        if let Some(written) = self.routes.get(text) {
+            return Ok(written.to_string().into());
+        }
+        let written = Route::read(text, &self.words.pools)?.to_string();
+        if self.routes.len() < MAX_REMEMBERED {
+            self.routes.insert(text.into(), written.as_str().into());
+        }
+        Ok(written.into())
+    }
+
+    /// Any word may stand in a list (postmap wants one), but a second key would be lost without a word.
+    fn nothing(&self, text: &str) -> Result<Cow<'static, str>, Wrong> {
+        let second = match self.kind {
+            Some((Keys::Domain, _)) => text.contains('.'),
+            _ => text.contains('@'),
+        };
+        if second { Err(Wrong::new("one entry a line is expected")) } else { Ok("".into()) }
+    }
+}
+
+/// A value in the one spelling for what it means.
+pub(crate) fn write(values: Values, key: &str, text: &str, words: &Words) -> Result<String, Wrong> {
+    match values {
+        Values::Route => Route::read(text, &words.pools).map(|route| route.to_string()),
+        Values::Targets => match alias::read(text, words.origin.as_ref()) {
+            Ok(text) => Ok(text),
+            // virtual(5): `virtual-alias.domain anything`, where the right-hand side does not matter.
+            Err(_) if !text.is_empty() && marks_a_domain(key) => Ok(String::new()),
+            Err(wrong) => Err(wrong),
+        },
+        Values::Address => {
+            let text = alias::read(text, words.origin.as_ref())?;
+            match text.split_once('\n') {
+                Some((first, _)) => {
+                    Err(Wrong::new(format!("one address is expected, and `{first}` is not the only one")))
+                }
+                None => Ok(text),
+            }
+        }
+        Values::Relocated => relocated::read(text).map(|text| text.to_string()),
+        Values::Access => Access::read(text).map(|access| access.to_string()),
+        Values::Nothing => Ok(String::new()),
+    }
+}
+
+fn marks_a_domain(key: &str) -> bool {
+    !key.contains('@') && key.contains('.') && Domain::parse(key).is_ok()
+}
+
+/// `$1`, `${1}` and `$(1)` as a word that may stand in an address, a host's name or a text.
+fn filled(template: &str) -> String {
+    let mut text = String::with_capacity(template.len());
+    let mut rest = template;
+    while let Some((before, after)) = rest.split_once('$') {
+        text.push_str(before);
+        let name = |character: char| character.is_ascii_digit();
+        rest = match after.chars().next() {
+            Some('$') => {
+                text.push('$');
+                &after[1..]
+            }
+            Some(open @ ('{' | '(')) => {
+                text.push('x');
+                let close = if open == '{' { '}' } else { ')' };
+                after.split_once(close).map_or("", |(_, rest)| rest)
+            }
+            _ => {
+                text.push('x');
+                after.trim_start_matches(name)
+            }
+        };
+    }
+    text.push_str(rest);
+    text
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn templates_are_checked_with_a_word_in_each_hole() {
+        for (template, text) in [
+            ("$1@new.example", "x@new.example"),
+            ("smtp:[${2}.example]:$(1)", "smtp:[x.example]:x"),
+            ("error:$$5 and $12", "error:$5 and x"),
+            ("no hole", "no hole"),
+            ("${1", "x"),
+        ] {
+            assert_eq!(filled(template), text, "{template}");
+        }
+        let words = Words::default();
+        let mut grammar = Grammar::new(MapName::VirtualAlias, &words);
+        assert!(grammar.template("$1@new.example, $2@x.example").is_ok());
+        assert!(grammar.template("$1@").is_err());
+    }
+
+    #[test]
+    fn one_address_is_one() {
+        let words = Words::default();
+        let mut grammar = Grammar::new(MapName::Canonical, &words);
+        assert_eq!(grammar.value("a@x.example", "B@X.example").unwrap(), "B@x.example");
+        let wrong = grammar.value("a@x.example", "b@x.example, c@x.example").unwrap_err();
+        assert_eq!(wrong.what, "one address is expected, and `b@x.example` is not the only one");
+    }
+}

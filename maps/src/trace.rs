@@ -1,0 +1,77 @@
+//! What was asked on the way to a decision: each table, the key, and the line that answered.
+
+use std::sync::{Arc, Mutex, PoisonError};
+
+use crate::answer::Place;
+use crate::chain::{Found, Hit, Member, Why};
+use crate::name::MapName;
+
+/// Questions kept of one decision; aliases may ask without end.
+const MAX_ASKED: usize = 10_000;
+
+/// One question to one table.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Asked {
+    /// The map.
+    pub map: MapName,
+    /// Its table, as the settings name it.
+    pub table: Arc<str>,
+    /// The key.
+    pub key: String,
+    /// What the table said.
+    pub said: Said,
+}
+
+/// What a table said.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Said {
+    /// The value, and the line that holds it.
+    Found(String, Place),
+    /// The table does not know the key.
+    NotFound,
+    /// Why it cannot say.
+    Unavailable(Arc<str>),
+}
+
+/// Notes of the questions that a [`Snapshot`](crate::Snapshot) is asked.
+#[derive(Debug, Clone, Default)]
+pub struct Trace(Arc<Mutex<Vec<Asked>>>);
+
+impl Trace {
+    /// What was asked since the last call, in order.
+    #[must_use]
+    pub fn take(&self) -> Vec<Asked> {
+        std::mem::take(&mut self.0.lock().unwrap_or_else(PoisonError::into_inner))
+    }
+
+    /// The notes of one map.
+    pub(crate) fn of(&self, map: MapName) -> MapTrace<'_> {
+        MapTrace { trace: self, map }
+    }
+}
+
+/// Notes of the questions that one map is asked.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct MapTrace<'a> {
+    trace: &'a Trace,
+    map: MapName,
+}
+
+impl MapTrace<'_> {
+    pub(crate) fn note(&self, member: &Member, key: &str, found: &Found<Option<Hit<'_>>>) {
+        let mut asked = self.trace.0.lock().unwrap_or_else(PoisonError::into_inner);
+        if asked.len() >= MAX_ASKED {
+            return;
+        }
+        let said = match found {
+            Ok(Some(hit)) => {
+                let place = Place { map: self.map, file: Arc::clone(hit.file), line: hit.line };
+                // Targets stand a line each there.
+                Said::Found(hit.text.replace('\n', ", "), place)
+            }
+            Ok(None) => Said::NotFound,
+            Err(Why::Unavailable(why)) => Said::Unavailable(Arc::clone(why)),
+        };
+        asked.push(Asked { map: self.map, table: Arc::clone(&member.spec), key: key.to_owned(), said });
+    }
+}
