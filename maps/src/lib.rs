@@ -55,7 +55,6 @@ pub use nexthop::{Hop, Nexthop};
 pub use options::MapOptions;
 pub use resolve::{Destination, Resolved};
 pub use set::{MapSet, Verified};
-pub use snapshot::Snapshot;
 pub use snapshot::{Side, Snapshot};
 pub use spec::TableSpec;
 pub use swap::MapHandle;

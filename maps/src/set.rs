@@ -137,13 +137,12 @@ impl MapSet {
         let mut faults = Faults::default();
         let answers = |local: &str, host: &str| lookup::answers(&chain.asking(), local, host, &self.rules);
         for (exact, member) in chain.exact() {
-            for entry in exact.iter() {
-                // A table that is damaged says so to whoever asks it.
-                let Ok((key, text, line)) = entry else { continue };
-                // Most aliases end where they point: that is seen without making addresses of them.
-                if !alias::leads_on(text, answers) {
-                    continue;
-                }
+            // A table that is damaged says so to whoever asks it. Most aliases end where they point: that is
+            // seen without making addresses of them.
+            let entries = exact.iter().flatten().filter(|(_, text, _)| alias::leads_on(text, answers));
+            let mut entries: Vec<(u32, &str)> = entries.map(|(key, _, line)| (line, key)).collect();
+            entries.sort_unstable();
+            for (line, key) in entries {
                 let local_domains = options.origin.iter().chain(&options.local_domains);
                 if let Some(message) = loops.follow(key, local_domains) {
                     let (map, file) = (Some(MapName::VirtualAlias), Arc::clone(&member.file));
