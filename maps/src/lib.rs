@@ -33,6 +33,7 @@ pub mod nexthop;
 pub mod options;
 mod random;
 pub mod relocated;
+pub mod remote;
 pub mod resolve;
 mod rules;
 pub mod set;
