@@ -3,6 +3,7 @@
 mod deliver;
 mod keep;
 mod route;
+mod srs;
 
 use std::collections::BTreeMap;
 
@@ -11,6 +12,7 @@ use switchyard_maps::options::MapOptions;
 pub use deliver::{Bounce, Deliver};
 pub use keep::{Queue, Spool};
 pub use route::{Pool, Relay, Rewrite, Routing};
+pub use srs::Srs;
 
 use crate::common::{self, Common, Defaults, MapKeys, map_options};
 use crate::reader::Section;
@@ -31,6 +33,8 @@ pub struct RouterSettings {
     pub route: Routing,
     /// Lists of next hops under a name, for `@name` in maps.
     pub pools: BTreeMap<String, Pool>,
+    /// How the senders of forwarded mail are rewritten, if they are.
+    pub srs: Option<Srs>,
     /// Where mail is kept.
     pub spool: Spool,
     /// When it is tried.
@@ -66,6 +70,7 @@ impl Settings for RouterSettings {
             rewrite,
             route,
             pools,
+            srs: root.section("srs", srs::srs),
             spool: root.section("spool", keep::spool),
             queue: root.section("queue", keep::queue),
             deliver: root.section("deliver", |section| deliver::deliver(section, &common.host_name)),
