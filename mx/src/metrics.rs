@@ -24,6 +24,8 @@ pub(crate) struct Metrics {
 #[derive(Debug, Clone, Copy)]
 pub(crate) enum Stage {
     Connect,
+    Hello,
+    Sender,
     Recipient,
     Content,
 }
@@ -39,8 +41,12 @@ pub(crate) enum Reason {
     Busy,
     /// Mail for a domain that is not ours.
     Relay,
+    /// An access table says no.
+    Access,
     /// No such user.
     Unknown,
+    /// The user has moved.
+    Relocated,
     /// A router said no to it a while ago.
     Refused,
     /// A map cannot say.
@@ -142,6 +148,8 @@ impl Stage {
     const fn label(self) -> &'static str {
         match self {
             Self::Connect => "connect",
+            Self::Hello => "hello",
+            Self::Sender => "sender",
             Self::Recipient => "recipient",
             Self::Content => "content",
         }
@@ -156,7 +164,9 @@ impl Reason {
             Self::Network => "network",
             Self::Busy => "busy",
             Self::Relay => "relay",
+            Self::Access => "access",
             Self::Unknown => "unknown",
+            Self::Relocated => "relocated",
             Self::Refused => "refused",
             Self::Map => "map",
             Self::NoRouter => "no_router",

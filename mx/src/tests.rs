@@ -54,6 +54,7 @@ fn every_setting_is_live_or_named_as_not() {
         "host_name",
         "listen",
         "metrics",
+        "control",
         "log",
         "dns",
         "maps",

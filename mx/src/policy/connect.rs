@@ -1,5 +1,6 @@
-//! A client connects, or XCLIENT has told whom it stands for: is there room for it?
+//! A client connects, or XCLIENT has told whom it stands for: is there room for it, and may it send?
 
+use switchyard_maps::access::standing::{Asked, Standing};
 use switchyard_smtp::extension::Offer;
 use switchyard_smtp::reply::{Reply, table};
 use switchyard_smtp::server::Client;
@@ -9,7 +10,7 @@ use crate::accept::is_in;
 use crate::metrics::{Reason, Stage};
 
 impl Policy {
-    /// 421 where a cap is reached; else what is offered.
+    /// 421 where a cap is reached, what an access table says, or what is offered.
     pub(super) fn decide_connect(&mut self, client: &Client) -> Result<Offer, Reply> {
         let rules = &self.rules;
         let address = client.address.ip();
@@ -24,17 +25,17 @@ impl Policy {
         } else {
             None
         };
-        let metrics = &rules.shared.metrics;
-        match refusal {
-            None => {
-                metrics.verdict(Stage::Connect, None, Reason::None);
-                Ok(Offer { xclient: may_xclient, ..rules.offer.clone() })
-            }
-            Some((reply, reason)) => {
-                metrics.verdict(Stage::Connect, Some(reply.code), reason);
-                tracing::info!(session = %self.id, client = %address, reason = reason.label(), %reply, "refused");
-                Err(reply)
-            }
+        if let Some((reply, reason)) = refusal {
+            rules.shared.metrics.verdict(Stage::Connect, Some(reply.code), reason);
+            tracing::info!(session = %self.id, client = %address, reason = reason.label(), %reply, "refused");
+            return Err(reply);
         }
+        let mut standing = Standing::default();
+        let answer = rules.shared.maps.snapshot().access_client(None, address);
+        self.rule(&mut standing, Asked::Client, answer, client, &address)?;
+        (self.of_hello, self.of_client) = (standing.clone(), standing);
+        let rules = &self.rules;
+        rules.shared.metrics.verdict(Stage::Connect, None, Reason::None);
+        Ok(Offer { xclient: may_xclient, ..rules.offer.clone() })
     }
 }

@@ -1,11 +1,12 @@
-//! What a client is allowed, in the order in which it asks: connect → MAIL → RCPT → content.
+//! What a client is allowed, in the order in which it asks: connect → HELO → MAIL → RCPT → content.
 //!
-//! HELO and EHLO are always fine here: what makes a name lawful the session has seen to, and what could be
-//! asked about it needs the DNS. One [`Policy`] belongs to one session and holds nothing but what differs
+//! One [`Policy`] belongs to one session and holds nothing but what differs
 //! between sessions; the rest is in [`Rules`], which a reload replaces as a whole for the sessions to come.
 
+mod access;
 mod connect;
 mod content;
+mod hello;
 mod recipient;
 mod refused;
 mod sender;
@@ -16,6 +17,7 @@ use std::time::Duration;
 use ipnet::IpNet;
 use switchyard_daemon::clock::Clock;
 use switchyard_maps::MapHandle;
+use switchyard_maps::access::standing::Standing;
 use switchyard_smtp::address::Domain;
 use switchyard_smtp::envelope::{MailObject, Recipient, Sender};
 use switchyard_smtp::extension::Offer;
@@ -69,6 +71,10 @@ pub(crate) struct Policy {
     place: Option<Place>,
     /// Whether the connection, not the client it stands for, may say XCLIENT; found out once.
     may_xclient: Option<bool>,
+    /// What access tables have said of the client, and waits to be applied.
+    of_client: Standing,
+    /// The same with what they said of its HELO: what each transaction starts with.
+    of_hello: Standing,
 }
 
 /// A session's id: 64 random bits.
@@ -89,7 +95,14 @@ impl std::fmt::Display for SessionId {
 
 impl Policy {
     pub(crate) fn new(rules: Arc<Rules>, id: SessionId) -> Self {
-        Self { rules, id, place: None, may_xclient: None }
+        Self {
+            rules,
+            id,
+            place: None,
+            may_xclient: None,
+            of_client: Standing::default(),
+            of_hello: Standing::default(),
+        }
     }
 }
 
@@ -101,12 +114,12 @@ impl Service for Policy {
         self.decide_connect(client)
     }
 
-    async fn hello(&mut self, _client: &Client) -> Result<(), Reply> {
-        Ok(())
+    async fn hello(&mut self, client: &Client) -> Result<(), Reply> {
+        self.decide_hello(client)
     }
 
-    async fn sender(&mut self, _client: &Client, _sender: &Sender) -> Result<Held, Reply> {
-        Ok(Held::begin(&self.rules.shared))
+    async fn sender(&mut self, client: &Client, sender: &Sender) -> Result<Held, Reply> {
+        self.decide_sender(client, sender)
     }
 
     async fn recipient(

@@ -4,13 +4,16 @@
 //! | who | asked | no | cannot know |
 //! |---|---|---|---|
 //! | `<postmaster>` | nothing (RFC 5321 §4.5.1) | | |
+//! | a mailbox | recipient access | what the table says | 451 4.3.0 |
 //! | an address literal | nothing | 554 5.7.1 | |
 //! | a domain | relay domains, virtual alias domains | 554 5.7.1 | 451 4.3.0 |
+//! | a mailbox in it that is no alias | relocated | 550 5.1.6 | 451 4.3.0 |
 //! | a mailbox in it | recipients, virtual aliases | 550 5.1.1 | 451 4.3.0 |
 //! | one that could be read as a route | the same, by its very spelling | 554 5.7.1 | 451 4.3.0 |
 //! | one that a router refused | what it said | that | |
 
-use switchyard_maps::{Answer, Found, MapName, Place, Snapshot, Unavailable};
+use switchyard_maps::access::standing::Asked;
+use switchyard_maps::{Answer, Found, MapName, Place, Snapshot, Unavailable, relocated};
 use switchyard_smtp::address::{ForwardPath, Host, LocalPart, Mailbox};
 use switchyard_smtp::envelope::Recipient;
 use switchyard_smtp::reply::{Reply, table};
@@ -23,21 +26,28 @@ impl Policy {
     pub(super) fn decide_recipient(
         &self,
         client: &Client,
-        transaction: &Transaction<Held>,
+        transaction: &mut Transaction<Held>,
         recipient: &Recipient,
     ) -> Result<(), Reply> {
         let path = &recipient.forward_path;
         let shared = &self.rules.shared;
-        let judged = judge(&transaction.kept.maps, path).and_then(|()| {
+        let held = &transaction.kept;
+        let mut standing = held.standing.clone();
+        if let ForwardPath::Mailbox(mailbox) = path {
+            let answer = held.maps.access_recipient(mailbox);
+            self.rule(&mut standing, Asked::Recipient, answer, client, path)?;
+        }
+        let judged = judge(&held.maps, path).and_then(|()| {
             match shared.refused.recall(path, shared.clock.now_monotonic()) {
                 Some(reply) => Err(No { reply, reason: Reason::Refused, unavailable: None }),
-                None => Ok(()),
+                None => standing.permitted().map_err(|reply| No::new(reply, Reason::Access)),
             }
         });
         let Err(No { reply, reason, unavailable }) = judged else {
             shared.metrics.verdict(Stage::Recipient, None, Reason::None);
             return Ok(());
         };
+        let reply = standing.refused(reply);
         shared.metrics.verdict(Stage::Recipient, Some(reply.code), reason);
         if let Some(unavailable) = unavailable {
             tracing::error!(session = %self.id, %unavailable, "a recipient is put off");
@@ -87,6 +97,7 @@ fn judge(maps: &Snapshot, path: &ForwardPath) -> Result<(), No> {
         Answer::NotFound => return Err(No::new(table::RELAY_DENIED, Reason::Relay)),
         Answer::Unavailable(why) => return Err(No::cannot_know(why.clone())),
     }
+    has_moved(maps, mailbox)?;
     if !maps.has(MapName::Recipients) && domain == Answer::Found(Ours::Relay) {
         // A site that names no recipients takes mail for all of them; never for what looks like a route.
         return if could_be_a_route(&mailbox.local) {
@@ -106,6 +117,19 @@ fn judge(maps: &Snapshot, path: &ForwardPath) -> Result<(), No> {
             Err(No::new(table::NO_SUCH_USER, Reason::Unknown))
         }
         Answer::Found(_) | Answer::NotFound => Err(No::new(table::RELAY_DENIED, Reason::Relay)),
+    }
+}
+
+/// As in Postfix: who is an alias is asked for where that leads.
+fn has_moved(maps: &Snapshot, mailbox: &Mailbox) -> Result<(), No> {
+    match maps.relocated(mailbox) {
+        Answer::NotFound => Ok(()),
+        Answer::Unavailable(why) => Err(No::cannot_know(why)),
+        Answer::Found(moved) => match maps.alias(mailbox) {
+            Answer::Found(_) => Ok(()),
+            Answer::NotFound => Err(No::new(relocated::reply(&moved.value), Reason::Relocated)),
+            Answer::Unavailable(why) => Err(No::cannot_know(why)),
+        },
     }
 }
 
@@ -241,6 +265,27 @@ mod tests {
         let open = self::maps(&[(MapName::RelayDomains, "example.org x\n")]);
         assert_eq!(said(&open, "<whoever@example.org>"), "ok", "no list of recipients");
         assert_eq!(said(&open, "<user%other.org@example.org>"), "554 5.7.1");
+    }
+
+    #[test]
+    fn who_has_moved_is_told_where_to() {
+        let maps = maps(&[
+            (MapName::RelayDomains, "example.org x\n"),
+            (MapName::Recipients, "alice@example.org x\nbob@example.org x\n"),
+            (MapName::VirtualAlias, "bob@example.org alice@example.org\n"),
+            (
+                MapName::Relocated,
+                "carol@example.org carol@new.example\nbob@example.org nowhere\nx@else.example y\n",
+            ),
+        ]);
+        for (path, answer) in [
+            ("<carol@example.org>", "550 5.1.6"),
+            ("<carol+lists@example.org>", "550 5.1.6"),
+            ("<bob@example.org>", "ok"),
+            ("<x@else.example>", "554 5.7.1"),
+        ] {
+            assert_eq!(said(&maps, path), answer, "{path}");
+        }
     }
 
     #[test]

@@ -1,11 +1,14 @@
-//! MAIL begins a transaction: what it holds on to until its end.
+//! MAIL begins a transaction, if the sender may send: what it holds on to until its end.
 
 use std::time::Instant;
 
 use switchyard_maps::Snapshot;
-use switchyard_smtp::envelope::TransactionId;
+use switchyard_maps::access::standing::{Asked, Standing};
+use switchyard_smtp::envelope::{Sender, TransactionId};
+use switchyard_smtp::reply::Reply;
+use switchyard_smtp::server::Client;
 
-use super::Shared;
+use super::{Policy, Shared};
 
 /// What belongs to one transaction; RSET drops it.
 #[derive(Debug)]
@@ -16,14 +19,27 @@ pub(crate) struct Held {
     pub(super) id: TransactionId,
     /// When it began.
     pub(super) since: Instant,
+    /// What access tables have said of its client and its sender, and waits to be applied.
+    pub(super) standing: Standing,
+}
+
+impl Policy {
+    pub(super) fn decide_sender(&self, client: &Client, sender: &Sender) -> Result<Held, Reply> {
+        let mut held = Held::begin(&self.rules.shared, self.of_hello.clone());
+        let path = &sender.reverse_path;
+        let answer = held.maps.access_sender(path);
+        self.rule(&mut held.standing, Asked::Sender, answer, client, path)?;
+        Ok(held)
+    }
 }
 
 impl Held {
-    pub(super) fn begin(shared: &Shared) -> Self {
+    fn begin(shared: &Shared, standing: Standing) -> Self {
         Self {
             maps: shared.maps.snapshot(),
             id: TransactionId(uuid::Uuid::new_v4().as_u128()),
             since: shared.clock.now_monotonic(),
+            standing,
         }
     }
 }

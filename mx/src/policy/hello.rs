@@ -1,0 +1,18 @@
+//! HELO and EHLO: may a client call itself that? What makes a name lawful the session has seen to.
+
+use switchyard_maps::access::standing::Asked;
+use switchyard_smtp::reply::Reply;
+use switchyard_smtp::server::Client;
+
+use super::Policy;
+
+impl Policy {
+    pub(super) fn decide_hello(&mut self, client: &Client) -> Result<(), Reply> {
+        let maps = self.rules.shared.maps.snapshot();
+        let mut standing = self.of_client.clone();
+        let name = client.helo_name();
+        self.rule(&mut standing, Asked::Helo, maps.access_helo(name), client, &name)?;
+        self.of_hello = standing;
+        Ok(())
+    }
+}
