@@ -3,12 +3,15 @@
 
 use std::net::SocketAddr;
 use std::sync::Arc;
-use std::time::Duration;
+use std::time::{Duration, SystemTime};
 
 use arc_swap::ArcSwap;
 use jiff::Timestamp;
 use switchyard_daemon::clock::Clock;
-use switchyard_maps::{MapHandle, Snapshot};
+use switchyard_maps::access::Access;
+use switchyard_maps::access::standing::{Asked, Standing};
+use switchyard_maps::{Answer, Found, MapHandle, Snapshot};
+use switchyard_smtp::address::ForwardPath;
 use switchyard_smtp::envelope::{Envelope, MailObject, Recipient, Sender};
 use switchyard_smtp::extension::Offer;
 use switchyard_smtp::io::serve::{Ended, ServeOptions, Service, serve};
@@ -20,10 +23,12 @@ use tokio::io::AsyncWriteExt;
 use tokio::net::TcpStream;
 
 use crate::metrics::ServerMetrics;
-use crate::policy::recipient::judge;
+use crate::policy::access;
+use crate::policy::recipient::{Question, judge};
 use crate::policy::relay::RelayOptions;
 use crate::queue::QueueHandle;
-use crate::route::{RouteOptions, rewrite};
+use crate::route::RouteOptions;
+use crate::route::rewrite::{self, RewriteError};
 use crate::spool::{Arrival, NewMessage, Origin, QueueId, Receipt, Spool, SpoolError};
 
 /// What a running router may change without a restart.
@@ -91,7 +96,12 @@ impl Front {
     /// Serves one client to its end.
     pub async fn serve(self, stream: TcpStream, peer: SocketAddr) {
         let live = self.0.live.load_full();
-        let mut service = RouterService { shared: self.0.clone(), live: live.clone() };
+        let mut service = RouterService {
+            shared: self.0.clone(),
+            live: live.clone(),
+            of_client: Standing::default(),
+            of_hello: Standing::default(),
+        };
         let ended = serve(Stream::Plain(stream), peer, &live.serve, &mut service).await;
         self.0.metrics.ended(ended);
         if ended != Ended::Closed {
@@ -118,12 +128,18 @@ impl Front {
 struct RouterService {
     shared: Arc<Shared>,
     live: Arc<LiveOptions>,
+    /// What access tables have said of the client, and waits to be applied.
+    of_client: Standing,
+    /// The same with what they said of its HELO: what each transaction starts with.
+    of_hello: Standing,
 }
 
 /// One transaction, one snapshot of the maps: RSET drops it.
 struct Kept {
     maps: Snapshot,
     may_relay: bool,
+    /// What access tables have said of its client, its sender and its recipients.
+    standing: Standing,
 }
 
 impl Service for RouterService {
@@ -133,6 +149,11 @@ impl Service for RouterService {
     async fn connect(&mut self, client: &Client) -> Result<Offer, Reply> {
         let LiveOptions { serve, relay } = &*self.live;
         let own_host = relay.is_own_host(client);
+        let address = client.address.ip();
+        let mut standing = Standing::default();
+        let answer = self.shared.maps.snapshot().access_client(None, address);
+        self.rule(&mut standing, Asked::Client, answer, client, &address)?;
+        (self.of_hello, self.of_client) = (standing.clone(), standing);
         Ok(Offer {
             size: serve.limits.message_size,
             recipients: u32::try_from(serve.limits.recipients).unwrap_or(u32::MAX),
@@ -144,25 +165,46 @@ impl Service for RouterService {
         })
     }
 
-    async fn hello(&mut self, _client: &Client) -> Result<(), Reply> {
+    async fn hello(&mut self, client: &Client) -> Result<(), Reply> {
+        let mut standing = self.of_client.clone();
+        let name = client.helo_name();
+        let answer = self.shared.maps.snapshot().access_helo(name);
+        self.rule(&mut standing, Asked::Helo, answer, client, &name)?;
+        self.of_hello = standing;
         Ok(())
     }
 
-    async fn sender(&mut self, client: &Client, _sender: &Sender) -> Result<Kept, Reply> {
+    async fn sender(&mut self, client: &Client, sender: &Sender) -> Result<Kept, Reply> {
         self.room(None)?;
-        Ok(Kept { maps: self.shared.maps.snapshot(), may_relay: self.live.relay.may_relay(client) })
+        let maps = self.shared.maps.snapshot();
+        let mut standing = self.of_hello.clone();
+        let path = &sender.reverse_path;
+        self.rule(&mut standing, Asked::Sender, maps.access_sender(path), client, path)?;
+        Ok(Kept { maps, may_relay: self.live.relay.may_relay(client), standing })
     }
 
     async fn recipient(
         &mut self,
-        _client: &Client,
+        client: &Client,
         transaction: &mut Transaction<Kept>,
         recipient: &Recipient,
     ) -> Result<(), Reply> {
-        let Kept { maps, may_relay } = &transaction.kept;
-        let judged = judge(maps, &self.shared.route, *may_relay, &recipient.forward_path);
+        let Transaction { envelope, kept, .. } = transaction;
+        let Kept { maps, may_relay, standing } = kept;
+        let path = &recipient.forward_path;
+        let mut of_recipient = standing.clone();
+        if let ForwardPath::Mailbox(mailbox) = path {
+            let answer = maps.access_recipient(mailbox);
+            self.rule(&mut of_recipient, Asked::Recipient, answer, client, path)?;
+        }
+        let now = self.shared.clock.now_wall();
+        let question = Question { may_relay: *may_relay, sender: &envelope.sender.reverse_path, path, now };
+        let judged = judge(maps, &self.shared.route, &question);
         self.shared.metrics.judged(&judged);
-        judged.verdict()
+        judged.verdict().map_err(|reply| of_recipient.refused(reply))?;
+        of_recipient.permitted()?;
+        standing.adopt(&of_recipient);
+        Ok(())
     }
 
     fn room(&mut self, octets: Option<u64>) -> Result<(), Reply> {
@@ -180,11 +222,11 @@ impl Service for RouterService {
             id,
             wall.try_into().unwrap_or(Timestamp::UNIX_EPOCH),
         ));
-        envelope.recipients =
-            rewrite::expand_all(&kept.maps, route, &envelope.recipients).map_err(|error| error.reply())?;
+        rewrite_envelope(&kept.maps, route, &mut envelope, wall).map_err(|error| error.reply())?;
         let envelope = Arc::new(envelope);
+        let (hold, discard) = (kept.standing.hold().is_some(), kept.standing.discard());
         let arrival = Arrival { wall, client: describe(client).into() };
-        let message = NewMessage { envelope, content, arrival, origin: Origin::Smtp, hold: false };
+        let message = NewMessage { envelope, content, arrival, origin: Origin::Smtp, hold };
         let receipt = spool.accept(id, &message).await.map_err(spool_reply)?;
         if receipt.is_repeated() {
             tracing::info!(id = %receipt.queue_id(), "taken before; nothing is queued again");
@@ -198,6 +240,15 @@ impl Service for RouterService {
             size = message.content.len(),
             "queued"
         );
+        if let Some(reason) = discard {
+            // Durable before it is dropped: the receipt is one like any other, and a crash in between delivers.
+            spool.done(receipt.queue_id());
+            tracing::info!(%id, %reason, "discarded, as an access table asks");
+            return Ok(receipt);
+        }
+        if let Some(reason) = kept.standing.hold() {
+            tracing::info!(%id, %reason, "message is on hold, as an access table asks");
+        }
         queue.admit_new(&receipt, message);
         Ok(receipt)
     }
@@ -208,6 +259,21 @@ impl Service for RouterService {
 }
 
 impl RouterService {
+    fn rule(
+        &self,
+        standing: &mut Standing,
+        asked: Asked,
+        answer: Answer<Found<Access>>,
+        client: &Client,
+        about: &dyn std::fmt::Display,
+    ) -> Result<(), Reply> {
+        let ruled = access::rule(standing, asked, answer, client, about);
+        if let Err(reply) = &ruled {
+            self.shared.metrics.ruled(asked, reply);
+        }
+        ruled
+    }
+
     fn received_field(&self, client: &Client, envelope: &Envelope, id: QueueId, at: Timestamp) -> String {
         let only = match &*envelope.recipients {
             [recipient] => Some(recipient.forward_path.to_string()),
@@ -225,6 +291,18 @@ impl RouterService {
         }
         .field()
     }
+}
+
+/// What the maps make of the envelope, on the transaction's snapshot.
+fn rewrite_envelope(
+    maps: &Snapshot,
+    route: &RouteOptions,
+    envelope: &mut Envelope,
+    now: SystemTime,
+) -> Result<(), RewriteError> {
+    envelope.recipients = rewrite::expand_all(maps, route, &envelope.recipients, now)?;
+    envelope.sender.reverse_path = rewrite::sender(maps, &envelope.sender.reverse_path)?;
+    Ok(())
 }
 
 /// The client as the log and a report name it: where our own front handed over, the client behind it.

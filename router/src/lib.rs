@@ -18,6 +18,7 @@ pub mod queue;
 pub mod route;
 pub mod spool;
 
+use std::collections::BTreeMap;
 use std::net::SocketAddr;
 use std::path::Path;
 use std::sync::{Arc, Mutex, PoisonError};
@@ -33,7 +34,7 @@ use switchyard_daemon::process::Process;
 use switchyard_daemon::program::Daemon;
 use switchyard_daemon::sockets::Listeners;
 use switchyard_daemon::{control, http};
-use switchyard_maps::{MapMetrics, MapSet, Nexthop, Reloader, Route, watch};
+use switchyard_maps::{Hop, MapMetrics, MapSet, Nexthop, Reloader, Route, watch};
 use switchyard_smtp::client::Timeouts;
 use switchyard_smtp::io::memory::MemoryBudget;
 use switchyard_smtp::io::serve::{Calm, ServeOptions};
@@ -42,7 +43,7 @@ use switchyard_smtp::server::Dialect;
 use accept::{Front, LiveOptions, Rooms};
 use bounce::{BounceMetrics, BounceOptions, Bouncer};
 use deliver::{
-    DeliverMetrics, DeliverOptions, Deliverer, FilterOptions, HostsOptions, Resolver, ResolverOptions,
+    DeliverMetrics, DeliverOptions, Deliverer, FilterOptions, HostsOptions, Pools, Resolver, ResolverOptions,
     ReuseOptions, TlsOptions, TlsPolicy,
 };
 use metrics::ServerMetrics;
@@ -51,6 +52,7 @@ use queue::schedule::ScheduleOptions;
 use queue::window::WindowOptions;
 use queue::{Parts, Queue, QueueHandle, QueueMetrics, QueueOptions};
 use route::RouteOptions;
+use route::srs::{Srs, SrsMetrics, SrsOptions};
 use spool::{Folder, Recovered, Spool, SpoolMetrics, SpoolOptions};
 
 /// A running router.
@@ -104,6 +106,9 @@ impl Daemon for Router {
         if let Some(Err(error)) = settings.common.tls.as_ref().map(|tls| tls.load()) {
             faults.push(error.to_string());
         }
+        if let Err(error) = route_options(settings, &Registry::new()) {
+            faults.push(error.to_string());
+        }
         if let Err(error) = TlsPolicy::new(&tls_options(settings)) {
             faults.push(error.to_string());
         }
@@ -127,7 +132,7 @@ impl Daemon for Router {
             .await
             .map_err(RouterError::because)?;
         let (spool, recovered) = open_spool(&settings, &registry, &clock).await?;
-        let route = route_options(&settings);
+        let route = route_options(&settings, &registry)?;
         let parts = Parts {
             options: queue_options(&settings),
             spool: spool.clone(),
@@ -309,11 +314,28 @@ fn live_options(
     })
 }
 
-fn route_options(settings: &RouterSettings) -> RouteOptions {
+fn srs_options(settings: &RouterSettings) -> Option<SrsOptions> {
+    let srs = settings.srs.as_ref()?;
+    Some(SrsOptions { domain: srs.domain.clone(), secrets: srs.secrets.clone(), max_age: srs.max_age })
+}
+
+fn route_options(settings: &RouterSettings, registry: &Registry) -> Result<RouteOptions, RouterError> {
     let RouterSettings { route, rewrite, .. } = settings;
     let nexthop = route.relayhost.clone().unwrap_or(Nexthop::RecipientDomain);
     let default_route = Route::Deliver { transport: Some(route.default_transport), nexthop };
-    RouteOptions { origin: rewrite.origin.clone(), default_route }
+    let counted = SrsMetrics::register(registry).map_err(RouterError::because)?;
+    let srs = srs_options(settings).map(|options| Srs::load(&options, counted)).transpose();
+    Ok(RouteOptions {
+        origin: rewrite.origin.clone(),
+        default_route,
+        pools: Arc::new(Pools::new(pool_members(settings))),
+        recipient_delimiter: settings.maps.recipient_delimiter.clone(),
+        srs: srs.map_err(RouterError::because)?.map(Arc::new),
+    })
+}
+
+fn pool_members(settings: &RouterSettings) -> BTreeMap<String, Vec<Hop>> {
+    settings.pools.iter().map(|(name, pool)| (name.clone(), pool.members.clone())).collect()
 }
 
 fn spool_options(settings: &RouterSettings) -> SpoolOptions {
@@ -351,7 +373,6 @@ fn queue_options(settings: &RouterSettings) -> QueueOptions {
 
 fn deliver_options(settings: &RouterSettings) -> DeliverOptions {
     let deliver = &settings.deliver;
-    let pools = settings.pools.iter().map(|(name, pool)| (name.clone(), pool.members.clone()));
     let mut own_names: std::collections::BTreeSet<_> = deliver.own_names.iter().cloned().collect();
     own_names.insert(settings.common.host_name.clone());
     DeliverOptions {
@@ -368,7 +389,7 @@ fn deliver_options(settings: &RouterSettings) -> DeliverOptions {
             mx_port: deliver.port,
         },
         reuse: ReuseOptions { idle: deliver.connection_idle, messages: deliver.connection_messages },
-        pools: pools.collect(),
+        pools: pool_members(settings),
         dead_host_wait: deliver.dead_host_wait,
     }
 }
@@ -417,6 +438,7 @@ fn hold(before: &RouterSettings, now: &mut RouterSettings) -> Vec<&'static str> 
     keep(&mut held, "rewrite", &before.rewrite, &mut now.rewrite);
     keep(&mut held, "route", &before.route, &mut now.route);
     keep(&mut held, "pools", &before.pools, &mut now.pools);
+    keep(&mut held, "srs", &before.srs, &mut now.srs);
     keep(&mut held, "spool", &before.spool, &mut now.spool);
     keep(&mut held, "queue", &before.queue, &mut now.queue);
     keep(&mut held, "deliver", &before.deliver, &mut now.deliver);

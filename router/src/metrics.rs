@@ -1,7 +1,9 @@
 //! What the router counts of its own sessions. Labels come from closed sets only.
 
 use switchyard_daemon::metrics::{CounterVec, MetricsError, Registry};
+use switchyard_maps::access::standing::Asked;
 use switchyard_smtp::io::serve::Ended;
+use switchyard_smtp::reply::Reply;
 use switchyard_smtp::server::Event;
 
 use crate::policy::recipient::Judged;
@@ -40,6 +42,18 @@ impl ServerMetrics {
 
     pub(crate) fn judged(&self, judged: &Judged) {
         self.verdicts.with_label_values(&["recipient", judged.as_str()]).inc();
+    }
+
+    /// An access table said no.
+    pub(crate) fn ruled(&self, asked: Asked, reply: &Reply) {
+        let stage = match asked {
+            Asked::Client => "connect",
+            Asked::Helo => "hello",
+            Asked::Sender => "sender",
+            Asked::Recipient => "recipient",
+        };
+        let verdict = if reply.is_permanent() { "access_refused" } else { "access_deferred" };
+        self.verdicts.with_label_values(&[stage, verdict]).inc();
     }
 
     pub(crate) fn ended(&self, ended: Ended) {

@@ -7,7 +7,7 @@ use std::time::{Duration, Instant};
 use switchyard_maps::{Destination, Transport};
 use switchyard_smtp::address::Host;
 use switchyard_smtp::client::{Delivery, Transfer};
-use switchyard_smtp::envelope::{Content, Envelope, Recipient};
+use switchyard_smtp::envelope::{Content, Envelope, Recipient, Sender};
 use switchyard_smtp::io::dial::{Connection, DialError, Target};
 use switchyard_smtp::io::tls_client::TlsLevel;
 use switchyard_smtp::status::EnhancedStatus;
@@ -23,7 +23,9 @@ use crate::queue::window::Feedback;
 pub struct Attempt<'a> {
     /// Where.
     pub destination: &'a Destination,
-    /// From whom and to whom.
+    /// From whom: not always whom the envelope names.
+    pub sender: &'a Sender,
+    /// To whom.
     pub envelope: &'a Envelope,
     /// Which of the envelope's recipients.
     pub recipients: &'a [u32],
@@ -273,7 +275,7 @@ async fn hand_over(course: &mut Course<'_>, kept: &mut Kept) -> Handed {
         let recipients: Vec<&Recipient> =
             chunk.iter().filter_map(|(index, _)| envelope.recipients.get(*index as usize)).collect();
         let delivery = Delivery {
-            sender: &envelope.sender,
+            sender: course.attempt.sender,
             recipients: &recipients,
             content: course.attempt.content,
             forwarded: None,

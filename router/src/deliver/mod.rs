@@ -41,7 +41,7 @@ pub use hosts::HostsOptions;
 use hosts::{Candidate, Hosts, Nowhere};
 pub use metrics::DeliverMetrics;
 pub use outcome::{Fate, Verdict};
-use pools::Pools;
+pub use pools::Pools;
 pub use resolver::{Resolver, ResolverError, ResolverOptions};
 pub use reuse::{Kept, ReuseOptions};
 pub use tls_policy::{TlsOptions, TlsPolicy, TlsPolicyError};
@@ -145,6 +145,13 @@ impl Deliverer {
         let hops: &[Hop] = match &destination.nexthop {
             Nexthop::Pool(name) => {
                 members = self.pools.members(name);
+                &members
+            }
+            Nexthop::Hashed { pool, member } => {
+                members = match member {
+                    Some(member) => self.pools.behind(pool, member),
+                    None => self.pools.members(pool),
+                };
                 &members
             }
             other => other.hops(),

@@ -58,6 +58,7 @@ impl Fixture {
         let recipients: Vec<u32> = (0..self.envelope.recipients.len() as u32).collect();
         let attempt = Attempt {
             destination: &destination,
+            sender: &self.envelope.sender,
             envelope: &self.envelope,
             recipients: &recipients,
             content: &self.content,

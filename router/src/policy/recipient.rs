@@ -1,14 +1,20 @@
-//! RCPT: is the domain ours, may the client send elsewhere, and does the user exist?
+//! RCPT: is the domain ours, may the client send elsewhere, and does the user exist, or has he moved?
+//!
+//! An address of our SRS domain stands for another one: it is taken when one of our secrets made it, and not too
+//! long ago, whoever sends to it.
 //!
 //! Unknown users are refused here and now: taking mail first and reporting later would send the report to
 //! whomever the envelope names (backscatter).
 
-use switchyard_maps::{Answer, MapName, Notice, Resolved, Snapshot, Unavailable};
-use switchyard_smtp::address::{Domain, ForwardPath, Host, Mailbox};
+use std::time::SystemTime;
+
+use switchyard_maps::{Answer, MapName, Notice, Resolved, Side, Snapshot, Unavailable};
+use switchyard_smtp::address::{Domain, ForwardPath, Host, Mailbox, ReversePath};
 use switchyard_smtp::reply::{Reply, table};
 
 use crate::route::RouteOptions;
 use crate::route::resolve::resolve;
+use crate::route::srs::BadSrs;
 
 /// How RCPT was judged; the label of a metric.
 #[derive(Debug, Clone, PartialEq, Eq, Hash)]
@@ -21,8 +27,10 @@ pub enum Judged {
     Unknown,
     /// A map can't be asked.
     Unavailable,
-    /// The transport map refuses mail for it, for good (`error:`) or for now (`retry:`).
+    /// The maps refuse mail for it, for good (`error:`, a user who has moved) or for now (`retry:`).
     Refused(Notice),
+    /// It looks like an address that we rewrote, and is none.
+    BadSrs(BadSrs),
 }
 
 impl Judged {
@@ -35,6 +43,7 @@ impl Judged {
             Self::Unknown => "unknown_user",
             Self::Unavailable => "map_unavailable",
             Self::Refused(_) => "refused_by_map",
+            Self::BadSrs(_) => "bad_srs",
         }
     }
 
@@ -52,26 +61,48 @@ impl Judged {
                 let entry = if notice.status.class == 5 { table::NO_SUCH_USER } else { table::LOCAL_ERROR };
                 Err(Reply { status: Some(notice.status), ..entry.with_text(notice.text) })
             }
+            Self::BadSrs(why) => Err(table::NO_SUCH_USER.with_text(why.to_string())),
         }
     }
 }
 
+/// One recipient of one transaction.
+#[derive(Debug, Clone, Copy)]
+pub struct Question<'a> {
+    /// The client may send to any domain.
+    pub may_relay: bool,
+    /// From whom.
+    pub sender: &'a ReversePath,
+    /// To whom.
+    pub path: &'a ForwardPath,
+    /// The time.
+    pub now: SystemTime,
+}
+
 /// Judges one recipient on the snapshot of its transaction. What could only be reported later is refused now.
 #[must_use]
-pub fn judge(maps: &Snapshot, routes: &RouteOptions, may_relay: bool, path: &ForwardPath) -> Judged {
-    match is_welcome(maps, may_relay, path) {
-        Judged::Accepted => refusal_by_route(maps, routes, path).unwrap_or(Judged::Accepted),
+pub fn judge(maps: &Snapshot, routes: &RouteOptions, question: &Question<'_>) -> Judged {
+    if let (Some(srs), ForwardPath::Mailbox(mailbox)) = (&routes.srs, question.path)
+        && srs.is_rewritten(mailbox)
+    {
+        return srs.judge(mailbox, question.now).map_or_else(Judged::BadSrs, |()| Judged::Accepted);
+    }
+    match is_welcome(maps, question.may_relay, question.path) {
+        Judged::Accepted => refusal_by_route(maps, routes, question).unwrap_or(Judged::Accepted),
         refusal => refusal,
     }
 }
 
-/// The transport map's refusal of this very address. An alias is judged where it leads, and that may be to many.
-fn refusal_by_route(maps: &Snapshot, routes: &RouteOptions, path: &ForwardPath) -> Option<Judged> {
-    let mailbox = routes.mailbox(path)?;
-    if !matches!(maps.alias(&mailbox), Answer::NotFound) {
+/// The maps' refusal of this very address. One that is written otherwise, or stands for others, is judged where
+/// that leads, and that may be to many.
+fn refusal_by_route(maps: &Snapshot, routes: &RouteOptions, question: &Question<'_>) -> Option<Judged> {
+    let mailbox = routes.mailbox(question.path)?;
+    if !matches!(maps.canonical(&mailbox, Side::Recipient), Answer::NotFound)
+        || !matches!(maps.alias(&mailbox), Answer::NotFound)
+    {
         return None;
     }
-    match resolve(maps, routes, path) {
+    match resolve(maps, routes, question.sender, question.path) {
         Ok(Resolved::Refuse(notice) | Resolved::Defer(notice)) => Some(Judged::Refused(notice)),
         // A map that can't be asked now is asked again at the attempt; the mail can wait in the queue.
         Ok(Resolved::Deliver(_) | Resolved::Discard(_) | Resolved::Hold(_)) | Err(_) => None,
@@ -112,9 +143,15 @@ fn is_ours(maps: &Snapshot, domain: &Domain) -> Result<bool, Unavailable> {
     }
 }
 
-/// An alias or a listed recipient exists; where the role lists no recipients, everybody does.
+/// An alias, a listed recipient, an address that is written otherwise, and who has moved (who is told so by the
+/// route) are known; where the role lists no recipients, everybody is.
 fn exists(maps: &Snapshot, mailbox: &Mailbox) -> Judged {
-    let answers = [maps.alias(mailbox).map(drop), maps.recipient(mailbox).map(drop)];
+    let answers = [
+        maps.alias(mailbox).map(drop),
+        maps.recipient(mailbox).map(drop),
+        maps.canonical(mailbox, Side::Recipient).map(drop),
+        maps.relocated(mailbox).map(drop),
+    ];
     let mut unavailable = false;
     for answer in answers {
         match answer {
@@ -159,6 +196,11 @@ mod tests {
         )
     }
 
+    fn asked(maps: &Snapshot, may_relay: bool, path: &ForwardPath) -> Judged {
+        let question = Question { may_relay, sender: &ReversePath::Null, path, now: SystemTime::UNIX_EPOCH };
+        judge(maps, &routes(), &question)
+    }
+
     fn routes() -> RouteOptions {
         RouteOptions::new(Domain::parse("origin.example").unwrap())
     }
@@ -186,7 +228,7 @@ mod tests {
             ("<team@example.org>", "ok"),
             ("<bob@example.org>", "ok"),
         ] {
-            let judged = judge(&maps, &routes(), true, &ForwardPath::parse(path).unwrap());
+            let judged = asked(&maps, true, &ForwardPath::parse(path).unwrap());
             let told = judged.verdict().map_or_else(|reply| reply.to_string(), |()| "ok".into());
             assert_eq!(told, expected, "{path}");
         }
@@ -209,8 +251,8 @@ mod tests {
             ("<alice@[127.0.0.1]>", "relay_denied", "refused_by_map"),
         ] {
             let parsed = ForwardPath::parse(path).unwrap();
-            assert_eq!(judge(&maps, &routes(), false, &parsed).as_str(), stranger, "{path}");
-            assert_eq!(judge(&maps, &routes(), true, &parsed).as_str(), relayed, "{path}");
+            assert_eq!(asked(&maps, false, &parsed).as_str(), stranger, "{path}");
+            assert_eq!(asked(&maps, true, &parsed).as_str(), relayed, "{path}");
         }
     }
 
@@ -226,10 +268,10 @@ mod tests {
         assert!(!faults.is_empty());
         let maps = MapHandle::new(set).snapshot();
         let path = ForwardPath::parse("<alice@example.org>").unwrap();
-        assert_eq!(judge(&maps, &routes(), false, &path), Judged::RelayDenied, "the domains are known");
+        assert_eq!(asked(&maps, false, &path), Judged::RelayDenied, "the domains are known");
         let all_gone = options.with_file(MapName::RelayDomains, "gone");
         let maps = MapHandle::new(MapSet::start(&all_gone).0).snapshot();
-        assert_eq!(judge(&maps, &routes(), false, &path), Judged::Unavailable);
-        assert_eq!(judge(&maps, &routes(), true, &path), Judged::Unavailable);
+        assert_eq!(asked(&maps, false, &path), Judged::Unavailable);
+        assert_eq!(asked(&maps, true, &path), Judged::Unavailable);
     }
 }

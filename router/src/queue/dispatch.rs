@@ -4,6 +4,8 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use switchyard_maps::{Destination, Resolved};
+use switchyard_smtp::address::ReversePath;
+use switchyard_smtp::envelope::Sender;
 use switchyard_smtp::status::EnhancedStatus;
 
 use super::Shared;
@@ -11,6 +13,7 @@ use super::message::{Job, Message};
 use super::scheduler::{Offered, Start};
 use super::worker;
 use crate::deliver::{Fate, Verdict};
+use crate::route::forward::is_forwarded;
 use crate::route::resolve::resolve;
 
 /// What a destination that is left alone for now means for a recipient.
@@ -20,6 +23,17 @@ const DEAD: (EnhancedStatus, &str) =
 /// What a fault of ours in the middle of an attempt means for one.
 const FAULT: (EnhancedStatus, &str) = (EnhancedStatus::new(4, 3, 0), "temporary local problem");
 
+/// Recipients that leave together.
+type Groups = BTreeMap<Way, Vec<u32>>;
+
+/// Where recipients go, and in whose name.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
+struct Way {
+    destination: Destination,
+    /// With a reverse-path of ours.
+    forwarded: bool,
+}
+
 impl Shared {
     /// Starts an attempt at a message that is active now.
     pub(super) fn begin(self: &Arc<Self>, message: &Arc<Message>) {
@@ -27,14 +41,16 @@ impl Shared {
         let groups = self.route(message, pending);
         let now = self.clock.now_monotonic();
         let size = self.options.recipients_per_job.max(1);
+        let rewritten = self.rewritten_sender(message, &groups);
         let jobs: Vec<(Destination, Job)> = groups
             .into_iter()
-            .flat_map(|(destination, recipients)| {
+            .flat_map(|(way, recipients)| {
                 let chunks: Vec<Vec<u32>> = recipients.chunks(size).map(<[u32]>::to_vec).collect();
-                chunks.into_iter().map(move |recipients| (destination.clone(), recipients))
+                chunks.into_iter().map(move |recipients| (way.clone(), recipients))
             })
-            .map(|(destination, recipients)| {
-                (destination, Job { message: Arc::clone(message), recipients, queued: now })
+            .map(|(way, recipients)| {
+                let sender = rewritten.clone().filter(|_| way.forwarded);
+                (way.destination, Job { message: Arc::clone(message), recipients, sender, queued: now })
             })
             .collect();
         {
@@ -94,23 +110,40 @@ impl Shared {
         });
     }
 
-    /// Groups recipients by destination, on one snapshot; what the maps decide by themselves is written down.
-    fn route(&self, message: &Message, pending: Vec<u32>) -> BTreeMap<Destination, Vec<u32>> {
+    /// The sender of what is forwarded, if any of it is and the sender's address has room for it.
+    fn rewritten_sender(&self, message: &Message, groups: &Groups) -> Option<Arc<Sender>> {
+        let srs = self.routes.srs.as_ref().filter(|_| groups.keys().any(|way| way.forwarded))?;
+        let sender = &message.envelope.sender;
+        let rewritten = srs.rewrite(sender.reverse_path.mailbox()?, self.clock.now_wall())?;
+        Some(Arc::new(Sender { reverse_path: ReversePath::Mailbox(rewritten), ..sender.clone() }))
+    }
+
+    /// Groups recipients by their way, on one snapshot; what the maps decide by themselves is written down.
+    fn route(&self, message: &Message, pending: Vec<u32>) -> Groups {
         let snapshot = self.maps.snapshot();
-        let mut groups: BTreeMap<Destination, Vec<u32>> = BTreeMap::new();
+        let mut groups = Groups::new();
         for index in pending {
             let Some(recipient) = message.envelope.recipients.get(index as usize) else { continue };
-            let fate = match resolve(&snapshot, &self.routes, &recipient.forward_path) {
-                Ok(Resolved::Deliver(destination)) => {
-                    groups.entry(destination).or_default().push(index);
+            let sender = &message.envelope.sender.reverse_path;
+            let resolved = resolve(&snapshot, &self.routes, sender, &recipient.forward_path);
+            let way = resolved.and_then(|resolved| {
+                Ok((is_forwarded(&snapshot, &self.routes, sender, recipient)?, resolved))
+            });
+            let fate = match way {
+                Ok((forwarded, Resolved::Deliver(destination))) => {
+                    groups.entry(Way { destination, forwarded }).or_default().push(index);
                     continue;
                 }
-                Ok(Resolved::Refuse(notice)) => Fate::local(Verdict::Bounced, notice.status, &*notice.text),
-                Ok(Resolved::Defer(notice)) => Fate::local(Verdict::Deferred, notice.status, &*notice.text),
-                Ok(Resolved::Discard(reason)) => {
+                Ok((_, Resolved::Refuse(notice))) => {
+                    Fate::local(Verdict::Bounced, notice.status, &*notice.text)
+                }
+                Ok((_, Resolved::Defer(notice))) => {
+                    Fate::local(Verdict::Deferred, notice.status, &*notice.text)
+                }
+                Ok((_, Resolved::Discard(reason))) => {
                     Fate::local(Verdict::Sent, EnhancedStatus::new(2, 0, 0), format!("discarded: {reason}"))
                 }
-                Ok(Resolved::Hold(reason)) => {
+                Ok((_, Resolved::Hold(reason))) => {
                     message.state().hold = Some(reason);
                     continue;
                 }

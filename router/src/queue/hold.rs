@@ -1,8 +1,12 @@
 //! Hold: mail that waits for a person's word. A person who edits the maps has said one: what they hold no
-//! more goes on, and what they still hold is held again.
+//! more goes on, and what they still hold is held again: by its route at its next attempt, and by an access
+//! table, which is asked here.
 
-use std::sync::Weak;
+use std::sync::{Arc, Weak};
 
+use switchyard_maps::{Access, Answer, Found, Snapshot};
+use switchyard_smtp::address::Mailbox;
+use switchyard_smtp::envelope::{Envelope, Recipient};
 use tokio::sync::watch;
 
 use super::scheduler::Place;
@@ -54,13 +58,40 @@ impl QueueHandle {
         let held = self.0.lock().ids_on_hold();
         held.into_iter().filter(|id| self.release(*id)).count()
     }
+
+    /// Releases what no access table holds; says how many messages that were.
+    fn release_unheld(&self) -> usize {
+        let maps = self.0.maps.snapshot();
+        let held = self.0.lock().ids_on_hold();
+        let is_free = |id: &QueueId| {
+            let envelope = self.0.lock().message(*id).map(|(message, _)| Arc::clone(&message.envelope));
+            envelope.is_some_and(|envelope| !is_held(&maps, &envelope))
+        };
+        held.into_iter().filter(is_free).filter(|id| self.release(*id)).count()
+    }
+}
+
+/// Whether an access table says `HOLD` of the sender, or of a recipient under the name that it came by. One that
+/// cannot say leaves things as they are.
+fn is_held(maps: &Snapshot, envelope: &Envelope) -> bool {
+    let holds = |answer: Answer<Found<Access>>| match answer {
+        Answer::Found(found) => matches!(found.value, Access::Hold(_)),
+        Answer::NotFound => false,
+        Answer::Unavailable(_) => true,
+    };
+    let of_recipient = |recipient: &Recipient| {
+        let original = recipient.orcpt.as_ref().and_then(|orcpt| Mailbox::parse(&orcpt.address).ok());
+        let mailbox = original.or_else(|| recipient.forward_path.mailbox().cloned());
+        mailbox.is_some_and(|mailbox| holds(maps.access_recipient(&mailbox)))
+    };
+    holds(maps.access_sender(&envelope.sender.reverse_path)) || envelope.recipients.iter().any(of_recipient)
 }
 
 /// Asks anew about everything on hold whenever another set of maps is in use.
 pub(super) async fn follow_maps(queue: Weak<Shared>, mut generations: watch::Receiver<u64>) {
     while generations.changed().await.is_ok() {
         let Some(shared) = queue.upgrade() else { return };
-        let messages = QueueHandle(shared).release_all();
+        let messages = QueueHandle(shared).release_unheld();
         if messages > 0 {
             tracing::info!(messages, "the maps changed: mail on hold is asked about again");
         }

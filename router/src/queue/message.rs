@@ -4,7 +4,7 @@
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::{Instant, SystemTime};
 
-use switchyard_smtp::envelope::{Content, Envelope};
+use switchyard_smtp::envelope::{Content, Envelope, Sender};
 
 use super::schedule::Deadlines;
 use crate::bounce::{Action, is_wanted};
@@ -42,6 +42,8 @@ pub(super) struct MessageState {
 pub(super) struct Job {
     pub message: Arc<Message>,
     pub recipients: Vec<u32>,
+    /// From whom, where that is not who the message came from: it is forwarded.
+    pub sender: Option<Arc<Sender>>,
     pub queued: Instant,
 }
 

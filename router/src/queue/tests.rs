@@ -403,12 +403,9 @@ async fn a_worker_that_dies_of_a_fault_loses_neither_its_job_nor_its_place() {
         let scheduler = site.queue.0.lock();
         (Arc::clone(&site.queue.0), Arc::clone(scheduler.message(id).unwrap().0))
     };
-    let Resolved::Deliver(destination) =
-        resolve(&shared.maps.snapshot(), &shared.routes, &message.envelope.recipients[0].forward_path)
-            .unwrap()
-    else {
-        panic!("the map has a route")
-    };
+    let (sender, recipient) = (&message.envelope.sender.reverse_path, &message.envelope.recipients[0]);
+    let resolved = resolve(&shared.maps.snapshot(), &shared.routes, sender, &recipient.forward_path);
+    let Resolved::Deliver(destination) = resolved.unwrap() else { panic!("the map has a route") };
     let seat = worker::Seat { shared, destination, job: Some((message, vec![0])) };
     let died = tokio::spawn(async move {
         let _seat = seat;

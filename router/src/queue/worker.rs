@@ -80,7 +80,8 @@ impl Drop for Seat {
         };
         self.shared.start(turn.starts);
         if let Some((message, recipients)) = self.job.take() {
-            self.shared.put_aside(Job { message, recipients, queued: self.shared.clock.now_monotonic() });
+            let queued = self.shared.clock.now_monotonic();
+            self.shared.put_aside(Job { message, recipients, sender: None, queued });
         }
     }
 }
@@ -108,6 +109,7 @@ impl Shared {
         };
         let attempt = Attempt {
             destination,
+            sender: job.sender.as_deref().unwrap_or(&job.message.envelope.sender),
             envelope: &job.message.envelope,
             recipients: &job.recipients,
             content: &content,

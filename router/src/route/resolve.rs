@@ -1,7 +1,16 @@
-//! Transport and next hop of one recipient, by the transport map and the default route.
+//! Transport and next hop of one recipient. In this order, as Postfix's trivial-rewrite has it:
+//!
+//! 1. relocated: who has moved is refused, whatever else is said of him;
+//! 2. transport: whether mail goes on at all, by what, and where to;
+//! 3. backend: on which server the mailbox is, where mail goes on at all. It is the more exact of the two, and says
+//!    no more than that;
+//! 4. for a recipient in the world that neither names: sender route, by who sends it;
+//! 5. the default route.
 
-use switchyard_maps::{Answer, Destination, Hop, Nexthop, Notice, Resolved, Snapshot, Unavailable};
-use switchyard_smtp::address::{ForwardPath, Host};
+use switchyard_maps::{
+    Answer, Destination, Found, Hop, Nexthop, Notice, Resolved, Route, Snapshot, Unavailable,
+};
+use switchyard_smtp::address::{ForwardPath, Host, Mailbox, ReversePath};
 use switchyard_smtp::status::EnhancedStatus;
 
 use super::RouteOptions;
@@ -14,29 +23,71 @@ use super::class::{AddressClass, classify};
 pub fn resolve(
     snapshot: &Snapshot,
     options: &RouteOptions,
+    sender: &ReversePath,
     path: &ForwardPath,
 ) -> Result<Resolved, Unavailable> {
     let Some(mailbox) = options.mailbox(path) else {
         return Ok(refuse((5, 1, 3), "bad destination mailbox address"));
     };
-    let route = match snapshot.route(&mailbox) {
-        Answer::Found(found) => found.value,
-        Answer::NotFound => {
-            // What is left of an alias domain after all aliases is no one.
-            if classify(snapshot, &options.origin, &mailbox.host)? == AddressClass::VirtualAlias {
-                return Ok(refuse((5, 1, 1), "user unknown in the alias map"));
-            }
-            options.default_route.clone()
-        }
-        Answer::Unavailable(unavailable) => return Err(unavailable),
+    if let Some(moved_to) = known(snapshot.relocated(&mailbox))? {
+        // RFC 3463 §3.2.
+        return Ok(refuse((5, 1, 6), &format!("User has moved to {moved_to}")));
+    }
+    let Some(route) = route(snapshot, options, sender, &mailbox)? else {
+        // What is left of an alias domain after all aliases is no one.
+        return Ok(refuse((5, 1, 1), "user unknown in the alias map"));
     };
-    let resolved = route.resolve(&options.default_route, &mailbox.host);
+    let resolved = pick_member(options, &mailbox, route.resolve(&options.default_route, &mailbox.host));
     // An address literal as a destination is the sender's choice of a machine, inside our network perhaps:
     // only a map can send mail there.
     if matches!(mailbox.host, Host::Literal(_)) && goes_to(&resolved, &mailbox.host) {
         return Ok(refuse((5, 1, 2), "mail to address literals is not taken here"));
     }
     Ok(resolved)
+}
+
+/// What the maps and the settings say; none for an address of an alias domain that nothing names.
+fn route(
+    snapshot: &Snapshot,
+    options: &RouteOptions,
+    sender: &ReversePath,
+    mailbox: &Mailbox,
+) -> Result<Option<Route>, Unavailable> {
+    let by_transport = known(snapshot.route(mailbox))?;
+    if matches!(by_transport, None | Some(Route::Keep | Route::Deliver { .. }))
+        && let Some(route) = known(snapshot.backend(mailbox))?
+    {
+        return Ok(Some(route));
+    }
+    if by_transport.is_some() {
+        return Ok(by_transport);
+    }
+    let by_sender = match classify(snapshot, &options.origin, &mailbox.host)? {
+        AddressClass::VirtualAlias => return Ok(None),
+        AddressClass::Default => known(snapshot.sender_route(sender))?,
+        AddressClass::Local | AddressClass::Relay => None,
+    };
+    Ok(Some(by_sender.unwrap_or_else(|| options.default_route.clone())))
+}
+
+fn known<T>(answer: Answer<Found<T>>) -> Result<Option<T>, Unavailable> {
+    match answer {
+        Answer::Found(found) => Ok(Some(found.value)),
+        Answer::NotFound => Ok(None),
+        Answer::Unavailable(unavailable) => Err(unavailable),
+    }
+}
+
+/// The member of a pool that an address falls to; its extension changes nothing.
+fn pick_member(options: &RouteOptions, mailbox: &Mailbox, resolved: Resolved) -> Resolved {
+    let Resolved::Deliver(Destination { transport, nexthop: Nexthop::Hashed { pool, .. } }) = resolved else {
+        return resolved;
+    };
+    let local = mailbox.local.as_str();
+    let end = local.find(|character| options.recipient_delimiter.contains(character)).filter(|end| *end > 0);
+    let user = local.get(..end.unwrap_or(local.len())).unwrap_or(local);
+    let member = options.pools.member_of(&pool, &format!("{}@{}", user.to_lowercase(), mailbox.host));
+    Resolved::Deliver(Destination { transport, nexthop: Nexthop::Hashed { pool, member } })
 }
 
 fn goes_to(resolved: &Resolved, host: &Host) -> bool {
@@ -58,7 +109,7 @@ mod tests {
     fn resolved(snapshot: &Snapshot, default_route: &str, path: &str) -> String {
         let mut options = RouteOptions::new(Domain::parse("origin.example").unwrap());
         options.default_route = Route::parse(default_route, &BTreeSet::new()).unwrap();
-        match resolve(snapshot, &options, &ForwardPath::parse(path).unwrap()) {
+        match resolve(snapshot, &options, &ReversePath::Null, &ForwardPath::parse(path).unwrap()) {
             Ok(Resolved::Deliver(destination)) => destination.to_string(),
             Ok(Resolved::Refuse(notice)) => format!("refuse {}", notice.status),
             Ok(Resolved::Defer(notice)) => format!("defer {}", notice.status),

@@ -1,17 +1,21 @@
-//! What recipients stand for: virtual aliases, followed to their ends when a message is taken.
+//! What the addresses of an envelope stand for, asked once, when a message is taken, in Postfix's order: an SRS
+//! address is turned back, canonical maps say how an address is written, and virtual aliases are followed to their
+//! ends. Only the envelope is rewritten: content is passed on octet for octet.
 //!
 //! A recipient that an alias made keeps its first name in ORCPT and its NOTIFY, so that a report speaks of the
 //! address that the sender knows (RFC 3461 §4.2). Loops and fans end at the limits of the maps (depth 32,
 //! 10,000 addresses), counted over the whole message here.
 
 use std::collections::HashSet;
+use std::time::SystemTime;
 
-use switchyard_maps::{ExpandError, Snapshot};
-use switchyard_smtp::address::ForwardPath;
+use switchyard_maps::{Answer, ExpandError, Side, Snapshot};
+use switchyard_smtp::address::{ForwardPath, Mailbox, ReversePath};
 use switchyard_smtp::envelope::{Orcpt, Recipient};
 use switchyard_smtp::reply::{Reply, table};
 
 use super::RouteOptions;
+use super::srs::BadSrs;
 
 /// Recipients of one message, after all aliases.
 pub const MAX_RECIPIENTS: usize = 10_000;
@@ -25,6 +29,9 @@ pub enum RewriteError {
     /// Over [`MAX_RECIPIENTS`].
     #[error("aliases make more than {MAX_RECIPIENTS} recipients of one message")]
     TooMany,
+    /// An address that we did not rewrite, or too long ago.
+    #[error(transparent)]
+    Srs(#[from] BadSrs),
 }
 
 impl RewriteError {
@@ -39,21 +46,46 @@ impl RewriteError {
             Self::Expand(ExpandError::TooMany) | Self::TooMany => {
                 Reply::fixed(550, (5, 4, 6), "Alias of too many addresses")
             }
+            Self::Srs(why) => table::NO_SUCH_USER.with_text(why.to_string()),
         }
     }
 }
 
-/// What one recipient stands for: itself alone when it is no alias.
+/// How a sender is written.
 ///
 /// # Errors
-/// When the map cannot be asked, or the alias has no end.
+/// When a map cannot be asked.
+pub fn sender(snapshot: &Snapshot, sender: &ReversePath) -> Result<ReversePath, RewriteError> {
+    match sender {
+        ReversePath::Null => Ok(ReversePath::Null),
+        ReversePath::Mailbox(mailbox) => Ok(ReversePath::Mailbox(written(snapshot, mailbox, Side::Sender)?)),
+    }
+}
+
+fn written(snapshot: &Snapshot, mailbox: &Mailbox, side: Side) -> Result<Mailbox, RewriteError> {
+    match snapshot.canonical(mailbox, side) {
+        Answer::Found(found) => Ok(found.value),
+        Answer::NotFound => Ok(mailbox.clone()),
+        Answer::Unavailable(unavailable) => Err(ExpandError::Unavailable(unavailable).into()),
+    }
+}
+
+/// What one recipient stands for: itself alone when no map names it.
+///
+/// # Errors
+/// When a map cannot be asked, or the alias has no end.
 pub fn expand(
     snapshot: &Snapshot,
     options: &RouteOptions,
     recipient: &Recipient,
+    now: SystemTime,
 ) -> Result<Vec<Recipient>, RewriteError> {
     let Some(start) = options.mailbox(&recipient.forward_path) else { return Ok(vec![recipient.clone()]) };
-    let ends = snapshot.expand(&start)?;
+    let meant = match &options.srs {
+        Some(srs) if srs.is_rewritten(&start) => srs.reverse(&start, now)?,
+        _ => start.clone(),
+    };
+    let ends = snapshot.expand(&written(snapshot, &meant, Side::Recipient)?)?;
     if ends.len() == 1 && ends[0] == start {
         return Ok(vec![Recipient { forward_path: ForwardPath::Mailbox(start), ..recipient.clone() }]);
     }
@@ -78,11 +110,12 @@ pub fn expand_all(
     snapshot: &Snapshot,
     options: &RouteOptions,
     recipients: &[Recipient],
+    now: SystemTime,
 ) -> Result<Vec<Recipient>, RewriteError> {
     let mut all = Vec::with_capacity(recipients.len());
     let mut seen = HashSet::with_capacity(recipients.len());
     for recipient in recipients {
-        for made in expand(snapshot, options, recipient)? {
+        for made in expand(snapshot, options, recipient, now)? {
             if seen.insert(made.forward_path.clone()) {
                 all.push(made);
             }
@@ -100,6 +133,8 @@ mod tests {
     use switchyard_maps::{MapHandle, MapName, MapOptions, MapSet};
     use switchyard_smtp::address::Domain;
     use switchyard_smtp::envelope::Notify;
+
+    const NOW: SystemTime = SystemTime::UNIX_EPOCH;
 
     fn options() -> RouteOptions {
         RouteOptions::new(Domain::parse("origin.example").unwrap())
@@ -124,15 +159,15 @@ mod tests {
             "team@a.example one@b.example, two@b.example\npostmaster@origin.example ops@b.example\n",
         );
         let asked = Recipient { notify: Some(Notify::NEVER), ..recipient("<team@a.example>") };
-        let made = expand(&snapshot, &options(), &asked).unwrap();
+        let made = expand(&snapshot, &options(), &asked, NOW).unwrap();
         assert_eq!(names(&made), ["<one@b.example>", "<two@b.example>"]);
         for recipient in &made {
             assert_eq!(recipient.notify, Some(Notify::NEVER));
             assert_eq!(recipient.orcpt.as_ref().map(|orcpt| &*orcpt.address), Some("team@a.example"));
         }
-        let postmaster = expand(&snapshot, &options(), &recipient("<postmaster>")).unwrap();
+        let postmaster = expand(&snapshot, &options(), &recipient("<postmaster>"), NOW).unwrap();
         assert_eq!(names(&postmaster), ["<ops@b.example>"]);
-        let plain = expand(&snapshot, &options(), &recipient("<nobody@c.example>")).unwrap();
+        let plain = expand(&snapshot, &options(), &recipient("<nobody@c.example>"), NOW).unwrap();
         assert_eq!((names(&plain), plain[0].orcpt.clone()), (vec!["<nobody@c.example>".to_owned()], None));
     }
 
@@ -141,7 +176,7 @@ mod tests {
         let snapshot = snapshot("a@a.example x@b.example\nb@a.example x@b.example, y@b.example\n");
         let list = [recipient("<a@a.example>"), recipient("<b@a.example>"), recipient("<y@b.example>")];
         assert_eq!(
-            names(&expand_all(&snapshot, &options(), &list).unwrap()),
+            names(&expand_all(&snapshot, &options(), &list, NOW).unwrap()),
             ["<x@b.example>", "<y@b.example>"]
         );
     }
@@ -154,7 +189,7 @@ mod tests {
         };
         let snapshot = snapshot(&(fan("x") + &fan("y")));
         let list = [recipient("<x@a.example>"), recipient("<y@a.example>")];
-        let error = expand_all(&snapshot, &options(), &list).unwrap_err();
+        let error = expand_all(&snapshot, &options(), &list, NOW).unwrap_err();
         assert_eq!((error.clone(), error.reply().code.get()), (RewriteError::TooMany, 550));
 
         let folder = tempfile::tempdir().unwrap();
@@ -162,7 +197,7 @@ mod tests {
             .with_file(MapName::VirtualAlias, "missing");
         let unavailable = MapHandle::new(MapSet::start(&maps).0).snapshot();
         assert_eq!(
-            expand(&unavailable, &options(), &recipient("<x@a.example>")).unwrap_err().reply(),
+            expand(&unavailable, &options(), &recipient("<x@a.example>"), NOW).unwrap_err().reply(),
             table::LOCAL_ERROR
         );
     }

@@ -73,7 +73,8 @@ impl Play {
     }
 
     fn offer(&mut self, number: usize) {
-        let job = Job { message: Arc::clone(&self.message), recipients: vec![0], queued: self.now };
+        let job =
+            Job { message: Arc::clone(&self.message), recipients: vec![0], sender: None, queued: self.now };
         self.offered += 1;
         match self.scheduler.offer(&destination(number), job, self.now) {
             Offered::Taken => {}
