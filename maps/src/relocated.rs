@@ -5,7 +5,7 @@ use std::sync::Arc;
 use switchyard_smtp::reply::{Reply, table};
 use switchyard_smtp::status::EnhancedStatus;
 
-use crate::entry::{BadRoute, reason};
+use crate::entry::{BadRoute, Notice, reason};
 use crate::fault::Wrong;
 
 /// Reads a right-hand side of relocated(5): what stands after "User has moved to".
@@ -29,11 +29,17 @@ pub(crate) fn read(text: &str) -> Result<Arc<str>, Wrong> {
 
 /// What a sender is told, as Postfix words it.
 #[must_use]
-pub fn reply(moved_to: &str) -> Reply {
+pub fn notice(moved_to: &str) -> Notice {
     // RFC 3463 §3.2: X.1.6 is "destination mailbox has moved".
     let status = EnhancedStatus::new(5, 1, 6);
-    let reply = Reply { status: Some(status), ..table::NO_SUCH_USER };
-    reply.with_text(format!("User has moved to {moved_to}"))
+    Notice { status, text: format!("User has moved to {moved_to}").into() }
+}
+
+/// The same as a reply.
+#[must_use]
+pub fn reply(moved_to: &str) -> Reply {
+    let Notice { status, text } = notice(moved_to);
+    Reply { status: Some(status), ..table::NO_SUCH_USER }.with_text(text)
 }
 
 #[cfg(test)]

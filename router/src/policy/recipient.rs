@@ -274,4 +274,29 @@ mod tests {
         assert_eq!(asked(&maps, false, &path), Judged::Unavailable);
         assert_eq!(asked(&maps, true, &path), Judged::Unavailable);
     }
+
+    #[test]
+    fn who_has_moved_is_told_where_to_and_who_is_written_otherwise_is_known() {
+        let options = MapOptions::default();
+        let maps = maps(
+            &options,
+            &[
+                (MapName::RelayDomains, "example.org ok\n"),
+                (MapName::Recipients, "alice@example.org ok\nbob@example.org ok\n"),
+                (MapName::VirtualAlias, "bob@example.org alice@example.org\n"),
+                (MapName::RecipientCanonical, "a.user@example.org alice@example.org\n"),
+                (MapName::Relocated, "carol@example.org carol@new.example\nbob@example.org away\n"),
+            ],
+        );
+        for (path, expected) in [
+            ("<carol@example.org>", "550 5.1.6 User has moved to carol@new.example"),
+            ("<bob@example.org>", "ok"),
+            ("<a.user@example.org>", "ok"),
+            ("<dave@example.org>", "550 5.1.1 User unknown"),
+        ] {
+            let judged = asked(&maps, false, &ForwardPath::parse(path).unwrap());
+            let told = judged.verdict().map_or_else(|reply| reply.to_string(), |()| "ok".into());
+            assert_eq!(told, expected, "{path}");
+        }
+    }
 }

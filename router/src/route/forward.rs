@@ -47,3 +47,68 @@ fn is_ours(snapshot: &Snapshot, options: &RouteOptions, host: &Host) -> Result<b
     }
     Ok(classify(snapshot, &options.origin, host)? != AddressClass::Default)
 }
+
+#[cfg(test)]
+mod tests {
+    use std::sync::Arc;
+    use std::time::Duration;
+
+    use switchyard_daemon::metrics::Registry;
+    use switchyard_maps::{MapHandle, MapName, MapOptions, MapSet};
+    use switchyard_smtp::address::Domain;
+    use switchyard_smtp::envelope::Orcpt;
+
+    use super::*;
+    use crate::route::srs::{Srs, SrsMetrics};
+
+    #[test]
+    fn what_an_alias_sends_to_the_world_for_a_stranger_is_forwarded() {
+        let texts = [
+            (MapName::RelayDomains, "ours.example x\n"),
+            (MapName::VirtualAlias, "alias.example x\njoe@alias.example joe@world.example\n"),
+        ];
+        let maps = MapHandle::new(MapSet::from_texts(&MapOptions::default(), &texts).unwrap()).snapshot();
+        let counted = SrsMetrics::register(&Registry::new()).unwrap();
+        let domain = Domain::parse("srs.example").unwrap();
+        let srs = Srs::new(domain, &[b"a secret of ours".to_vec()], Duration::from_secs(86_400), counted);
+        let without = RouteOptions::new(Domain::parse("origin.example").unwrap());
+        let options = RouteOptions { srs: Some(Arc::new(srs)), ..without.clone() };
+        let asked = |options: &RouteOptions, sender: &str, original: Option<&str>, target: &str| {
+            let orcpt = original
+                .and_then(|text| text.split_once(';'))
+                .map(|(kind, address)| Orcpt { address_type: kind.into(), address: address.into() });
+            let recipient = Recipient { orcpt, ..Recipient::new(ForwardPath::parse(target).unwrap()) };
+            is_forwarded(&maps, options, &ReversePath::parse(sender).unwrap(), &recipient)
+        };
+        let (stranger, alias, world) =
+            ("<ann@away.example>", Some("rfc822;joe@alias.example"), "<joe@world.example>");
+        for (sender, original, target, forwarded) in [
+            (stranger, alias, world, true),
+            (stranger, Some("RFC822;joe@ours.example"), world, true),
+            (stranger, Some("utf-8;j\u{f6}@origin.example"), world, true),
+            (stranger, Some("rfc822;SRS0=a=b=c=d@srs.example"), world, true),
+            // Nobody is to hear of it.
+            ("<>", alias, world, false),
+            // We may send in our own name.
+            ("<ann@ours.example>", alias, world, false),
+            ("<SRS0=a=b=c=d@srs.example>", alias, world, false),
+            // It stays in the house.
+            (stranger, alias, "<joe@ours.example>", false),
+            // No alias of ours.
+            (stranger, None, world, false),
+            (stranger, Some("rfc822;joe@elsewhere.example"), world, false),
+            (stranger, Some("x400;joe@alias.example"), world, false),
+        ] {
+            assert_eq!(
+                asked(&options, sender, original, target),
+                Ok(forwarded),
+                "{sender} {original:?} {target}"
+            );
+        }
+        assert_eq!(
+            asked(&without, stranger, alias, world),
+            Ok(false),
+            "where the settings name no domain for it"
+        );
+    }
+}

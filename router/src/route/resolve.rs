@@ -8,7 +8,7 @@
 //! 5. the default route.
 
 use switchyard_maps::{
-    Answer, Destination, Found, Hop, Nexthop, Notice, Resolved, Route, Snapshot, Unavailable,
+    Answer, Destination, Found, Hop, Nexthop, Notice, Resolved, Route, Snapshot, Unavailable, relocated,
 };
 use switchyard_smtp::address::{ForwardPath, Host, Mailbox, ReversePath};
 use switchyard_smtp::status::EnhancedStatus;
@@ -30,8 +30,7 @@ pub fn resolve(
         return Ok(refuse((5, 1, 3), "bad destination mailbox address"));
     };
     if let Some(moved_to) = known(snapshot.relocated(&mailbox))? {
-        // RFC 3463 §3.2.
-        return Ok(refuse((5, 1, 6), &format!("User has moved to {moved_to}")));
+        return Ok(Resolved::Refuse(relocated::notice(&moved_to)));
     }
     let Some(route) = route(snapshot, options, sender, &mailbox)? else {
         // What is left of an alias domain after all aliases is no one.
@@ -100,63 +99,4 @@ fn refuse(status: (u8, u16, u16), text: &str) -> Resolved {
 }
 
 #[cfg(test)]
-mod tests {
-    use super::*;
-    use std::collections::BTreeSet;
-    use switchyard_maps::{MapHandle, MapName, MapOptions, MapSet, Route};
-    use switchyard_smtp::address::Domain;
-
-    fn resolved(snapshot: &Snapshot, default_route: &str, path: &str) -> String {
-        let mut options = RouteOptions::new(Domain::parse("origin.example").unwrap());
-        options.default_route = Route::parse(default_route, &BTreeSet::new()).unwrap();
-        match resolve(snapshot, &options, &ReversePath::Null, &ForwardPath::parse(path).unwrap()) {
-            Ok(Resolved::Deliver(destination)) => destination.to_string(),
-            Ok(Resolved::Refuse(notice)) => format!("refuse {}", notice.status),
-            Ok(Resolved::Defer(notice)) => format!("defer {}", notice.status),
-            Ok(Resolved::Discard(why)) => format!("discard {why}"),
-            Ok(Resolved::Hold(why)) => format!("hold {why}"),
-            Err(unavailable) => unavailable.map.to_string(),
-        }
-    }
-
-    #[test]
-    fn the_map_first_then_the_default() {
-        let maps = MapOptions::default()
-            .with_file(MapName::Transport, "transport")
-            .with_file(MapName::VirtualAlias, "virtual");
-        let texts = [
-            (
-                MapName::Transport,
-                "in.example lmtp:[127.0.0.1]:24\nno.example error:5.1.6 gone\nlater.example retry:4.3.2 wait\n\
-                 sink.example discard:test\nwait.example hold:look\nmx.example smtp:\norigin.example lmtp:unix:/run/lmtp\n",
-            ),
-            (MapName::VirtualAlias, "alias.example anything\nuser@alias.example user@in.example\n"),
-        ];
-        let snapshot = MapHandle::new(MapSet::from_texts(&maps, &texts).unwrap()).snapshot();
-        for (path, default_route, expected) in [
-            ("<a@in.example>", "smtp:[gw.example]", "lmtp:[127.0.0.1]:24"),
-            ("<a@mx.example>", "smtp:[gw.example]", "smtp:mx.example"),
-            ("<a@else.example>", "smtp:[gw.example]", "smtp:[gw.example]"),
-            ("<a@else.example>", ":", "smtp:else.example"),
-            ("<a@no.example>", ":", "refuse 5.1.6"),
-            ("<a@later.example>", ":", "defer 4.3.2"),
-            ("<a@sink.example>", ":", "discard test"),
-            ("<a@wait.example>", ":", "hold look"),
-            ("<postmaster>", ":", "lmtp:unix:/run/lmtp"),
-            ("<nobody@alias.example>", "smtp:[gw.example]", "refuse 5.1.1"),
-            ("<a@[127.0.0.1]>", ":", "refuse 5.1.2"),
-            ("<a@[127.0.0.1]>", "smtp:[gw.example]", "smtp:[gw.example]"),
-        ] {
-            assert_eq!(resolved(&snapshot, default_route, path), expected, "{path}");
-        }
-    }
-
-    #[test]
-    fn a_map_that_cannot_be_read_never_refuses() {
-        let folder = tempfile::tempdir().unwrap();
-        let maps = MapOptions { folder: folder.path().to_owned(), ..MapOptions::default() }
-            .with_file(MapName::Transport, "missing");
-        let snapshot = MapHandle::new(MapSet::start(&maps).0).snapshot();
-        assert_eq!(resolved(&snapshot, ":", "<a@in.example>"), "transport");
-    }
-}
+mod tests;

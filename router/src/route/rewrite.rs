@@ -129,10 +129,16 @@ pub fn expand_all(
 
 #[cfg(test)]
 mod tests {
-    use super::*;
+    use std::sync::Arc;
+    use std::time::Duration;
+
+    use switchyard_daemon::metrics::Registry;
     use switchyard_maps::{MapHandle, MapName, MapOptions, MapSet};
     use switchyard_smtp::address::Domain;
     use switchyard_smtp::envelope::Notify;
+
+    use super::*;
+    use crate::route::srs::{Srs, SrsMetrics};
 
     const NOW: SystemTime = SystemTime::UNIX_EPOCH;
 
@@ -200,5 +206,52 @@ mod tests {
             expand(&unavailable, &options(), &recipient("<x@a.example>"), NOW).unwrap_err().reply(),
             table::LOCAL_ERROR
         );
+    }
+
+    #[test]
+    fn an_envelope_is_written_canonically_before_aliases_are_asked() {
+        let texts = [
+            (MapName::Canonical, "old@a.example new@a.example\n"),
+            (MapName::SenderCanonical, "joe@in.example Joe.User@a.example\n@host.in.example @a.example\n"),
+            (MapName::RecipientCanonical, "Joe.User@a.example joe@in.example\n"),
+            (MapName::VirtualAlias, "new@a.example one@b.example, old@a.example\n"),
+        ];
+        let snapshot = MapHandle::new(MapSet::from_texts(&MapOptions::default(), &texts).unwrap()).snapshot();
+        for (from, written) in [
+            ("<joe@in.example>", "<Joe.User@a.example>"),
+            ("<ann@host.in.example>", "<ann@a.example>"),
+            ("<old@a.example>", "<new@a.example>"),
+            ("<x@y.example>", "<x@y.example>"),
+            ("<>", "<>"),
+        ] {
+            let path = ReversePath::parse(from).unwrap();
+            assert_eq!(sender(&snapshot, &path).unwrap().to_string(), written, "{from}");
+        }
+        let one = expand(&snapshot, &options(), &recipient("<Joe.User@a.example>"), NOW).unwrap();
+        assert_eq!(names(&one), ["<joe@in.example>"]);
+        assert_eq!(one[0].orcpt.as_ref().map(|orcpt| &*orcpt.address), Some("Joe.User@a.example"));
+        let aliased = expand(&snapshot, &options(), &recipient("<old@a.example>"), NOW).unwrap();
+        assert_eq!(
+            names(&aliased),
+            ["<one@b.example>", "<old@a.example>"],
+            "targets are as they are written"
+        );
+    }
+
+    #[test]
+    fn a_report_to_an_srs_address_goes_back_to_who_sent() {
+        let counted = SrsMetrics::register(&Registry::new()).unwrap();
+        let domain = Domain::parse("srs.example").unwrap();
+        let srs = Srs::new(domain, &[b"a secret of ours".to_vec()], Duration::from_secs(86_400), counted);
+        let made = srs.rewrite(&Mailbox::parse("ann@away.example").unwrap(), NOW).unwrap();
+        let options = RouteOptions { srs: Some(Arc::new(srs)), ..options() };
+        let snapshot = snapshot("x@y.example z@y.example\n");
+        let back =
+            expand(&snapshot, &options, &Recipient::new(ForwardPath::Mailbox(made.clone())), NOW).unwrap();
+        assert_eq!(names(&back), ["<ann@away.example>"]);
+        assert_eq!(back[0].orcpt.as_ref().map(|orcpt| &*orcpt.address), Some(&*made.to_string()));
+        let forged = recipient("<SRS0=abcd=AA=away.example=ann@srs.example>");
+        let error = expand(&snapshot, &options, &forged, NOW).unwrap_err();
+        assert_eq!(error.reply().to_string(), "550 5.1.1 SRS address is forged");
     }
 }
