@@ -149,7 +149,8 @@ impl Service for RouterService {
     async fn connect(&mut self, client: &Client) -> Result<Offer, Reply> {
         let LiveOptions { serve, relay } = &*self.live;
         let own_host = relay.is_own_host(client);
-        let address = client.address.ip();
+        // An IPv4 client on an IPv6 socket is the IPv4 client it is.
+        let address = client.address.ip().to_canonical();
         let mut standing = Standing::default();
         let answer = self.shared.maps.snapshot().access_client(None, address);
         self.rule(&mut standing, Asked::Client, answer, client, &address)?;

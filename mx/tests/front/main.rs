@@ -3,6 +3,7 @@
 #![forbid(unsafe_code)]
 #![allow(clippy::unwrap_used, reason = "a test that cannot go on says so by a panic")]
 
+mod access;
 mod caps;
 mod client;
 mod handing_over;

@@ -91,12 +91,16 @@ fn read(folder: &TempDir, routers: &[SocketAddr], settings: &str) -> MxSettings 
     let listen =
         if settings.contains("[[listen.smtp]]") { "" } else { "[[listen.smtp]]\nsocket = \"127.0.0.1:0\"\n" };
     let routers = format!("pool = [{}]\n", pool.join(", "));
-    let settings_with_pool = settings.replace("[routers]\n", &format!("[routers]\n{routers}"));
+    let maps = format!(
+        "[maps]\nfolder = \"{}\"\nrelay_domains = \"relay_domains\"\nrecipients = \"recipients\"\n",
+        folder.path().display()
+    );
+    let settings_with_pool =
+        settings.replace("[maps]\n", &maps).replace("[routers]\n", &format!("[routers]\n{routers}"));
     let text = format!(
         "host_name = \"mx.example.org\"\n{listen}[metrics]\nsocket = \"127.0.0.1:0\"\n\
-         [maps]\nfolder = \"{}\"\nrelay_domains = \"relay_domains\"\nrecipients = \"recipients\"\n\
-         {}{settings_with_pool}",
-        folder.path().display(),
+         {}{}{settings_with_pool}",
+        table("maps", maps),
         table("routers", format!("[routers]\n{routers}")),
     );
     MxSettings::parse("mx.toml", &text).unwrap_or_else(|faults| panic!("{faults}\n{text}"))

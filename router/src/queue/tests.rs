@@ -1,6 +1,7 @@
 //! The queue from end to end: a real spool in a folder, scripted peers on loopback, time moved by hand.
 
 mod limits;
+mod uses;
 
 use std::path::Path;
 
@@ -32,6 +33,18 @@ struct Site {
 
 /// A queue over the spool in `folder`, as it is after a start at `wall`.
 fn start(folder: &Path, routes: &str, messages_per_connection: u32, wall: SystemTime) -> Site {
+    let options = RouteOptions::new(Domain::parse("us.example").unwrap());
+    start_with(folder, &[(MapName::Transport, routes)], options, messages_per_connection, wall)
+}
+
+/// The same with any maps, and all that routing knows beside them.
+fn start_with(
+    folder: &Path,
+    texts: &[(MapName, &str)],
+    routes: RouteOptions,
+    messages_per_connection: u32,
+    wall: SystemTime,
+) -> Site {
     let registry = Registry::new();
     let (clock, hand) = Clock::twin(wall);
     let options = SpoolOptions {
@@ -44,8 +57,7 @@ fn start(folder: &Path, routes: &str, messages_per_connection: u32, wall: System
     let disk = Folder::claim(&options.folder).unwrap();
     let (spool, recovered) =
         Spool::open(&options, disk, clock.clone(), SpoolMetrics::register(&registry).unwrap()).unwrap();
-    let maps = MapOptions::default().with_file(MapName::Transport, "transport");
-    let maps = MapHandle::new(MapSet::from_texts(&maps, &[(MapName::Transport, routes)]).unwrap());
+    let maps = MapHandle::new(MapSet::from_texts(&MapOptions::default(), texts).unwrap());
     let resolver =
         ResolverOptions { servers: vec![([127, 0, 0, 1], 9).into()], ..ResolverOptions::default() };
     let deliver = DeliverOptions {
@@ -61,7 +73,7 @@ fn start(folder: &Path, routes: &str, messages_per_connection: u32, wall: System
         },
         spool: spool.clone(),
         maps,
-        routes: RouteOptions::new(Domain::parse("us.example").unwrap()),
+        routes,
         deliverer: Deliverer::new(
             deliver,
             Resolver::new(&resolver).unwrap(),
@@ -93,13 +105,22 @@ impl Site {
     }
 
     async fn send_to(&self, sender: &str, recipients: Vec<Recipient>) -> QueueId {
+        self.take(sender, recipients, false).await
+    }
+
+    /// Taken to wait for the operator.
+    async fn send_held(&self, sender: &str, recipient: &str) -> QueueId {
+        self.take(sender, vec![Recipient::new(ForwardPath::parse(recipient).unwrap())], true).await
+    }
+
+    async fn take(&self, sender: &str, recipients: Vec<Recipient>, hold: bool) -> QueueId {
         let sender = Sender::new(ReversePath::parse(sender).unwrap());
         let message = NewMessage {
             envelope: Arc::new(Envelope { sender, recipients }),
             content: Content::from_wire(Bytes::from_static(b"Subject: x\r\n\r\nbody\r\n")),
             arrival: Arrival { wall: self.queue.0.clock.now_wall(), client: "test".into() },
             origin: Origin::Smtp,
-            hold: false,
+            hold,
         };
         let id = self.spool.next_id();
         let receipt = self.spool.accept(id, &message).await.unwrap();
