@@ -4,13 +4,14 @@ use std::path::Path;
 use std::sync::Arc;
 
 use crate::chain::{Member, Table};
-use crate::exact::{Exact, ExactBuilder};
+use crate::exact::{self, Exact, ExactBuilder};
 use crate::fault::{Fault, Faults, Wrong};
 use crate::grammar::Grammar;
-use crate::name::MapName;
+use crate::name::{MapName, Values};
 use crate::random::Weighted;
 use crate::source::{self, Line, Lines};
 use crate::spec::{Choice, Pair, TableSpec};
+use crate::text::aliases::Aliases;
 
 /// A table's text, and where it came from.
 #[derive(Debug)]
@@ -23,6 +24,11 @@ pub(crate) struct Source {
 impl Source {
     fn fault(&self, (line, column): (u32, u32), message: String) -> Fault {
         Fault { map: self.map, file: Arc::clone(&self.file), line, column, message }
+    }
+
+    /// A file cut short or half-way through being written must not read as "there is nobody here".
+    fn empty(&self) -> Fault {
+        self.fault((0, 0), "the file is empty; if that is meant, write a comment into it".to_owned())
     }
 }
 
@@ -48,6 +54,10 @@ pub(crate) fn table(
     };
     let table = match spec {
         TableSpec::Text { file, .. } => Table::Exact(exact(&open(file)?, grammar)?),
+        TableSpec::Aliases { file } => {
+            let source = open(file)?;
+            Table::Exact(aliases(&source, read, grammar)?)
+        }
         TableSpec::Fail(reason) => Table::Fail(reason.as_str().into()),
         TableSpec::Static(value) => Table::Static(written(map, &word, value, grammar)?.into()),
         TableSpec::Inline(pairs) => Table::Exact(inline(map, &word, pairs, grammar)?),
@@ -59,8 +69,7 @@ pub(crate) fn table(
             let member = |spec| table(map, spec, read, grammar);
             Table::Union(specs.iter().map(member).collect::<Result<_, _>>()?)
         }
-        TableSpec::Aliases { .. }
-        | TableSpec::Cidr(_)
+        TableSpec::Cidr(_)
         | TableSpec::Regexp(_)
         | TableSpec::Pcre(_)
         | TableSpec::Socketmap { .. }
@@ -121,10 +130,7 @@ fn exact(source: &Source, grammar: &mut Grammar<'_>) -> Result<Exact, Faults> {
     let mut builder = ExactBuilder::default();
     let mut faults = Faults::default();
     if source.bytes.is_empty() {
-        // A file cut short or half-way through being written must not read as "there is nobody here".
-        faults.push(
-            source.fault((0, 0), "the file is empty; if that is meant, write a comment into it".to_owned()),
-        );
+        faults.push(source.empty());
     }
     for line in Lines::new(&source.bytes) {
         let line = match line {
@@ -146,6 +152,30 @@ fn add(line: &Line<'_>, grammar: &mut Grammar<'_>, builder: &mut ExactBuilder) -
     let key = grammar.key(entry.key)?;
     let value = grammar.value(&key, entry.value).map_err(|wrong| wrong.moved(entry.value_at))?;
     builder.push(&key, &value, line.number()).map_err(|error| Wrong::new(error.to_string()))
+}
+
+/// Reads the names of an aliases(5) file, and what they stand for where the map asks for that.
+fn aliases(source: &Source, read: &mut impl Read, grammar: &mut Grammar<'_>) -> Result<Exact, Faults> {
+    let mut builder = ExactBuilder::default();
+    let mut faults = Faults::default();
+    if source.bytes.is_empty() {
+        faults.push(source.empty());
+    }
+    let is_list = source.map.is_some_and(|map| map.values() == Values::Nothing);
+    let mut open = |name: &Path| read.read(source.map, name);
+    for alias in Aliases::new(source, &mut open) {
+        let added = alias.and_then(|alias| {
+            let key = grammar.key(&alias.key).map_err(|wrong| alias.key_fault(wrong))?;
+            let value = if is_list { "" } else { &alias.value };
+            let value = grammar.value(&key, value).map_err(|wrong| alias.value_fault(wrong))?;
+            let too_large = |error: exact::TooLarge| alias.key_fault(Wrong::new(error.to_string()));
+            builder.push(&key, &value, alias.line).map_err(too_large)
+        });
+        if let Err(fault) = added {
+            faults.push(fault);
+        }
+    }
+    finish(builder, source, faults)
 }
 
 fn finish(builder: ExactBuilder, source: &Source, mut faults: Faults) -> Result<Exact, Faults> {

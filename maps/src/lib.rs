@@ -41,6 +41,7 @@ mod snapshot;
 mod source;
 pub mod spec;
 pub mod swap;
+mod text;
 pub mod trace;
 mod typed;
 pub mod watch;
