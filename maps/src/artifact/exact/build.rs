@@ -6,7 +6,7 @@
 use std::io::{self, Cursor, Seek, Write};
 
 use super::encode::{Entry, Plan, encode};
-use super::hash::{Hash, MOST_IN_BUCKET, MOST_SEEDS, bucket_of, buckets_for};
+use super::hash::{Hash, MOST_SEEDS, buckets_for, is_crowded};
 use super::values::Values;
 use super::varint;
 use super::{MOST_KEY, MOST_VALUE};
@@ -129,7 +129,7 @@ impl ExactBuilder {
         while built.seed < MOST_SEEDS {
             built.index_under(self.entries as usize);
             built.settle_keys().map_err(BuildError::Contradictions)?;
-            if built.no_bucket_is_crowded() {
+            if !is_crowded(&built.index, buckets_for(built.index.len() as u64), |(hash, _)| *hash) {
                 return Ok(built);
             }
             built.seed += 1;
@@ -267,15 +267,6 @@ impl Built {
         self.repeated = repeated;
         contradictions.trim();
         if contradictions.total == 0 { Ok(()) } else { Err(contradictions) }
-    }
-
-    fn no_bucket_is_crowded(&self) -> bool {
-        let buckets = buckets_for(self.index.len() as u64);
-        let bucket = |entry: &(u64, usize)| bucket_of(entry.0, buckets);
-        // Entries are in order: a bucket is crowded when the entry a bucketful further on is still in it.
-        self.index
-            .windows(MOST_IN_BUCKET + 1)
-            .all(|window| bucket(&window[0]) != bucket(&window[MOST_IN_BUCKET]))
     }
 }
 

@@ -6,7 +6,7 @@
 use siphasher::sip::SipHasher13;
 
 /// Keys a bucket holds on average: fewer cost more directory, more cost more cache lines a question.
-pub(super) const IN_BUCKET: u64 = 5;
+pub(super) const IN_BUCKET: u64 = 8;
 
 /// Keys a bucket holds at most.
 pub(super) const MOST_IN_BUCKET: usize = 63;
@@ -41,6 +41,13 @@ pub(super) fn buckets_for(records: u64) -> u64 {
 #[inline]
 pub(super) fn bucket_of(hash: u64, buckets: u64) -> u64 {
     ((u128::from(hash) * u128::from(buckets)) >> 64) as u64
+}
+
+/// Whether a bucket holds too many of these, which are in the order of their hashes: whether the one that lies a
+/// bucketful further on is still in it.
+pub(super) fn is_crowded<T>(sorted: &[T], buckets: u64, hash: impl Fn(&T) -> u64) -> bool {
+    let bucket = |entry| bucket_of(hash(entry), buckets);
+    sorted.iter().zip(sorted.iter().skip(MOST_IN_BUCKET)).any(|(one, other)| bucket(one) == bucket(other))
 }
 
 /// What a bucket keeps of a hash: octets that say nothing about the bucket.

@@ -1,17 +1,21 @@
 //! Whole keys: an address, a domain, a host name, and what stands behind it.
 //!
-//! A file of two tables. Records lie in the order of their keys' hashes, in buckets of about five; the directory
+//! A file of two tables. Records lie in the order of their keys' hashes, in buckets of about eight; the directory
 //! says where each bucket starts. A question reads one place of the directory, small enough to stay in the
 //! processor's cache, and then one bucket, some three cache lines side by side: one trip to memory. The key
 //! itself is always compared. Values are kept once each and known by their numbers, so that a caller can keep
 //! what it made of them.
 //!
-//! [`ExactBuilder`] makes a file from entries; [`Exact`] asks one.
+//! - [`ExactBuilder`] makes a file from entries, [`merge`] from a file and changes: the same octets for the same
+//!   content.
+//! - [`Exact`] asks one; [`diff()`] compares two.
 
 mod build;
+pub mod diff;
 mod encode;
 mod group;
 mod hash;
+mod merge;
 #[cfg(test)]
 mod tests;
 mod values;
@@ -26,6 +30,8 @@ use group::{Group, UNIT};
 use hash::{Hash, bucket_of, fingerprint};
 
 pub use build::{BuildError, Built, Duplicate, Duplicates, ExactBuilder, TooLarge};
+pub use diff::diff;
+pub use merge::{MergeError, Op, merge};
 pub use walk::Records;
 
 use super::container::{BadArtifact, Container, Corrupt, Kind, Tag};
@@ -134,14 +140,25 @@ impl Exact {
     pub fn value(&self, number: u32) -> Result<&str, Corrupt> {
         let number = number as usize;
         let wrong = |what| corrupt(ENDS, number * encode::END, what);
-        let start = match number.checked_sub(1) {
-            Some(before) => self.end(before).ok_or_else(|| wrong("no such value"))?,
-            None => 0,
-        };
-        let end = self.end(number).ok_or_else(|| wrong("no such value"))?;
+        let no_value = || wrong("no such value");
+        let start = number.checked_sub(1).map_or(Some(0), |before| self.end(before)).ok_or_else(no_value)?;
+        let end = self.end(number).ok_or_else(no_value)?;
         let octets =
             self.part(&self.values).get(start..end).ok_or_else(|| wrong("a value outside its section"))?;
         std::str::from_utf8(octets).map_err(|_| corrupt(VALUES, start, "not UTF-8"))
+    }
+
+    fn seed(&self) -> u64 {
+        self.container.head().seed
+    }
+
+    fn no_value(&self, number: u32) -> Corrupt {
+        corrupt(ENDS, number as usize * encode::END, "no such value")
+    }
+
+    /// A key's text.
+    fn text_of<'a>(&self, key: &'a [u8]) -> Result<&'a str, Corrupt> {
+        std::str::from_utf8(key).map_err(|_| corrupt(RECORDS, 0, "a key is not UTF-8"))
     }
 
     fn part(&self, range: &Range<usize>) -> &[u8] {
@@ -179,7 +196,7 @@ const NO_COUNT: &str = "a group's count is not one that a builder writes";
 /// Octets of a cache line.
 const LINE: usize = 64;
 /// Lines of a bucket that are asked for at once; almost no bucket has more.
-const LINES: usize = 6;
+const LINES: usize = 8;
 
 /// Asks memory for all of a bucket at once, where reading it would ask line by line.
 #[inline]

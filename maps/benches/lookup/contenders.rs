@@ -1,0 +1,90 @@
+//! Who is asked, and the loops that ask.
+
+use std::hint::black_box;
+use std::time::Instant;
+
+use switchyard_maps::artifact::Exact;
+
+use crate::lmdb::Lmdb;
+use crate::sample::Questions;
+
+/// How a question is put.
+#[derive(Debug, Clone, Copy)]
+pub(crate) enum Question {
+    /// Is the key there, and what is its value's number (LMDB: where its value is)?
+    Find,
+    /// The same, and the last octet of the value's text is read.
+    Text,
+    /// As [`Self::Find`], the next question waiting for the answer.
+    Chained,
+}
+
+pub(crate) enum Contender<'a> {
+    Ours(&'a Exact, &'static str),
+    Lmdb(&'a Lmdb<'a>),
+}
+
+impl Contender<'_> {
+    pub(crate) fn name(&self) -> &'static str {
+        match self {
+            Self::Ours(_, name) => name,
+            Self::Lmdb(_) => "LMDB",
+        }
+    }
+
+    /// Nanoseconds a question.
+    pub(crate) fn ask(&self, question: Question, questions: &Questions) -> f64 {
+        match self {
+            Self::Ours(map, _) => timed(
+                question,
+                questions,
+                |key| map.find(key).unwrap().map(|found| found.value),
+                |value| last(map.value(*value).unwrap().as_bytes()),
+            ),
+            Self::Lmdb(lmdb) => {
+                let reading = lmdb.reading();
+                timed(question, questions, |key| lmdb.find(&reading, key), |value| last(value))
+            }
+        }
+    }
+}
+
+fn last(text: &[u8]) -> usize {
+    text.last().copied().map_or(0, usize::from)
+}
+
+/// Asks all of them; `find` gives what was found, `read` looks into it.
+fn timed<T>(
+    question: Question,
+    questions: &Questions,
+    find: impl Fn(&str) -> Option<T>,
+    read: impl Fn(&T) -> usize,
+) -> f64 {
+    // Known to be zero to us, not to the compiler.
+    let none = black_box(0);
+    let mut sum = 0;
+    let start = Instant::now();
+    match question {
+        Question::Find => {
+            for key in questions.iter() {
+                sum += usize::from(find(key).is_some());
+            }
+        }
+        Question::Text => {
+            for key in questions.iter() {
+                sum += find(key).map_or(0, |found| read(&found));
+            }
+        }
+        Question::Chained => {
+            let mut wait = 0;
+            for number in 0..questions.len() {
+                let found = find(questions.get(number + wait));
+                wait = usize::from(found.is_some()) & none;
+            }
+            sum += wait;
+        }
+    }
+    let elapsed = start.elapsed();
+    black_box(sum);
+    elapsed.as_secs_f64() * 1e9 / questions.len() as f64
+}

@@ -1,0 +1,267 @@
+//! A map from a map and its changes: one walk along both, without sorting what is sorted already.
+//!
+//! The octets are those that an [`ExactBuilder`] gives for the merged content, so that whoever took the changes
+//! and whoever compiled all of it can compare hashes.
+
+use std::borrow::Cow;
+use std::cmp::Ordering;
+use std::io::{self, Seek, Write};
+use std::iter::{Peekable, Zip};
+use std::slice;
+
+use super::encode::{Entry, Plan, encode};
+use super::group::Record;
+use super::hash::{Hash, buckets_for, is_crowded};
+use super::values::Values;
+use super::walk::Walk;
+use super::{BuildError, Exact, ExactBuilder, MOST_KEY, MOST_VALUE, TooLarge};
+use crate::artifact::container::Corrupt;
+
+/// A change of one key.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Op<'a> {
+    /// The key is new, or has another value or line.
+    Put {
+        /// The key.
+        key: Cow<'a, str>,
+        /// What it leads to.
+        value: Cow<'a, str>,
+        /// Where it stands in its source.
+        line: u32,
+    },
+    /// The key is gone.
+    Delete {
+        /// The key.
+        key: Cow<'a, str>,
+    },
+}
+
+impl Op<'_> {
+    fn key(&self) -> &str {
+        match self {
+            Self::Put { key, .. } | Self::Delete { key } => key,
+        }
+    }
+}
+
+/// Why the changes make no map.
+#[derive(Debug, thiserror::Error)]
+pub enum MergeError {
+    /// The changes name a key twice.
+    #[error("{0:?} is changed twice")]
+    Twice(String),
+    /// A key to be deleted is not there: the changes are another map's.
+    #[error("{0:?} is deleted, but it is not there")]
+    Missing(String),
+    /// A new entry is over a limit.
+    #[error(transparent)]
+    TooLarge(#[from] TooLarge),
+    /// The map cannot be read.
+    #[error(transparent)]
+    Corrupt(#[from] Corrupt),
+    /// No hash function spreads the keys.
+    #[error(transparent)]
+    Build(#[from] BuildError),
+    /// The output, or the map is larger than the format can say.
+    #[error(transparent)]
+    Write(#[from] io::Error),
+}
+
+/// Writes the map that `ops`, in any order, make of `base`, and gives the output back.
+///
+/// # Errors
+/// The changes do not fit the map, or the output's own; what was written so far is then of no use.
+pub fn merge<W: Write + Seek>(base: &Exact, ops: &[Op<'_>], out: W) -> Result<W, MergeError> {
+    let mut changes = Changes::of(base, ops)?;
+    // A builder takes the first seed that fits; only of the first one is it known that none fits before.
+    let hashes = if base.seed() == 0 { base.hashes()? } else { Vec::new() };
+    let merged = || Merged::new(base, &hashes, &changes.sorted);
+    let fits = base.seed() == 0 && {
+        let all = merged().map(|entry| entry.map(|entry| entry.hash())).collect::<Result<Vec<u64>, _>>()?;
+        !is_crowded(&all, buckets_for(all.len() as u64), |hash| *hash)
+    };
+    if !fits {
+        return rebuild(base, &changes, out);
+    }
+    let links = changes.link(base)?;
+    let news = changes.values.len();
+    let plan = Plan { seed: 0, records: changes.records, values: news + base.values() };
+    let merged = Merged::new(base, &hashes, &changes.sorted);
+    let entries = merged.map(|entry| match entry? {
+        Merge::Kept(hash, Record { key, value, line }) => {
+            let value = *links.get(value as usize).ok_or_else(|| base.no_value(value))?;
+            Ok(Entry { hash, key, value, line })
+        }
+        Merge::Put(change, value, line) => {
+            Ok(Entry { hash: change.hash, key: change.op.key().as_bytes(), value, line })
+        }
+    });
+    encode(out, plan, entries, |number| match (number as usize).checked_sub(news) {
+        None => Ok(changes.values.get(number)),
+        Some(old) => Ok(base.value(old as u32)?),
+    })
+}
+
+/// The slow way, for a base or a result with crowded buckets.
+fn rebuild<W: Write + Seek>(base: &Exact, changes: &Changes<'_>, out: W) -> Result<W, MergeError> {
+    let mut builder = ExactBuilder::new();
+    for record in base {
+        let (key, value, line) = record?;
+        if !changes.has(base.hash.of(key.as_bytes()), key) {
+            builder.push(key, value, line)?;
+        }
+    }
+    for change in &changes.sorted {
+        if let Op::Put { key, value, line } = change.op {
+            builder.push(key, value, *line)?;
+        }
+    }
+    Ok(builder.finish()?.write(out)?)
+}
+
+// ---------------------------------------------------------------------------------------------------------
+
+#[derive(Debug)]
+struct Change<'o> {
+    hash: u64,
+    op: &'o Op<'o>,
+    /// The new value's number.
+    value: u32,
+}
+
+/// The changes in the map's order.
+#[derive(Debug)]
+struct Changes<'o> {
+    sorted: Vec<Change<'o>>,
+    /// The new values.
+    values: Values,
+    /// How many records there are afterwards.
+    records: u64,
+}
+
+impl<'o> Changes<'o> {
+    fn of(base: &Exact, ops: &'o [Op<'_>]) -> Result<Self, MergeError> {
+        let mut values = Values::default();
+        let mut sorted = Vec::with_capacity(ops.len());
+        let mut records = base.len();
+        for op in ops {
+            let key = op.key();
+            let known = base.find(key)?.is_some();
+            let mut number = 0;
+            match op {
+                Op::Delete { .. } if !known => return Err(MergeError::Missing(key.to_owned())),
+                Op::Delete { .. } => records = records.saturating_sub(1),
+                Op::Put { value, .. } => {
+                    if key.len() > MOST_KEY {
+                        return Err(TooLarge::Key(key.len()).into());
+                    }
+                    if value.len() > MOST_VALUE {
+                        return Err(TooLarge::Value(value.len()).into());
+                    }
+                    number = values.number(value).ok_or(TooLarge::Entries)?;
+                    records += u64::from(!known);
+                }
+            }
+            sorted.push(Change { hash: base.hash.of(key.as_bytes()), op, value: number });
+        }
+        sorted.sort_by(|one, other| (one.hash, one.op.key()).cmp(&(other.hash, other.op.key())));
+        if let Some([twice, _]) =
+            sorted.array_windows::<2>().find(|[one, other]| one.op.key() == other.op.key())
+        {
+            return Err(MergeError::Twice(twice.op.key().to_owned()));
+        }
+        if records > u64::from(u32::MAX) {
+            return Err(TooLarge::Entries.into());
+        }
+        Ok(Self { sorted, values, records })
+    }
+
+    fn has(&self, hash: u64, key: &str) -> bool {
+        self.sorted.binary_search_by(|change| (change.hash, change.op.key()).cmp(&(hash, key))).is_ok()
+    }
+
+    /// For each value of the base the number it has among all: a new value's where the text is the same.
+    fn link(&mut self, base: &Exact) -> Result<Vec<u32>, MergeError> {
+        let news = self.values.len();
+        let link = |number: usize| -> Result<u32, MergeError> {
+            let text = base.value(number as u32)?;
+            let number = u32::try_from(news + number).map_err(|_| TooLarge::Entries)?;
+            Ok(self.values.find(text).unwrap_or(number))
+        };
+        (0..base.values()).map(link).collect()
+    }
+}
+
+/// A record of the merged map.
+#[derive(Debug)]
+enum Merge<'a> {
+    /// The base's, with its hash.
+    Kept(u64, Record<'a>),
+    /// A new one, with its value's number and its line.
+    Put(&'a Change<'a>, u32, u32),
+}
+
+impl Merge<'_> {
+    fn hash(&self) -> u64 {
+        match self {
+            Self::Kept(hash, _) => *hash,
+            Self::Put(change, ..) => change.hash,
+        }
+    }
+}
+
+/// Walks along base and changes at once.
+struct Merged<'a> {
+    base: Peekable<Zip<Walk<'a>, slice::Iter<'a, u64>>>,
+    changes: Peekable<slice::Iter<'a, Change<'a>>>,
+}
+
+impl<'a> Merged<'a> {
+    fn new(base: &'a Exact, hashes: &'a [u64], changes: &'a [Change<'a>]) -> Self {
+        Self { base: base.walk().zip(hashes).peekable(), changes: changes.iter().peekable() }
+    }
+}
+
+impl<'a> Iterator for Merged<'a> {
+    type Item = Result<Merge<'a>, MergeError>;
+
+    fn next(&mut self) -> Option<Self::Item> {
+        loop {
+            let order = match (self.base.peek(), self.changes.peek()) {
+                (Some((Err(_), _)), _) | (Some(_), None) => Ordering::Less,
+                (Some((Ok(record), hash)), Some(change)) => {
+                    (**hash, record.key).cmp(&(change.hash, change.op.key().as_bytes()))
+                }
+                (None, Some(_)) => Ordering::Greater,
+                (None, None) => return None,
+            };
+            if order != Ordering::Greater {
+                let (record, hash) = self.base.next()?;
+                match record {
+                    Err(error) => return Some(Err(error.into())),
+                    Ok(record) if order == Ordering::Less => return Some(Ok(Merge::Kept(*hash, record))),
+                    // The change says what becomes of it.
+                    Ok(_) => {}
+                }
+            }
+            let change = self.changes.next()?;
+            if let Op::Put { line, .. } = change.op {
+                return Some(Ok(Merge::Put(change, change.value, *line)));
+            }
+        }
+    }
+}
+
+impl Exact {
+    /// The hashes of all keys, in order.
+    fn hashes(&self) -> Result<Vec<u64>, Corrupt> {
+        // The head's count is only a claim: it must not decide how much memory is taken.
+        let mut hashes =
+            Vec::with_capacity(usize::try_from(self.len()).unwrap_or(0).min(self.records.len() / 4));
+        let hash: Hash = self.hash;
+        for record in self.walk() {
+            hashes.push(hash.of(record?.key));
+        }
+        Ok(hashes)
+    }
+}
