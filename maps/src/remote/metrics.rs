@@ -45,18 +45,12 @@ impl RemoteMetrics {
     /// # Errors
     /// When the registry has some of them already.
     pub fn register(registry: &Registry) -> prometheus::Result<Self> {
-        let requests = Opts::new(
-            "switchyard_map_remote_requests_total",
-            "Requests to servers of tables, by how they ended",
-        );
-        let served = Opts::new(
-            "switchyard_map_remote_answers_total",
-            "Answers given without waiting for a server, by where they came from",
-        );
-        let breakers = Opts::new(
-            "switchyard_map_remote_breakers_open",
-            "Servers of tables that are left alone because they do not reply",
-        );
+        let requests =
+            Opts::new("switchyard_map_remote_requests_total", "Requests to servers of tables, by their end");
+        let served =
+            Opts::new("switchyard_map_remote_answers_total", "Answers given without waiting for a server");
+        let breakers =
+            Opts::new("switchyard_map_remote_breakers_open", "Servers of tables left alone for a while");
         let metrics = Self {
             requests: IntCounterVec::new(requests, &["map", "result"])?,
             served: IntCounterVec::new(served, &["map", "from"])?,

@@ -1,6 +1,6 @@
 //! The words of a line: the name before the colon, and the targets between commas.
 //!
-//! They are those of RFC 822, as postalias(1) reads them: double quotes, comments in round brackets, and
+//! They are those of an address field (RFC 5322 §3.2), as postalias(1) reads them: double quotes, comments in round brackets, and
 //! `a phrase <address>`.
 
 use std::borrow::Cow;
