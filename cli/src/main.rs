@@ -8,6 +8,7 @@
 
 mod check;
 mod control;
+mod explain;
 mod map;
 mod output;
 mod render;
@@ -30,6 +31,7 @@ struct Arguments {
 #[derive(Debug, Subcommand)]
 enum Verb {
     Check(check::Arguments),
+    Explain(explain::Arguments),
     Map(map::Arguments),
     Render(render::Arguments),
     Up(up::Arguments),
@@ -38,6 +40,7 @@ enum Verb {
 fn main() -> ExitCode {
     let exit = match &Arguments::parse().verb {
         Verb::Check(arguments) => check::run(arguments, &mut Output::standard()),
+        Verb::Explain(arguments) => explain::run(arguments, &mut Output::standard()),
         Verb::Map(arguments) => map::run(arguments, &mut Output::standard()),
         Verb::Render(arguments) => render::run(arguments, &mut Output::standard()),
         // Its daemons write to the terminal while it runs.

@@ -4,14 +4,16 @@
 //! |---|---|
 //! | `GET /maps` | the set in use ([`Shown`]) |
 //! | `POST /maps/rollback` | the set before it is put in use again |
+//! | `POST /explain` | what becomes of a message ([`explain`](mod@crate::explain)), as the daemon's rooms decide |
 
 use axum::Router;
 use axum::http::StatusCode;
 use axum::response::Response;
 use axum::routing::{get, post};
 use serde::{Deserialize, Serialize};
-use switchyard_daemon::control::{answer, refuse};
+use switchyard_daemon::control::{Asked, answer, refuse};
 
+use crate::explain::{Explanation, Message, Question};
 use crate::name::MapName;
 use crate::swap::MapHandle;
 use crate::watch::Reloader;
@@ -49,6 +51,15 @@ pub fn routes(maps: MapHandle, reloader: Reloader) -> Router {
     Router::new()
         .route("/maps", get(async move || answer(&Shown::of(&maps, &newest))))
         .route("/maps/rollback", post(async move || roll_back(&reloader)))
+}
+
+/// The route that explains, by the daemon's own rooms.
+pub fn explaining(explain: impl Fn(Message) -> Explanation + Clone + Send + Sync + 'static) -> Router {
+    let explained = async move |Asked(question): Asked<Question>| match question.read() {
+        Ok(message) => answer(&explain(message)),
+        Err(bad) => refuse(StatusCode::BAD_REQUEST, &bad.to_string()),
+    };
+    Router::new().route("/explain", post(explained))
 }
 
 impl Shown {

@@ -44,6 +44,12 @@ impl Trace {
         std::mem::take(&mut self.0.lock().unwrap_or_else(PoisonError::into_inner))
     }
 
+    /// True when nothing was asked since then.
+    #[must_use]
+    pub fn is_empty(&self) -> bool {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner).is_empty()
+    }
+
     /// The notes of one map.
     pub(crate) fn of(&self, map: MapName) -> MapTrace<'_> {
         MapTrace { trace: self, map }

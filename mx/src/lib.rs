@@ -13,6 +13,7 @@
 
 mod accept;
 mod deliver;
+mod explain;
 mod metrics;
 mod policy;
 mod route;
@@ -34,9 +35,10 @@ use switchyard_daemon::metrics::Registry;
 use switchyard_daemon::process::Process;
 use switchyard_daemon::program::Daemon;
 use switchyard_daemon::service::ServiceManager;
-use switchyard_daemon::sockets::Listeners;
+use switchyard_daemon::sockets::{ListenOn, Listeners};
 use switchyard_daemon::{control, http};
-use switchyard_maps::{MapMetrics, MapSet, Reloader, watch};
+use switchyard_maps::explain::{Explanation, Message};
+use switchyard_maps::{MapHandle, MapMetrics, MapSet, Reloader, Snapshot, watch};
 use switchyard_smtp::address::{AddressLiteral, Host};
 use switchyard_smtp::extension::Offer;
 use switchyard_smtp::io::dial::DialOptions;
@@ -180,7 +182,7 @@ impl Daemon for Mx {
             tracing::warn!(name, "systemd passed a socket that no setting names");
         }
         if let Some(socket) = &settings.common.control {
-            let routes = switchyard_maps::control::routes(kept.shared.maps.clone(), reloader.clone());
+            let routes = control_routes(&settings, &kept.shared.maps, &reloader);
             control::start(socket, routes, process).map_err(MxError::because)?;
         }
         tracing::info!(?addresses, routers = settings.routers.pool.len(), "listening");
@@ -231,6 +233,29 @@ impl Mx {
     pub fn metrics_addresses(&self) -> &[SocketAddr] {
         &self.metrics_addresses
     }
+}
+
+/// What a front with these settings would do with a message, and why, by these maps.
+#[must_use]
+pub fn explain(settings: &MxSettings, maps: &Snapshot, message: &Message) -> Explanation {
+    explaining(settings).explain(maps, message)
+}
+
+fn explaining(settings: &MxSettings) -> explain::Front {
+    let first = settings.common.listen.first().map(|listener| &listener.socket);
+    let address = match first {
+        Some(ListenOn::Address(address)) if !address.ip().is_unspecified() => Some(address.ip()),
+        _ => None,
+    };
+    explain::Front { host: settings.common.host_name.to_string(), address }
+}
+
+/// What the operator's tool may ask.
+fn control_routes(settings: &MxSettings, maps: &MapHandle, reloader: &Reloader) -> axum::Router {
+    let (front, asked) = (explaining(settings), maps.clone());
+    let explaining =
+        switchyard_maps::control::explaining(move |message| front.explain(&asked.snapshot(), &message));
+    switchyard_maps::control::routes(maps.clone(), reloader.clone()).merge(explaining)
 }
 
 impl Kept {

@@ -10,6 +10,7 @@ use jiff::Timestamp;
 use switchyard_daemon::clock::Clock;
 use switchyard_maps::access::Access;
 use switchyard_maps::access::standing::{Asked, Standing};
+use switchyard_maps::explain::{Explanation, Message};
 use switchyard_maps::{Answer, Found, MapHandle, Snapshot};
 use switchyard_smtp::address::ForwardPath;
 use switchyard_smtp::envelope::{Envelope, MailObject, Recipient, Sender};
@@ -22,6 +23,7 @@ use switchyard_smtp::trace::Received;
 use tokio::io::AsyncWriteExt;
 use tokio::net::TcpStream;
 
+use crate::explain;
 use crate::metrics::ServerMetrics;
 use crate::policy::access;
 use crate::policy::recipient::{Question, judge};
@@ -91,6 +93,20 @@ impl Front {
     /// New sessions get these options; open ones keep theirs.
     pub fn change(&self, live: LiveOptions) {
         self.0.live.store(Arc::new(live));
+    }
+
+    /// What would become of a message, and why.
+    #[must_use]
+    pub fn explain(&self, message: &Message) -> Explanation {
+        let live = self.0.live.load();
+        let rooms = explain::Rooms {
+            host: &live.serve.host_name,
+            relay: &live.relay,
+            route: &self.0.route,
+            without_srs: None,
+            now: self.0.clock.now_wall(),
+        };
+        rooms.explain(&self.0.maps.snapshot(), message)
     }
 
     /// Serves one client to its end.

@@ -12,6 +12,7 @@
 pub mod accept;
 pub mod bounce;
 pub mod deliver;
+mod explain;
 mod metrics;
 pub mod policy;
 pub mod queue;
@@ -34,7 +35,8 @@ use switchyard_daemon::process::Process;
 use switchyard_daemon::program::Daemon;
 use switchyard_daemon::sockets::Listeners;
 use switchyard_daemon::{control, http};
-use switchyard_maps::{Hop, MapMetrics, MapSet, Nexthop, Reloader, Route, watch};
+use switchyard_maps::explain::{Explanation, Message};
+use switchyard_maps::{Hop, MapHandle, MapMetrics, MapSet, Nexthop, Reloader, Route, Snapshot, watch};
 use switchyard_smtp::client::Timeouts;
 use switchyard_smtp::io::memory::MemoryBudget;
 use switchyard_smtp::io::serve::{Calm, ServeOptions};
@@ -149,12 +151,13 @@ impl Daemon for Router {
         let memory = MemoryBudget::new(settings.common.limits.content_memory);
         let live = live_options(&settings, &memory, &process.drain)?;
         let metrics = ServerMetrics::register(&registry).map_err(RouterError::because)?;
-        if let Some(socket) = &settings.common.control {
-            let routes = switchyard_maps::control::routes(maps.clone(), reloader.clone());
-            control::start(socket, routes, process).map_err(RouterError::because)?;
-        }
+        let asked = maps.clone();
         let rooms = Rooms { maps, route, spool: spool.clone(), queue: queue.clone(), clock, metrics };
         let front = Front::new(live, rooms);
+        if let Some(socket) = &settings.common.control {
+            let routes = control_routes(&front, asked, &reloader);
+            control::start(socket, routes, process).map_err(RouterError::because)?;
+        }
         let addresses = listen(&settings, listeners, &registry, process, &front)?;
         tracing::info!(?addresses, spool = %settings.spool.folder.display(), "listening");
         listening.met();
@@ -213,6 +216,39 @@ impl Router {
     pub fn queue(&self) -> &QueueHandle {
         &self.queue
     }
+}
+
+/// What a router with these settings would do with a message, and why, by these maps.
+///
+/// # Errors
+/// When its settings make no router.
+pub fn explain(
+    settings: &RouterSettings,
+    maps: &Snapshot,
+    message: &Message,
+) -> Result<Explanation, RouterError> {
+    let relay = relay_options(settings);
+    let (route, without_srs) = match route_options(settings, &Registry::new()) {
+        Ok(route) => (route, None),
+        // Its secrets are the host's own: where they are not, the rest can still be explained.
+        Err(why) if settings.srs.is_some() => {
+            let others = RouterSettings { srs: None, ..settings.clone() };
+            (route_options(&others, &Registry::new())?, Some(why.to_string()))
+        }
+        Err(why) => return Err(why),
+    };
+    let host = settings.common.host_name.as_str();
+    let now = Clock::system().now_wall();
+    let rooms =
+        explain::Rooms { host, relay: &relay, route: &route, without_srs: without_srs.as_deref(), now };
+    Ok(rooms.explain(maps, message))
+}
+
+/// What the operator's tool may ask.
+fn control_routes(front: &Front, maps: MapHandle, reloader: &Reloader) -> axum::Router {
+    let front = front.clone();
+    let explaining = switchyard_maps::control::explaining(move |message| front.explain(&message));
+    switchyard_maps::control::routes(maps, reloader.clone()).merge(explaining)
 }
 
 // ---- starting ----
@@ -293,7 +329,7 @@ fn live_options(
     memory: &MemoryBudget,
     drain: &Drain,
 ) -> Result<LiveOptions, RouterError> {
-    let RouterSettings { common, relay, .. } = settings;
+    let common = &settings.common;
     let tls = common.tls.as_ref().map(|tls| tls.load()).transpose();
     Ok(LiveOptions {
         serve: ServeOptions {
@@ -305,13 +341,18 @@ fn live_options(
             drain: drain.token(),
             stress: Arc::new(Calm),
         },
-        relay: RelayOptions {
-            networks: relay.networks.clone(),
-            verified_clients: relay.mutual_tls,
-            own_hosts: relay.xforward_networks.clone(),
-            require_tls: relay.require_tls,
-        },
+        relay: relay_options(settings),
     })
+}
+
+fn relay_options(settings: &RouterSettings) -> RelayOptions {
+    let relay = &settings.relay;
+    RelayOptions {
+        networks: relay.networks.clone(),
+        verified_clients: relay.mutual_tls,
+        own_hosts: relay.xforward_networks.clone(),
+        require_tls: relay.require_tls,
+    }
 }
 
 fn srs_options(settings: &RouterSettings) -> Option<SrsOptions> {

@@ -1,7 +1,13 @@
 //! `switchyard map`: the maps themselves, in files or in a running daemon. One file a verb.
 
+mod diff;
+mod dump;
+mod grep;
+mod lines;
+mod progress;
 mod rollback;
 mod stat;
+mod which;
 
 use std::io;
 
@@ -19,12 +25,18 @@ pub(crate) struct Arguments {
 
 #[derive(Debug, Subcommand)]
 enum Verb {
+    Diff(diff::Arguments),
+    Dump(dump::Arguments),
+    Grep(grep::Arguments),
     Stat(stat::Arguments),
     Rollback(rollback::Arguments),
 }
 
 pub(crate) fn run(arguments: &Arguments, output: &mut Output) -> io::Result<Exit> {
     match &arguments.verb {
+        Verb::Diff(arguments) => diff::run(arguments, output),
+        Verb::Dump(arguments) => dump::run(arguments, output),
+        Verb::Grep(arguments) => grep::run(arguments, output),
         Verb::Stat(arguments) => stat::run(arguments, output),
         Verb::Rollback(arguments) => rollback::run(arguments, output),
     }

@@ -7,7 +7,7 @@ mod access;
 mod connect;
 mod content;
 mod hello;
-mod recipient;
+pub(crate) mod recipient;
 mod refused;
 mod sender;
 

@@ -69,10 +69,10 @@ impl Policy {
 
 /// Why not.
 #[derive(Debug, PartialEq, Eq)]
-struct No {
-    reply: Reply,
+pub(crate) struct No {
+    pub(crate) reply: Reply,
     reason: Reason,
-    unavailable: Option<Unavailable>,
+    pub(crate) unavailable: Option<Unavailable>,
 }
 
 impl No {
@@ -85,7 +85,7 @@ impl No {
     }
 }
 
-fn judge(maps: &Snapshot, path: &ForwardPath) -> Result<(), No> {
+pub(crate) fn judge(maps: &Snapshot, path: &ForwardPath) -> Result<(), No> {
     let mailbox = match path {
         // RFC 5321 §4.5.1: taken with no domain, whatever the maps say.
         ForwardPath::Postmaster => return Ok(()),

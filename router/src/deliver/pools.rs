@@ -28,6 +28,12 @@ impl Pools {
         Self(pools.map(|(name, members)| (name, Pool { members, turn: AtomicUsize::new(0) })).collect())
     }
 
+    /// The members in the order of the settings; empty for a pool that they do not name.
+    #[must_use]
+    pub fn all(&self, name: &str) -> Vec<Hop> {
+        self.0.get(name).map(|pool| pool.members.clone()).unwrap_or_default()
+    }
+
     /// The members in the order to try them now; empty for a pool that the settings do not name.
     #[must_use]
     pub fn members(&self, name: &str) -> Vec<Hop> {

@@ -16,6 +16,19 @@ pub enum AddressClass {
     Default,
 }
 
+impl AddressClass {
+    /// The word for it, in Postfix's spelling.
+    #[must_use]
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::Local => "local",
+            Self::VirtualAlias => "virtual alias",
+            Self::Relay => "relay",
+            Self::Default => "default",
+        }
+    }
+}
+
 /// The class of an address at `host`.
 ///
 /// # Errors

@@ -1,0 +1,39 @@
+//! What this front would do with a message, and why: the rooms of [`policy`](crate::policy) decide, on a
+//! snapshot of the maps that takes notes.
+//!
+//! What hangs on more than the maps and the message is not judged here: caps that are reached, what a router
+//! said a moment ago, the routers themselves.
+
+use std::net::IpAddr;
+
+use switchyard_maps::Snapshot;
+use switchyard_maps::explain::{Explanation, Message, Notes};
+use switchyard_smtp::reply::table;
+
+use crate::policy::recipient::judge;
+
+/// The front that explains.
+#[derive(Debug, Clone)]
+pub(crate) struct Front {
+    /// Our host's name.
+    pub(crate) host: String,
+    /// Where we connect from, if that is known.
+    pub(crate) address: Option<IpAddr>,
+}
+
+impl Front {
+    /// Judges a message as a session would.
+    pub(crate) fn explain(&self, maps: &Snapshot, message: &Message) -> Explanation {
+        let (maps, mut notes) = Notes::begin(maps, "mx", &self.host, self.address);
+        let Some(standing) = notes.welcome(&maps, message) else { return notes.end() };
+        for path in &message.to {
+            let Some(standing) = notes.welcome_recipient(&maps, &standing, path) else { continue };
+            let (answer, unavailable) = match judge(&maps, path) {
+                Ok(()) => (Ok(table::RECIPIENT_OK), false),
+                Err(no) => (Err(no.reply), no.unavailable.is_some()),
+            };
+            notes.answered(path, &standing, answer, unavailable);
+        }
+        notes.end()
+    }
+}
