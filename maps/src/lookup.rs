@@ -53,7 +53,7 @@ impl Rules {
     }
 }
 
-/// As Postfix's `split_addr`: at the first delimiter, unless that leaves nothing on either side.
+/// As Postfix's `split_addr`: at the first delimiter, unless that leaves no user; the extension may be empty.
 fn local_extension<'a>(local: &'a str, delimiter: &str) -> Option<&'a str> {
     let reserved = ["postmaster", "mailer-daemon", "double-bounce"];
     if delimiter.is_empty() || reserved.iter().any(|word| local.eq_ignore_ascii_case(word)) {
@@ -67,8 +67,7 @@ fn local_extension<'a>(local: &'a str, delimiter: &str) -> Option<&'a str> {
         }
     }
     let at = local.find(|character| delimiter.contains(character)).filter(|at| *at > 0)?;
-    let (_, extension) = local.split_at(at);
-    (extension.chars().count() > 1).then_some(extension)
+    local.get(at..)
 }
 
 /// How much of an address a key stood for.
@@ -318,7 +317,7 @@ mod tests {
             ("user", "+", None),
             ("user+ext", "", None),
             ("+ext", "+", None),
-            ("user+", "+", None),
+            ("user+", "+", Some("+")),
             ("Mailer-Daemon", "-", None),
             ("double-bounce", "-", None),
             ("owner-list", "-", None),
