@@ -7,6 +7,7 @@
 //! - [`site`]: our daemons as child processes, to be killed, restarted and cut off from power.
 //! - [`ledger`]: a load and a sink whose books tell whether mail was lost, torn or doubled.
 //! - [`tool`]: the operator's tool, as a person runs it.
+//! - [`tables`]: maps by the thousand, with questions that hit, nearly hit and miss.
 //! - [`talk`]: a client that says what it is told; [`trace`]: what hosts put on top of a message.
 //! - [`proxy`]: a connection that breaks at the worst moment.
 //! - [`expect`]: wait for a fact, with a deadline and a name.
@@ -21,6 +22,7 @@ pub mod ledger;
 pub mod peer;
 pub mod proxy;
 pub mod site;
+pub mod tables;
 pub mod talk;
 pub mod tool;
 pub mod trace;

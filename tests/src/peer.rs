@@ -8,15 +8,20 @@
 //! | [`python::Smtplib`] | [`python::Aiosmtpd`], SMTP or LMTP, keeps every byte |
 //! | [`swaks::swaks`] | [`dns::Dns`]: dnsmasq with the records a scenario declares |
 //!
+//! [`postmap::Postmap`] asks Postfix's tables, [`rewrite::Rewrite`] asks Postfix where an address goes, and
+//! [`lookup::Lookup`] serves a table in the network.
 //! [`tls`] asks a server what it would agree to: sslscan and `openssl s_client`.
 
 pub mod certificates;
 pub mod cgroup;
 pub mod dns;
+pub mod lookup;
 pub mod postfix;
+pub mod postmap;
 pub mod process;
 pub mod python;
 pub mod report;
+pub mod rewrite;
 pub mod sink;
 pub mod source;
 pub mod swaks;

@@ -27,6 +27,7 @@ const PEERS: &[Peer] = &[
     Peer { package: "postfix-cdb", proof: "/usr/lib/postfix/postfix-cdb.so" },
     Peer { package: "postfix-lmdb", proof: "/usr/lib/postfix/postfix-lmdb.so" },
     Peer { package: "db5.3-util", proof: "/usr/bin/db5.3_load" },
+    Peer { package: "postfix-pcre", proof: "/usr/lib/postfix/postfix-pcre.so" },
     Peer { package: "swaks", proof: "/usr/bin/swaks" },
     Peer { package: "sslscan", proof: "/usr/bin/sslscan" },
     Peer { package: "openssl", proof: "/usr/bin/openssl" },

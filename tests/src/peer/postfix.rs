@@ -34,7 +34,7 @@ pub struct Options<'a> {
     pub onward: Onward,
     /// Its `myhostname`.
     pub host_name: &'a str,
-    /// Lines for `main.cf` that come after ours.
+    /// Lines for `main.cf`, in place of ours where they name the same.
     pub settings: &'a [(&'a str, &'a str)],
     /// The folder in which its own is made.
     pub parent: PathBuf,
@@ -121,6 +121,12 @@ impl Postfix {
         ["incoming", "active", "deferred", "hold"].map(|queue| files(&self.queue(queue))).iter().sum()
     }
 
+    /// A socket of its daemons: `private/rewrite`.
+    #[must_use]
+    pub fn socket(&self, name: &str) -> PathBuf {
+        self.queue(name)
+    }
+
     fn queue(&self, name: &str) -> PathBuf {
         self.folder.path().join("queue").join(name)
     }
@@ -200,6 +206,10 @@ fn main_cf(folder: &Path, options: &Options<'_>) -> String {
         ),
     };
     text.push_str(&onward);
+    // A setting that stands twice is warned of by every daemon as it starts; postlogd would wait for room in its
+    // own socket to say so.
+    let ours = |line: &&str| options.settings.iter().all(|(name, _)| line.split(" =").next() != Some(name));
+    let mut text: String = text.lines().filter(ours).flat_map(|line| [line, "\n"]).collect();
     for (name, value) in options.settings {
         let _ = writeln!(text, "{name} = {value}");
     }

@@ -2,3 +2,4 @@
 
 mod dns;
 mod map_tool;
+mod routing;

@@ -1,0 +1,255 @@
+//! Whole addresses through whole sites, against a Postfix with the same tables: where they go, which domains are
+//! ours, and what they stand for.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::fmt::Write as _;
+
+use switchyard_maps::{Answer, MapHandle, MapName, MapOptions, MapSet, Resolved, Route, Side, Snapshot};
+use switchyard_smtp::address::{Domain, Host, Mailbox};
+use switchyard_tests::expect;
+use switchyard_tests::peer::postfix::{Onward, Options, Postfix};
+use switchyard_tests::peer::postmap::{Postmap, Program};
+use switchyard_tests::peer::rewrite::{Class, Rewrite};
+use switchyard_tests::tables::site::{ORIGIN, Site};
+use switchyard_tests::tables::{chance, seed};
+use switchyard_tests::talk::Talk;
+
+/// Sites, and addresses asked of each.
+const SITES: usize = 2;
+const ADDRESSES: usize = 800;
+
+/// Whether `example.org` also stands for the domains below it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Parents {
+    Match,
+    NeedADot,
+}
+
+struct World {
+    maps: Snapshot,
+    postfix: Postfix,
+    _tables: Postmap,
+}
+
+impl World {
+    /// Both with these maps of the site, and Postfix with some settings more.
+    fn new(site: &Site, parents: Parents, uses: &[MapName], more: &[(&str, &str)]) -> Self {
+        let tables = Postmap::new();
+        let mut settings = vec![
+            ("virtual_mailbox_domains", "".to_owned()),
+            ("virtual_mailbox_maps", "".to_owned()),
+            ("myorigin", ORIGIN.to_owned()),
+            ("mydestination", ORIGIN.to_owned()),
+            ("recipient_delimiter", "+".to_owned()),
+            ("append_dot_mydomain", "no".to_owned()),
+            ("smtpd_reject_unlisted_recipient", "no".to_owned()),
+            (
+                "parent_domain_matches_subdomains",
+                match parents {
+                    Parents::Match => "transport_maps, relay_domains".to_owned(),
+                    Parents::NeedADot => "".to_owned(),
+                },
+            ),
+        ];
+        settings.extend(more.iter().map(|(name, value)| (*name, (*value).to_owned())));
+        for (map, name, text) in texts(site) {
+            if !uses.contains(&map) {
+                continue;
+            }
+            let path = tables.write(map.as_str(), text);
+            let warnings = tables.compile(Program::Postmap, "hash", &path);
+            assert!(warnings.is_empty(), "{warnings}\n{text}");
+            settings.push((name, format!("hash:{}", path.display())));
+        }
+        let settings: Vec<(&str, &str)> =
+            settings.iter().map(|(name, value)| (*name, value.as_str())).collect();
+        let postfix = Postfix::start(&Options { settings: &settings, ..Options::new(Onward::Maildir) });
+        Self { maps: maps(site, parents, uses), postfix, _tables: tables }
+    }
+}
+
+/// Each map, and how Postfix calls it.
+fn texts(site: &Site) -> [(MapName, &'static str, &str); 4] {
+    [
+        (MapName::Transport, "transport_maps", &site.transport),
+        (MapName::RelayDomains, "relay_domains", &site.relay_domains),
+        (MapName::VirtualAlias, "virtual_alias_maps", &site.virtual_alias),
+        (MapName::Canonical, "canonical_maps", &site.canonical),
+    ]
+}
+
+fn maps(site: &Site, parents: Parents, uses: &[MapName]) -> Snapshot {
+    let parents = match parents {
+        Parents::Match => BTreeSet::from([MapName::Transport, MapName::RelayDomains]),
+        Parents::NeedADot => BTreeSet::new(),
+    };
+    let options = MapOptions {
+        recipient_delimiter: "+".to_owned(),
+        origin: Some(Domain::parse(ORIGIN).expect("a domain")),
+        parent_domain_matches_subdomains: parents,
+        ..MapOptions::default()
+    };
+    let texts: Vec<(MapName, &str)> = texts(site)
+        .into_iter()
+        .filter(|(map, ..)| uses.contains(map))
+        .map(|(map, _, text)| (map, text))
+        .collect();
+    match MapSet::from_texts(&options, &texts) {
+        Ok(set) => MapHandle::new(set).snapshot(),
+        Err(faults) => panic!("{faults}\n{site:#?}"),
+    }
+}
+
+/// As Postfix writes it: transport and next hop.
+fn route(maps: &Snapshot, mailbox: &Mailbox) -> (String, String) {
+    let default = Route::parse("smtp:", &BTreeSet::new()).expect("a route");
+    let route = match maps.route(mailbox) {
+        Answer::Found(found) => found.value,
+        Answer::NotFound => Route::Keep,
+        Answer::Unavailable(unavailable) => panic!("{mailbox}: {unavailable}"),
+    };
+    match route.resolve(&default, &mailbox.host) {
+        Resolved::Deliver(to) => (to.transport.to_string(), to.nexthop.to_string()),
+        Resolved::Refuse(notice) => ("error".to_owned(), format!("{} {}", notice.status, notice.text)),
+        Resolved::Defer(notice) => ("retry".to_owned(), format!("{} {}", notice.status, notice.text)),
+        Resolved::Discard(reason) => ("discard".to_owned(), reason.to_string()),
+        Resolved::Hold(reason) => ("hold".to_owned(), reason.to_string()),
+    }
+}
+
+fn yes<T>(answer: Answer<T>) -> bool {
+    match answer {
+        Answer::Found(_) => true,
+        Answer::NotFound => false,
+        Answer::Unavailable(unavailable) => panic!("{unavailable}"),
+    }
+}
+
+#[test]
+fn addresses_are_routed_as_trivial_rewrite_routes_them() {
+    let uses = [MapName::Transport, MapName::RelayDomains, MapName::VirtualAlias];
+    let (mut asked, mut routed, mut wrong) = (0, 0, String::new());
+    for number in 0..SITES {
+        let site = Site::new(&mut chance("routing", number), ADDRESSES);
+        let parents = if number % 2 == 0 { Parents::NeedADot } else { Parents::Match };
+        let world = World::new(&site, parents, &uses, &[]);
+        let mut rewrite = Rewrite::connect(&world.postfix);
+        for address in &site.addresses {
+            let mailbox = Mailbox::parse(address).expect(address);
+            let Host::Domain(domain) = &mailbox.host else { continue };
+            // Here a user in quotes has an extension too: see the differences.
+            if address.starts_with('"') && address.contains('+') {
+                continue;
+            }
+            let way = rewrite.resolve(address);
+            asked += 1;
+            let class = match () {
+                () if domain.as_str() == ORIGIN => Class::Local,
+                () if yes(world.maps.is_alias_domain(domain)) => Class::VirtualAlias,
+                () if yes(world.maps.is_relay_domain(domain)) => Class::Relay,
+                () => Class::Default,
+            };
+            if class != way.class {
+                let _ =
+                    writeln!(wrong, "{number} {parents:?} {address}: Postfix {:?}, we {class:?}", way.class);
+            }
+            // Those are Postfix's own affair: here aliases come first, and nothing is local.
+            if matches!(class, Class::Local | Class::VirtualAlias) {
+                continue;
+            }
+            routed += 1;
+            // relay is smtp by another name.
+            let transport = if way.transport == "relay" { "smtp".to_owned() } else { way.transport };
+            let ours = route(&world.maps, &mailbox);
+            // A domain has no case.
+            let nexthop = if way.nexthop.eq_ignore_ascii_case(domain.as_str()) {
+                domain.to_string()
+            } else {
+                way.nexthop
+            };
+            if ours != (transport.clone(), nexthop.clone()) {
+                let _ = writeln!(
+                    wrong,
+                    "{number} {parents:?} {address}: Postfix {transport}:{nexthop}, we {ours:?}"
+                );
+            }
+        }
+    }
+    println!("{asked} addresses, {routed} of them routed; seed {}", seed());
+    assert!(wrong.is_empty(), "seed {}:\n{wrong}", seed());
+    assert!(routed >= 500, "{routed}");
+}
+
+/// What cleanup makes of addresses, beside what we make of them; the share that led elsewhere.
+fn compare(kind: &str, uses: &[MapName], ours: impl Fn(&Snapshot, &Mailbox) -> BTreeSet<String>) -> f64 {
+    let drop_all = ["default_transport", "relay_transport", "local_transport"].map(|name| (name, "discard"));
+    let (mut asked, mut elsewhere, mut wrong) = (0_u32, 0_u32, String::new());
+    for number in 0..SITES {
+        let site = Site::new(&mut chance(kind, number), ADDRESSES);
+        let world = World::new(&site, Parents::NeedADot, uses, &drop_all);
+        // Postfix takes what differs in case only for one recipient.
+        let addresses: BTreeMap<String, &str> =
+            site.addresses.iter().map(|address| (address.to_lowercase(), address.as_str())).collect();
+        let addresses: BTreeSet<&str> = addresses.into_values().collect();
+        let theirs = send(&world.postfix, &addresses);
+        for address in addresses {
+            let mailbox = Mailbox::parse(address).expect(address);
+            let ours = ours(&world.maps, &mailbox);
+            asked += 1;
+            elsewhere += u32::from(ours.len() != 1 || !ours.contains(&mailbox.to_string()));
+            let theirs = theirs.get(&address.to_lowercase());
+            if theirs != Some(&ours) {
+                let _ = writeln!(wrong, "{number} {address}: Postfix {theirs:?}, we {ours:?}");
+            }
+        }
+    }
+    println!("{kind}: {asked} addresses, {elsewhere} of them led elsewhere; seed {}", seed());
+    assert!(wrong.is_empty(), "seed {}:\n{wrong}", seed());
+    assert!(asked >= 500, "{asked}");
+    f64::from(elsewhere) / f64::from(asked)
+}
+
+#[test]
+fn aliases_expand_as_cleanup_expands_them() {
+    let share = compare("aliases", &[MapName::VirtualAlias], |maps, mailbox| {
+        let ends = maps.expand(mailbox).unwrap_or_else(|error| panic!("{mailbox}: {error}"));
+        ends.iter().map(Mailbox::to_string).collect()
+    });
+    assert!(share > 0.1, "{share}");
+}
+
+#[test]
+fn addresses_are_written_as_cleanup_writes_them() {
+    let share = compare("canonical", &[MapName::Canonical], |maps, mailbox| {
+        let written = match maps.canonical(mailbox, Side::Recipient) {
+            Answer::Found(found) => found.value,
+            Answer::NotFound => mailbox.clone(),
+            Answer::Unavailable(unavailable) => panic!("{mailbox}: {unavailable}"),
+        };
+        BTreeSet::from([written.to_string()])
+    });
+    assert!(share > 0.1, "{share}");
+}
+
+/// Sends one message to all of them and reads in the log who got it on behalf of whom.
+fn send(postfix: &Postfix, addresses: &BTreeSet<&str>) -> BTreeMap<String, BTreeSet<String>> {
+    let to: Vec<String> = addresses.iter().map(|address| format!("<{address}>")).collect();
+    let to: Vec<&str> = to.iter().map(String::as_str).collect();
+    let reply = Talk::hello(postfix.address()).mail("<a@sender.example>", &to, "Subject: all\r\n\r\n\r\n");
+    assert_eq!(reply.code, 250, "{reply:?}");
+    expect::holds("the message to be gone from the queue", || postfix.log().contains(": removed"));
+    let mut found: BTreeMap<String, BTreeSet<String>> = BTreeMap::new();
+    for line in postfix.log().lines() {
+        let Some((_, line)) = line.split_once(": to=<") else { continue };
+        let (to, line) = line.split_once(">, ").expect(line);
+        let from = match line.strip_prefix("orig_to=<") {
+            Some(line) => line.split_once(">, ").expect(line).0,
+            None => to,
+        };
+        // A domain has no case.
+        let to = Mailbox::parse(to).expect(line).to_string();
+        // What differs in case only is not told apart in the log.
+        found.entry(from.to_lowercase()).or_default().insert(to);
+    }
+    found
+}
