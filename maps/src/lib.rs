@@ -33,6 +33,7 @@ pub mod metrics;
 pub mod name;
 pub mod nexthop;
 pub mod options;
+pub mod pattern;
 mod random;
 pub mod relocated;
 pub mod remote;

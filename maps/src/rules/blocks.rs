@@ -3,7 +3,7 @@
 use crate::fault::Wrong;
 
 /// How deep blocks may nest: nobody reads more, and a lookup's work is bounded by it.
-const DEEPEST: usize = 100;
+pub(crate) const DEEPEST: usize = 100;
 
 /// The open blocks, the innermost last.
 #[derive(Debug)]
@@ -34,6 +34,16 @@ impl<B> Blocks<B> {
     /// The innermost block.
     pub(crate) fn innermost(&self) -> Option<&B> {
         self.open.last().map(|(_, block)| block)
+    }
+
+    /// The innermost block, to be changed.
+    pub(crate) fn innermost_mut(&mut self) -> Option<&mut B> {
+        self.open.last_mut().map(|(_, block)| block)
+    }
+
+    /// The open blocks, the outermost first.
+    pub(crate) fn iter(&self) -> impl Iterator<Item = &B> {
+        self.open.iter().map(|(_, block)| block)
     }
 
     /// The lines of the blocks that are still open.

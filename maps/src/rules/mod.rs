@@ -13,7 +13,7 @@ use std::fmt;
 use crate::fault::{Faults, Wrong};
 use crate::source::{BadLine, Line};
 
-pub(crate) use blocks::Blocks;
+pub(crate) use blocks::{Blocks, DEEPEST};
 pub(crate) use values::{VALUE_ENDS, VALUE_TEXTS, ValueArena, Values};
 pub(crate) use words::{Keyword, keyword, negation};
 
@@ -21,7 +21,6 @@ pub(crate) use words::{Keyword, keyword, negation};
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub(crate) enum Template {
     No,
-    #[allow(dead_code, reason = "pattern tables have them")]
     Yes,
 }
 
@@ -58,8 +57,8 @@ impl BadLines {
     }
 
     /// What is wrong is not a line's fault.
-    pub(crate) fn of_table(what: String) -> Self {
-        Self { kept: vec![BadLine { line: 0, column: 0, what }], more: 0 }
+    pub(crate) fn of_table(what: impl Into<String>) -> Self {
+        Self { kept: vec![BadLine { line: 0, column: 0, what: what.into() }], more: 0 }
     }
 
     /// Tells what is wrong at an offset of a line.
