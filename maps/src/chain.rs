@@ -7,8 +7,10 @@ use std::borrow::Cow;
 use std::path::Path;
 use std::sync::Arc;
 
-use crate::exact::Exact;
+use crate::artifact::{Container, Exact};
+use crate::cidr::{self, Cidr};
 use crate::random::Weighted;
+use crate::remote::{Peek, Remote};
 use crate::trace::MapTrace;
 
 /// An answer, or why there is none.
@@ -19,6 +21,15 @@ pub(crate) type Found<T> = Result<T, Why>;
 pub(crate) enum Why {
     /// It is damaged, failing or set to fail; for the log.
     Unavailable(Arc<str>),
+    /// A server has not been asked yet.
+    Unknown(Pending),
+}
+
+/// A question that a server is yet to be asked.
+#[derive(Debug, Clone)]
+pub(crate) struct Pending {
+    pub(crate) remote: Remote,
+    pub(crate) key: String,
 }
 
 /// What a key leads to.
@@ -69,15 +80,40 @@ pub(crate) enum Table {
     Union(Vec<Member>),
     /// One of these by chance.
     Random(Weighted),
+    /// Networks, for keys that are addresses.
+    Cidr(Cidr),
+    /// What a server says.
+    Remote(Remote),
 }
 
 impl Table {
     /// How many keys it has.
     pub(crate) fn len(&self) -> usize {
         match self {
-            Self::Exact(exact) => exact.len(),
-            Self::Static(_) | Self::Fail(_) | Self::Random(_) => 0,
+            Self::Exact(exact) => usize::try_from(exact.len()).unwrap_or(usize::MAX),
+            Self::Cidr(cidr) => usize::try_from(cidr.len()).unwrap_or(usize::MAX),
+            Self::Static(_) | Self::Fail(_) | Self::Random(_) | Self::Remote(_) => 0,
             Self::Union(members) => members.iter().map(|member| member.table.len()).sum(),
+        }
+    }
+
+    /// The artifact it is asked in, if it is in one.
+    pub(crate) fn container(&self) -> Option<&Container> {
+        match self {
+            Self::Exact(exact) => Some(exact.container()),
+            Self::Cidr(cidr) => Some(cidr.container()),
+            Self::Static(_) | Self::Fail(_) | Self::Union(_) | Self::Random(_) | Self::Remote(_) => None,
+        }
+    }
+
+    /// A value by its number.
+    pub(crate) fn value(&self, number: u32) -> Option<&str> {
+        match self {
+            Self::Exact(exact) => exact.value(number).ok(),
+            Self::Cidr(cidr) => cidr.value(number).ok(),
+            Self::Static(value) => (number == 0).then_some(value),
+            Self::Random(values) => values.get(number),
+            Self::Fail(_) | Self::Union(_) | Self::Remote(_) => None,
         }
     }
 
@@ -87,13 +123,14 @@ impl Table {
             Self::Exact(exact) => exact.values(),
             Self::Static(_) => 1,
             Self::Random(values) => values.len(),
-            Self::Fail(_) | Self::Union(_) => 0,
+            Self::Cidr(cidr) => cidr.values() as usize,
+            Self::Fail(_) | Self::Union(_) | Self::Remote(_) => 0,
         }
     }
 }
 
 impl Member {
-    fn find(&self, key: &str, member: usize) -> Found<Option<Hit<'_>>> {
+    fn find(&self, key: &str, given: &str, member: usize) -> Found<Option<Hit<'_>>> {
         let hit = |text, number, line| Hit { text, number, member, file: &self.file, line };
         match &self.table {
             Table::Exact(exact) => {
@@ -104,7 +141,21 @@ impl Member {
             }
             Table::Static(text) => Ok(Some(hit((**text).into(), Some(0), 0))),
             Table::Fail(reason) => Err(self.unavailable(reason)),
-            Table::Union(members) => self.find_all(members, key, member),
+            Table::Union(members) => self.find_all(members, key, given, member),
+            Table::Cidr(cidr) => {
+                let Some(address) = cidr::address(key) else { return Ok(None) };
+                let damaged = |_| self.unavailable("the table is damaged");
+                let Some(found) = cidr.find(address).map_err(damaged)? else { return Ok(None) };
+                let text = cidr.value(found.value).map_err(damaged)?;
+                Ok(Some(hit(text.into(), Some(found.value), found.line)))
+            }
+            Table::Remote(remote) => match remote.peek(given) {
+                Peek::Answer(text) | Peek::Stale(text) => {
+                    Ok(text.map(|text| hit(text.to_string().into(), None, 0)))
+                }
+                Peek::Unavailable(why) => Err(self.unavailable(&why)),
+                Peek::Unknown => Err(Why::Unknown(Pending { remote: remote.clone(), key: given.to_owned() })),
+            },
             Table::Random(values) => {
                 let (number, text) = values.draw(fastrand::u64(..));
                 Ok(Some(hit(text.into(), Some(number), 0)))
@@ -113,10 +164,16 @@ impl Member {
     }
 
     /// Postfix's unionmap: every table is asked, and one that cannot say makes the whole unable to.
-    fn find_all<'a>(&'a self, members: &'a [Self], key: &str, member: usize) -> Found<Option<Hit<'a>>> {
+    fn find_all<'a>(
+        &'a self,
+        members: &'a [Self],
+        key: &str,
+        given: &str,
+        member: usize,
+    ) -> Found<Option<Hit<'a>>> {
         let mut all: Option<Hit<'a>> = None;
         for each in members {
-            let Some(hit) = each.find(key, member)? else { continue };
+            let Some(hit) = each.find(key, given, member)? else { continue };
             match &mut all {
                 None => all = Some(Hit { number: None, ..hit }),
                 Some(all) => {
@@ -127,6 +184,21 @@ impl Member {
             }
         }
         Ok(all)
+    }
+
+    /// What the answers of the table hang on.
+    pub(crate) fn digest(&self, hasher: &mut blake3::Hasher) {
+        hasher.update(self.spec.as_bytes());
+        // Places are told with the file.
+        hasher.update(self.file.as_os_str().as_encoded_bytes());
+        match &self.table {
+            Table::Union(members) => members.iter().for_each(|member| member.digest(hasher)),
+            table => {
+                if let Some(container) = table.container() {
+                    hasher.update(&container.identity());
+                }
+            }
+        }
     }
 
     fn unavailable(&self, why: &str) -> Why {
@@ -173,22 +245,23 @@ pub(crate) struct Asking<'a> {
 }
 
 impl<'a> Asking<'a> {
-    /// Asks all that is to be asked about.
-    pub(crate) fn whole(&self, key: &str) -> Found<Option<Hit<'a>>> {
-        self.ask(key, Form::Whole)
+    /// Asks all that is to be asked about: tables of keys by the one form that keys have, patterns and servers
+    /// by what was `given`.
+    pub(crate) fn whole(&self, key: &str, given: &str) -> Found<Option<Hit<'a>>> {
+        self.ask(key, given, Form::Whole)
     }
 
     /// Asks for a part of it.
     pub(crate) fn part(&self, key: &str) -> Found<Option<Hit<'a>>> {
-        self.ask(key, Form::Part)
+        self.ask(key, key, Form::Part)
     }
 
-    fn ask(&self, key: &str, form: Form) -> Found<Option<Hit<'a>>> {
+    fn ask(&self, key: &str, given: &str, form: Form) -> Found<Option<Hit<'a>>> {
         for (number, member) in self.chain.members.iter().enumerate() {
             if form == Form::Part && !member.takes_parts {
                 continue;
             }
-            let found = member.find(key, number);
+            let found = member.find(key, given, number);
             if let Some(trace) = self.trace {
                 trace.note(member, key, &found);
             }
@@ -204,11 +277,13 @@ impl<'a> Asking<'a> {
 impl Chain {
     /// One table of keys and values, a line each.
     pub(crate) fn of_lines(lines: &[(&str, &str)]) -> Self {
-        let mut builder = crate::exact::ExactBuilder::default();
+        let mut builder = crate::artifact::ExactBuilder::new();
         for (line, (key, value)) in (1..).zip(lines) {
             builder.push(key, value, line).expect("a small table");
         }
-        let table = Table::Exact(builder.finish().expect("different keys"));
+        let bytes = builder.finish().expect("different keys").to_bytes().expect("memory");
+        let container = Container::open(bytes.into()).expect("a container");
+        let table = Table::Exact(Exact::open(container).expect("a table"));
         let (file, spec) = (Path::new("test").into(), "test".into());
         Self { members: vec![Member { table, file, spec, takes_parts: true }] }
     }
@@ -227,10 +302,11 @@ mod tests {
     }
 
     fn say(chain: &Chain, key: &str) -> String {
-        match chain.asking().whole(key) {
+        match chain.asking().whole(key, key) {
             Ok(Some(hit)) => format!("{} ({}.{})", hit.text, hit.member, hit.line),
             Ok(None) => "no".to_owned(),
             Err(Why::Unavailable(why)) => why.to_string(),
+            Err(Why::Unknown(pending)) => format!("{}?", pending.key),
         }
     }
 

@@ -1,16 +1,25 @@
-//! From text to tables: every line read, every value checked, all faults at once.
+//! From what the settings say to tables: every line read, every value checked, all faults at once.
+//!
+//! A table of text becomes an [artifact](crate::artifact), in memory or as an installed file; the other kinds
+//! need none.
 
+use std::borrow::Cow;
+use std::io::{self, Seek, Write};
 use std::path::Path;
 use std::sync::Arc;
 
+use crate::artifact::exact::{BuildError, ExactBuilder};
+use crate::artifact::{Bytes, Container, Exact};
 use crate::chain::{Member, Table};
-use crate::exact::{self, Exact, ExactBuilder};
+use crate::cidr::{self, Cidr};
 use crate::fault::{Fault, Faults, Wrong};
 use crate::grammar::Grammar;
 use crate::name::{MapName, Values};
 use crate::random::Weighted;
-use crate::source::{self, Line, Lines};
-use crate::spec::{Choice, Pair, TableSpec};
+use crate::remote::Remotes;
+use crate::rules::{BadLines, Built as BuiltRules};
+use crate::source::{self, BadLine, Line, Lines};
+use crate::spec::{Choice, Pair, Rules, TableSpec};
 use crate::text::aliases::Aliases;
 
 /// A table's text, and where it came from.
@@ -18,183 +27,258 @@ use crate::text::aliases::Aliases;
 pub(crate) struct Source {
     pub(crate) map: Option<MapName>,
     pub(crate) file: Arc<Path>,
-    pub(crate) bytes: Arc<[u8]>,
+    pub(crate) bytes: Vec<u8>,
 }
 
-impl Source {
-    fn fault(&self, (line, column): (u32, u32), message: String) -> Fault {
-        Fault { map: self.map, file: Arc::clone(&self.file), line, column, message }
-    }
-
-    /// A file cut short or half-way through being written must not read as "there is nobody here".
-    fn empty(&self) -> Fault {
-        self.fault((0, 0), "the file is empty; if that is meant, write a comment into it".to_owned())
-    }
-}
-
-/// Reads the sources of tables.
+/// Gives the octets of the files that tables name.
 pub(crate) trait Read {
-    /// The octets of a file that a table names.
+    /// Reads one, or says why not.
     fn read(&mut self, map: Option<MapName>, file: &Path) -> Result<Source, Fault>;
 }
 
-/// Makes a table of what the settings say.
-pub(crate) fn table(
-    map: Option<MapName>,
-    spec: &TableSpec,
-    read: &mut impl Read,
-    grammar: &mut Grammar<'_>,
-) -> Result<Member, Faults> {
-    let word: Arc<str> = spec.to_string().into();
-    let mut file: Arc<Path> = Path::new(&*word).into();
-    let mut open = |name: &Path| -> Result<Source, Fault> {
-        let source = read.read(map, name)?;
-        file = Arc::clone(&source.file);
-        Ok(source)
-    };
-    let table = match spec {
-        TableSpec::Text { file, .. } => Table::Exact(exact(&open(file)?, grammar)?),
-        TableSpec::Aliases { file } => {
-            let source = open(file)?;
-            Table::Exact(aliases(&source, read, grammar)?)
-        }
-        TableSpec::Fail(reason) => Table::Fail(reason.as_str().into()),
-        TableSpec::Static(value) => Table::Static(written(map, &word, value, grammar)?.into()),
-        TableSpec::Inline(pairs) => Table::Exact(inline(map, &word, pairs, grammar)?),
-        TableSpec::Random(choices) => {
-            let weigh = |choice: &Choice| Ok((written(map, &word, &choice.value, grammar)?, choice.weight));
-            Table::Random(Weighted::new(choices.iter().map(weigh).collect::<Result<_, Fault>>()?))
-        }
-        TableSpec::Union(specs) => {
-            let member = |spec| table(map, spec, read, grammar);
-            Table::Union(specs.iter().map(member).collect::<Result<_, _>>()?)
-        }
-        TableSpec::Cidr(_)
-        | TableSpec::Regexp(_)
-        | TableSpec::Pcre(_)
-        | TableSpec::Socketmap { .. }
-        | TableSpec::Tcp(_) => return Err(whole(map, &word, "is no table of this map").into()),
-    };
-    Ok(Member { table, file, spec: word, takes_parts: spec.takes_partial_keys() })
+/// Where artifacts go, and come back to be asked.
+pub(crate) trait Keep {
+    /// Keeps what `write` writes.
+    fn keep(&mut self, write: &mut dyn FnMut(&mut dyn WriteSeek) -> io::Result<()>) -> io::Result<Bytes>;
 }
 
-/// A value that stands in the settings themselves.
-fn written(
-    map: Option<MapName>,
-    word: &str,
-    value: &str,
-    grammar: &mut Grammar<'_>,
-) -> Result<String, Fault> {
-    let written = grammar.value("", value).map(std::borrow::Cow::into_owned);
-    written.map_err(|wrong| whole(map, word, &wrong.what))
-}
+/// A file, or memory.
+pub(crate) trait WriteSeek: Write + Seek {}
+impl<W: Write + Seek> WriteSeek for W {}
 
-/// The entries of an `inline:` table: as written, the last one wins there too.
-fn inline(
-    map: Option<MapName>,
-    word: &str,
-    pairs: &[Pair],
-    grammar: &mut Grammar<'_>,
-) -> Result<Exact, Faults> {
-    let mut builder = ExactBuilder::default();
-    let mut faults = Faults::default();
-    for pair in pairs {
-        let added = grammar.key(&pair.key).and_then(|key| {
-            let value = grammar.value(&key, &pair.value)?;
-            builder.push(&key, &value, 0).map_err(|error| Wrong::new(error.to_string()))
-        });
-        if let Err(wrong) = added {
-            faults.push(whole(map, word, &wrong.what));
-        }
+/// In this process's memory.
+#[derive(Debug)]
+pub(crate) struct InMemory;
+
+impl Keep for InMemory {
+    fn keep(&mut self, write: &mut dyn FnMut(&mut dyn WriteSeek) -> io::Result<()>) -> io::Result<Bytes> {
+        let mut memory = io::Cursor::new(Vec::new());
+        write(&mut memory)?;
+        Ok(memory.into_inner().into())
     }
-    match builder.finish() {
-        Ok(exact) if faults.is_empty() => return Ok(exact),
-        Ok(_) => {}
-        Err(duplicates) => {
-            for duplicate in duplicates {
-                let what = format!("`{}` stands there twice, with different values", duplicate.key);
-                faults.push(whole(map, word, &what));
+}
+
+/// Makes the tables of one map.
+pub(crate) struct Compiler<'a, R, K> {
+    pub(crate) map: Option<MapName>,
+    pub(crate) read: &'a mut R,
+    pub(crate) keep: &'a mut K,
+    pub(crate) grammar: Grammar<'a>,
+    pub(crate) remotes: &'a Remotes,
+    /// Rules that can never answer are faults unless the settings allow them.
+    pub(crate) allow_dead_rules: bool,
+}
+
+impl<R: Read, K: Keep> Compiler<'_, R, K> {
+    /// Makes a table of what the settings say.
+    pub(crate) fn table(&mut self, spec: &TableSpec) -> Result<Member, Faults> {
+        let word: Arc<str> = spec.to_string().into();
+        let mut file: Arc<Path> = Path::new(&*word).into();
+        let table = match spec {
+            TableSpec::Text { file: name, .. } => {
+                let source = self.source(name)?;
+                file = Arc::clone(&source.file);
+                Table::Exact(self.text(&source)?)
             }
-        }
-    }
-    Err(faults)
-}
-
-/// A fault of a word of the settings.
-fn whole(map: Option<MapName>, word: &str, what: &str) -> Fault {
-    Fault { map, file: Path::new(word).into(), line: 0, column: 0, message: what.to_owned() }
-}
-
-/// Reads the lines of a text table.
-fn exact(source: &Source, grammar: &mut Grammar<'_>) -> Result<Exact, Faults> {
-    let mut builder = ExactBuilder::default();
-    let mut faults = Faults::default();
-    if source.bytes.is_empty() {
-        faults.push(source.empty());
-    }
-    for line in Lines::new(&source.bytes) {
-        let line = match line {
-            Ok(line) => line,
-            Err(bad) => {
-                faults.push(source.fault((bad.line, bad.column), bad.what));
-                continue;
+            TableSpec::Cidr(rules) => {
+                let source = self.rules(rules, &mut file)?;
+                let built = cidr::compile(source.lines(), &mut |value, _| {
+                    self.grammar.value("", value).map(Cow::into_owned)
+                });
+                let bytes = self.built(built, &file)?;
+                Table::Cidr(Cidr::open(bytes).map_err(|bad| self.whole(&file, &bad))?)
+            }
+            TableSpec::Inline(pairs) => Table::Exact(self.inline(pairs, &file)?),
+            TableSpec::Static(value) => Table::Static(self.written(value, &file)?.into()),
+            TableSpec::Fail(reason) => Table::Fail(reason.as_str().into()),
+            TableSpec::Random(choices) => {
+                let mut weigh = |choice: &Choice| Ok((self.written(&choice.value, &file)?, choice.weight));
+                let values = choices.iter().map(&mut weigh).collect::<Result<_, Fault>>()?;
+                Table::Random(Weighted::new(values))
+            }
+            TableSpec::Union(specs) => {
+                Table::Union(specs.iter().map(|spec| self.table(spec)).collect::<Result<_, _>>()?)
+            }
+            TableSpec::Socketmap { .. } | TableSpec::Tcp(_) => {
+                // A table by itself asks with the limits of any other.
+                match self.remotes.open(self.map.unwrap_or(MapName::Transport), spec) {
+                    Some(remote) => Table::Remote(remote),
+                    None => return Err(self.whole(&file, &"is no server's table").into()),
+                }
+            }
+            TableSpec::Aliases { file: name } => {
+                let source = self.source(name)?;
+                file = Arc::clone(&source.file);
+                Table::Exact(self.aliases(&source)?)
+            }
+            TableSpec::Regexp(_) | TableSpec::Pcre(_) => {
+                return Err(self.whole(&file, &"is no table of this map").into());
             }
         };
-        if let Err(wrong) = add(&line, grammar, &mut builder) {
-            faults.push(source.fault(line.place(wrong.at), wrong.what));
+        Ok(Member { table, file, spec: word, takes_parts: spec.takes_partial_keys() })
+    }
+
+    fn source(&mut self, name: &Path) -> Result<Source, Fault> {
+        let map = self.map;
+        let source = self.read.read(map, name)?;
+        if source.bytes.is_empty() {
+            // A file cut short or half-way through being written must not read as "there is nobody here".
+            let what = "the file is empty; if that is meant, write a comment into it";
+            return Err(Fault::of_file(map, source.file, what.to_owned()));
         }
+        Ok(source)
     }
-    finish(builder, source, faults)
-}
 
-fn add(line: &Line<'_>, grammar: &mut Grammar<'_>, builder: &mut ExactBuilder) -> Result<(), Wrong> {
-    let entry = source::split(&line.text)?;
-    let key = grammar.key(entry.key)?;
-    let value = grammar.value(&key, entry.value).map_err(|wrong| wrong.moved(entry.value_at))?;
-    builder.push(&key, &value, line.number()).map_err(|error| Wrong::new(error.to_string()))
-}
-
-/// Reads the names of an aliases(5) file, and what they stand for where the map asks for that.
-fn aliases(source: &Source, read: &mut impl Read, grammar: &mut Grammar<'_>) -> Result<Exact, Faults> {
-    let mut builder = ExactBuilder::default();
-    let mut faults = Faults::default();
-    if source.bytes.is_empty() {
-        faults.push(source.empty());
-    }
-    let is_list = source.map.is_some_and(|map| map.values() == Values::Nothing);
-    let mut open = |name: &Path| read.read(source.map, name);
-    for alias in Aliases::new(source, &mut open) {
-        let added = alias.and_then(|alias| {
-            let key = grammar.key(&alias.key).map_err(|wrong| alias.key_fault(wrong))?;
-            let value = if is_list { "" } else { &alias.value };
-            let value = grammar.value(&key, value).map_err(|wrong| alias.value_fault(wrong))?;
-            let too_large = |error: exact::TooLarge| alias.key_fault(Wrong::new(error.to_string()));
-            builder.push(&key, &value, alias.line).map_err(too_large)
-        });
-        if let Err(fault) = added {
-            faults.push(fault);
-        }
-    }
-    finish(builder, source, faults)
-}
-
-fn finish(builder: ExactBuilder, source: &Source, mut faults: Faults) -> Result<Exact, Faults> {
-    let exact = match builder.finish() {
-        Ok(exact) => Some(exact),
-        Err(duplicates) => {
-            for duplicate in duplicates {
-                let message = format!(
-                    "`{}` stands in line {} already, with another value",
-                    duplicate.key, duplicate.first_line
-                );
-                faults.push(source.fault((duplicate.second_line, 1), message));
+    /// Rules of a file, or those of the settings themselves.
+    fn rules(&mut self, rules: &Rules, file: &mut Arc<Path>) -> Result<Source, Fault> {
+        match rules {
+            Rules::File(name) => {
+                let source = self.source(name)?;
+                *file = Arc::clone(&source.file);
+                Ok(source)
             }
-            None
+            Rules::Inline(lines) => {
+                let (file, bytes) = (Arc::clone(file), lines.join("\n").into_bytes());
+                Ok(Source { map: self.map, file, bytes })
+            }
         }
-    };
-    match exact {
-        Some(exact) if faults.is_empty() => Ok(exact),
-        _ => Err(faults),
+    }
+
+    /// Reads the lines of a text table.
+    fn text(&mut self, source: &Source) -> Result<Exact, Faults> {
+        let mut builder = ExactBuilder::new();
+        let mut faults = Faults::default();
+        for line in source.lines() {
+            let wrong = match line {
+                Ok(line) => match self.add(&line, &mut builder) {
+                    Ok(()) => continue,
+                    Err(wrong) => BadLine::at(&line, wrong),
+                },
+                Err(bad) => bad,
+            };
+            faults.push(self.fault(&source.file, wrong));
+        }
+        self.finish(builder, &source.file, faults)
+    }
+
+    fn add(&mut self, line: &Line<'_>, builder: &mut ExactBuilder) -> Result<(), Wrong> {
+        let entry = source::split(&line.text)?;
+        let key = self.grammar.key(entry.key)?;
+        let value = self.grammar.value(&key, entry.value).map_err(|wrong| wrong.moved(entry.value_at))?;
+        builder.push(&key, &value, line.number()).map_err(|error| Wrong::new(error.to_string()))
+    }
+
+    /// Reads an aliases(5) file, and the files of the site that it includes.
+    fn aliases(&mut self, source: &Source) -> Result<Exact, Faults> {
+        let Self { map, read, grammar, .. } = self;
+        let map = *map;
+        let mut builder = ExactBuilder::new();
+        let mut faults = Faults::default();
+        let is_list = map.is_some_and(|map| map.values() == Values::Nothing);
+        let mut open = |name: &Path| read.read(map, name);
+        for alias in Aliases::new(source, &mut open) {
+            let added = alias.and_then(|alias| {
+                let key = grammar.key(&alias.key).map_err(|wrong| alias.key_fault(wrong))?;
+                let value = if is_list { "" } else { &alias.value };
+                let value = grammar.value(&key, value).map_err(|wrong| alias.value_fault(wrong))?;
+                let pushed = builder.push(&key, &value, alias.line);
+                pushed.map_err(|error| alias.key_fault(Wrong::new(error.to_string())))
+            });
+            if let Err(fault) = added {
+                faults.push(fault);
+            }
+        }
+        self.finish(builder, &source.file, faults)
+    }
+
+    /// The entries of an `inline:` table.
+    fn inline(&mut self, pairs: &[Pair], file: &Arc<Path>) -> Result<Exact, Faults> {
+        let mut builder = ExactBuilder::new();
+        let mut faults = Faults::default();
+        for pair in pairs {
+            let added = self.grammar.key(&pair.key).and_then(|key| {
+                let value = self.grammar.value(&key, &pair.value)?;
+                builder.push(&key, &value, 0).map_err(|error| Wrong::new(error.to_string()))
+            });
+            if let Err(wrong) = added {
+                faults.push(self.whole(file, &wrong.what));
+            }
+        }
+        self.finish(builder, file, faults)
+    }
+
+    fn finish(
+        &mut self,
+        builder: ExactBuilder,
+        file: &Arc<Path>,
+        mut faults: Faults,
+    ) -> Result<Exact, Faults> {
+        let built = match builder.finish() {
+            Ok(built) if faults.is_empty() => built,
+            Ok(_) => return Err(faults),
+            Err(BuildError::Contradictions(duplicates)) => {
+                for duplicate in &duplicates.kept {
+                    let (key, first) = (&duplicate.key, duplicate.first_line);
+                    let what = match first {
+                        0 => format!("`{key}` stands there twice, with different values"),
+                        _ => format!("`{key}` stands in line {first} already, with another value"),
+                    };
+                    faults.push(self.fault(file, BadLine { line: duplicate.second_line, column: 1, what }));
+                }
+                faults.count(duplicates.total.saturating_sub(duplicates.kept.len() as u64));
+                return Err(faults);
+            }
+            Err(error @ BuildError::NoSeed) => {
+                faults.push(self.whole(file, &error));
+                return Err(faults);
+            }
+        };
+        let kept = self.keep.keep(&mut |mut out| built.write(&mut out).map(drop));
+        let kept = kept.map_err(|error| self.whole(file, &format!("cannot be kept: {error}")))?;
+        let opened = Container::open(kept).and_then(Exact::open);
+        opened.map_err(|bad| self.whole(file, &bad).into())
+    }
+
+    /// Keeps a table of rules, once nothing is wrong with it.
+    fn built(&mut self, built: Result<BuiltRules, BadLines>, file: &Arc<Path>) -> Result<Container, Faults> {
+        let told = |lines: BadLines| {
+            let mut faults = Faults::default();
+            faults.count(lines.more as u64);
+            lines.kept.into_iter().for_each(|bad| faults.push(self.fault(file, bad)));
+            faults
+        };
+        let built = match built {
+            Ok(built) if built.dead.is_empty() || self.allow_dead_rules => built,
+            Ok(built) => return Err(told(built.dead)),
+            Err(bad) => return Err(told(bad)),
+        };
+        let kept = self.keep.keep(&mut |out| out.write_all(&built.bytes));
+        let kept = kept.map_err(|error| self.whole(file, &format!("cannot be kept: {error}")))?;
+        Container::open(kept).map_err(|bad| self.whole(file, &bad).into())
+    }
+
+    /// A value that stands in the settings themselves.
+    fn written(&mut self, value: &str, file: &Arc<Path>) -> Result<String, Fault> {
+        let written = self.grammar.value("", value).map(Cow::into_owned);
+        written.map_err(|wrong| self.whole(file, &wrong.what))
+    }
+
+    fn fault(&self, file: &Arc<Path>, bad: BadLine) -> Fault {
+        Fault { map: self.map, file: Arc::clone(file), line: bad.line, column: bad.column, message: bad.what }
+    }
+
+    fn whole(&self, file: &Arc<Path>, what: &impl ToString) -> Fault {
+        Fault::of_file(self.map, Arc::clone(file), what.to_string())
+    }
+}
+
+impl Source {
+    pub(crate) fn fault(&self, (line, column): (u32, u32), message: String) -> Fault {
+        Fault { map: self.map, file: Arc::clone(&self.file), line, column, message }
+    }
+
+    fn lines(&self) -> Lines<'_> {
+        Lines::new(&self.bytes)
     }
 }
 
@@ -205,6 +289,6 @@ pub(crate) struct Texts<'a>(pub(crate) &'a [(MapName, &'a str)]);
 impl Read for Texts<'_> {
     fn read(&mut self, map: Option<MapName>, file: &Path) -> Result<Source, Fault> {
         let text = self.0.iter().find(|(name, _)| Some(*name) == map).map(|(_, text)| *text);
-        Ok(Source { map, file: file.into(), bytes: text.unwrap_or_default().as_bytes().into() })
+        Ok(Source { map, file: file.into(), bytes: text.unwrap_or_default().as_bytes().to_vec() })
     }
 }

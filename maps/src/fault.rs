@@ -21,6 +21,13 @@ pub struct Fault {
     pub message: String,
 }
 
+impl Fault {
+    /// What is wrong with a file as a whole.
+    pub(crate) fn of_file(map: Option<MapName>, file: Arc<Path>, message: String) -> Self {
+        Self { map, file, line: 0, column: 0, message }
+    }
+}
+
 /// `file:line:column: message`, as compilers say it.
 impl fmt::Display for Fault {
     fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
@@ -66,6 +73,11 @@ impl Faults {
         } else {
             self.more += 1;
         }
+    }
+
+    /// Counts faults that nobody kept.
+    pub(crate) fn count(&mut self, more: u64) {
+        self.more = self.more.saturating_add(usize::try_from(more).unwrap_or(usize::MAX));
     }
 
     pub(crate) fn append(&mut self, other: Self) {

@@ -84,6 +84,8 @@ pub(crate) enum Matched {
 /// An address in the form that maps are asked in.
 #[derive(Debug)]
 struct Asked {
+    /// As it was written.
+    given: String,
     whole: String,
     /// Octets before the at-sign.
     local: usize,
@@ -96,13 +98,14 @@ impl Asked {
     }
 
     fn of(local: &str, host: &str, rules: &Rules) -> Self {
+        let given = format!("{local}@{host}");
         let whole = key::joined(local, host);
         let local = whole.len() - host.len() - 1;
         let without_extension = rules.extension(&whole[..local]).map(|extension| {
             let user = &whole[..local - extension.len()];
             format!("{user}{}", &whole[local..])
         });
-        Self { whole, local, without_extension }
+        Self { given, whole, local, without_extension }
     }
 
     fn host(&self) -> &str {
@@ -119,7 +122,7 @@ impl Asked {
 
     /// `user+ext@domain`, `user@domain`.
     fn users<'a>(&self, tables: &Asking<'a>) -> Found<Option<(Hit<'a>, Matched)>> {
-        if let Some(hit) = tables.whole(&self.whole)? {
+        if let Some(hit) = tables.whole(&self.whole, &self.given)? {
             return Ok(Some((hit, Matched::Whole)));
         }
         let Some(user) = &self.without_extension else { return Ok(None) };
@@ -206,7 +209,7 @@ pub(crate) fn domain<'a>(
     rules: &Rules,
     map: MapName,
 ) -> Found<Option<Hit<'a>>> {
-    parents(tables, name, rules, map, Asking::whole)
+    parents(tables, name, rules, map, |tables, name| tables.whole(name, name))
 }
 
 /// `first` asks for the name itself; its parents are parts of it.
@@ -245,7 +248,7 @@ pub(crate) fn client<'a>(
         return Ok(Some(hit));
     }
     let address = address.to_canonical().to_string();
-    if let Some(hit) = tables.whole(&address)? {
+    if let Some(hit) = tables.whole(&address, &address)? {
         return Ok(Some(hit));
     }
     // access(5): 192.0.2.1, then 192.0.2, 192.0, 192; groups of an IPv6 address likewise.

@@ -1,8 +1,12 @@
 //! What is counted about maps; registered in the registry that a daemon hands in.
 
-use prometheus::{IntCounterVec, IntGauge, IntGaugeVec, Opts, Registry};
+use std::sync::Arc;
 
+use prometheus::{IntCounter, IntCounterVec, IntGauge, IntGaugeVec, Opts, Registry};
+
+use crate::answer::Answer;
 use crate::name::MapName;
+use crate::remote::RemoteMetrics;
 use crate::snapshot::Snapshot;
 
 /// How a reload ended: the label `result`.
@@ -35,6 +39,10 @@ pub struct MapMetrics {
     generation: IntGauge,
     load_failed: IntGauge,
     entries: IntGaugeVec,
+    /// Found, not found, unavailable of each map, at the place of its number.
+    lookups: Arc<[[IntCounter; 3]]>,
+    /// What servers of tables are asked.
+    pub(crate) remote: RemoteMetrics,
 }
 
 impl MapMetrics {
@@ -46,7 +54,17 @@ impl MapMetrics {
         let swaps =
             Opts::new("switchyard_map_swaps_total", "Map sets read after a change, by what came of it");
         let entries = Opts::new("switchyard_map_entries", "Keys in each map of the set in use");
+        let lookups = IntCounterVec::new(
+            Opts::new("switchyard_map_lookups_total", "Questions to maps, by what they answered"),
+            &["map", "answer"],
+        )?;
+        let of = |map: MapName| {
+            ["found", "not_found", "unavailable"]
+                .map(|answer| lookups.with_label_values(&[map.as_str(), answer]))
+        };
         let metrics = Self {
+            lookups: MapName::ALL.map(of).into(),
+            remote: RemoteMetrics::register(registry)?,
             swaps: IntCounterVec::new(swaps, &["result"])?,
             generation: IntGauge::new(
                 "switchyard_map_generation",
@@ -65,6 +83,7 @@ impl MapMetrics {
         registry.register(Box::new(metrics.generation.clone()))?;
         registry.register(Box::new(metrics.load_failed.clone()))?;
         registry.register(Box::new(metrics.entries.clone()))?;
+        registry.register(Box::new(lookups))?;
         Ok(metrics)
     }
 
@@ -74,6 +93,16 @@ impl MapMetrics {
         for map in MapName::ALL {
             let entries = i64::try_from(snapshot.entries(map)).unwrap_or(i64::MAX);
             self.entries.with_label_values(&[map.as_str()]).set(entries);
+        }
+    }
+
+    /// Counts a question's answer.
+    pub(crate) fn asked<T>(&self, map: MapName, answer: &Answer<T>) {
+        let [found, not_found, unavailable] = &self.lookups[map as usize];
+        match answer {
+            Answer::Found(_) => found.inc(),
+            Answer::NotFound => not_found.inc(),
+            Answer::Unavailable(_) => unavailable.inc(),
         }
     }
 

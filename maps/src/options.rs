@@ -7,6 +7,7 @@ use std::time::Duration;
 use switchyard_smtp::address::Domain;
 
 use crate::name::MapName;
+use crate::remote::RemoteOptions;
 use crate::spec::{TableSpec, TextKind};
 
 /// Which files make the set, and how they are asked.
@@ -33,6 +34,13 @@ pub struct MapOptions {
     pub local_domains: BTreeSet<Domain>,
     /// The pools that `@name` may name as a next hop.
     pub pools: BTreeSet<String>,
+    /// A set on disk that is used in place of the texts ([`installed`](crate::installed)): a folder, or a link
+    /// to one.
+    pub installed: Option<PathBuf>,
+    /// Whether a rule that can never answer may stand in a table of rules.
+    pub allow_dead_rules: bool,
+    /// How servers of tables are asked.
+    pub remote: RemoteOptions,
     /// How long the files must be left alone before they are read again.
     pub settle: Duration,
     /// How often the files are looked at, told of a change or not.
@@ -50,6 +58,9 @@ impl Default for MapOptions {
             origin: None,
             local_domains: BTreeSet::new(),
             pools: BTreeSet::new(),
+            installed: None,
+            allow_dead_rules: false,
+            remote: RemoteOptions::default(),
             settle: Duration::from_millis(50),
             poll: Duration::from_secs(2),
         }

@@ -25,6 +25,11 @@ impl Weighted {
         self.values.len()
     }
 
+    /// A value by its place.
+    pub(crate) fn get(&self, number: u32) -> Option<&str> {
+        self.values.get(number as usize).map(|(value, _)| value.as_str())
+    }
+
     /// The value that a random number takes, with its place among them; empty when there are none.
     pub(crate) fn draw(&self, chance: u64) -> (u32, &str) {
         let sum = self.values.last().map_or(0, |(_, sum)| *sum);

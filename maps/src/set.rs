@@ -2,7 +2,6 @@
 
 use std::collections::BTreeMap;
 use std::fs;
-use std::hash::{DefaultHasher, Hash, Hasher};
 use std::io::{self, Read as _};
 use std::path::Path;
 use std::sync::Arc;
@@ -11,16 +10,17 @@ use switchyard_smtp::address::{Domain, Mailbox};
 
 use crate::access::Access;
 use crate::alias;
-use crate::chain::{Asking, Chain, Found, Hit, Why};
-use crate::compile::{self, Read, Source, Texts};
+use crate::chain::{Asking, Chain, Found, Hit, Member, Why};
+use crate::compile::{Compiler, InMemory, Keep, Read, Source, Texts};
 use crate::entry::Route;
 use crate::fault::{Fault, Faults};
 use crate::grammar::{Grammar, Words};
+use crate::installed;
 use crate::lookup::{self, Rules};
 use crate::loops::Loops;
 use crate::name::{MapName, Values};
 use crate::options::{self, MapOptions};
-use crate::spec::TableSpec;
+use crate::remote::Remotes;
 use crate::trace::Trace;
 use crate::typed::Remembered;
 
@@ -36,6 +36,11 @@ impl<T> Verified<T> {
     #[must_use]
     pub fn get(&self) -> &T {
         &self.0
+    }
+
+    /// To be called by what did the checking.
+    pub(crate) fn proven(checked: T) -> Self {
+        Self(checked)
     }
 
     pub(crate) fn into_inner(self) -> T {
@@ -54,16 +59,18 @@ pub(crate) enum Slot {
     Unavailable(Arc<str>),
 }
 
+/// Each map at the place of its number.
+pub(crate) type Slots = [Slot; MapName::ALL.len()];
+
 /// All maps of a role; it is asked through a [`Snapshot`](crate::Snapshot).
 #[derive(Debug)]
 pub struct MapSet {
-    /// Each map at the place of its number.
-    slots: [Slot; MapName::ALL.len()],
+    slots: Slots,
     pub(crate) rules: Rules,
     pub(crate) words: Words,
     pub(crate) routes: BTreeMap<MapName, Remembered<Route>>,
     pub(crate) access: BTreeMap<MapName, Remembered<Access>>,
-    digest: u64,
+    digest: [u8; 32],
 }
 
 impl MapSet {
@@ -80,12 +87,16 @@ impl MapSet {
     /// it is mended, and the others answer.
     #[must_use]
     pub fn start(options: &MapOptions) -> (Verified<Self>, Faults) {
-        let mut files = Files { options, digest: DefaultHasher::new() };
-        let (mut set, faults) = Self::compile(options, &mut files);
-        // What a set means hangs on the settings too: a pool may be gone, or a delimiter new.
-        format!("{options:?}").hash(&mut files.digest);
-        set.digest = files.digest.finish();
-        (Verified(set), faults)
+        Self::start_with(options, &Remotes::unmetered(&options.remote))
+    }
+
+    /// The same, with servers of tables that are shared with other sets.
+    #[must_use]
+    pub fn start_with(options: &MapOptions, remotes: &Remotes) -> (Verified<Self>, Faults) {
+        match &options.installed {
+            Some(folder) => installed::open(folder, options, remotes),
+            None => Self::compile(options, remotes, &mut Files(options), &mut InMemory),
+        }
     }
 
     /// Makes a set from texts; only the maps given are in it.
@@ -95,27 +106,40 @@ impl MapSet {
     pub fn from_texts(options: &MapOptions, texts: &[(MapName, &str)]) -> Result<Verified<Self>, Faults> {
         let tables = texts.iter().map(|(map, _)| (*map, vec![options::text(map.as_str())])).collect();
         let options = MapOptions { tables, ..options.clone() };
-        let (mut set, faults) = Self::compile(&options, &mut Texts(texts));
-        let mut digest = DefaultHasher::new();
-        (format!("{options:?}"), texts).hash(&mut digest);
-        set.digest = digest.finish();
-        if faults.is_empty() { Ok(Verified(set)) } else { Err(faults) }
+        let remotes = Remotes::unmetered(&options.remote);
+        let (set, faults) = Self::compile(&options, &remotes, &mut Texts(texts), &mut InMemory);
+        if faults.is_empty() { Ok(set) } else { Err(faults) }
     }
 
-    fn compile(options: &MapOptions, read: &mut impl Read) -> (Self, Faults) {
-        let (rules, words) = (Rules::new(options), Words::new(options));
-        let mut all = Faults::default();
+    /// Makes a set of what `read` gives, and puts its artifacts where `keep` says.
+    pub(crate) fn compile(
+        options: &MapOptions,
+        remotes: &Remotes,
+        read: &mut impl Read,
+        keep: &mut impl Keep,
+    ) -> (Verified<Self>, Faults) {
+        let words = Words::new(options);
         let mut slots = MapName::ALL.map(|_| Slot::Absent);
-        for (map, specs) in &options.tables {
-            slots[*map as usize] = match chain(*map, specs, read, &words) {
+        let mut all = Faults::default();
+        for (number, specs) in &options.tables {
+            let grammar = Grammar::new(*number, &words);
+            let (map, allow_dead_rules) = (Some(*number), options.allow_dead_rules);
+            let mut compiler = Compiler { map, read, keep, grammar, remotes, allow_dead_rules };
+            slots[*number as usize] = match chain(specs, |spec| compiler.table(spec)) {
                 Ok(chain) => Slot::Ready(chain),
                 Err(faults) => Slot::refused(faults, &mut all),
             };
         }
-        let mut set =
-            Self { slots, rules, words, routes: BTreeMap::new(), access: BTreeMap::new(), digest: 0 };
+        (Verified(Self::of_slots(slots, options, &mut all)), all)
+    }
+
+    /// Puts maps together that were read one by one.
+    pub(crate) fn of_slots(slots: Slots, options: &MapOptions, all: &mut Faults) -> Self {
+        let (rules, words) = (Rules::new(options), Words::new(options));
+        let (routes, access) = (BTreeMap::new(), BTreeMap::new());
+        let mut set = Self { slots, rules, words, routes, access, digest: [0; 32] };
         if let Err(faults) = set.follow_aliases(options) {
-            set.slots[MapName::VirtualAlias as usize] = Slot::refused(faults, &mut all);
+            set.slots[MapName::VirtualAlias as usize] = Slot::refused(faults, all);
         }
         for map in MapName::ALL {
             let Slot::Ready(chain) = &set.slots[map as usize] else { continue };
@@ -125,7 +149,23 @@ impl MapSet {
                 Values::Targets | Values::Address | Values::Relocated | Values::Nothing => {}
             }
         }
-        (set, all)
+        set.digest = set.take_digest();
+        set
+    }
+
+    /// Equal for sets that answer alike: the same tables, asked in the same way.
+    fn take_digest(&self) -> [u8; 32] {
+        let mut hasher = blake3::Hasher::new();
+        hasher.update(format!("{:?}{:?}", self.rules, self.words).as_bytes());
+        for (map, slot) in MapName::ALL.into_iter().zip(&self.slots) {
+            hasher.update(map.as_str().as_bytes());
+            match slot {
+                Slot::Absent => {}
+                Slot::Ready(chain) => chain.members.iter().for_each(|member| member.digest(&mut hasher)),
+                Slot::Unavailable(why) => drop(hasher.update(why.as_bytes())),
+            }
+        }
+        hasher.finalize().into()
     }
 
     /// Follows each alias to its end.
@@ -176,8 +216,9 @@ impl MapSet {
         self.words.origin.as_ref()
     }
 
-    /// Equal for sets that were made from equal texts and settings.
-    pub(crate) fn digest(&self) -> u64 {
+    /// Equal for sets that were made from equal tables and settings.
+    #[must_use]
+    pub fn digest(&self) -> [u8; 32] {
         self.digest
     }
 
@@ -192,7 +233,7 @@ impl MapSet {
 }
 
 impl Slot {
-    fn refused(mut faults: Faults, all: &mut Faults) -> Self {
+    pub(crate) fn refused(mut faults: Faults, all: &mut Faults) -> Self {
         faults.sort();
         let why = faults.iter().next().map(Fault::to_string).unwrap_or_default();
         all.append(faults);
@@ -200,12 +241,15 @@ impl Slot {
     }
 }
 
-fn chain(map: MapName, specs: &[TableSpec], read: &mut impl Read, words: &Words) -> Result<Chain, Faults> {
-    let mut grammar = Grammar::new(map, words);
+/// All tables of a map, or all that is wrong with them.
+pub(crate) fn chain<T>(
+    specs: &[T],
+    mut table: impl FnMut(&T) -> Result<Member, Faults>,
+) -> Result<Chain, Faults> {
     let mut members = Vec::with_capacity(specs.len());
     let mut faults = Faults::default();
     for spec in specs {
-        match compile::table(Some(map), spec, read, &mut grammar) {
+        match table(spec) {
             Ok(member) => members.push(member),
             Err(mut more) => {
                 more.sort();
@@ -218,22 +262,14 @@ fn chain(map: MapName, specs: &[TableSpec], read: &mut impl Read, words: &Words)
 
 /// The files of the folder, as they are now.
 #[derive(Debug)]
-struct Files<'a> {
-    options: &'a MapOptions,
-    digest: DefaultHasher,
-}
+pub(crate) struct Files<'a>(pub(crate) &'a MapOptions);
 
 impl Read for Files<'_> {
     fn read(&mut self, map: Option<MapName>, file: &Path) -> Result<Source, Fault> {
-        let file: Arc<Path> = self.options.path(file).into();
+        let file: Arc<Path> = self.0.path(file).into();
         match read_whole(&file) {
-            Ok(bytes) => {
-                bytes.hash(&mut self.digest);
-                Ok(Source { map, file, bytes: bytes.into() })
-            }
-            Err(error) => {
-                Err(Fault { map, file, line: 0, column: 0, message: format!("cannot be read: {error}") })
-            }
+            Ok(bytes) => Ok(Source { map, file, bytes }),
+            Err(error) => Err(Fault::of_file(map, file, format!("cannot be read: {error}"))),
         }
     }
 }

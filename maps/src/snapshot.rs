@@ -1,16 +1,17 @@
 //! One set at one generation: what a transaction, or a delivery attempt, asks from its start to its end.
 
 use std::net::IpAddr;
-use std::sync::Arc;
+use std::sync::{Arc, Mutex, PoisonError};
 
 use switchyard_smtp::address::{Domain, Mailbox, ReversePath};
 
 use crate::access::Access;
 use crate::alias::{self, ExpandError};
 use crate::answer::{self, Answer, Place, Unavailable};
-use crate::chain::{Found, Hit, Why};
+use crate::chain::{Found, Hit, Pending, Why};
 use crate::entry::Route;
 use crate::lookup;
+use crate::metrics::MapMetrics;
 use crate::name::{MapName, Values};
 use crate::set::{MapSet, Slot};
 use crate::trace::Trace;
@@ -27,7 +28,10 @@ pub(crate) struct Current {
 #[derive(Debug, Clone)]
 pub struct Snapshot {
     current: Arc<Current>,
+    metrics: Option<MapMetrics>,
     trace: Option<Trace>,
+    /// Questions that servers are yet to be asked; none when nobody waits for the answers.
+    pending: Option<Arc<Mutex<Vec<Pending>>>>,
 }
 
 /// Whose address is written anew.
@@ -40,15 +44,38 @@ pub enum Side {
 }
 
 impl Snapshot {
-    pub(crate) fn new(current: Arc<Current>) -> Self {
-        Self { current, trace: None }
+    pub(crate) fn new(current: Arc<Current>, metrics: Option<MapMetrics>) -> Self {
+        Self { current, metrics, trace: None, pending: None }
     }
 
     /// The same set, asked with notes taken: what every table says to every question from now on.
     #[must_use]
     pub fn traced(&self) -> (Self, Trace) {
         let trace = Trace::default();
-        (Self { current: Arc::clone(&self.current), trace: Some(trace.clone()) }, trace)
+        // What is asked to see what is asked is not counted.
+        (Self { metrics: None, trace: Some(trace.clone()), ..self.clone() }, trace)
+    }
+
+    /// Puts `question`, and puts it again once the servers it needs have been asked: so a question stays
+    /// plain code that does no I/O. It may be put several times and must change nothing but its answer.
+    pub async fn settled<T>(&self, question: impl Fn(&Self) -> T) -> T {
+        let pending = Arc::new(Mutex::new(Vec::new()));
+        let asking = Self { pending: Some(Arc::clone(&pending)), ..self.clone() };
+        for _ in 0..MAX_ROUNDS {
+            let mark = self.trace.as_ref().map(Trace::mark);
+            let answer = question(&asking);
+            let open = std::mem::take(&mut *pending.lock().unwrap_or_else(PoisonError::into_inner));
+            if open.is_empty() {
+                return answer;
+            }
+            if let (Some(trace), Some(mark)) = (&self.trace, mark) {
+                // It is put again from its start.
+                trace.back_to(mark);
+            }
+            // What fails is remembered there for a moment, and then an answer too.
+            futures_util::future::join_all(open.iter().map(|open| open.remote.fetch(&open.key))).await;
+        }
+        question(self)
     }
 
     /// Counts the sets since the daemon started; rolling back counts too.
@@ -91,7 +118,7 @@ impl Snapshot {
     pub fn sender_route(&self, sender: &ReversePath) -> Answer<answer::Found<Route>> {
         self.route_of(MapName::SenderRoute, |set, trace| {
             set.ask(MapName::SenderRoute, trace, |tables| match sender {
-                ReversePath::Null => Ok(tables.whole(NULL)?.map(|hit| (hit, ()))),
+                ReversePath::Null => Ok(tables.whole(NULL, NULL)?.map(|hit| (hit, ()))),
                 ReversePath::Mailbox(mailbox) => {
                     Ok(lookup::address(tables, mailbox, &set.rules)?.map(|(hit, _)| (hit, ())))
                 }
@@ -133,7 +160,7 @@ impl Snapshot {
         }
         self.question(MapName::VirtualAlias, |set, trace| {
             set.ask(MapName::VirtualAlias, trace, |tables| {
-                let Some(hit) = tables.whole("postmaster")? else { return Ok(None) };
+                let Some(hit) = tables.whole("postmaster", "postmaster")? else { return Ok(None) };
                 let targets = typed::text(Values::Targets, &hit, &set.words).and_then(|text| {
                     // `@domain` keeps the user that was asked for, which is known here.
                     let target = |line: &str| match line.strip_prefix('@') {
@@ -168,7 +195,7 @@ impl Snapshot {
     pub fn is_alias_domain(&self, domain: &Domain) -> Answer<answer::Found<()>> {
         self.question(MapName::VirtualAlias, |set, trace| {
             set.ask(MapName::VirtualAlias, trace, |tables| {
-                Ok(tables.whole(domain.as_str())?.map(|hit| (hit, Some(()))))
+                Ok(tables.whole(domain.as_str(), domain.as_str())?.map(|hit| (hit, Some(()))))
             })
         })
     }
@@ -241,7 +268,7 @@ impl Snapshot {
         self.access(MapName::SenderAccess, |set, trace| {
             set.ask(MapName::SenderAccess, trace, |tables| {
                 let hit = match sender {
-                    ReversePath::Null => tables.whole(NULL)?,
+                    ReversePath::Null => tables.whole(NULL, NULL)?,
                     ReversePath::Mailbox(mailbox) => {
                         lookup::mail_access(tables, mailbox, &set.rules, MapName::SenderAccess)?
                     }
@@ -291,9 +318,40 @@ impl Snapshot {
         map: MapName,
         ask: impl for<'a> Fn(&'a MapSet, Option<&'a Trace>) -> Asked<'a, Option<T>>,
     ) -> Answer<answer::Found<T>> {
-        told(map, ask(&self.current.set, self.trace.as_ref()))
+        let asked = ask(&self.current.set, self.trace.as_ref());
+        if let Err(Why::Unknown(pending)) = &asked {
+            self.wait_for(pending);
+        }
+        let answer = told(map, asked);
+        if let Some(metrics) = &self.metrics {
+            metrics.asked(map, &answer);
+        }
+        answer
+    }
+
+    /// A server is to be asked: by who put the question, or else for the next one who puts it.
+    fn wait_for(&self, pending: &Pending) {
+        match &self.pending {
+            Some(open) => {
+                let mut open = open.lock().unwrap_or_else(PoisonError::into_inner);
+                if open.len() < MAX_PENDING {
+                    open.push(pending.clone());
+                }
+            }
+            None => {
+                if let Ok(runtime) = tokio::runtime::Handle::try_current() {
+                    let Pending { remote, key } = pending.clone();
+                    runtime.spawn(async move { remote.fetch(&key).await });
+                }
+            }
+        }
     }
 }
+
+/// How often a question is put again; each time at least one more answer is known.
+const MAX_ROUNDS: usize = 100;
+/// Questions to servers that one round waits for.
+const MAX_PENDING: usize = 1_000;
 
 /// What a set says, with the line that says it.
 type Asked<'a, T> = Found<Option<(Hit<'a>, T)>>;
@@ -314,5 +372,8 @@ fn told<T>(map: MapName, asked: Asked<'_, Option<T>>) -> Answer<answer::Found<T>
             Answer::Unavailable(Unavailable { map, why: why.into() })
         }
         Err(Why::Unavailable(why)) => Answer::Unavailable(Unavailable { map, why }),
+        Err(Why::Unknown(_)) => {
+            Answer::Unavailable(Unavailable { map, why: "its server has not been asked yet".into() })
+        }
     }
 }

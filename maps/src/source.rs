@@ -43,6 +43,14 @@ pub(crate) struct BadLine {
     pub(crate) what: String,
 }
 
+impl BadLine {
+    /// What is wrong at an offset of a line.
+    pub(crate) fn at(line: &Line<'_>, wrong: Wrong) -> Self {
+        let (number, column) = line.place(wrong.at);
+        Self { line: number, column, what: wrong.what }
+    }
+}
+
 /// The logical lines of a file, comments left out.
 #[derive(Debug)]
 pub(crate) struct Lines<'a> {

@@ -5,6 +5,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 use arc_swap::ArcSwap;
 use tokio::sync::watch;
 
+use crate::metrics::MapMetrics;
 use crate::set::{MapSet, Verified};
 use crate::snapshot::{Current, Snapshot};
 
@@ -18,24 +19,32 @@ struct Shared {
     /// Also orders the swaps among themselves.
     previous: Mutex<Option<Arc<MapSet>>>,
     generation: watch::Sender<u64>,
+    metrics: Option<MapMetrics>,
 }
 
 impl MapHandle {
-    /// Starts with a set, as generation 1.
+    /// Starts with a set, as generation 1; nothing is counted.
     #[must_use]
     pub fn new(set: Verified<MapSet>) -> Self {
+        Self::with_metrics(set, None)
+    }
+
+    /// Starts with a set, as generation 1.
+    #[must_use]
+    pub fn with_metrics(set: Verified<MapSet>, metrics: Option<MapMetrics>) -> Self {
         let current = Current { generation: 1, set: Arc::new(set.into_inner()) };
         Self(Arc::new(Shared {
             current: ArcSwap::from_pointee(current),
             previous: Mutex::new(None),
             generation: watch::Sender::new(1),
+            metrics,
         }))
     }
 
     /// The set in use, held for one transaction or one delivery attempt.
     #[must_use]
     pub fn snapshot(&self) -> Snapshot {
-        Snapshot::new(self.0.current.load_full())
+        Snapshot::new(self.0.current.load_full(), self.0.metrics.clone())
     }
 
     /// Puts a new set in use and returns its generation. The old one is kept for [`Self::roll_back`], and
@@ -62,7 +71,7 @@ impl MapHandle {
         self.0.generation.subscribe()
     }
 
-    pub(crate) fn digest(&self) -> u64 {
+    pub(crate) fn digest(&self) -> [u8; 32] {
         self.0.current.load().set.digest()
     }
 

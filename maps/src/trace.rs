@@ -50,6 +50,16 @@ impl Trace {
         self.0.lock().unwrap_or_else(PoisonError::into_inner).is_empty()
     }
 
+    /// How much was noted.
+    pub(crate) fn mark(&self) -> usize {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner).len()
+    }
+
+    /// Forgets what was noted since a mark.
+    pub(crate) fn back_to(&self, mark: usize) {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner).truncate(mark);
+    }
+
     /// The notes of one map.
     pub(crate) fn of(&self, map: MapName) -> MapTrace<'_> {
         MapTrace { trace: self, map }
@@ -77,6 +87,8 @@ impl MapTrace<'_> {
             }
             Ok(None) => Said::NotFound,
             Err(Why::Unavailable(why)) => Said::Unavailable(Arc::clone(why)),
+            // Asked again once the server has been.
+            Err(Why::Unknown(_)) => return,
         };
         asked.push(Asked { map: self.map, table: Arc::clone(&member.spec), key: key.to_owned(), said });
     }

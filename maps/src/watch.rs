@@ -21,6 +21,7 @@ use crate::fault::Faults;
 use crate::metrics::{MapMetrics, SwapResult};
 use crate::name::MapName;
 use crate::options::MapOptions;
+use crate::remote::Remotes;
 use crate::set::MapSet;
 use crate::swap::MapHandle;
 
@@ -42,6 +43,7 @@ pub struct Reloader {
     handle: MapHandle,
     options: Arc<MapOptions>,
     metrics: MapMetrics,
+    remotes: Remotes,
     /// What is wrong with the newest files; also keeps a bad set from being logged at each look.
     faults: Arc<watch::Sender<Faults>>,
     /// One reads at a time: what was read first is put in use first.
@@ -54,6 +56,7 @@ impl Reloader {
     pub fn new(handle: MapHandle, options: MapOptions, metrics: MapMetrics, faults: &Faults) -> Self {
         let reloader = Self {
             handle,
+            remotes: Remotes::new(options.remote.clone(), metrics.remote.clone()),
             options: Arc::new(options),
             metrics,
             faults: Arc::default(),
@@ -71,13 +74,11 @@ impl Reloader {
     /// With what is wrong; the old set stays in use.
     pub fn reload(&self) -> Result<Reload, Faults> {
         let _reading = self.reading.lock().unwrap_or_else(PoisonError::into_inner);
-        let set = match MapSet::load(&self.options) {
-            Ok(set) => set,
-            Err(faults) => {
-                self.tell(&faults, "the new maps are bad, the old ones stay in use");
-                return Err(faults);
-            }
-        };
+        let (set, faults) = MapSet::start_with(&self.options, &self.remotes);
+        if !faults.is_empty() {
+            self.tell(&faults, "the new maps are bad, the old ones stay in use");
+            return Err(faults);
+        }
         self.faults.send_replace(Faults::default());
         self.metrics.load_failed(false);
         if set.get().digest() == self.handle.digest() {
@@ -133,10 +134,12 @@ pub async fn start(
     shutdown: CancellationToken,
 ) -> Result<(MapHandle, Reloader), JoinError> {
     let sources = options.clone();
+    let remotes = Remotes::new(options.remote.clone(), metrics.remote.clone());
+    let shared = remotes.clone();
     // A large set takes seconds: not on a thread that serves.
-    let (set, faults) = tokio::task::spawn_blocking(move || MapSet::start(&sources)).await?;
-    let handle = MapHandle::new(set);
-    let reloader = Reloader::new(handle.clone(), options, metrics, &faults);
+    let (set, faults) = tokio::task::spawn_blocking(move || MapSet::start_with(&sources, &shared)).await?;
+    let handle = MapHandle::with_metrics(set, Some(metrics.clone()));
+    let reloader = Reloader { remotes, ..Reloader::new(handle.clone(), options, metrics, &faults) };
     // Ends by the token; a panic in it is told by the log's hook.
     drop(spawn(reloader.clone(), shutdown));
     Ok((handle, reloader))

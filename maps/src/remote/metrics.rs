@@ -45,21 +45,31 @@ impl RemoteMetrics {
     /// # Errors
     /// When the registry has some of them already.
     pub fn register(registry: &Registry) -> prometheus::Result<Self> {
+        let metrics = Self::new()?;
+        registry.register(Box::new(metrics.requests.clone()))?;
+        registry.register(Box::new(metrics.served.clone()))?;
+        registry.register(Box::new(metrics.breakers.clone()))?;
+        Ok(metrics)
+    }
+
+    /// Metrics that nobody reads.
+    #[must_use]
+    pub fn unread() -> Self {
+        Self::new().expect("the names and labels below are lawful")
+    }
+
+    fn new() -> prometheus::Result<Self> {
         let requests =
             Opts::new("switchyard_map_remote_requests_total", "Requests to servers of tables, by their end");
         let served =
             Opts::new("switchyard_map_remote_answers_total", "Answers given without waiting for a server");
         let breakers =
             Opts::new("switchyard_map_remote_breakers_open", "Servers of tables left alone for a while");
-        let metrics = Self {
+        Ok(Self {
             requests: IntCounterVec::new(requests, &["map", "result"])?,
             served: IntCounterVec::new(served, &["map", "from"])?,
             breakers: IntGaugeVec::new(breakers, &["map"])?,
-        };
-        registry.register(Box::new(metrics.requests.clone()))?;
-        registry.register(Box::new(metrics.served.clone()))?;
-        registry.register(Box::new(metrics.breakers.clone()))?;
-        Ok(metrics)
+        })
     }
 
     /// Those of one map.

@@ -26,6 +26,12 @@ impl Remotes {
         Self { options, metrics, open: Arc::default() }
     }
 
+    /// For a set that is looked at and no daemon's: nothing is counted.
+    #[must_use]
+    pub fn unmetered(options: &RemoteOptions) -> Self {
+        Self::new(options.clone(), RemoteMetrics::unread())
+    }
+
     /// The client for a table, shared with all who opened it before and still hold it; none when the table is
     /// not a server's.
     #[must_use]

@@ -1,0 +1,326 @@
+//! A set on disk: compiled elsewhere or earlier, verified when it was installed, opened in constant time.
+//!
+//! A folder with a file a table (`transport-0.swm`) and `manifest.json`, which names them, what they were
+//! made from, and each one's identity. The manifest is written last and is what makes the folder a set. A
+//! daemon that is told to use a set (`maps.set`) reads no map text at all; whoever moves the link that the
+//! setting names to another folder puts that set in use.
+
+use std::collections::BTreeMap;
+use std::fs;
+use std::io::{self, Write as _};
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+
+use serde::{Deserialize, Serialize};
+
+use crate::artifact::{Bytes, Container, Exact, Install, Kind};
+use crate::chain::{Member, Table};
+use crate::cidr::Cidr;
+use crate::compile::{Compiler, InMemory, Keep, Read, Source, WriteSeek};
+use crate::fault::{Fault, Faults};
+use crate::grammar::{Grammar, Words, write};
+use crate::name::{MapName, Values};
+use crate::options::MapOptions;
+use crate::remote::Remotes;
+use crate::set::{Files, MapSet, Slot, Slots, Verified, chain};
+use crate::spec::TableSpec;
+
+/// The file that makes a folder a set.
+pub const MANIFEST: &str = "manifest.json";
+/// The layout of the folder and of the manifest.
+const FORMAT: u32 = 1;
+/// Octets of a manifest: some ten thousand tables.
+const MAX_MANIFEST: u64 = 4 << 20;
+
+/// What a set holds.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Manifest {
+    /// 1.
+    pub format: u32,
+    /// Each map's tables, in the order they are asked.
+    pub maps: BTreeMap<String, Vec<Entry>>,
+}
+
+/// One table.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Entry {
+    /// As the settings name it.
+    pub table: String,
+    /// The file it was made from, as answers name it.
+    pub source: PathBuf,
+    /// Its artifact, in the folder of the set; a table without one is all in its name.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub artifact: Option<Artifact>,
+    /// The tables of a `unionmap:`.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub members: Vec<Entry>,
+}
+
+/// A file of the set.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Artifact {
+    /// Its name.
+    pub file: String,
+    /// BLAKE3 of its head, which holds those of all its sections; in hexadecimal.
+    pub identity: String,
+    /// Keys or rules.
+    pub records: u64,
+}
+
+/// A set could not be installed.
+#[derive(Debug, thiserror::Error)]
+pub enum InstallError {
+    /// Something is wrong with its maps; nothing was put in use.
+    #[error(transparent)]
+    Maps(#[from] Faults),
+    /// The disk's.
+    #[error("{}: {error}", .file.display())]
+    Disk {
+        /// What was to be written.
+        file: PathBuf,
+        /// What came of it.
+        error: io::Error,
+    },
+}
+
+/// Compiles a set into a folder that is new or empty, reads all of it back, and makes it a set.
+///
+/// # Errors
+/// With everything that is wrong with the maps, or the disk's.
+pub fn install(options: &MapOptions, folder: &Path) -> Result<Manifest, InstallError> {
+    let disk = |file: &Path| {
+        let file = file.to_owned();
+        move |error| InstallError::Disk { file, error }
+    };
+    fs::create_dir_all(folder).map_err(disk(folder))?;
+    if fs::read_dir(folder).map_err(disk(folder))?.next().is_some() {
+        return Err(disk(folder)(io::Error::other("the folder is not empty: a set is never written over")));
+    }
+    let remotes = Remotes::unmetered(&options.remote);
+    let mut names = Names { folder, number: 0, written: Vec::new() };
+    let (set, faults) = MapSet::compile(options, &remotes, &mut Files(options), &mut names);
+    if !faults.is_empty() {
+        return Err(faults.into());
+    }
+    let mut written = names.written.into_iter();
+    let mut maps = BTreeMap::new();
+    for map in MapName::ALL {
+        let Slot::Ready(chain) = set.get().slot(map) else { continue };
+        maps.insert(
+            map.as_str().to_owned(),
+            chain.members.iter().map(|member| entry(member, &mut written)).collect(),
+        );
+    }
+    let manifest = Manifest { format: FORMAT, maps };
+    verify(&manifest, folder)?;
+    let file = folder.join(MANIFEST);
+    let text = serde_json::to_string_pretty(&manifest).map_err(|error| disk(&file)(error.into()))?;
+    let mut install = Install::create(&file).map_err(disk(&file))?;
+    install.write_all(text.as_bytes()).and_then(|()| install.write_all(b"\n")).map_err(disk(&file))?;
+    install.commit().map_err(disk(&file))?;
+    Ok(manifest)
+}
+
+/// Artifacts as files of a folder, numbered in the order they are made.
+struct Names<'a> {
+    folder: &'a Path,
+    number: usize,
+    written: Vec<String>,
+}
+
+impl Keep for Names<'_> {
+    fn keep(&mut self, write: &mut dyn FnMut(&mut dyn WriteSeek) -> io::Result<()>) -> io::Result<Bytes> {
+        let name = format!("{}.swm", self.number);
+        self.number += 1;
+        let file = self.folder.join(&name);
+        let mut install = Install::create(&file)?;
+        write(&mut install)?;
+        install.commit()?;
+        self.written.push(name);
+        Bytes::open(&file)
+    }
+}
+
+fn entry(member: &Member, written: &mut impl Iterator<Item = String>) -> Entry {
+    let members = match &member.table {
+        Table::Union(members) => members.iter().map(|member| entry(member, written)).collect(),
+        _ => Vec::new(),
+    };
+    let artifact = member.table.container().and_then(|container| {
+        let (identity, records) = (hex(&container.identity()), container.head().records);
+        Some(Artifact { file: written.next()?, identity, records })
+    });
+    Entry { table: member.spec.to_string(), source: member.file.to_path_buf(), artifact, members }
+}
+
+fn hex(octets: &[u8; 32]) -> String {
+    blake3::Hash::from(*octets).to_hex().to_string()
+}
+
+/// Reads every octet of a set's artifacts.
+///
+/// # Errors
+/// With all that is damaged.
+pub fn verify(manifest: &Manifest, folder: &Path) -> Result<(), Faults> {
+    let mut faults = Faults::default();
+    let mut open: Vec<&Entry> = manifest.maps.values().flatten().collect();
+    while let Some(entry) = open.pop() {
+        open.extend(&entry.members);
+        let Some(artifact) = &entry.artifact else { continue };
+        let verified = container(artifact, folder).and_then(|container| match container.kind() {
+            Kind::Exact => {
+                Exact::open(container).and_then(|exact| exact.verify()).map_err(|bad| bad.to_string())
+            }
+            Kind::Cidr => Cidr::open(container).and_then(|cidr| cidr.verify()).map_err(|bad| bad.to_string()),
+            Kind::Pattern => Err("a table of patterns".to_owned()),
+        });
+        if let Err(what) = verified {
+            faults.push(Fault::of_file(None, folder.join(&artifact.file).into(), what));
+        }
+    }
+    if faults.is_empty() { Ok(()) } else { Err(faults) }
+}
+
+/// What the manifest of a folder says.
+///
+/// # Errors
+/// Why it says nothing.
+pub fn manifest(folder: &Path) -> Result<Manifest, Fault> {
+    let file = folder.join(MANIFEST);
+    let fault = |what: String| Fault::of_file(None, file.as_path().into(), what);
+    let length = fs::metadata(&file).map_err(|error| fault(format!("cannot be read: {error}")))?.len();
+    if length > MAX_MANIFEST {
+        return Err(fault(format!("larger than {MAX_MANIFEST} octets")));
+    }
+    let text = fs::read(&file).map_err(|error| fault(format!("cannot be read: {error}")))?;
+    let manifest: Manifest = serde_json::from_slice(&text).map_err(|error| fault(error.to_string()))?;
+    if manifest.format != FORMAT {
+        return Err(fault(format!("format {}; this program reads format {FORMAT}", manifest.format)));
+    }
+    if let Some(name) = manifest.maps.keys().find(|name| MapName::parse(name).is_none()) {
+        return Err(fault(format!("`{name}` is no map")));
+    }
+    Ok(manifest)
+}
+
+/// Opens the set in a folder. A map that is damaged answers "unavailable"; one that the manifest does not name
+/// is absent.
+pub(crate) fn open(folder: &Path, options: &MapOptions, remotes: &Remotes) -> (Verified<MapSet>, Faults) {
+    let mut all = Faults::default();
+    let mut slots: Slots = MapName::ALL.map(|_| Slot::Absent);
+    match manifest(folder) {
+        Ok(manifest) => {
+            let words = Words::new(options);
+            for map in MapName::ALL {
+                let Some(entries) = manifest.maps.get(map.as_str()) else { continue };
+                let mut opener = Opener { map, folder, words: &words, remotes };
+                slots[map as usize] = match chain(entries, |entry| opener.member(entry)) {
+                    Ok(chain) => Slot::Ready(chain),
+                    Err(faults) => Slot::refused(faults, &mut all),
+                };
+            }
+        }
+        Err(fault) => {
+            // Nobody knows what the set would have held.
+            let why: Arc<str> = fault.to_string().into();
+            slots = MapName::ALL.map(|_| Slot::Unavailable(Arc::clone(&why)));
+            all.push(fault);
+        }
+    }
+    (Verified::proven(MapSet::of_slots(slots, options, &mut all)), all)
+}
+
+struct Opener<'a> {
+    map: MapName,
+    folder: &'a Path,
+    words: &'a Words,
+    remotes: &'a Remotes,
+}
+
+impl Opener<'_> {
+    fn member(&mut self, entry: &Entry) -> Result<Member, Faults> {
+        let fault = |what: String| Fault::of_file(Some(self.map), entry.source.as_path().into(), what);
+        let spec =
+            TableSpec::parse(&entry.table).map_err(|bad| fault(format!("`{}`: {bad}", entry.table)))?;
+        let member = match (&entry.artifact, &spec) {
+            (Some(artifact), _) => {
+                let container = container(artifact, self.folder).map_err(fault)?;
+                let table = match container.kind() {
+                    Kind::Exact => Exact::open(container).map(Table::Exact),
+                    Kind::Cidr => Cidr::open(container).map(Table::Cidr),
+                    Kind::Pattern => return Err(fault("a table of patterns".to_owned()).into()),
+                };
+                let table = table.map_err(|bad| fault(bad.to_string()))?;
+                let (file, spec_text) = (entry.source.as_path().into(), entry.table.as_str().into());
+                Member { table, file, spec: spec_text, takes_parts: spec.takes_partial_keys() }
+            }
+            (None, TableSpec::Union(_)) => {
+                let members = entry.members.iter().map(|entry| self.member(entry));
+                let table = Table::Union(members.collect::<Result<_, _>>()?);
+                let (file, word) = (entry.source.as_path().into(), entry.table.as_str().into());
+                Member { table, file, spec: word, takes_parts: spec.takes_partial_keys() }
+            }
+            (
+                None,
+                TableSpec::Static(_)
+                | TableSpec::Fail(_)
+                | TableSpec::Random(_)
+                | TableSpec::Socketmap { .. }
+                | TableSpec::Tcp(_),
+            ) => {
+                let grammar = Grammar::new(self.map, self.words);
+                let (read, keep) = (&mut NoFiles, &mut InMemory);
+                let (map, remotes) = (Some(self.map), self.remotes);
+                Compiler { map, read, keep, grammar, remotes, allow_dead_rules: true }.table(&spec)?
+            }
+            (None, _) => return Err(fault(format!("`{}` has no file in the set", entry.table)).into()),
+        };
+        self.check_values(&member)?;
+        Ok(member)
+    }
+
+    /// The values were checked when the set was made, perhaps by other settings: a pool may be gone here.
+    fn check_values(&self, member: &Member) -> Result<(), Faults> {
+        if self.map.values() != Values::Route {
+            return Ok(());
+        }
+        let values =
+            (0..member.table.values()).filter_map(|number| member.table.value(u32::try_from(number).ok()?));
+        for value in values.take(MAX_CHECKED) {
+            if let Err(wrong) = write(Values::Route, "", value, self.words) {
+                let what = format!("`{value}`: {}", wrong.what);
+                return Err(Fault::of_file(Some(self.map), Arc::clone(&member.file), what).into());
+            }
+        }
+        Ok(())
+    }
+}
+
+/// Different routes that are looked at when a set is opened; more than any site has.
+const MAX_CHECKED: usize = 1 << 16;
+
+fn container(artifact: &Artifact, folder: &Path) -> Result<Container, String> {
+    // A name, never a way out of the folder.
+    let name = Path::new(&artifact.file);
+    if name.file_name() != Some(name.as_os_str()) {
+        return Err(format!("`{}` is no file of the set", artifact.file));
+    }
+    let bytes = Bytes::open(&folder.join(name)).map_err(|error| format!("{}: {error}", artifact.file))?;
+    let container = Container::open(bytes).map_err(|bad| format!("{}: {bad}", artifact.file))?;
+    if hex(&container.identity()) != artifact.identity {
+        return Err(format!("{}: not the file that the manifest names", artifact.file));
+    }
+    Ok(container)
+}
+
+/// A set on disk has its tables in artifacts.
+struct NoFiles;
+
+impl Read for NoFiles {
+    fn read(&mut self, map: Option<MapName>, file: &Path) -> Result<Source, Fault> {
+        Err(Fault::of_file(map, file.into(), "is not in the set".to_owned()))
+    }
+}
