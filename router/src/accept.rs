@@ -12,7 +12,7 @@ use switchyard_maps::access::Access;
 use switchyard_maps::access::standing::{Asked, Standing};
 use switchyard_maps::explain::{Explanation, Message};
 use switchyard_maps::{Answer, Found, MapHandle, Snapshot};
-use switchyard_smtp::address::ForwardPath;
+use switchyard_smtp::address::{ForwardPath, ReversePath};
 use switchyard_smtp::envelope::{Envelope, MailObject, Recipient, Sender};
 use switchyard_smtp::extension::Offer;
 use switchyard_smtp::io::serve::{Ended, ServeOptions, Service, serve};
@@ -26,7 +26,7 @@ use tokio::net::TcpStream;
 use crate::explain;
 use crate::metrics::ServerMetrics;
 use crate::policy::access;
-use crate::policy::recipient::{Question, judge};
+use crate::policy::recipient::{Question, judge, judge_rewritten};
 use crate::policy::relay::RelayOptions;
 use crate::queue::QueueHandle;
 use crate::route::RouteOptions;
@@ -168,7 +168,8 @@ impl Service for RouterService {
         // An IPv4 client on an IPv6 socket is the IPv4 client it is.
         let address = client.address.ip().to_canonical();
         let mut standing = Standing::default();
-        let answer = self.shared.maps.snapshot().access_client(None, address);
+        let maps = self.shared.maps.snapshot();
+        let answer = Box::pin(maps.settled(|maps| maps.access_client(None, address))).await;
         self.rule(&mut standing, Asked::Client, answer, client, &address)?;
         (self.of_hello, self.of_client) = (standing.clone(), standing);
         Ok(Offer {
@@ -185,7 +186,8 @@ impl Service for RouterService {
     async fn hello(&mut self, client: &Client) -> Result<(), Reply> {
         let mut standing = self.of_client.clone();
         let name = client.helo_name();
-        let answer = self.shared.maps.snapshot().access_helo(name);
+        let maps = self.shared.maps.snapshot();
+        let answer = Box::pin(maps.settled(|maps| maps.access_helo(name))).await;
         self.rule(&mut standing, Asked::Helo, answer, client, &name)?;
         self.of_hello = standing;
         Ok(())
@@ -196,7 +198,8 @@ impl Service for RouterService {
         let maps = self.shared.maps.snapshot();
         let mut standing = self.of_hello.clone();
         let path = &sender.reverse_path;
-        self.rule(&mut standing, Asked::Sender, maps.access_sender(path), client, path)?;
+        let answer = Box::pin(maps.settled(|maps| maps.access_sender(path))).await;
+        self.rule(&mut standing, Asked::Sender, answer, client, path)?;
         Ok(Kept { maps, may_relay: self.live.relay.may_relay(client), standing })
     }
 
@@ -211,12 +214,18 @@ impl Service for RouterService {
         let path = &recipient.forward_path;
         let mut of_recipient = standing.clone();
         if let ForwardPath::Mailbox(mailbox) = path {
-            let answer = maps.access_recipient(mailbox);
+            let answer = Box::pin(maps.settled(|maps| maps.access_recipient(mailbox))).await;
             self.rule(&mut of_recipient, Asked::Recipient, answer, client, path)?;
         }
-        let now = self.shared.clock.now_wall();
-        let question = Question { may_relay: *may_relay, sender: &envelope.sender.reverse_path, path, now };
-        let judged = judge(maps, &self.shared.route, &question);
+        let route = &self.shared.route;
+        let judged = match judge_rewritten(route, path, self.shared.clock.now_wall()) {
+            Some(judged) => judged,
+            None => {
+                let sender = &envelope.sender.reverse_path;
+                let question = Question { may_relay: *may_relay, sender, path };
+                Box::pin(maps.settled(|maps| judge(maps, route, &question))).await
+            }
+        };
         self.shared.metrics.judged(&judged);
         judged.verdict().map_err(|reply| of_recipient.refused(reply))?;
         of_recipient.permitted()?;
@@ -239,7 +248,8 @@ impl Service for RouterService {
             id,
             wall.try_into().unwrap_or(Timestamp::UNIX_EPOCH),
         ));
-        rewrite_envelope(&kept.maps, route, &mut envelope, wall).map_err(|error| error.reply())?;
+        let rewritten = kept.maps.settled(|maps| rewritten(maps, route, &envelope, wall)).await;
+        (envelope.sender.reverse_path, envelope.recipients) = rewritten.map_err(|error| error.reply())?;
         let envelope = Arc::new(envelope);
         let (hold, discard) = (kept.standing.hold().is_some(), kept.standing.discard());
         let arrival = Arrival { wall, client: describe(client).into() };
@@ -310,16 +320,15 @@ impl RouterService {
     }
 }
 
-/// What the maps make of the envelope, on the transaction's snapshot.
-fn rewrite_envelope(
+/// What the maps make of the two sides of an envelope.
+fn rewritten(
     maps: &Snapshot,
     route: &RouteOptions,
-    envelope: &mut Envelope,
+    envelope: &Envelope,
     now: SystemTime,
-) -> Result<(), RewriteError> {
-    envelope.recipients = rewrite::expand_all(maps, route, &envelope.recipients, now)?;
-    envelope.sender.reverse_path = rewrite::sender(maps, &envelope.sender.reverse_path)?;
-    Ok(())
+) -> Result<(ReversePath, Vec<Recipient>), RewriteError> {
+    let sender = rewrite::sender(maps, &envelope.sender.reverse_path)?;
+    Ok((sender, rewrite::expand_all(maps, route, &envelope.recipients, now)?))
 }
 
 /// The client as the log and a report name it: where our own front handed over, the client behind it.

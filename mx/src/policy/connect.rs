@@ -11,7 +11,7 @@ use crate::metrics::{Reason, Stage};
 
 impl Policy {
     /// 421 where a cap is reached, what an access table says, or what is offered.
-    pub(super) fn decide_connect(&mut self, client: &Client) -> Result<Offer, Reply> {
+    pub(super) async fn decide_connect(&mut self, client: &Client) -> Result<Offer, Reply> {
         let rules = &self.rules;
         let address = client.address.ip();
         let may_xclient = *self.may_xclient.get_or_insert_with(|| is_in(&rules.xclient_networks, address));
@@ -31,7 +31,8 @@ impl Policy {
             return Err(reply);
         }
         let mut standing = Standing::default();
-        let answer = rules.shared.maps.snapshot().access_client(None, address);
+        let maps = rules.shared.maps.snapshot();
+        let answer = Box::pin(maps.settled(|maps| maps.access_client(None, address))).await;
         self.rule(&mut standing, Asked::Client, answer, client, &address)?;
         (self.of_hello, self.of_client) = (standing.clone(), standing);
         let rules = &self.rules;

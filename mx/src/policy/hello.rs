@@ -7,11 +7,12 @@ use switchyard_smtp::server::Client;
 use super::Policy;
 
 impl Policy {
-    pub(super) fn decide_hello(&mut self, client: &Client) -> Result<(), Reply> {
+    pub(super) async fn decide_hello(&mut self, client: &Client) -> Result<(), Reply> {
         let maps = self.rules.shared.maps.snapshot();
         let mut standing = self.of_client.clone();
         let name = client.helo_name();
-        self.rule(&mut standing, Asked::Helo, maps.access_helo(name), client, &name)?;
+        let answer = Box::pin(maps.settled(|maps| maps.access_helo(name))).await;
+        self.rule(&mut standing, Asked::Helo, answer, client, &name)?;
         self.of_hello = standing;
         Ok(())
     }

@@ -111,15 +111,15 @@ impl Service for Policy {
     type Took = RouterTook;
 
     async fn connect(&mut self, client: &Client) -> Result<Offer, Reply> {
-        self.decide_connect(client)
+        self.decide_connect(client).await
     }
 
     async fn hello(&mut self, client: &Client) -> Result<(), Reply> {
-        self.decide_hello(client)
+        self.decide_hello(client).await
     }
 
     async fn sender(&mut self, client: &Client, sender: &Sender) -> Result<Held, Reply> {
-        self.decide_sender(client, sender)
+        self.decide_sender(client, sender).await
     }
 
     async fn recipient(
@@ -128,7 +128,7 @@ impl Service for Policy {
         transaction: &mut Transaction<Held>,
         recipient: &Recipient,
     ) -> Result<(), Reply> {
-        self.decide_recipient(client, transaction, recipient)
+        self.decide_recipient(client, transaction, recipient).await
     }
 
     fn room(&mut self, _octets: Option<u64>) -> Result<(), Reply> {

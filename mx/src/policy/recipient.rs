@@ -23,7 +23,7 @@ use super::{CANNOT_KNOW, Held, Policy};
 use crate::metrics::{Reason, Stage};
 
 impl Policy {
-    pub(super) fn decide_recipient(
+    pub(super) async fn decide_recipient(
         &self,
         client: &Client,
         transaction: &mut Transaction<Held>,
@@ -34,14 +34,13 @@ impl Policy {
         let held = &transaction.kept;
         let mut standing = held.standing.clone();
         if let ForwardPath::Mailbox(mailbox) = path {
-            let answer = held.maps.access_recipient(mailbox);
+            let answer = Box::pin(held.maps.settled(|maps| maps.access_recipient(mailbox))).await;
             self.rule(&mut standing, Asked::Recipient, answer, client, path)?;
         }
-        let judged = judge(&held.maps, path).and_then(|()| {
-            match shared.refused.recall(path, shared.clock.now_monotonic()) {
-                Some(reply) => Err(No { reply, reason: Reason::Refused, unavailable: None }),
-                None => standing.permitted().map_err(|reply| No::new(reply, Reason::Access)),
-            }
+        let judged = Box::pin(held.maps.settled(|maps| judge(maps, path))).await;
+        let judged = judged.and_then(|()| match shared.refused.recall(path, shared.clock.now_monotonic()) {
+            Some(reply) => Err(No { reply, reason: Reason::Refused, unavailable: None }),
+            None => standing.permitted().map_err(|reply| No::new(reply, Reason::Access)),
         });
         let Err(No { reply, reason, unavailable }) = judged else {
             shared.metrics.verdict(Stage::Recipient, None, Reason::None);

@@ -24,10 +24,10 @@ pub(crate) struct Held {
 }
 
 impl Policy {
-    pub(super) fn decide_sender(&self, client: &Client, sender: &Sender) -> Result<Held, Reply> {
+    pub(super) async fn decide_sender(&self, client: &Client, sender: &Sender) -> Result<Held, Reply> {
         let mut held = Held::begin(&self.rules.shared, self.of_hello.clone());
         let path = &sender.reverse_path;
-        let answer = held.maps.access_sender(path);
+        let answer = Box::pin(held.maps.settled(|maps| maps.access_sender(path))).await;
         self.rule(&mut held.standing, Asked::Sender, answer, client, path)?;
         Ok(held)
     }

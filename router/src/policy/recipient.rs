@@ -75,18 +75,19 @@ pub struct Question<'a> {
     pub sender: &'a ReversePath,
     /// To whom.
     pub path: &'a ForwardPath,
-    /// The time.
-    pub now: SystemTime,
+}
+
+/// Judges an address of our SRS domain, for which no map is asked; none for any other address.
+#[must_use]
+pub fn judge_rewritten(routes: &RouteOptions, path: &ForwardPath, now: SystemTime) -> Option<Judged> {
+    let (srs, mailbox) = (routes.srs.as_ref()?, path.mailbox()?);
+    let judge = || srs.judge(mailbox, now).map_or_else(Judged::BadSrs, |()| Judged::Accepted);
+    srs.is_rewritten(mailbox).then(judge)
 }
 
 /// Judges one recipient on the snapshot of its transaction. What could only be reported later is refused now.
 #[must_use]
 pub fn judge(maps: &Snapshot, routes: &RouteOptions, question: &Question<'_>) -> Judged {
-    if let (Some(srs), ForwardPath::Mailbox(mailbox)) = (&routes.srs, question.path)
-        && srs.is_rewritten(mailbox)
-    {
-        return srs.judge(mailbox, question.now).map_or_else(Judged::BadSrs, |()| Judged::Accepted);
-    }
     match is_welcome(maps, question.may_relay, question.path) {
         Judged::Accepted => refusal_by_route(maps, routes, question).unwrap_or(Judged::Accepted),
         refusal => refusal,
@@ -197,7 +198,7 @@ mod tests {
     }
 
     fn asked(maps: &Snapshot, may_relay: bool, path: &ForwardPath) -> Judged {
-        let question = Question { may_relay, sender: &ReversePath::Null, path, now: SystemTime::UNIX_EPOCH };
+        let question = Question { may_relay, sender: &ReversePath::Null, path };
         judge(maps, &routes(), &question)
     }
 

@@ -3,9 +3,10 @@
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
-use switchyard_maps::{Destination, Resolved};
+use futures_util::FutureExt as _;
+use switchyard_maps::{Destination, Resolved, Snapshot, Unavailable};
 use switchyard_smtp::address::ReversePath;
-use switchyard_smtp::envelope::Sender;
+use switchyard_smtp::envelope::{Envelope, Recipient, Sender};
 use switchyard_smtp::status::EnhancedStatus;
 
 use super::Shared;
@@ -34,11 +35,43 @@ struct Way {
     forwarded: bool,
 }
 
+/// What the maps make of a recipient, or why they cannot say.
+type Decision = Result<(Resolved, bool), Unavailable>;
+
 impl Shared {
     /// Starts an attempt at a message that is active now.
     pub(super) fn begin(self: &Arc<Self>, message: &Arc<Message>) {
+        let (shared, asked) = (Arc::clone(self), Arc::clone(message));
+        let mut routing = Box::pin(async move { shared.decide(&asked).await });
+        // Only a table that a server answers has to be waited for.
+        match (&mut routing).now_or_never() {
+            Some(decisions) => self.send_off(message, decisions),
+            None => {
+                let (settling, message) = (self.settling(), Arc::clone(message));
+                tokio::spawn(async move { settling.get().send_off(&message, routing.await) });
+            }
+        }
+    }
+
+    /// Asks the maps about every recipient that wants an attempt, on one snapshot.
+    async fn decide(&self, message: &Message) -> Vec<(u32, Decision)> {
         let pending = message.pending();
-        let groups = self.route(message, pending);
+        let Envelope { sender, recipients } = &*message.envelope;
+        let sender = &sender.reverse_path;
+        let decide = |maps: &Snapshot, recipient: &Recipient| -> Decision {
+            let resolved = resolve(maps, &self.routes, sender, &recipient.forward_path)?;
+            Ok((resolved, is_forwarded(maps, &self.routes, sender, recipient)?))
+        };
+        let all = |maps: &Snapshot| {
+            let of = |index: &u32| Some((*index, decide(maps, recipients.get(*index as usize)?)));
+            pending.iter().filter_map(of).collect()
+        };
+        self.maps.snapshot().settled(all).await
+    }
+
+    /// Offers the jobs that come of it to their destinations.
+    fn send_off(self: &Arc<Self>, message: &Arc<Message>, decisions: Vec<(u32, Decision)>) {
+        let groups = self.group(message, decisions);
         let now = self.clock.now_monotonic();
         let size = self.options.recipients_per_job.max(1);
         let rewritten = self.rewritten_sender(message, &groups);
@@ -118,32 +151,25 @@ impl Shared {
         Some(Arc::new(Sender { reverse_path: ReversePath::Mailbox(rewritten), ..sender.clone() }))
     }
 
-    /// Groups recipients by their way, on one snapshot; what the maps decide by themselves is written down.
-    fn route(&self, message: &Message, pending: Vec<u32>) -> Groups {
-        let snapshot = self.maps.snapshot();
+    /// Groups recipients by their way; what the maps decide by themselves is written down.
+    fn group(&self, message: &Message, decisions: Vec<(u32, Decision)>) -> Groups {
         let mut groups = Groups::new();
-        for index in pending {
-            let Some(recipient) = message.envelope.recipients.get(index as usize) else { continue };
-            let sender = &message.envelope.sender.reverse_path;
-            let resolved = resolve(&snapshot, &self.routes, sender, &recipient.forward_path);
-            let way = resolved.and_then(|resolved| {
-                Ok((is_forwarded(&snapshot, &self.routes, sender, recipient)?, resolved))
-            });
-            let fate = match way {
-                Ok((forwarded, Resolved::Deliver(destination))) => {
+        for (index, decision) in decisions {
+            let fate = match decision {
+                Ok((Resolved::Deliver(destination), forwarded)) => {
                     groups.entry(Way { destination, forwarded }).or_default().push(index);
                     continue;
                 }
-                Ok((_, Resolved::Refuse(notice))) => {
+                Ok((Resolved::Refuse(notice), _)) => {
                     Fate::local(Verdict::Bounced, notice.status, &*notice.text)
                 }
-                Ok((_, Resolved::Defer(notice))) => {
+                Ok((Resolved::Defer(notice), _)) => {
                     Fate::local(Verdict::Deferred, notice.status, &*notice.text)
                 }
-                Ok((_, Resolved::Discard(reason))) => {
+                Ok((Resolved::Discard(reason), _)) => {
                     Fate::local(Verdict::Sent, EnhancedStatus::new(2, 0, 0), format!("discarded: {reason}"))
                 }
-                Ok((_, Resolved::Hold(reason))) => {
+                Ok((Resolved::Hold(reason), _)) => {
                     message.state().hold = Some(reason);
                     continue;
                 }

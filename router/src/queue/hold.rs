@@ -60,14 +60,18 @@ impl QueueHandle {
     }
 
     /// Releases what no access table holds; says how many messages that were.
-    fn release_unheld(&self) -> usize {
+    async fn release_unheld(&self) -> usize {
         let maps = self.0.maps.snapshot();
         let held = self.0.lock().ids_on_hold();
-        let is_free = |id: &QueueId| {
-            let envelope = self.0.lock().message(*id).map(|(message, _)| Arc::clone(&message.envelope));
-            envelope.is_some_and(|envelope| !is_held(&maps, &envelope))
-        };
-        held.into_iter().filter(is_free).filter(|id| self.release(*id)).count()
+        let mut released = 0;
+        for id in held {
+            let envelope = self.0.lock().message(id).map(|(message, _)| Arc::clone(&message.envelope));
+            let Some(envelope) = envelope else { continue };
+            if !maps.settled(|maps| is_held(maps, &envelope)).await && self.release(id) {
+                released += 1;
+            }
+        }
+        released
     }
 }
 
@@ -91,7 +95,7 @@ fn is_held(maps: &Snapshot, envelope: &Envelope) -> bool {
 pub(super) async fn follow_maps(queue: Weak<Shared>, mut generations: watch::Receiver<u64>) {
     while generations.changed().await.is_ok() {
         let Some(shared) = queue.upgrade() else { return };
-        let messages = QueueHandle(shared).release_unheld();
+        let messages = QueueHandle(shared).release_unheld().await;
         if messages > 0 {
             tracing::info!(messages, "the maps changed: mail on hold is asked about again");
         }
