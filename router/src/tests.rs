@@ -1,4 +1,6 @@
-//! What is best seen from inside: which settings a reload takes.
+//! What is best seen from inside: which settings a reload takes, and what each map means.
+
+mod uses;
 
 use switchyard_config::reference::Change;
 
