@@ -117,6 +117,26 @@ impl Access {
         }
     }
 
+    /// The same, where a message can be kept, or dropped in our own name.
+    pub(crate) fn where_mail_is_kept(self, kept: bool) -> Result<Self, Wrong> {
+        match self {
+            Self::Hold(_) | Self::Discard(_) if !kept => {
+                let name = if matches!(self, Self::Hold(_)) { "HOLD" } else { "DISCARD" };
+                Err(Wrong::new(format!("an mx keeps no mail: `{name}` belongs into the router's tables")))
+            }
+            other => Ok(other),
+        }
+    }
+
+    /// The same, in a table that is asked before there is a sender. What is on hold is asked about again when
+    /// the maps change, by who sent it and to whom.
+    pub(crate) fn before_mail(self) -> Result<Self, Wrong> {
+        match self {
+            Self::Hold(_) => Err(Wrong::new("`HOLD` is by sender or recipient: write it into their tables")),
+            other => Ok(other),
+        }
+    }
+
     /// `550 text`, or a time stamp, which means OK.
     fn read_number(word: &str, rest: &str, at: usize) -> Result<Self, Wrong> {
         let class = match word.as_bytes() {

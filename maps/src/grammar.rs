@@ -27,11 +27,13 @@ pub(crate) struct Words {
     pub(crate) pools: BTreeSet<String>,
     /// What is added to an address without a domain.
     pub(crate) origin: Option<Domain>,
+    /// See [`MapOptions::edge`].
+    pub(crate) edge: bool,
 }
 
 impl Words {
     pub(crate) fn new(options: &MapOptions) -> Self {
-        Self { pools: options.pools.clone(), origin: options.origin.clone() }
+        Self { pools: options.pools.clone(), origin: options.origin.clone(), edge: options.edge }
     }
 }
 
@@ -63,12 +65,15 @@ impl<'a> Grammar<'a> {
 
     /// A value as it is kept.
     pub(crate) fn value(&mut self, key: &str, text: &str) -> Result<Cow<'static, str>, Wrong> {
-        let Some((_, values)) = self.kind else { return Ok(text.to_owned().into()) };
+        let Some((keys, values)) = self.kind else { return Ok(text.to_owned().into()) };
         if values == Values::Nothing {
             return self.nothing(text);
         }
         if values == Values::Route {
             return self.route(text);
+        }
+        if matches!(keys, Keys::Client | Keys::Helo) && values == Values::Access {
+            Access::read(text)?.before_mail()?;
         }
         write(values, key, text, self.words).map(Cow::Owned)
     }
@@ -119,7 +124,9 @@ pub(crate) fn write(values: Values, key: &str, text: &str, words: &Words) -> Res
             }
         }
         Values::Relocated => relocated::read(text).map(|text| text.to_string()),
-        Values::Access => Access::read(text).map(|access| access.to_string()),
+        Values::Access => {
+            Access::read(text)?.where_mail_is_kept(!words.edge).map(|access| access.to_string())
+        }
         Values::Nothing => Ok(String::new()),
     }
 }
@@ -183,5 +190,37 @@ mod tests {
         assert_eq!(grammar.value("a@x.example", "B@X.example").unwrap(), "B@x.example");
         let wrong = grammar.value("a@x.example", "b@x.example, c@x.example").unwrap_err();
         assert_eq!(wrong.what, "one address is expected, and `b@x.example` is not the only one");
+    }
+
+    #[test]
+    fn what_needs_a_queue_is_refused_where_there_is_none() {
+        let (router, mx) = (Words::default(), Words { edge: true, ..Words::default() });
+        for (map, text, router_says, mx_says) in [
+            (
+                MapName::SenderAccess,
+                "HOLD look",
+                Ok("HOLD look"),
+                Err("an mx keeps no mail: `HOLD` belongs into the router's tables"),
+            ),
+            (
+                MapName::RecipientAccess,
+                "DISCARD",
+                Ok("DISCARD"),
+                Err("an mx keeps no mail: `DISCARD` belongs into the router's tables"),
+            ),
+            (
+                MapName::ClientAccess,
+                "HOLD",
+                Err("`HOLD` is by sender or recipient: write it into their tables"),
+                Err("`HOLD` is by sender or recipient: write it into their tables"),
+            ),
+            (MapName::HeloAccess, "reject", Ok("REJECT"), Ok("REJECT")),
+        ] {
+            for (words, says) in [(&router, router_says), (&mx, mx_says)] {
+                let value = Grammar::new(map, words).value("x.example", text);
+                let value = value.as_deref().map_err(|wrong| wrong.what.as_str());
+                assert_eq!(value, says, "{map} {text}");
+            }
+        }
     }
 }

@@ -37,6 +37,8 @@ pub struct MapOptions {
     /// A set on disk that is used in place of the texts ([`installed`](crate::installed)): a folder, or a link
     /// to one.
     pub installed: Option<PathBuf>,
+    /// The role meets the world and keeps no mail: an access table may neither hold nor discard any.
+    pub edge: bool,
     /// Whether a rule that can never answer may stand in a table of rules.
     pub allow_dead_rules: bool,
     /// How servers of tables are asked.
@@ -59,6 +61,7 @@ impl Default for MapOptions {
             local_domains: BTreeSet::new(),
             pools: BTreeSet::new(),
             installed: None,
+            edge: false,
             allow_dead_rules: false,
             remote: RemoteOptions::default(),
             settle: Duration::from_millis(50),

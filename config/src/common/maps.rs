@@ -82,7 +82,13 @@ pub(crate) fn map_options(section: &mut Section<'_>, keys: &MapKeys) -> MapOptio
         section
             .fault(&["recipient_delimiter"], "`recipient_delimiter` is a few signs such as \"+\" or \"+-\"");
     }
-    MapOptions { folder: folder.unwrap_or_default(), tables, recipient_delimiter, ..MapOptions::default() }
+    MapOptions {
+        folder: folder.unwrap_or_default(),
+        tables,
+        recipient_delimiter,
+        edge: matches!(keys, MapKeys::Edge),
+        ..MapOptions::default()
+    }
 }
 
 /// Postfix takes a set of them too; more than a handful is a slip.
