@@ -16,7 +16,7 @@ use switchyard_smtp::envelope::Recipient;
 use switchyard_smtp::reply::table;
 use switchyard_smtp::server::Client;
 
-use crate::policy::recipient::{Judged, Question, judge};
+use crate::policy::recipient::{Judged, Question, judge, judge_rewritten};
 use crate::policy::relay::RelayOptions;
 use crate::route::RouteOptions;
 use crate::route::class::classify;
@@ -47,8 +47,9 @@ impl Rooms<'_> {
         let mut taken = Vec::new();
         for path in &message.to {
             let Some(standing) = notes.welcome_recipient(&maps, &standing, path) else { continue };
-            let question = Question { may_relay, sender: &sender, path, now: self.now };
-            let judged = judge(&maps, self.route, &question);
+            let question = Question { may_relay, sender: &sender, path };
+            let judged = judge_rewritten(self.route, path, self.now)
+                .unwrap_or_else(|| judge(&maps, self.route, &question));
             let unavailable = judged == Judged::Unavailable;
             let answer = judged.verdict().map(|()| table::RECIPIENT_OK);
             if notes.answered(path, &standing, answer, unavailable) && standing.discard().is_none() {
