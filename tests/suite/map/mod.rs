@@ -3,3 +3,4 @@
 mod dns;
 mod map_tool;
 mod routing;
+mod servers;
