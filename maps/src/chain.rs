@@ -9,6 +9,7 @@ use std::sync::Arc;
 
 use crate::artifact::{Container, Exact};
 use crate::cidr::{self, Cidr};
+use crate::pattern::Patterns;
 use crate::random::Weighted;
 use crate::remote::{Peek, Remote};
 use crate::trace::MapTrace;
@@ -82,6 +83,8 @@ pub(crate) enum Table {
     Random(Weighted),
     /// Networks, for keys that are addresses.
     Cidr(Cidr),
+    /// Patterns, the first that matches.
+    Pattern(Patterns),
     /// What a server says.
     Remote(Remote),
 }
@@ -92,6 +95,7 @@ impl Table {
         match self {
             Self::Exact(exact) => usize::try_from(exact.len()).unwrap_or(usize::MAX),
             Self::Cidr(cidr) => usize::try_from(cidr.len()).unwrap_or(usize::MAX),
+            Self::Pattern(patterns) => usize::try_from(patterns.len()).unwrap_or(usize::MAX),
             Self::Static(_) | Self::Fail(_) | Self::Random(_) | Self::Remote(_) => 0,
             Self::Union(members) => members.iter().map(|member| member.table.len()).sum(),
         }
@@ -102,6 +106,7 @@ impl Table {
         match self {
             Self::Exact(exact) => Some(exact.container()),
             Self::Cidr(cidr) => Some(cidr.container()),
+            Self::Pattern(patterns) => Some(patterns.container()),
             Self::Static(_) | Self::Fail(_) | Self::Union(_) | Self::Random(_) | Self::Remote(_) => None,
         }
     }
@@ -111,6 +116,7 @@ impl Table {
         match self {
             Self::Exact(exact) => exact.value(number).ok(),
             Self::Cidr(cidr) => cidr.value(number).ok(),
+            Self::Pattern(patterns) => patterns.value(number).ok(),
             Self::Static(value) => (number == 0).then_some(value),
             Self::Random(values) => values.get(number),
             Self::Fail(_) | Self::Union(_) | Self::Remote(_) => None,
@@ -124,6 +130,7 @@ impl Table {
             Self::Static(_) => 1,
             Self::Random(values) => values.len(),
             Self::Cidr(cidr) => cidr.values() as usize,
+            Self::Pattern(patterns) => patterns.values() as usize,
             Self::Fail(_) | Self::Union(_) | Self::Remote(_) => 0,
         }
     }
@@ -148,6 +155,10 @@ impl Member {
                 let Some(found) = cidr.find(address).map_err(damaged)? else { return Ok(None) };
                 let text = cidr.value(found.value).map_err(damaged)?;
                 Ok(Some(hit(text.into(), Some(found.value), found.line)))
+            }
+            Table::Pattern(patterns) => {
+                let found = patterns.find(given).map_err(|_| self.unavailable("the table is damaged"))?;
+                Ok(found.map(|found| hit(found.text, found.number, found.line)))
             }
             Table::Remote(remote) => match remote.peek(given) {
                 Peek::Answer(text) | Peek::Stale(text) => {

@@ -15,9 +15,10 @@ use crate::cidr::{self, Cidr};
 use crate::fault::{Fault, Faults, Wrong};
 use crate::grammar::Grammar;
 use crate::name::{MapName, Values};
+use crate::pattern::{self, Dialect, Patterns};
 use crate::random::Weighted;
 use crate::remote::Remotes;
-use crate::rules::{BadLines, Built as BuiltRules};
+use crate::rules::{BadLines, Built as BuiltRules, Template};
 use crate::source::{self, BadLine, Line, Lines};
 use crate::spec::{Choice, Pair, Rules, TableSpec};
 use crate::text::aliases::Aliases;
@@ -82,12 +83,12 @@ impl<R: Read, K: Keep> Compiler<'_, R, K> {
             }
             TableSpec::Cidr(rules) => {
                 let source = self.rules(rules, &mut file)?;
-                let built = cidr::compile(source.lines(), &mut |value, _| {
-                    self.grammar.value("", value).map(Cow::into_owned)
-                });
-                let bytes = self.built(built, &file)?;
-                Table::Cidr(Cidr::open(bytes).map_err(|bad| self.whole(&file, &bad))?)
+                let built = cidr::compile(source.lines(), &mut |value, template| self.check(value, template));
+                let kept = self.built(built, &file)?;
+                Table::Cidr(Cidr::open(kept).map_err(|bad| self.whole(&file, &bad))?)
             }
+            TableSpec::Regexp(rules) => self.patterns(rules, Dialect::Posix, &mut file)?,
+            TableSpec::Pcre(rules) => self.patterns(rules, Dialect::Pcre, &mut file)?,
             TableSpec::Inline(pairs) => Table::Exact(self.inline(pairs, &file)?),
             TableSpec::Static(value) => Table::Static(self.written(value, &file)?.into()),
             TableSpec::Fail(reason) => Table::Fail(reason.as_str().into()),
@@ -111,9 +112,6 @@ impl<R: Read, K: Keep> Compiler<'_, R, K> {
                 file = Arc::clone(&source.file);
                 Table::Exact(self.aliases(&source)?)
             }
-            TableSpec::Regexp(_) | TableSpec::Pcre(_) => {
-                return Err(self.whole(&file, &"is no table of this map").into());
-            }
         };
         Ok(Member { table, file, spec: word, takes_parts: spec.takes_partial_keys() })
     }
@@ -127,6 +125,23 @@ impl<R: Read, K: Keep> Compiler<'_, R, K> {
             return Err(Fault::of_file(map, source.file, what.to_owned()));
         }
         Ok(source)
+    }
+
+    fn patterns(&mut self, rules: &Rules, dialect: Dialect, file: &mut Arc<Path>) -> Result<Table, Faults> {
+        let source = self.rules(rules, file)?;
+        let built =
+            pattern::compile(source.lines(), dialect, &mut |value, template| self.check(value, template));
+        let kept = self.built(built, file)?;
+        Ok(Table::Pattern(Patterns::open(kept).map_err(|bad| self.whole(file, &bad))?))
+    }
+
+    /// A value of a rule, as it is kept.
+    fn check(&mut self, value: &str, template: Template) -> Result<String, Wrong> {
+        match template {
+            Template::No => self.grammar.value("", value).map(Cow::into_owned),
+            // What it comes to is known when a key is asked for, and checked then.
+            Template::Yes => self.grammar.template(value).map(|()| value.to_owned()),
+        }
     }
 
     /// Rules of a file, or those of the settings themselves.

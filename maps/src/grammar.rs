@@ -136,7 +136,7 @@ fn marks_a_domain(key: &str) -> bool {
 }
 
 /// `$1`, `${1}` and `$(1)` as a word that may stand in an address, a host's name or a text.
-fn filled(template: &str) -> String {
+pub(crate) fn filled(template: &str) -> String {
     let mut text = String::with_capacity(template.len());
     let mut rest = template;
     while let Some((before, after)) = rest.split_once('$') {

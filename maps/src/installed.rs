@@ -5,6 +5,7 @@
 //! daemon that is told to use a set (`maps.set`) reads no map text at all; whoever moves the link that the
 //! setting names to another folder puts that set in use.
 
+use std::borrow::Cow;
 use std::collections::BTreeMap;
 use std::fs;
 use std::io::{self, Write as _};
@@ -18,9 +19,10 @@ use crate::chain::{Member, Table};
 use crate::cidr::Cidr;
 use crate::compile::{Compiler, InMemory, Keep, Read, Source, WriteSeek};
 use crate::fault::{Fault, Faults};
-use crate::grammar::{Grammar, Words, write};
+use crate::grammar::{Grammar, Words, filled, write};
 use crate::name::{MapName, Values};
 use crate::options::MapOptions;
+use crate::pattern::Patterns;
 use crate::remote::Remotes;
 use crate::set::{Files, MapSet, Slot, Slots, Verified, chain};
 use crate::spec::TableSpec;
@@ -175,7 +177,9 @@ pub fn verify(manifest: &Manifest, folder: &Path) -> Result<(), Faults> {
                 Exact::open(container).and_then(|exact| exact.verify()).map_err(|bad| bad.to_string())
             }
             Kind::Cidr => Cidr::open(container).and_then(|cidr| cidr.verify()).map_err(|bad| bad.to_string()),
-            Kind::Pattern => Err("a table of patterns".to_owned()),
+            Kind::Pattern => Patterns::open(container)
+                .and_then(|patterns| patterns.verify())
+                .map_err(|bad| bad.to_string()),
         });
         if let Err(what) = verified {
             faults.push(Fault::of_file(None, folder.join(&artifact.file).into(), what));
@@ -251,7 +255,7 @@ impl Opener<'_> {
                 let table = match container.kind() {
                     Kind::Exact => Exact::open(container).map(Table::Exact),
                     Kind::Cidr => Cidr::open(container).map(Table::Cidr),
-                    Kind::Pattern => return Err(fault("a table of patterns".to_owned()).into()),
+                    Kind::Pattern => Patterns::open(container).map(Table::Pattern),
                 };
                 let table = table.map_err(|bad| fault(bad.to_string()))?;
                 let (file, spec_text) = (entry.source.as_path().into(), entry.table.as_str().into());
@@ -289,8 +293,10 @@ impl Opener<'_> {
         }
         let values =
             (0..member.table.values()).filter_map(|number| member.table.value(u32::try_from(number).ok()?));
+        let patterns = matches!(member.table, Table::Pattern(_));
         for value in values.take(MAX_CHECKED) {
-            if let Err(wrong) = write(Values::Route, "", value, self.words) {
+            let text = if patterns { filled(value).into() } else { Cow::Borrowed(value) };
+            if let Err(wrong) = write(Values::Route, "", &text, self.words) {
                 let what = format!("`{value}`: {}", wrong.what);
                 return Err(Fault::of_file(Some(self.map), Arc::clone(&member.file), what).into());
             }
