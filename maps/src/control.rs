@@ -15,6 +15,7 @@ use switchyard_daemon::control::{Asked, answer, refuse};
 
 use crate::explain::{Explanation, Message, Question};
 use crate::name::MapName;
+use crate::snapshot::Snapshot;
 use crate::swap::MapHandle;
 use crate::watch::Reloader;
 
@@ -53,10 +54,13 @@ pub fn routes(maps: MapHandle, reloader: Reloader) -> Router {
         .route("/maps/rollback", post(async move || roll_back(&reloader)))
 }
 
-/// The route that explains, by the daemon's own rooms.
-pub fn explaining(explain: impl Fn(Message) -> Explanation + Clone + Send + Sync + 'static) -> Router {
+/// The route that explains, by the daemon's own rooms; servers of tables are asked as often as it takes.
+pub fn explaining(
+    maps: MapHandle,
+    explain: impl Fn(&Snapshot, &Message) -> Explanation + Clone + Send + Sync + 'static,
+) -> Router {
     let explained = async move |Asked(question): Asked<Question>| match question.read() {
-        Ok(message) => answer(&explain(message)),
+        Ok(message) => answer(&maps.snapshot().settled(|maps| explain(maps, &message)).await),
         Err(bad) => refuse(StatusCode::BAD_REQUEST, &bad.to_string()),
     };
     Router::new().route("/explain", post(explained))

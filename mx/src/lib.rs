@@ -252,9 +252,9 @@ fn explaining(settings: &MxSettings) -> explain::Front {
 
 /// What the operator's tool may ask.
 fn control_routes(settings: &MxSettings, maps: &MapHandle, reloader: &Reloader) -> axum::Router {
-    let (front, asked) = (explaining(settings), maps.clone());
+    let front = explaining(settings);
     let explaining =
-        switchyard_maps::control::explaining(move |message| front.explain(&asked.snapshot(), &message));
+        switchyard_maps::control::explaining(maps.clone(), move |maps, message| front.explain(maps, message));
     switchyard_maps::control::routes(maps.clone(), reloader.clone()).merge(explaining)
 }
 

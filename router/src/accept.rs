@@ -95,9 +95,9 @@ impl Front {
         self.0.live.store(Arc::new(live));
     }
 
-    /// What would become of a message, and why.
+    /// What would become of a message by these maps, and why.
     #[must_use]
-    pub fn explain(&self, message: &Message) -> Explanation {
+    pub fn explain(&self, maps: &Snapshot, message: &Message) -> Explanation {
         let live = self.0.live.load();
         let rooms = explain::Rooms {
             host: &live.serve.host_name,
@@ -106,7 +106,7 @@ impl Front {
             without_srs: None,
             now: self.0.clock.now_wall(),
         };
-        rooms.explain(&self.0.maps.snapshot(), message)
+        rooms.explain(maps, message)
     }
 
     /// Serves one client to its end.

@@ -247,7 +247,8 @@ pub fn explain(
 /// What the operator's tool may ask.
 fn control_routes(front: &Front, maps: MapHandle, reloader: &Reloader) -> axum::Router {
     let front = front.clone();
-    let explaining = switchyard_maps::control::explaining(move |message| front.explain(&message));
+    let explaining =
+        switchyard_maps::control::explaining(maps.clone(), move |maps, message| front.explain(maps, message));
     switchyard_maps::control::routes(maps, reloader.clone()).merge(explaining)
 }
 

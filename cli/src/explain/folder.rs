@@ -23,6 +23,7 @@ pub(super) fn explain(
         Some(name) => vec![site.host(name).map_err(|error| site.fault(error).to_string())?],
         None => way(&site),
     };
+    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().map_err(text)?;
     let mut explanations: Vec<Explanation> = Vec::new();
     for host in hosts {
         if let Some(before) = explanations.last() {
@@ -40,12 +41,11 @@ pub(super) fn explain(
         };
         options.folder = site.folder.join("maps");
         let maps = maps(options, output)?;
-        let mut explanation = match &settings {
-            HostSettings::Mx(settings) => switchyard_mx::explain(settings, &maps, &message),
-            HostSettings::Router(settings) => {
-                switchyard_router::explain(settings, &maps, &message).map_err(text)?
-            }
-        };
+        let explained = maps.settled(|maps| match &settings {
+            HostSettings::Mx(settings) => Ok(switchyard_mx::explain(settings, maps, &message)),
+            HostSettings::Router(settings) => switchyard_router::explain(settings, maps, &message),
+        });
+        let mut explanation = runtime.block_on(explained).map_err(text)?;
         explanation.address = explanation.address.or(host.addresses.first().copied());
         explanations.push(explanation);
     }

@@ -3,16 +3,15 @@
 //! The old state is held in memory, the new one is read past it. Of a key that stands in several tables of a
 //! map, the first counts, as when it is asked.
 
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 use std::io;
 use std::ops::ControlFlow;
 
 use clap::Args;
 use serde_json::json;
-use switchyard_maps::MapName;
-use switchyard_maps::TableSpec;
+use switchyard_maps::{MapName, TableSpec};
 
-use super::which::{self, Table};
+use super::which::{self, Table, place};
 use crate::output::{Exit, Output};
 
 /// Say which keys are new, gone or changed between two states of a table or of a site's maps
@@ -109,7 +108,7 @@ impl Arguments {
             read.map_err(|error| error.to_string())?;
         }
         let mut differences = Vec::new();
-        let mut added = std::collections::HashSet::new();
+        let mut added = HashSet::new();
         for table in &new {
             let read = table.each(|entry| {
                 let asked = key(table, entry.key);
@@ -157,13 +156,6 @@ impl Arguments {
 fn key(table: &Table, key: &str) -> Key {
     let is_rule = matches!(table.spec, TableSpec::Regexp(_) | TableSpec::Pcre(_));
     (table.map, if is_rule { key.to_owned() } else { key.to_lowercase() })
-}
-
-fn place(table: &Table, line: u32) -> String {
-    match table.file() {
-        Some(file) => format!("{}:{line}", file.display()),
-        None => table.spec.to_string(),
-    }
 }
 
 impl Difference {

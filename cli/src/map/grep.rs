@@ -7,13 +7,13 @@ use clap::Args;
 use regex::RegexBuilder;
 
 use super::lines::DataLines;
-use super::which::Which;
+use super::which::{Which, place};
 use crate::output::{Exit, Output};
 
 /// Write the entries whose key or value matches a regular expression
 #[derive(Debug, Args)]
 #[command(after_help = "\
-The pattern is not anchored, and blind to case. It sees the entries as they stand: what a rule's pattern would
+A line is a file and a line in it, the key and its value. The pattern is not anchored, and blind to case. It sees the entries as they stand: what a rule's pattern would
 match is a question for `switchyard map query`.
 
 Exit codes: 0 something matches; 1 nothing does; 2 the question is wrong.
@@ -53,7 +53,11 @@ pub(super) fn run(arguments: &Arguments, output: &mut Output) -> io::Result<Exit
                 return ControlFlow::Continue(());
             }
             found = true;
-            lines.entry(table, &entry, arguments.json)
+            if arguments.json {
+                return lines.json(table, &entry);
+            }
+            let line = format!("{}: {}  {}", place(table, entry.line), entry.key, entry.value);
+            lines.line(line.trim_end())
         });
         lines.end()?;
         if let Err(error) = listed {

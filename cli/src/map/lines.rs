@@ -36,14 +36,16 @@ impl<'a> DataLines<'a> {
         self.write()
     }
 
-    /// An entry, as text or as a line of JSON.
-    pub(super) fn entry(&mut self, table: &Table, entry: &Entry<'_>, json: bool) -> ControlFlow<()> {
-        if !json {
-            return match entry.value {
-                "" => self.line(entry.key),
-                value => self.line(format_args!("{}\t{value}", entry.key)),
-            };
+    /// An entry as text: a key, a tab and its value.
+    pub(super) fn plain(&mut self, entry: &Entry<'_>) -> ControlFlow<()> {
+        match entry.value {
+            "" => self.line(entry.key),
+            value => self.line(format_args!("{}\t{value}", entry.key)),
         }
+    }
+
+    /// An entry as a line of JSON.
+    pub(super) fn json(&mut self, table: &Table, entry: &Entry<'_>) -> ControlFlow<()> {
         let file = table.file().map(|file| file.display().to_string());
         self.line(json!({
             "map": table.map.map(|map| map.as_str()),

@@ -1,10 +1,12 @@
 //! `switchyard map`: the maps themselves, in files or in a running daemon. One file a verb.
 
+mod compile;
 mod diff;
 mod dump;
 mod grep;
 mod lines;
 mod progress;
+mod query;
 mod rollback;
 mod stat;
 mod which;
@@ -25,15 +27,19 @@ pub(crate) struct Arguments {
 
 #[derive(Debug, Subcommand)]
 enum Verb {
+    Query(query::Arguments),
     Diff(diff::Arguments),
     Dump(dump::Arguments),
     Grep(grep::Arguments),
+    Compile(compile::Arguments),
     Stat(stat::Arguments),
     Rollback(rollback::Arguments),
 }
 
 pub(crate) fn run(arguments: &Arguments, output: &mut Output) -> io::Result<Exit> {
     match &arguments.verb {
+        Verb::Query(arguments) => query::run(arguments, output),
+        Verb::Compile(arguments) => compile::run(arguments, output),
         Verb::Diff(arguments) => diff::run(arguments, output),
         Verb::Dump(arguments) => dump::run(arguments, output),
         Verb::Grep(arguments) => grep::run(arguments, output),

@@ -41,3 +41,21 @@ impl Drop for Progress {
         }
     }
 }
+
+/// Something that takes its time, without a count.
+pub(super) struct Waiting(ProgressBar);
+
+impl Waiting {
+    /// Says what is waited for, from now on.
+    pub(super) fn for_(what: &str) -> Self {
+        let bar = ProgressBar::new_spinner().with_message(what.to_owned());
+        bar.enable_steady_tick(std::time::Duration::from_millis(200));
+        Self(bar)
+    }
+}
+
+impl Drop for Waiting {
+    fn drop(&mut self) {
+        self.0.finish_and_clear();
+    }
+}

@@ -115,6 +115,14 @@ impl Table {
     }
 }
 
+/// Where an entry stands.
+pub(super) fn place(table: &Table, line: u32) -> String {
+    match table.file() {
+        Some(file) => format!("{}:{line}", file.display()),
+        None => table.name(),
+    }
+}
+
 fn text(error: impl Display) -> String {
     error.to_string()
 }

@@ -1,6 +1,7 @@
 //! Where mail goes: by the maps, and by the DNS where they say nothing.
 
 mod dns;
+mod explain;
 mod map_tool;
 mod routing;
 mod servers;
