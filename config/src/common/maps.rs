@@ -1,13 +1,14 @@
 //! `[maps]`: which tables make the set, as the options of switchyard-maps.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::path::PathBuf;
 
 use switchyard_maps::MapName;
 use switchyard_maps::options::MapOptions;
+use switchyard_smtp::address::Domain;
 
 use crate::reader::Section;
-use crate::words::Tables;
+use crate::words::{Choice, Tables};
 
 /// The maps that a daemon asks; what it does not ask, it has no key for.
 pub(crate) enum MapKeys {
@@ -82,13 +83,55 @@ pub(crate) fn map_options(section: &mut Section<'_>, keys: &MapKeys) -> MapOptio
         section
             .fault(&["recipient_delimiter"], "`recipient_delimiter` is a few signs such as \"+\" or \"+-\"");
     }
+    let propagate_unmatched_extensions = section
+        .restart(
+            "propagate_unmatched_extensions",
+            "An extension that an alias's key does not name goes on to its targets.",
+        )
+        .or(true);
+    let parents: Vec<MapName> = section
+        .restart(
+            "parent_domain_matches_subdomains",
+            "Maps in which `example.org` stands for the domains below it too; in others, `.example.org` does.",
+        )
+        .list(Vec::new());
+    let local_domains: Vec<Domain> = section
+        .restart(
+            "local_domains",
+            "Domains whose users a key without a domain stands for, besides the origin.",
+        )
+        .list(Vec::new());
+    let origin = match keys {
+        MapKeys::Edge => section
+            .restart("origin", "Domain of a target without one; without it such targets are refused.")
+            .optional(),
+        // The router has one for all addresses.
+        MapKeys::Routing => None,
+    };
     MapOptions {
         folder: folder.unwrap_or_default(),
         tables,
         recipient_delimiter,
+        propagate_unmatched_extensions,
+        parent_domain_matches_subdomains: parents.into_iter().collect::<BTreeSet<_>>(),
+        local_domains: local_domains.into_iter().collect::<BTreeSet<_>>(),
+        origin,
         edge: matches!(keys, MapKeys::Edge),
         ..MapOptions::default()
     }
+}
+
+impl Choice for MapName {
+    const KIND: &'static str = "map";
+    const NAMES: &'static [(&'static str, Self)] = &{
+        let mut names = [("", Self::Transport); Self::ALL.len()];
+        let mut at = 0;
+        while at < names.len() {
+            names[at] = (Self::ALL[at].as_str(), Self::ALL[at]);
+            at += 1;
+        }
+        names
+    };
 }
 
 /// Postfix takes a set of them too; more than a handful is a slip.
