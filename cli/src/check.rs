@@ -2,7 +2,7 @@
 
 use std::collections::BTreeSet;
 use std::io;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 use clap::Args;
 use serde_json::json;
@@ -28,25 +28,16 @@ pub(crate) struct Arguments {
 
 /// One fault, of a setting or of a map.
 #[derive(Debug, PartialEq, Eq, PartialOrd, Ord)]
-struct Fault {
-    file: String,
+pub(crate) struct Fault {
+    pub(crate) file: String,
     /// From 1; 0 stands for the file itself.
-    line: u32,
+    pub(crate) line: u32,
     column: u32,
-    message: String,
+    pub(crate) message: String,
 }
 
 pub(crate) fn run(arguments: &Arguments, output: &mut Output) -> io::Result<Exit> {
-    let mut faults = BTreeSet::new();
-    let mut hosts = 0;
-    match Site::load(&arguments.site) {
-        Ok(site) => {
-            hosts = site.hosts.len();
-            faults.extend(site.faults().iter().map(Fault::of_setting));
-            faults.extend(faults_of_maps(&site));
-        }
-        Err(more) => faults.extend(more.iter().map(Fault::of_setting)),
-    }
+    let (hosts, faults) = faults_of(&arguments.site);
     if arguments.json {
         let faults: Vec<_> = faults.iter().map(Fault::json).collect();
         output.data(format_args!("{:#}\n", json!(faults)))?;
@@ -60,6 +51,18 @@ pub(crate) fn run(arguments: &Arguments, output: &mut Output) -> io::Result<Exit
         }
     }
     Ok(if faults.is_empty() { Exit::Fine } else { Exit::Wrong })
+}
+
+/// How many hosts a site has, and everything that is wrong with it.
+pub(crate) fn faults_of(folder: &Path) -> (usize, BTreeSet<Fault>) {
+    match Site::load(folder) {
+        Ok(site) => {
+            let settings = site.faults();
+            let settings = settings.iter().map(Fault::of_setting);
+            (site.hosts.len(), settings.chain(faults_of_maps(&site)).collect())
+        }
+        Err(faults) => (0, faults.iter().map(Fault::of_setting).collect()),
+    }
 }
 
 /// The maps of the site's folder, as each host would read them. Hosts share them: a fault is said once.
@@ -104,7 +107,7 @@ impl Fault {
         }
     }
 
-    fn line(&self) -> String {
+    pub(crate) fn line(&self) -> String {
         let Self { file, line, column, message } = self;
         if *line == 0 { format!("{file}: {message}") } else { format!("{file}:{line}:{column}: {message}") }
     }

@@ -9,6 +9,7 @@
 mod check;
 mod control;
 mod explain;
+mod import;
 mod map;
 mod output;
 mod render;
@@ -32,6 +33,7 @@ struct Arguments {
 enum Verb {
     Check(check::Arguments),
     Explain(explain::Arguments),
+    Import(import::Arguments),
     Map(map::Arguments),
     Render(render::Arguments),
     Up(up::Arguments),
@@ -41,6 +43,7 @@ fn main() -> ExitCode {
     let exit = match &Arguments::parse().verb {
         Verb::Check(arguments) => check::run(arguments, &mut Output::standard()),
         Verb::Explain(arguments) => explain::run(arguments, &mut Output::standard()),
+        Verb::Import(arguments) => import::run(arguments, &mut Output::standard()),
         Verb::Map(arguments) => map::run(arguments, &mut Output::standard()),
         Verb::Render(arguments) => render::run(arguments, &mut Output::standard()),
         // Its daemons write to the terminal while it runs.

@@ -1,0 +1,2 @@
+/@spam\.example$/         REJECT no spam
+/^noreply@(.*)$/          WARN from $1

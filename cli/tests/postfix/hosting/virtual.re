@@ -1,0 +1,1 @@
+/^support-(.+)@hosting\.example$/   ${1}@support.example

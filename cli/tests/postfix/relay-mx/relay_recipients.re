@@ -1,0 +1,2 @@
+# Tickets have numbers.
+/^ticket-[0-9]+@example\.net$/  OK
