@@ -23,18 +23,19 @@ impl Tree {
         self.home = home.into();
     }
 
-    /// A file that main.cf names: in the folder, if it was named as one of it; then under the given root, or as
-    /// it stands; then in the folder under its bare name.
+    /// A file that main.cf names: in the folder, if it was named as one of it; then under the given root; then in
+    /// the folder under its bare name, where a copy keeps what stood elsewhere; then as it stands.
     pub(super) fn find(&self, name: &str) -> Option<PathBuf> {
         let path = Path::new(name);
         let within = path.strip_prefix(&self.home).ok().map(|rest| self.folder.join(rest));
-        let stands = match (&self.root, path.strip_prefix("/")) {
-            (Some(root), Ok(rest)) => root.join(rest),
-            (None, Ok(_)) => path.to_owned(),
-            (_, Err(_)) => self.folder.join(path),
-        };
+        let rooted = self.root.as_ref().zip(path.strip_prefix("/").ok()).map(|(root, rest)| root.join(rest));
+        let relative = path.is_relative().then(|| self.folder.join(path));
         let bare = path.file_name().map(|name| self.folder.join(name));
-        within.into_iter().chain([stands]).chain(bare).find(|path| path.is_file())
+        // Where the folder is the machine's own, nothing in it stands for a file elsewhere.
+        let bare = bare.filter(|_| self.folder != self.home);
+        let stands = path.is_absolute().then(|| path.to_owned());
+        let ways = [within, rooted, relative, bare, stands];
+        ways.into_iter().flatten().find(|path| path.is_file())
     }
 
     /// How a found file is called in what is told: seen from the folder, where it stands in it.
@@ -60,7 +61,8 @@ mod tests {
         assert_eq!(alone.find("/etc/postfix/hosts"), Some(copy.join("hosts")));
         assert_eq!(alone.find("/elsewhere/virtual"), Some(copy.join("virtual")), "under its bare name");
         assert_eq!(alone.find("virtual"), Some(copy.join("virtual")));
-        assert_eq!(alone.find("/etc/hosts"), Some("/etc/hosts".into()), "as it stands, before its bare name");
+        assert_eq!(alone.find("/etc/hosts"), Some(copy.join("hosts")), "before this machine's own");
+        assert_eq!(alone.find("/etc/passwd"), Some("/etc/passwd".into()), "as it stands");
         assert_eq!(alone.find("/nowhere/x"), None);
         let rooted = Tree::new(&copy, Some(&folder.path().join("root")));
         assert_eq!(rooted.find("/etc/aliases"), Some(etc.join("aliases")));

@@ -59,6 +59,7 @@ impl Import<'_> {
         self.tls();
         self.write_maps();
         self.value_edits();
+        self.report.tables = std::mem::take(&mut self.tables.notes);
         self.leftovers();
         self.report.sort();
         Ok(())
