@@ -107,7 +107,7 @@ impl Control {
             return Ok(octets);
         }
         let why = match status {
-            StatusCode::NOT_FOUND => format!("this daemon has no {path}"),
+            StatusCode::NOT_FOUND if octets.is_empty() => format!("this daemon has no {path}"),
             _ => printable(&octets),
         };
         Err(ControlError::Refused { socket: self.socket.clone(), why })

@@ -1,8 +1,12 @@
-//! The operator's tool, as a person runs it.
+//! The operator's tool, as a person runs it, and a site to run it on.
 
 use std::ffi::OsStr;
+use std::fs::{self, File};
 use std::io::Write as _;
+use std::path::Path;
 use std::process::{Command, Output, Stdio};
+
+use tempfile::TempDir;
 
 use crate::site::binary;
 
@@ -55,4 +59,37 @@ pub fn switchyard_reads<A: AsRef<OsStr>>(arguments: impl IntoIterator<Item = A>,
 fn told(output: Output) -> Told {
     let text = |octets| String::from_utf8(octets).expect("plain text");
     Told { code: output.status.code(), data: text(output.stdout), speech: text(output.stderr) }
+}
+
+/// The example site in a folder of its own, to change; the path is the site's.
+///
+/// # Panics
+/// When it can't be copied.
+#[must_use]
+pub fn example() -> (TempDir, String) {
+    let folder = TempDir::with_prefix("switchyard-example-").expect("a folder");
+    let site = folder.path().join("site");
+    copy(&Path::new(env!("CARGO_MANIFEST_DIR")).join("../config/templates/example-site"), &site);
+    let site = site.to_str().expect("a plain path").to_owned();
+    (folder, site)
+}
+
+fn copy(from: &Path, to: &Path) {
+    fs::create_dir_all(to).expect("a folder");
+    for entry in fs::read_dir(from).expect("the example").flatten() {
+        let (path, place) = (entry.path(), to.join(entry.file_name()));
+        if path.is_dir() {
+            copy(&path, &place);
+        } else {
+            fs::copy(&path, &place).expect("room for a file");
+        }
+    }
+}
+
+/// Writes a file of it anew.
+///
+/// # Panics
+/// When that fails.
+pub fn write(path: &Path, text: &str) {
+    File::create(path).and_then(|mut file| file.write_all(text.as_bytes())).expect("room for a file");
 }

@@ -12,9 +12,13 @@ mod stat;
 mod which;
 
 use std::io;
+use std::path::Path;
 
 use clap::{Args, Subcommand};
+use serde_json::json;
+use switchyard_maps::control::PutInUse;
 
+use crate::control::Control;
 use crate::output::{Exit, Output};
 
 /// Ask, show and compare maps: in files, or in a running daemon
@@ -46,4 +50,17 @@ pub(crate) fn run(arguments: &Arguments, output: &mut Output) -> io::Result<Exit
         Verb::Stat(arguments) => stat::run(arguments, output),
         Verb::Rollback(arguments) => rollback::run(arguments, output),
     }
+}
+
+/// Asks a daemon to put another set in use, and tells that it did.
+fn put_in_use(socket: &Path, path: &str, json: bool, told: &str, output: &mut Output) -> io::Result<Exit> {
+    match Control::new(socket).post::<PutInUse>(path, &()) {
+        Ok(done) if json => output.data(format_args!("{:#}\n", json!(done)))?,
+        Ok(PutInUse { generation }) => output.data(format_args!("{told}, as generation {generation}\n"))?,
+        Err(error) => {
+            output.say(error)?;
+            return Ok(Exit::Misuse);
+        }
+    }
+    Ok(Exit::Fine)
 }

@@ -4,10 +4,8 @@ use std::io;
 use std::path::PathBuf;
 
 use clap::Args;
-use serde_json::json;
-use switchyard_maps::control::PutInUse;
 
-use crate::control::Control;
+use super::put_in_use;
 use crate::output::{Exit, Output};
 
 /// Put a running daemon's set before this one in use again, until its files change
@@ -28,15 +26,5 @@ pub(crate) struct Arguments {
 }
 
 pub(super) fn run(arguments: &Arguments, output: &mut Output) -> io::Result<Exit> {
-    match Control::new(&arguments.daemon).post::<PutInUse>("/maps/rollback", &()) {
-        Ok(done) if arguments.json => output.data(format_args!("{:#}\n", json!(done)))?,
-        Ok(PutInUse { generation }) => {
-            output.data(format_args!("the set before is in use again, as generation {generation}\n"))?;
-        }
-        Err(error) => {
-            output.say(error)?;
-            return Ok(Exit::Misuse);
-        }
-    }
-    Ok(Exit::Fine)
+    put_in_use(&arguments.daemon, "/maps/rollback", arguments.json, "the set before is in use again", output)
 }
