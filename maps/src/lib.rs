@@ -36,6 +36,7 @@ pub mod options;
 pub mod pattern;
 pub mod query;
 mod random;
+mod read;
 pub mod relocated;
 pub mod remote;
 pub mod resolve;

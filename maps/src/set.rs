@@ -1,8 +1,6 @@
 //! All maps of a role as one: read together, checked together, swapped together.
 
 use std::collections::BTreeMap;
-use std::fs;
-use std::io::{self, Read as _};
 use std::path::Path;
 use std::sync::Arc;
 
@@ -20,12 +18,10 @@ use crate::lookup::{self, Rules};
 use crate::loops::Loops;
 use crate::name::{MapName, Values};
 use crate::options::{self, MapOptions};
+use crate::read::{self, Unread};
 use crate::remote::Remotes;
 use crate::trace::Trace;
 use crate::typed::Remembered;
-
-/// Octets of a map's file.
-const MAX_FILE: u64 = 1 << 30;
 
 /// A proof: this was read and checked whole. Only [`MapSet`]'s loaders make one.
 #[derive(Debug)]
@@ -206,12 +202,7 @@ impl MapSet {
     ) -> Found<Option<(Hit<'a>, T)>> {
         match self.slot(map) {
             Slot::Absent => Ok(None),
-            Slot::Unavailable(why) => {
-                if let Some(trace) = trace {
-                    trace.of(map).unavailable(why);
-                }
-                Err(Why::Unavailable(Arc::clone(why)))
-            }
+            Slot::Unavailable(why) => Err(Why::Unavailable(Arc::clone(why))),
             Slot::Ready(chain) => find(&chain.traced(trace.map(|trace| trace.of(map)))),
         }
     }
@@ -272,29 +263,12 @@ pub(crate) struct Files<'a>(pub(crate) &'a MapOptions);
 impl Read for Files<'_> {
     fn read(&mut self, map: Option<MapName>, file: &Path) -> Result<Source, Fault> {
         let file: Arc<Path> = self.0.path(file).into();
-        match read_whole(&file) {
+        match read::whole(&file) {
             Ok(bytes) => Ok(Source { map, file, bytes }),
-            Err(error) => Err(Fault::of_file(map, file, format!("cannot be read: {error}"))),
+            Err(unread @ Unread::Line(line)) => {
+                Err(Fault { map, file, line, column: 1, message: unread.to_string() })
+            }
+            Err(unread) => Err(Fault::of_file(map, file, unread.to_string())),
         }
     }
-}
-
-fn read_whole(file: &Path) -> io::Result<Vec<u8>> {
-    // Asked first: opening a pipe would wait for a writer.
-    if !fs::metadata(file)?.is_file() {
-        return Err(io::Error::other("not a file"));
-    }
-    let mut opened = fs::File::open(file)?;
-    let before = opened.metadata()?;
-    if before.len() > MAX_FILE {
-        return Err(io::Error::other(format!("larger than {MAX_FILE} octets")));
-    }
-    let mut bytes = Vec::new();
-    (&mut opened).take(MAX_FILE + 1).read_to_end(&mut bytes)?;
-    let after = opened.metadata()?;
-    // Half an old file and half a new one is neither.
-    if before.modified()? != after.modified()? || after.len() != bytes.len() as u64 {
-        return Err(io::Error::other("it changed while it was read"));
-    }
-    Ok(bytes)
 }

@@ -9,7 +9,7 @@ use std::borrow::Cow;
 use crate::fault::Wrong;
 
 /// Octets of a logical line: some 30,000 addresses.
-const MAX_LINE: usize = 1 << 20;
+pub(crate) const MAX_LINE: usize = 1 << 20;
 
 /// A logical line, with the places its parts came from.
 #[derive(Debug)]

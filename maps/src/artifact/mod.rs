@@ -14,7 +14,6 @@
 pub mod bytes;
 pub mod container;
 pub mod exact;
-pub mod fuzz;
 pub mod install;
 mod mapped;
 
