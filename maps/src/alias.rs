@@ -74,7 +74,7 @@ fn read_target(word: &str, origin: Option<&Domain>) -> Result<Target, Wrong> {
     if word.starts_with(['|', '/', ':']) {
         return Err(Wrong::new("commands, files and includes are no virtual aliases"));
     }
-    let at_signs = pieces_at(word, '@').count() - 1;
+    let at_signs = pieces_at(word, &['@']).count() - 1;
     if at_signs > 0 || word.contains('"') {
         let hint = if at_signs > 1 && word.contains([' ', '\t']) {
             "; a comma is expected between addresses"
@@ -91,13 +91,13 @@ fn read_target(word: &str, origin: Option<&Domain>) -> Result<Target, Wrong> {
         .map_err(|error| Wrong::new(format!("`{word}`: {error}")))
 }
 
-/// The parts between commas outside double quotes.
+/// The parts between commas outside double quotes, or between the lines that a `unionmap:` joins.
 fn pieces(value: &str) -> impl Iterator<Item = &str> {
-    pieces_at(value, ',')
+    pieces_at(value, &[',', '\n'])
 }
 
 /// One part at least.
-fn pieces_at(value: &str, separator: char) -> impl Iterator<Item = &str> {
+fn pieces_at<'a>(value: &'a str, separators: &[char]) -> impl Iterator<Item = &'a str> {
     let mut quoted = false;
     let mut escaped = false;
     value.split(move |character| {
@@ -105,7 +105,7 @@ fn pieces_at(value: &str, separator: char) -> impl Iterator<Item = &str> {
             _ if escaped => escaped = false,
             '\\' => escaped = true,
             '"' => quoted = !quoted,
-            _ => return character == separator && !quoted,
+            _ => return separators.contains(&character) && !quoted,
         }
         false
     })

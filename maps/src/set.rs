@@ -202,7 +202,12 @@ impl MapSet {
     ) -> Found<Option<(Hit<'a>, T)>> {
         match self.slot(map) {
             Slot::Absent => Ok(None),
-            Slot::Unavailable(why) => Err(Why::Unavailable(Arc::clone(why))),
+            Slot::Unavailable(why) => {
+                if let Some(trace) = trace {
+                    trace.of(map).unavailable(why);
+                }
+                Err(Why::Unavailable(Arc::clone(why)))
+            }
             Slot::Ready(chain) => find(&chain.traced(trace.map(|trace| trace.of(map)))),
         }
     }

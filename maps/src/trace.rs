@@ -16,7 +16,7 @@ pub struct Asked {
     pub map: MapName,
     /// Its table, as the settings name it.
     pub table: Arc<str>,
-    /// The key.
+    /// The key; empty when the map as a whole can't be asked.
     pub key: String,
     /// What the table said.
     pub said: Said,
@@ -74,11 +74,13 @@ pub(crate) struct MapTrace<'a> {
 }
 
 impl MapTrace<'_> {
+    /// None of its tables can be asked.
+    pub(crate) fn unavailable(&self, why: &Arc<str>) {
+        self.push(self.map.as_str().into(), "", Said::Unavailable(Arc::clone(why)));
+    }
+
+    /// What one of its tables said.
     pub(crate) fn note(&self, member: &Member, key: &str, found: &Found<Option<Hit<'_>>>) {
-        let mut asked = self.trace.0.lock().unwrap_or_else(PoisonError::into_inner);
-        if asked.len() >= MAX_ASKED {
-            return;
-        }
         let said = match found {
             Ok(Some(hit)) => {
                 let place = Place { map: self.map, file: Arc::clone(hit.file), line: hit.line };
@@ -90,6 +92,13 @@ impl MapTrace<'_> {
             // Asked again once the server has been.
             Err(Why::Unknown(_)) => return,
         };
-        asked.push(Asked { map: self.map, table: Arc::clone(&member.spec), key: key.to_owned(), said });
+        self.push(Arc::clone(&member.spec), key, said);
+    }
+
+    fn push(&self, table: Arc<str>, key: &str, said: Said) {
+        let mut asked = self.trace.0.lock().unwrap_or_else(PoisonError::into_inner);
+        if asked.len() < MAX_ASKED {
+            asked.push(Asked { map: self.map, table, key: key.to_owned(), said });
+        }
     }
 }

@@ -1,8 +1,8 @@
 //! Who is asked, and the loops that ask.
 
 use std::hint::black_box;
-use std::time::Instant;
 
+use rustix::time::{ClockId, clock_gettime};
 use switchyard_maps::artifact::Exact;
 
 use crate::lmdb::Lmdb;
@@ -17,6 +17,8 @@ pub(crate) enum Question {
     Text,
     /// As [`Self::Find`], the next question waiting for the answer.
     Chained,
+    /// As [`Self::Find`], six questions told to the map before the first of them is asked.
+    Six,
 }
 
 pub(crate) enum Contender<'a> {
@@ -63,9 +65,10 @@ fn timed<T>(
     // Known to be zero to us, not to the compiler.
     let none = black_box(0);
     let mut sum = 0;
-    let start = Instant::now();
+    let start = now();
     match question {
-        Question::Find => {
+        // LMDB cannot be told before.
+        Question::Find | Question::Six => {
             for key in questions.iter() {
                 sum += usize::from(find(key).is_some());
             }
@@ -84,7 +87,27 @@ fn timed<T>(
             sum += wait;
         }
     }
-    let elapsed = start.elapsed();
     black_box(sum);
-    elapsed.as_secs_f64() * 1e9 / questions.len() as f64
+    (now() - start) / questions.len() as f64
+}
+
+fn six(map: &Exact, questions: &Questions, find: impl Fn(&str) -> Option<u32>) -> f64 {
+    let mut sum = 0;
+    let start = now();
+    for first in (0..questions.len()).step_by(6) {
+        let some = first..questions.len().min(first + 6);
+        map.bring_near(some.clone().map(|number| questions.get(number)));
+        for number in some {
+            sum += usize::from(find(questions.get(number)).is_some());
+        }
+    }
+    black_box(sum);
+    (now() - start) / questions.len() as f64
+}
+
+/// This thread's own time in nanoseconds: a neighbour who takes the processor away does not count, though one
+/// who takes the cache does.
+fn now() -> f64 {
+    let time = clock_gettime(ClockId::ThreadCPUTime);
+    time.tv_sec as f64 * 1e9 + time.tv_nsec as f64
 }

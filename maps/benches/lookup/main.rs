@@ -3,9 +3,9 @@
 //!
 //! The same keys, values and questions for all ([`sample`]): mail addresses of a large site and a few thousand
 //! routes. In every round each contender has its turn ([`contenders`]); a figure is the median of the rounds,
-//! a ratio that of two medians of one run. Three ways to ask: one question after the other, as a loop runs
-//! them; each only when the answer before it is known (`chained`), where no time is hidden; and for keys that
-//! are not there. The building is done by a child process, so that its peak memory is its own ([`build`]).
+//! a ratio that of two medians of one run. Ways to ask: one question after the other, as a loop runs them; with
+//! the value's text read; each only when the answer before it is known (`chained`), where no time is hidden; six
+//! told to the map at once, like the key forms of an address; and for keys that are not there. The building is done by a child process, so that its peak memory is its own ([`build`]).
 #![allow(
     clippy::print_stdout,
     clippy::unwrap_used,
@@ -13,6 +13,7 @@
 )]
 
 mod build;
+mod change;
 mod contenders;
 mod lmdb;
 mod sample;
@@ -77,15 +78,20 @@ fn compare(size: usize) {
     let lmdb = Lmdb::fill(&environment, &site);
     println!("LMDB: build         {:>10.1} s, sorted, no fsync", start.elapsed().as_secs_f64());
 
+    change::report(&map, &site);
+
     let hits = site.hits(QUESTIONS);
     let misses = site.misses(QUESTIONS);
     let contenders =
         [Contender::Ours(&map, "swm1"), Contender::Ours(&huge, "swm1, huge pages"), Contender::Lmdb(&lmdb)];
-    println!("{:<20}{:>12}{:>12}{:>12}{:>12}", "ns a question", "hit", "with text", "chained", "miss");
-    let kinds: [(Question, &Questions); 4] = [
+    print!("{:<20}", "ns a question");
+    ["hit", "with text", "chained", "six at once", "miss"].iter().for_each(|head| print!("{head:>12}"));
+    println!();
+    let kinds: [(Question, &Questions); 5] = [
         (Question::Find, &hits),
         (Question::Text, &hits),
         (Question::Chained, &hits),
+        (Question::Six, &hits),
         (Question::Find, &misses),
     ];
     let mut turns = vec![vec![Vec::new(); kinds.len()]; contenders.len()];

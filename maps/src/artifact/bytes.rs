@@ -39,7 +39,11 @@ impl Bytes {
         regular(&metadata)?;
         // An empty file has no page to map.
         if metadata.permissions().mode() & 0o222 == 0 && metadata.len() > 0 {
-            return mapped::map(&file).map(Self::Mapped);
+            let map = mapped::map(&file)?;
+            // Only advice: reads the file into huge pages where it is not in memory yet. [`super::Install`] has
+            // written it into such already.
+            let _ = map.advise(Advice::HugePage);
+            return Ok(Self::Mapped(map));
         }
         let mut octets = Vec::new();
         file.take(Self::MOST_READ + 1).read_to_end(&mut octets)?;
@@ -61,8 +65,9 @@ impl Bytes {
         }
     }
 
-    /// A copy in huge pages, where the kernel gives them: a random read then finds its page's address in the
-    /// processor's cache. Costs the file's length in memory, and its reading; not for a session's thread.
+    /// A copy in huge pages, for a file system that gives a mapped file none: a random read then finds its page's
+    /// address in the processor's cache. Costs the file's length in memory, and its reading; not for a session's
+    /// thread.
     ///
     /// # Errors
     /// No memory.

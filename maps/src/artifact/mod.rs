@@ -14,6 +14,7 @@
 pub mod bytes;
 pub mod container;
 pub mod exact;
+pub mod fuzz;
 pub mod install;
 mod mapped;
 

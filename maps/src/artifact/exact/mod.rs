@@ -133,6 +133,35 @@ impl Exact {
         Ok(found.map(|(value, line)| Found { value, line }))
     }
 
+    /// Asks memory for what the questions about these keys will read, for all of them at once; the questions
+    /// then find it near. Worth it before two questions or more to a map larger than the processor's cache: one
+    /// wait instead of one a question.
+    pub fn bring_near<'k>(&self, keys: impl IntoIterator<Item = &'k str>) {
+        let mut keys = keys.into_iter();
+        loop {
+            let mut buckets = [0; AT_ONCE];
+            let mut count = 0;
+            for (bucket, key) in buckets.iter_mut().zip(keys.by_ref().take(AT_ONCE)) {
+                *bucket = bucket_of(self.hash.of(key.as_bytes()), self.buckets);
+                count += 1;
+            }
+            // Loops this short go ahead without waiting for what they read.
+            let directory = self.part(&self.directory);
+            for bucket in buckets.iter().take(count) {
+                black_box(directory.get(*bucket as usize * 4));
+            }
+            for bucket in buckets.iter().take(count) {
+                if let Ok((octets, _)) = self.bucket(*bucket) {
+                    black_box(octets.first());
+                    bring_near(octets);
+                }
+            }
+            if count < AT_ONCE {
+                return;
+            }
+        }
+    }
+
     /// A value's text.
     ///
     /// # Errors
@@ -193,6 +222,8 @@ impl Exact {
 
 const NO_COUNT: &str = "a group's count is not one that a builder writes";
 
+/// Questions whose memory is asked for at once.
+const AT_ONCE: usize = 8;
 /// Octets of a cache line.
 const LINE: usize = 64;
 /// Lines of a bucket that are asked for at once; almost no bucket has more.

@@ -1,0 +1,32 @@
+//! A map with one entry in a hundred changed: the merge, and the difference found again.
+
+use std::time::Instant;
+
+use switchyard_maps::artifact::exact::{Op, diff, merge};
+use switchyard_maps::artifact::{Container, Exact};
+
+use crate::sample::Site;
+
+/// Prints both times.
+pub(crate) fn report(map: &Exact, site: &Site) {
+    let ops: Vec<Op<'_>> = (0..site.keys.len()).step_by(100).map(|number| op(site, number)).collect();
+    let start = Instant::now();
+    let merged = merge(map, &ops, std::io::Cursor::new(Vec::new())).unwrap().into_inner();
+    println!("1 % delta           {:>10.3} s", start.elapsed().as_secs_f64());
+    let merged = Exact::open(Container::open(merged.into()).unwrap()).unwrap();
+    let start = Instant::now();
+    let counts = diff::count(map, &merged).unwrap();
+    assert_eq!(counts.added + counts.removed + counts.changed, ops.len() as u64);
+    println!("its diff            {:>10.3} s", start.elapsed().as_secs_f64());
+}
+
+/// Of three changes one is a new key, one a key gone, one another route.
+fn op(site: &Site, number: usize) -> Op<'_> {
+    let key = site.keys.get(number);
+    let line = number as u32 + 1;
+    match number / 100 % 3 {
+        0 => Op::Put { key: format!("new.{key}").into(), value: site.route(number).into(), line },
+        1 => Op::Delete { key: key.into() },
+        _ => Op::Put { key: key.into(), value: "smtp:[elsewhere.example.net]".into(), line },
+    }
+}

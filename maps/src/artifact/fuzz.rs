@@ -1,0 +1,99 @@
+//! What must hold for a compiled map of any octets; ordinary code, so that tests run it as well as the fuzzer.
+//!
+//! A fuzzer never guesses a hash, so three ways lead in: the octets as they are; the octets with hashes made to
+//! fit; and a good map, made from the first half of the octets, changed by the second half. Of each: no question
+//! panics, and what passes `verify` answers every question about what it lists with what it lists.
+
+use super::container::forge;
+use super::exact::{Exact, ExactBuilder};
+use super::{BadArtifact, Container};
+
+/// Changes of a good map in one run.
+const MOST_CHANGES: usize = 32;
+
+/// Judges the octets in all three ways.
+///
+/// # Panics
+/// Something does not hold.
+pub fn artifact(octets: &[u8]) {
+    ask(octets);
+    let mut forged = octets.to_vec();
+    forge::reseal(&mut forged);
+    ask(&forged);
+    let (content, changes) = octets.split_at(octets.len() / 2);
+    changed(content, changes);
+}
+
+/// Asks a map of these octets all there is to ask.
+fn ask(octets: &[u8]) {
+    let Ok(map) = open(octets) else { return };
+    let verified = map.verify().is_ok();
+    let mut records = 0;
+    for record in &map {
+        let Ok((key, value, line)) = record else {
+            assert!(!verified, "a verified map has a record that cannot be read");
+            break;
+        };
+        records += 1;
+        let found = map.find(key);
+        if verified {
+            let found = found.ok().flatten().expect("a verified map finds what it lists");
+            assert_eq!((map.value(found.value), found.line), (Ok(value), line), "{key:?}");
+        }
+    }
+    assert!(!verified || records == map.len(), "a verified map has as many records as it says");
+    for key in ["", "a", "user@example.org"] {
+        let found = map.find(key);
+        assert!(!verified || found.is_ok(), "a verified map knows its answer");
+    }
+    for number in [0, 1, map.values().saturating_sub(1) as u32, u32::MAX] {
+        let _ = map.value(number);
+    }
+}
+
+fn open(octets: &[u8]) -> Result<Exact, BadArtifact> {
+    Exact::open(Container::open(octets.to_vec().into())?)
+}
+
+/// Makes a good map of the content and changes it: with its old hashes it fails, with new ones it is asked.
+fn changed(content: &[u8], changes: &[u8]) {
+    let mut builder = ExactBuilder::new();
+    for (word, line) in content.split(|octet| *octet == 0).zip(1..) {
+        // Of a key that is there already the value would have to be the same.
+        let key = format!("{line}{}", String::from_utf8_lossy(word));
+        let value = word.len().to_string();
+        let _ = builder.push(&key, &value, line);
+    }
+    let Ok(good) = builder.finish() else { return };
+    let Ok(good) = good.to_bytes() else { return };
+    ask(&good);
+    let mut octets = good.clone();
+    for change in changes.as_chunks::<4>().0.iter().take(MOST_CHANGES) {
+        let [low, middle, high, octet] = *change;
+        let place = usize::from(low) | usize::from(middle) << 8 | usize::from(high) << 16;
+        let length = octets.len();
+        if let Some(to) = octets.get_mut(place % length) {
+            *to ^= octet;
+        }
+    }
+    if octets != good {
+        let refused = open(&octets).and_then(|map| map.verify());
+        assert!(refused.is_err(), "a changed map passes with its old hashes");
+        forge::reseal(&mut octets);
+        ask(&octets);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::*;
+
+    proptest! {
+        #[test]
+        fn g2_whatever_the_octets_are(octets in proptest::collection::vec(any::<u8>(), 0..600)) {
+            artifact(&octets);
+        }
+    }
+}
