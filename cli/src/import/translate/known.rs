@@ -45,10 +45,10 @@ impl Import<'_> {
         }
         let value = self.main.value(name);
         let virtuals = words(&value).any(|word| word == "virtual");
-        if self.draft.set_all("maps.propagate_unmatched_extensions", virtuals, "") {
-            self.carried(name, format!("`maps.propagate_unmatched_extensions`: {virtuals}"));
-        } else if virtuals {
+        if virtuals {
             self.not_needed(name, "an extension that an alias does not name goes on to its targets");
+        } else if self.draft.set_all("maps.propagate_unmatched_extensions", false, "") {
+            self.carried(name, "`maps.propagate_unmatched_extensions`: false");
         } else {
             self.dropped(
                 name,

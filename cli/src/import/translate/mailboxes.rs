@@ -8,9 +8,19 @@ use switchyard_maps::Route;
 
 use super::Import;
 use super::domains::{Class, List};
-use crate::import::tables::Use;
+use crate::import::tables::{Use, entries};
 
 const NO_MAILBOXES: &str = "no mail is delivered to mailboxes here";
+
+/// What virtual(8) was told of mailboxes.
+const BOXES: [&str; 6] = [
+    "virtual_mailbox_base",
+    "virtual_uid_maps",
+    "virtual_gid_maps",
+    "virtual_minimum_uid",
+    "virtual_mailbox_limit",
+    "virtual_mailbox_lock",
+];
 
 impl Import<'_> {
     /// Domains whose mailboxes virtual(8), or a transport in its place, delivered to.
@@ -43,6 +53,9 @@ impl Import<'_> {
             "`maps.relay_domains`, and routes in `maps.transport`",
         );
         let users = self.tables_of(maps, "recipients", Use::Plain);
+        for name in BOXES {
+            self.not_needed(name, "is the mailbox server's business");
+        }
         Some(Class { list, users })
     }
 
@@ -71,8 +84,7 @@ impl Import<'_> {
             };
             if self.send(from, &nexthop, &list) {
                 self.carried("mydestination", "`maps.relay_domains`, and routes in `maps.transport`");
-                let users = self.main.get("local_recipient_maps").is_some()
-                    && self.tables_of("local_recipient_maps", "recipients", Use::Plain);
+                let users = self.local_users();
                 self.local_names(&names);
                 return Some(Class { list, users });
             }
@@ -80,8 +92,13 @@ impl Import<'_> {
         if aliases && !names.is_empty() {
             self.local_names(&names);
             self.mark(&names, "mydestination");
-            let what =
-                "aliases of these domains are sent on; there are no mailboxes, and other users are refused";
+            let origin = self.main.value("myorigin");
+            let mut what =
+                "aliases of these domains are sent on; there are no mailboxes, and other users are refused"
+                    .to_owned();
+            if !names.contains(&origin) {
+                what = format!("{what}; aliases are also for users of the origin, which was none of these");
+            }
             self.changed(
                 "mydestination",
                 what,
@@ -102,6 +119,25 @@ impl Import<'_> {
             }
         }
         None
+    }
+
+    /// Takes the tables of local users along, if there are any but the machine's own list.
+    fn local_users(&mut self) -> bool {
+        let name = "local_recipient_maps";
+        let value = self.main.value(name);
+        if value.is_empty() {
+            self.not_needed(name, "names no table: each address exists");
+            return false;
+        }
+        if value.contains("unix:") {
+            self.changed(
+                name,
+                "the machine's own users are no table: each address of the local domains exists",
+                "list them in `maps.recipients`",
+            );
+            return false;
+        }
+        self.tables_of(name, "recipients", Use::Plain)
     }
 
     fn aliases(&mut self) -> bool {
@@ -130,6 +166,13 @@ impl Import<'_> {
         }
     }
 
+    /// Whether a table of the transport map has a line for everything that no other line names.
+    fn routes_all(&self) -> bool {
+        let tables = self.maps.get("transport").into_iter().flatten();
+        let mut texts = tables.filter_map(|table| self.tables.files.get(table));
+        texts.any(|text| entries(text).any(|(_, key, _)| key == "*"))
+    }
+
     /// Adds routes for a class of domains; whether its transport has a counterpart.
     pub(super) fn send(&mut self, parameter: &str, value: &str, list: &List) -> bool {
         let route = self.tables.transport(value).unwrap_or_else(|| value.to_owned());
@@ -142,6 +185,10 @@ impl Import<'_> {
                 );
             }
             return false;
+        }
+        if self.routes_all() {
+            self.not_needed(parameter, "the line `*` of the transport map holds over it");
+            return true;
         }
         let mut names: BTreeSet<String> = list.names.iter().cloned().collect();
         for table in &list.tables {
@@ -159,7 +206,7 @@ impl Import<'_> {
         if !lines.is_empty() {
             let head = format!("Routes of domains, as {parameter} said.");
             let file = self.made(parameter, &head, &lines);
-            // Behind the site's own tables, which held over it.
+            // Behind the site's own tables, which hold over it.
             self.maps.entry("transport").or_default().push(file);
         }
         self.carried(parameter, "routes in `maps.transport`");

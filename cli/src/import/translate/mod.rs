@@ -51,8 +51,8 @@ impl Import<'_> {
         self.names()?;
         self.listeners();
         self.networks();
-        self.domains();
         self.other_maps();
+        self.domains();
         self.access();
         self.routes();
         self.numbers();

@@ -83,7 +83,9 @@ impl Import<'_> {
             self.carried("inet_interfaces", "the addresses that were given stand in site.toml");
             return self.question.addresses.iter().map(ToString::to_string).collect();
         }
-        let named = self.named_interfaces();
+        let mut named = self.named_interfaces();
+        // The first is the one that others connect to.
+        named.sort_by_key(IpAddr::is_loopback);
         if named.is_empty() {
             let interfaces = self.main.value("inet_interfaces");
             let what = format!("`{interfaces}` names no address, and a site names its hosts by address");

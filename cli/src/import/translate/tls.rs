@@ -75,7 +75,7 @@ impl Import<'_> {
             self.carried("smtpd_tls_ask_ccert", "clients are asked where `client_ca` is stated");
         }
         match level.as_str() {
-            "encrypt" => self.dropped(
+            "encrypt" => self.changed(
                 "smtpd_tls_security_level",
                 "STARTTLS is offered; nobody is refused for not using it",
                 "`relay.require_tls = true` asks it of clients that relay",
