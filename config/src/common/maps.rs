@@ -7,6 +7,7 @@ use switchyard_maps::MapName;
 use switchyard_maps::options::MapOptions;
 use switchyard_smtp::address::Domain;
 
+use super::table_servers::table_servers;
 use crate::reader::Section;
 use crate::words::{Choice, Tables};
 
@@ -117,6 +118,7 @@ pub(crate) fn map_options(section: &mut Section<'_>, keys: &MapKeys) -> MapOptio
         local_domains: local_domains.into_iter().collect::<BTreeSet<_>>(),
         origin,
         edge: matches!(keys, MapKeys::Edge),
+        remote: section.section("servers", table_servers),
         ..MapOptions::default()
     }
 }

@@ -4,6 +4,7 @@
 mod control;
 mod limits;
 mod maps;
+mod table_servers;
 mod tls;
 
 use std::net::{IpAddr, Ipv4Addr, SocketAddr};
