@@ -19,7 +19,7 @@ pub fn inline(rng: &mut Rng, questions: usize) -> Spec {
     Spec { word, keys: (0..questions).map(|_| words::question(rng, &known)).collect() }
 }
 
-/// `unionmap:{…}` or `pipemap:{…}` of inline, static and more of their kind.
+/// `unionmap:{…}` of inline, static and more of its kind.
 pub fn nested(rng: &mut Rng, questions: usize) -> Spec {
     let mut known = Vec::new();
     let word = nested_word(rng, &mut known, 2);
@@ -27,7 +27,6 @@ pub fn nested(rng: &mut Rng, questions: usize) -> Spec {
 }
 
 fn nested_word(rng: &mut Rng, known: &mut Vec<String>, deep: u32) -> String {
-    let kind = one(rng, &["unionmap", "pipemap"]);
     let tables: Vec<String> = (0..rng.usize(1..4))
         .map(|_| match rng.u32(..6) {
             0 => format!("static:{}", one(rng, &["joe", "x@y.example", "{two words}", "user"])),
@@ -39,10 +38,10 @@ fn nested_word(rng: &mut Rng, known: &mut Vec<String>, deep: u32) -> String {
             }
         })
         .collect();
-    format!("{kind}:{{{}}}", tables.join(one(rng, &[",", ", ", " "])))
+    format!("unionmap:{{{}}}", tables.join(one(rng, &[",", ", ", " "])))
 }
 
-/// Few keys, so that the values of one are keys of another.
+/// Few keys, so that several tables know one.
 fn inline_word(rng: &mut Rng) -> (String, Vec<String>) {
     const NAMES: &[&str] =
         &["joe", "jane", "user", "x@y.example", "@b.example", ".sub.example", "a+b", "UPPER@X.example", "é"];

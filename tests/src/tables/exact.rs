@@ -22,8 +22,8 @@ pub fn aliases(rng: &mut Rng, entries: usize, questions: usize) -> Table {
         "root",
         "joe, jane",
         "joe@example.org,jane@example.net , u",
-        "\"jane doe\"@x.example",
-        "a, b@c.example, \"d, e\"@f.example",
+        "\"jane;doe\"@x.example",
+        "a, b@c.example, \"d,e\"@f.example",
         "UPPER@Example.ORG",
     ];
     let mut entries_by_name: BTreeMap<String, &str> = BTreeMap::new();
@@ -43,7 +43,12 @@ pub fn aliases(rng: &mut Rng, entries: usize, questions: usize) -> Table {
         })
         .collect();
     let text = lay::lines(rng, lines.iter().map(|(name, value)| (name.as_str(), *value)));
-    Table { text, keys: (0..questions).map(|_| words::question(rng, &known)).collect() }
+    // postalias(1) adds a key `@` of its own, for NIS.
+    let question = |rng: &mut Rng| match words::question(rng, &known) {
+        question if question == "@" => "x".to_owned(),
+        question => question,
+    };
+    Table { text, keys: (0..questions).map(|_| question(rng)).collect() }
 }
 
 /// Keys and values; keys in lower case.

@@ -3,5 +3,6 @@
 mod dns;
 mod explain;
 mod map_tool;
+mod postmap;
 mod routing;
 mod servers;
