@@ -14,27 +14,28 @@ use switchyard_maps::{MapName, TableSpec};
 use super::which::{self, Table, place};
 use crate::output::{Exit, Output};
 
-/// Say which keys are new, gone or changed between two states of a table or of a site's maps
+/// Say which keys are new, gone or changed between two states of a table of a site's maps, or of a compiled set
 #[derive(Debug, Args)]
 #[command(after_help = "\
 Keys of texts are compared without regard to case, as they are asked. Of rules only the patterns are compared,
-not their order.
+not their order. A compiled set has values as they were read, a text as they stand: compare like with like.
 
 Exit codes: 0 no difference; 1 there are some; 2 the question is wrong.
 
 Examples:
   switchyard map diff site.before site
   switchyard map diff site.before site transport --json
+  switchyard map diff /var/lib/switchyard/sets/6 /var/lib/switchyard/sets/7
   switchyard map diff hash:transport.old hash:transport --count")]
 pub(crate) struct Arguments {
-    /// The state before: a table, or a site's folder
+    /// The state before: a table, the folder of a site, or that of a compiled set
     #[arg(value_name = "OLD")]
     old: String,
     /// The state after
     #[arg(value_name = "NEW")]
     new: String,
-    /// Only this map of the sites
-    #[arg(value_name = "MAP", value_parser = which::map)]
+    /// Only this map of them
+    #[arg(value_name = "MAP", value_parser = which::which_map)]
     map: Option<MapName>,
     /// Only how many there are
     #[arg(long)]
@@ -105,7 +106,7 @@ impl Arguments {
                 known.entry(key(table, entry.key)).or_insert(value);
                 ControlFlow::Continue(())
             });
-            read.map_err(|error| error.to_string())?;
+            read?;
         }
         let mut differences = Vec::new();
         let mut added = HashSet::new();
@@ -123,7 +124,7 @@ impl Arguments {
                     Some(old) if old.seen => {}
                     Some(old) => {
                         old.seen = true;
-                        if old.value != entry.value {
+                        if old.value != entry.value && !is_list(table.map) {
                             differences.push(difference(Some(old.value.clone())));
                         }
                     }
@@ -135,7 +136,7 @@ impl Arguments {
                 }
                 ControlFlow::Continue(())
             });
-            read.map_err(|error| error.to_string())?;
+            read?;
         }
         let gone = known.into_iter().filter(|(_, old)| !old.seen);
         let mut gone: Vec<Difference> = gone
@@ -151,6 +152,11 @@ impl Arguments {
         differences.extend(gone);
         Ok(differences)
     }
+}
+
+/// In a list, what stands behind a key says nothing.
+fn is_list(map: Option<MapName>) -> bool {
+    matches!(map, Some(MapName::Recipients | MapName::RelayDomains))
 }
 
 fn key(table: &Table, key: &str) -> Key {

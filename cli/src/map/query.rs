@@ -91,7 +91,7 @@ impl Arguments {
             self.keys.split_first().filter(|(_, keys)| !keys.is_empty()).ok_or_else(|| {
                 format!("`{}` is a site's folder: a map and a key belong behind it", self.what)
             })?;
-        let questions = Questions::open(Path::new(&self.what), which::map(map)?, output)?;
+        let questions = Questions::open(Path::new(&self.what), which::which_map(map)?, output)?;
         Ok((Asked::Map(questions), keys))
     }
 }

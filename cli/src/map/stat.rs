@@ -130,7 +130,7 @@ impl Counted {
             values.insert(hasher.hash_one(entry.value));
             ControlFlow::Continue(())
         });
-        read.map_err(|error| error.to_string())?;
+        read?;
         let text = table.file().map(|file| {
             Text::of(&file).map_err(|error| format!("{}: cannot be read: {error}", file.display()))
         });

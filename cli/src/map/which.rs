@@ -1,4 +1,5 @@
-//! Which tables a verb is about: one that is named as in the settings, or those of a site's maps.
+//! Which tables a verb is about: one that is named as in the settings, those of a site's maps, or those of a
+//! compiled set.
 
 use std::fmt::Display;
 use std::ops::ControlFlow;
@@ -7,6 +8,8 @@ use std::path::{Path, PathBuf};
 use clap::Args;
 use switchyard_config::Site;
 use switchyard_config::site::HostSettings;
+use switchyard_maps::artifact::{Bytes, Container, Exact, Kind};
+use switchyard_maps::installed;
 use switchyard_maps::listing::{self, Entry, ListError};
 use switchyard_maps::{MapName, TableSpec};
 
@@ -15,16 +18,17 @@ use super::progress::Progress;
 /// Which tables are meant.
 #[derive(Debug, Args)]
 pub(super) struct Which {
-    /// A table as settings name it, such as transport, hash:transport or regexp:rules; or a site's folder
-    #[arg(value_name = "TABLE|DIR")]
+    /// A table as settings name it, such as transport, hash:transport or regexp:rules; the folder of a site, or
+    /// that of a compiled set
+    #[arg(value_name = "TABLE|DIR|SET")]
     what: String,
-    /// Only this map of the site
-    #[arg(value_name = "MAP", value_parser = map)]
+    /// Only this map of it
+    #[arg(value_name = "MAP", value_parser = which_map)]
     map: Option<MapName>,
 }
 
 /// Reads a map's name.
-pub(super) fn map(word: &str) -> Result<MapName, String> {
+pub(super) fn which_map(word: &str) -> Result<MapName, String> {
     let names = || MapName::ALL.map(MapName::as_str).join(", ");
     MapName::parse(word).ok_or_else(|| format!("the maps are: {}", names()))
 }
@@ -37,6 +41,8 @@ pub(super) struct Table {
     pub(super) spec: TableSpec,
     /// Where its file stands.
     pub(super) folder: PathBuf,
+    /// Its compiled form, in a set.
+    pub(super) artifact: Option<PathBuf>,
 }
 
 impl Which {
@@ -49,6 +55,9 @@ impl Which {
 /// The tables that a word stands for.
 pub(super) fn tables(what: &str, map: Option<MapName>) -> Result<Vec<Table>, String> {
     let folder = Path::new(what);
+    if folder.join(installed::MANIFEST).exists() {
+        return of_set(folder, map);
+    }
     if folder.is_dir() {
         return of_site(folder, map);
     }
@@ -57,7 +66,32 @@ pub(super) fn tables(what: &str, map: Option<MapName>) -> Result<Vec<Table>, Str
     }
     let spec = TableSpec::parse(what).map_err(|bad| format!("`{what}` is no table: {bad}"))?;
     let leaves = spec.leaves().into_iter();
-    Ok(leaves.map(|spec| Table { map: None, spec: spec.clone(), folder: PathBuf::new() }).collect())
+    let table =
+        |spec: &TableSpec| Table { map: None, spec: spec.clone(), folder: PathBuf::new(), artifact: None };
+    Ok(leaves.map(table).collect())
+}
+
+/// The tables of a compiled set.
+fn of_set(folder: &Path, only: Option<MapName>) -> Result<Vec<Table>, String> {
+    let manifest = installed::manifest(folder).map_err(text)?;
+    let mut tables = Vec::new();
+    for (map, entries) in &manifest.maps {
+        let map = which_map(map)?;
+        if only.is_some_and(|only| only != map) {
+            continue;
+        }
+        let mut open: Vec<&installed::Entry> = entries.iter().rev().collect();
+        while let Some(entry) = open.pop() {
+            open.extend(entry.members.iter().rev());
+            let spec = TableSpec::parse(&entry.table).map_err(|bad| format!("`{}`: {bad}", entry.table))?;
+            let artifact = entry.artifact.as_ref().map(|artifact| folder.join(&artifact.file));
+            // The manifest's own place of the text, which may be gone by now.
+            let folder = entry.source.parent().unwrap_or(Path::new("")).to_owned();
+            tables.push(Table { map: Some(map), spec, folder, artifact });
+        }
+    }
+    tables.sort_by_key(|table| table.map);
+    Ok(tables)
 }
 
 /// The tables that any host of a site asks, each once.
@@ -72,7 +106,8 @@ fn of_site(folder: &Path, only: Option<MapName>) -> Result<Vec<Table>, String> {
         let wanted = options.tables.iter().filter(|(map, _)| only.is_none_or(|only| only == **map));
         for (map, specs) in wanted {
             for spec in specs.iter().flat_map(TableSpec::leaves) {
-                let table = Table { map: Some(*map), spec: spec.clone(), folder: site.folder.join("maps") };
+                let folder = site.folder.join("maps");
+                let table = Table { map: Some(*map), spec: spec.clone(), folder, artifact: None };
                 if !tables.contains(&table) {
                     tables.push(table);
                 }
@@ -102,17 +137,42 @@ impl Table {
 
     /// Shows each entry, until `visit` breaks off. Tables that are no list are passed by: there is nothing to
     /// show of them but their name.
-    pub(super) fn each(&self, mut visit: impl FnMut(Entry<'_>) -> ControlFlow<()>) -> Result<(), ListError> {
+    pub(super) fn each(&self, mut visit: impl FnMut(Entry<'_>) -> ControlFlow<()>) -> Result<(), String> {
         let mut progress = Progress::start(&self.name());
-        let listed = listing::each(&self.spec, &self.folder, &mut |entry| {
+        let mut counted = |entry: Entry<'_>| {
             progress.one_more();
             visit(entry)
-        });
-        match listed {
-            Err(ListError::NoList(_)) => Ok(()),
-            other => other,
+        };
+        if let Some(artifact) = &self.artifact {
+            return each_compiled(artifact, &mut counted);
+        }
+        match listing::each(&self.spec, &self.folder, &mut counted) {
+            Ok(()) | Err(ListError::NoList(_)) => Ok(()),
+            Err(error) => Err(error.to_string()),
         }
     }
+}
+
+/// The entries of a compiled table in the order of their lines; compiled rules have no keys to show.
+fn each_compiled(artifact: &Path, visit: &mut dyn FnMut(Entry<'_>) -> ControlFlow<()>) -> Result<(), String> {
+    let wrong = |error: &dyn Display| format!("{}: {error}", artifact.display());
+    let bytes = Bytes::open(artifact).map_err(|error| wrong(&error))?;
+    let container = Container::open(bytes).map_err(|error| wrong(&error))?;
+    if container.kind() != Kind::Exact {
+        return Ok(());
+    }
+    let table = Exact::open(container).map_err(|error| wrong(&error))?;
+    let read: Result<Vec<_>, _> = table.iter().collect();
+    let mut entries = read.map_err(|error| wrong(&error))?;
+    entries.sort_by_key(|(key, _, line)| (*line, *key));
+    for (key, value, line) in entries {
+        // Targets stand a line each there.
+        let value = value.replace('\n', ", ");
+        if visit(Entry { key, value: &value, line }).is_break() {
+            break;
+        }
+    }
+    Ok(())
 }
 
 /// Where an entry stands.

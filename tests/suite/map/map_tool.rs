@@ -128,17 +128,25 @@ fn two_states_of_a_site_are_compared() {
     let same = switchyard(["map", "diff", &old, &new]);
     assert_eq!((same.code, same.data.as_str()), (Some(0), "0 added, 0 removed, 0 changed\n"), "{same:?}");
     let maps = Path::new(&new).join("maps");
-    write(&maps.join("recipients"), "ALICE@example.org OK\nbob@example.org no\ncarol@example.org OK\n");
-    let told = switchyard(["map", "diff", &old, &new, "--json"]);
-    let json = told.json();
-    assert_eq!((told.code, &json["added"], &json["removed"]), (Some(1), &1.into(), &1.into()), "{told:?}");
-    let kinds: Vec<_> = json["differences"].as_array().expect("a list").iter().collect();
-    let told = |number: usize, name: &str| kinds[number][name].as_str().unwrap_or_default().to_owned();
-    assert_eq!((told(0, "kind"), told(0, "key")), ("changed".into(), "bob@example.org".into()));
-    assert_eq!((told(1, "kind"), told(1, "key")), ("added".into(), "carol@example.org".into()));
-    assert_eq!((told(2, "kind"), told(2, "key")), ("removed".into(), "postmaster@example.org".into()));
+    write(&maps.join("recipients"), "ALICE@example.org yes\npostmaster@example.org\ncarol@example.org OK\n");
+    write(&maps.join("transport"), "example.org smtp:[127.0.0.1]\n");
+    let told = switchyard(["map", "diff", &old, &new]);
+    let expected = format!(
+        "~ transport  example.org  lmtp:@mailboxes -> smtp:[127.0.0.1]  ({new}/maps/transport:1)\n\
+         + recipients  carol@example.org  OK  ({new}/maps/recipients:3)\n\
+         - recipients  bob@example.org  OK  ({old}/maps/recipients:4)\n\
+         1 added, 1 removed, 1 changed\n"
+    );
+    assert_eq!((told.code, told.data), (Some(1), expected), "a list's values say nothing");
+    let json = switchyard(["map", "diff", &old, &new, "transport", "--json"]).json();
+    let difference = &json["differences"][0];
+    assert_eq!((&json["changed"], &difference["kind"]), (&1.into(), &"changed".into()), "{json}");
+    assert_eq!(
+        (&difference["old"], &difference["new"]),
+        (&"lmtp:@mailboxes".into(), &"smtp:[127.0.0.1]".into())
+    );
     let counted = switchyard(["map", "diff", &old, &new, "recipients", "--count"]);
-    assert_eq!(counted.data, "1 added, 1 removed, 1 changed\n", "{counted:?}");
+    assert_eq!(counted.data, "1 added, 1 removed, 0 changed\n", "{counted:?}");
 }
 
 #[test]
@@ -160,6 +168,11 @@ fn a_compiled_set_is_the_same_twice_and_never_written_over() {
     assert!(files(&one).len() == 5 && files(&one) == files(&other), "four maps and the manifest");
     let stat = switchyard(["map", "stat", &one]);
     assert!(stat.code == Some(0) && stat.data.contains("recipients"), "{stat:?}");
+    let dump = switchyard(["map", "dump", &one, "recipients"]);
+    let recipients: Vec<&str> = dump.data.lines().filter_map(|line| line.split('\t').next()).collect();
+    assert_eq!(recipients, ["alice@example.org", "bob@example.org", "postmaster@example.org"], "{dump:?}");
+    let same = switchyard(["map", "diff", &one, &other]);
+    assert_eq!((same.code, same.data.as_str()), (Some(0), "0 added, 0 removed, 0 changed\n"), "{same:?}");
     let again = switchyard(["map", "compile", &site, "--out", &one]);
     assert!(again.code == Some(2) && again.speech.contains("not empty"), "{again:?}");
 
