@@ -73,6 +73,7 @@ fn compare(size: usize) {
     let huge = map.container().bytes().huge_copy().unwrap();
     println!("copy to huge pages  {:>10.1} ms", start.elapsed().as_secs_f64() * 1e3);
     let huge = Exact::open(map.container().reopen(huge).unwrap()).unwrap();
+    println!("in huge pages       {:>10.0} % of the mapped file", in_huge_pages(&place));
     let start = Instant::now();
     let environment = lmdb::open(&folder.join("lmdb"));
     let lmdb = Lmdb::fill(&environment, &site);
@@ -115,6 +116,18 @@ fn compare(size: usize) {
         println!();
     }
     let _ = fs::remove_dir_all(&folder);
+}
+
+/// How much of the mapped file the kernel has in huge pages.
+fn in_huge_pages(place: &Path) -> f64 {
+    let place = place.canonicalize().unwrap();
+    let maps = fs::read_to_string("/proc/self/smaps").unwrap();
+    let ours = maps.lines().skip_while(|line| !line.ends_with(&*place.to_string_lossy()));
+    let kilobytes = |word: &str| -> f64 {
+        let line = ours.clone().find_map(|line| line.strip_prefix(word)).unwrap();
+        line.trim().trim_end_matches(" kB").parse().unwrap()
+    };
+    100.0 * kilobytes("FilePmdMapped:") / kilobytes("Rss:")
 }
 
 fn median(mut figures: Vec<f64>) -> f64 {
