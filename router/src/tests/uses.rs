@@ -2,7 +2,7 @@
 
 use switchyard_daemon::service::ServiceManager;
 use tempfile::TempDir;
-use tokio::io::{AsyncBufReadExt, AsyncWriteExt, BufReader};
+use tokio::io::{AsyncBufReadExt, AsyncReadExt, AsyncWriteExt, BufReader};
 use tokio::net::TcpStream;
 
 use super::*;
@@ -13,7 +13,7 @@ struct Running {
     folder: TempDir,
 }
 
-/// A router with these map files, each of them also a setting; nobody may relay.
+/// A router with these map files, or tables of a server, each of them also a setting; nobody may relay.
 async fn start(maps: &[(&str, &str)], more: &str) -> Running {
     let folder = tempfile::tempdir().unwrap();
     let mut settings = format!(
@@ -23,6 +23,10 @@ async fn start(maps: &[(&str, &str)], more: &str) -> Running {
         folder.path().display()
     );
     for (map, text) in maps {
+        if text.starts_with("socketmap:") {
+            settings += &format!("maps.{map} = \"{text}\"\n");
+            continue;
+        }
         put(&folder, map, text);
         settings += &format!("maps.{map} = \"{map}\"\n");
     }
@@ -152,4 +156,75 @@ async fn a_report_to_a_rewritten_sender_is_taken_and_a_forged_one_is_not() {
     client.say("RSET").await;
     let reply = client.mail("<>", &format!("<{made}>")).await;
     assert!(reply.starts_with("250 "), "{reply}");
+}
+
+/// A server of tables (socketmap_table(5)) that knows these keys, each with the name of its table in front.
+async fn serve(entries: &'static [(&'static str, &'static str)]) -> SocketAddr {
+    let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let address = listener.local_addr().unwrap();
+    tokio::spawn(async move {
+        while let Ok((stream, _)) = listener.accept().await {
+            tokio::spawn(answer(BufReader::new(stream), entries));
+        }
+    });
+    address
+}
+
+async fn answer(mut stream: BufReader<TcpStream>, entries: &[(&str, &str)]) {
+    loop {
+        let mut length = Vec::new();
+        if stream.read_until(b':', &mut length).await.unwrap_or(0) == 0 {
+            return;
+        }
+        let length: usize = std::str::from_utf8(&length).unwrap().trim_end_matches(':').parse().unwrap();
+        let mut request = vec![0; length + 1];
+        stream.read_exact(&mut request).await.unwrap();
+        let request = std::str::from_utf8(&request[..length]).unwrap();
+        let found = entries.iter().find(|(key, _)| *key == request);
+        let reply = found.map_or_else(|| "NOTFOUND ".to_owned(), |(_, value)| format!("OK {value}"));
+        stream.get_mut().write_all(format!("{}:{reply},", reply.len()).as_bytes()).await.unwrap();
+    }
+}
+
+#[tokio::test]
+async fn tables_of_a_server_are_waited_for_at_every_stage_and_at_the_attempt() {
+    let address = serve(&[
+        ("client 127.0.0.1", "INFO one of us"),
+        ("helo spam.example", "REJECT"),
+        ("sender bad@from.example", "REJECT 5.1.8 go away"),
+        ("recipient bob@example.org", "550 5.2.1 retired"),
+        ("listed alice@example.org", "x"),
+        ("canonical alice@example.org", "alice.user@example.org"),
+        ("transport alice.user@example.org", "hold:look at it"),
+    ])
+    .await;
+    let table = |name: &str| format!("socketmap:inet:{address}:{name}");
+    let tables = [
+        ("client_access", table("client")),
+        ("helo_access", table("helo")),
+        ("sender_access", table("sender")),
+        ("recipient_access", table("recipient")),
+        ("recipients", table("listed")),
+        ("recipient_canonical", table("canonical")),
+        ("transport", table("transport")),
+        ("relay_domains", "example.org x\n".to_owned()),
+    ];
+    let maps: Vec<(&str, &str)> = tables.iter().map(|(map, table)| (*map, &**table)).collect();
+    let running = start(&maps, "").await;
+    let queue = running.router.queue().clone();
+    let mut client = Client::connect(&running).await;
+    for (line, reply) in [
+        ("HELO spam.example", "554 5.7.1 Helo command rejected: Access denied"),
+        ("HELO client.example", "250 router.example.org"),
+        ("MAIL FROM:<bad@from.example>", "554 5.1.8 Sender address rejected: go away"),
+        ("MAIL FROM:<a@from.example>", "250 2.1.0 Ok"),
+        ("RCPT TO:<bob@example.org>", "550 5.2.1 Recipient address rejected: retired"),
+        ("RCPT TO:<nobody@example.org>", "550 5.1.1 User unknown"),
+        ("RSET", "250 2.0.0 Ok"),
+    ] {
+        assert_eq!(client.say(line).await, reply, "{line}");
+    }
+    assert!(client.mail("<a@from.example>", "<alice@example.org>").await.starts_with("250 "));
+    // Found under the address that the canonical table gave, by the attempt.
+    queue.watch().wait_for(|summary| summary.hold == 1).await.unwrap();
 }
