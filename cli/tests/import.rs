@@ -131,6 +131,10 @@ fn a_relay_becomes_an_mx_before_a_router() {
     let (mx, router) = (imported.mx(), imported.router());
     assert_eq!(mx.common.host_name.as_str(), "mx1.example.org");
     assert_eq!(mx.common.listen.len(), 2);
+    let parents = &mx.maps.parent_domain_matches_subdomains;
+    assert!(parents.contains(&switchyard_maps::MapName::RelayDomains), "{parents:?}");
+    assert!(!parents.contains(&switchyard_maps::MapName::RecipientAccess), "no table of it");
+    assert_eq!(imported.read("maps/domains").lines().filter(|line| line.starts_with('.')).count(), 0);
     assert_eq!(mx.routers.pool[0].to_string(), router.common.listen[0].socket.to_string());
     assert_eq!(router.deliver.helo_name.as_str(), "mx1.example.org");
     assert_eq!(mx.common.limits.session.message_size, 50 << 20);
@@ -168,6 +172,9 @@ fn a_relay_becomes_an_mx_before_a_router() {
 fn a_hosting_site_keeps_its_aliases_and_mailboxes() {
     let imported = Imported::example("hosting");
     let (mx, router) = (imported.mx(), imported.router());
+    let parents = &mx.maps.parent_domain_matches_subdomains;
+    assert!(!parents.contains(&switchyard_maps::MapName::RelayDomains), "there are no relay domains");
+    assert!(parents.contains(&switchyard_maps::MapName::ClientAccess));
     assert_eq!(router.rewrite.origin.as_str(), "hosting.example", "out of /etc/mailname");
     assert_eq!(mx.maps.recipient_delimiter, "+");
     assert_eq!(imported.fate("virtual_transport", ""), "carried");

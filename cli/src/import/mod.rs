@@ -19,7 +19,7 @@ mod translate;
 mod tree;
 mod tried;
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::io;
 use std::net::IpAddr;
 use std::os::unix::fs::PermissionsExt;
@@ -164,6 +164,7 @@ fn read(question: &Question) -> Result<Import<'_>, String> {
         report: report::Report::default(),
         tables: tables::Tables::default(),
         maps: BTreeMap::new(),
+        parents: BTreeSet::new(),
     };
     import.overlay();
     Ok(import)

@@ -87,16 +87,18 @@ const NO_NAMES: &str = "the client's name is not looked up";
 const NO_NAMES_DO: &str = "block networks by `maps.client_access`";
 const HELO_DO: &str = "refuse such names by `maps.helo_access` or `maps.sender_access` with a regexp table";
 
-const OWN_TOO_DO: &str =
-    "put an OK for your own networks into `maps.client_access` if its lines could refuse them";
+const OWN_TOO_DO: &str = "see that no line of it refuses your own hosts";
 
 impl Import<'_> {
     pub(super) fn access(&mut self) {
-        self.access_parents();
         for list in LISTS {
             if self.main.get(list).is_some() {
                 self.restrictions(list);
             }
+        }
+        if self.is_parent_matching("smtpd_access_maps") {
+            let asked = CHECKS.map(|(_, map)| map).into_iter().filter(|map| self.maps.contains_key(map));
+            self.parents.extend(asked);
         }
     }
 
@@ -222,24 +224,5 @@ impl Import<'_> {
             what: what.to_owned(),
             advice: advice.map(str::to_owned),
         });
-    }
-
-    /// `example.org` in an access table stood for the domains below it too, unless main.cf says otherwise.
-    fn access_parents(&mut self) {
-        let checks = |list: &str| CHECKS.iter().any(|(check, _)| self.main.value(list).contains(check));
-        if !LISTS.iter().any(|list| checks(list)) || !self.is_parent_matching("smtpd_access_maps") {
-            return;
-        }
-        let mut maps = CHECKS.map(|(_, map)| map).to_vec();
-        maps.retain(|map| self.has_map(map));
-        let relay = self.is_parent_matching("relay_domains").then_some("relay_domains");
-        maps.extend(relay);
-        if !self.draft.set_all("maps.parent_domain_matches_subdomains", maps, "") {
-            self.changed(
-                "parent_domain_matches_subdomains",
-                "in access tables, a domain stands for itself alone",
-                "add a line `.example.org` where the domains below example.org are meant too",
-            );
-        }
     }
 }

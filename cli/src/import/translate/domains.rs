@@ -35,11 +35,13 @@ impl Import<'_> {
         self.delimiter();
         self.tables_of("virtual_alias_maps", "virtual_alias", Use::Plain);
         self.virtual_alias_domains();
-        let mut classes = vec![self.relay_class()];
-        classes.extend(self.mailbox_class());
-        classes.extend(self.local_class());
+        let mut classes: Vec<Class> = self.mailbox_class().into_iter().chain(self.local_class()).collect();
+        classes.push(self.relay_class(classes.is_empty()));
         self.recipients(&classes);
-        let names: BTreeSet<String> = classes.iter().flat_map(|class| class.list.names.clone()).collect();
+        let mut names: BTreeSet<String> = classes.iter().flat_map(|class| class.list.names.clone()).collect();
+        if self.parents.contains("relay_domains") {
+            names.retain(|name| !name.starts_with('.'));
+        }
         if !names.is_empty() {
             let head = "Domains that mail is taken for, as main.cf names them.";
             let lines: Vec<String> = names.into_iter().collect();
@@ -127,14 +129,15 @@ impl Import<'_> {
         }
     }
 
-    fn relay_class(&mut self) -> Class {
+    /// Relay domains; `alone` when no other class stands in the same map.
+    fn relay_class(&mut self, alone: bool) -> Class {
         let mut list = self.list("relay_domains");
         // `$mydestination`, its default of old, is the local class.
         let local: BTreeSet<String> = self.local_domains().into_iter().collect();
         list.names.retain(|name| !local.contains(name));
         self.settle_list("relay_domains", &list, "relay_domains", "`maps.relay_domains`");
         if self.is_parent_matching("relay_domains") && !(list.names.is_empty() && list.tables.is_empty()) {
-            self.subdomains(&mut list);
+            self.subdomains(&mut list, alone);
         }
         let users = self.tables_of("relay_recipient_maps", "recipients", Use::Plain);
         let nexthop = self.main.value("relay_transport");
@@ -150,22 +153,23 @@ impl Import<'_> {
         words(&value).any(|word| word == feature)
     }
 
-    fn subdomains(&mut self, list: &mut List) {
-        let set = self.draft.set_all("maps.parent_domain_matches_subdomains", vec!["relay_domains"], "");
-        if set {
-            self.carried("parent_domain_matches_subdomains", "`maps.parent_domain_matches_subdomains`");
-            return;
+    fn subdomains(&mut self, list: &mut List, alone: bool) {
+        if alone {
+            self.parents.insert("relay_domains");
         }
-        let below: Vec<String> =
-            list.names.iter().filter(|name| !name.starts_with('.')).map(|name| format!(".{name}")).collect();
+        // Domains of other classes stand for themselves; and a route is for the name that it is written for.
+        let mut names = list.names.clone();
+        for table in &list.tables {
+            let keys = self.list_of(table.strip_prefix("proxy:").unwrap_or(table)).unwrap_or_default();
+            names.extend(keys.split(' ').filter(|key| !key.is_empty()).map(str::to_owned));
+        }
+        let below = names.iter().filter(|name| !name.starts_with('.')).map(|name| format!(".{name}"));
         list.names.extend(below);
-        if list.tables.is_empty() {
-            self.carried("parent_domain_matches_subdomains", "`.domain` beside each relay domain");
-        } else {
+        if !alone && !list.tables.is_empty() {
             self.changed(
-                "parent_domain_matches_subdomains",
-                "in tables of relay domains, a domain stands for itself alone",
-                "add a line `.example.org` where the domains below example.org are meant too",
+                "relay_domains",
+                "the domains below those of a table stand in `maps/domains`, as the table was when it was imported",
+                "add a line `.example.org` for each new domain of the table whose subdomains are meant too",
             );
         }
     }

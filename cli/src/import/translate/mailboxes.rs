@@ -75,7 +75,9 @@ impl Import<'_> {
             other => other,
         };
         let given = self.main.get("mydestination").is_some();
-        let aliases = self.aliases();
+        // Both name users of these domains without the domain.
+        let aliases =
+            self.aliases() || self.maps.get("virtual_alias").is_some_and(|tables| !tables.is_empty());
         if !nexthop.is_empty() && !names.is_empty() {
             let from = if self.main.get("mailbox_transport").is_some() {
                 "mailbox_transport"
@@ -160,9 +162,8 @@ impl Import<'_> {
         self.draft.set(Role::Mx, "maps.origin", "${origin?}", "");
         let origin = self.main.value("myorigin");
         let others: Vec<String> = names.iter().filter(|name| **name != origin).cloned().collect();
-        if !others.is_empty() && !self.draft.set_all("maps.local_domains", others, "") {
-            let what = "keys without a domain stand for users of the origin alone";
-            self.changed("mydestination", what, "write `user@domain` in alias tables for the other domains");
+        if !others.is_empty() {
+            self.draft.set_all("maps.local_domains", others, "");
         }
     }
 

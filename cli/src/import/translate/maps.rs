@@ -127,6 +127,13 @@ impl Import<'_> {
                 self.draft.set_all(&path, value, "");
             }
         }
+        // `example.org` stood for the domains below it too in these.
+        if !self.parents.is_empty() {
+            let name = "parent_domain_matches_subdomains";
+            let maps: Vec<&str> = self.parents.iter().copied().collect();
+            self.carried(name, format!("`maps.{name}`: {}", maps.join(", ")));
+            self.draft.set_all(&format!("maps.{name}"), maps, "");
+        }
         self.draft.files = std::mem::take(&mut self.tables.files);
     }
 }

@@ -16,7 +16,7 @@ mod route;
 mod services;
 mod tls;
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use super::Question;
 use super::draft::Draft;
@@ -37,6 +37,8 @@ pub(super) struct Import<'a> {
     pub(super) tables: Tables,
     /// The tables of each map, as the settings will name them.
     pub(super) maps: BTreeMap<&'static str, Vec<String>>,
+    /// Maps in which a domain stands for those below it too.
+    pub(super) parents: BTreeSet<&'static str>,
 }
 
 impl Import<'_> {
