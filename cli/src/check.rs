@@ -7,11 +7,11 @@ use std::path::{Path, PathBuf};
 use clap::Args;
 use serde_json::json;
 use switchyard_config::Site;
-use switchyard_config::site::HostSettings;
 use switchyard_maps::options::MapOptions;
 use switchyard_maps::set::MapSet;
 
 use crate::output::{Exit, Output};
+use crate::texts;
 
 /// Say what is wrong with a site: settings, templates and maps, all of it at once
 #[derive(Debug, Args)]
@@ -70,13 +70,9 @@ fn faults_of_maps(site: &Site) -> BTreeSet<Fault> {
     let mut faults = BTreeSet::new();
     let mut seen: Vec<MapOptions> = Vec::new();
     for host in &site.hosts {
-        let mut options = match site.settings(host) {
-            Ok(HostSettings::Mx(settings)) => settings.maps,
-            Ok(HostSettings::Router(settings)) => settings.maps,
-            // Said already, with the settings.
-            Err(_) => continue,
-        };
-        options.folder = site.folder.join("maps");
+        // What is wrong with the settings is said already.
+        let Ok(settings) = site.settings(host) else { continue };
+        let options = texts::options(site, settings);
         if seen.contains(&options) {
             continue;
         }

@@ -13,6 +13,7 @@ mod import;
 mod map;
 mod output;
 mod render;
+mod texts;
 mod up;
 
 use std::process::ExitCode;

@@ -10,6 +10,7 @@ use switchyard_maps::{MapHandle, MapSet, Snapshot};
 
 use super::text;
 use crate::output::Output;
+use crate::texts;
 
 /// What the hosts on a message's way do with it.
 pub(super) fn explain(
@@ -34,13 +35,11 @@ pub(super) fn explain(
         if message.to.is_empty() {
             break;
         }
-        let mut settings = site.settings(host).map_err(text)?;
-        let options = match &mut settings {
-            HostSettings::Mx(settings) => &mut settings.maps,
-            HostSettings::Router(settings) => &mut settings.maps,
+        let settings = texts::in_folder(&site, site.settings(host).map_err(text)?);
+        let maps = match &settings {
+            HostSettings::Mx(settings) => maps(&settings.maps, output)?,
+            HostSettings::Router(settings) => maps(&settings.maps, output)?,
         };
-        options.folder = site.folder.join("maps");
-        let maps = maps(options, output)?;
         let explained = maps.settled(|maps| match &settings {
             HostSettings::Mx(settings) => Ok(switchyard_mx::explain(settings, maps, &message)),
             HostSettings::Router(settings) => switchyard_router::explain(settings, maps, &message),

@@ -22,14 +22,14 @@ use print::Page;
 /// Say what becomes of a message: every table asked, what answered, and what is decided
 #[derive(Debug, Args)]
 #[command(after_help = "\
-Reads as: a map, its table, the key it was asked, what it said (- is no), and where that stands. Below each
+Reads as: a map, its table, the key it was asked, what it said (- is no), and where that stands. Below each \
 group of questions stands the decision, after =>. Nothing is sent, and no name is looked up in the DNS.
 
 Exit codes: 0 it is known what becomes of the message; 1 a map can't be asked; 2 the question is wrong.
 
 Examples:
   switchyard explain site --to bob@example.org
-  switchyard explain site --to bob@example.org --from ann@example.net --client 192.0.2.7 --helo mail.example.net
+  switchyard explain site --to bob@example.org --from ann@example.net --client 192.0.2.7
   switchyard explain site --host router1 --to bob@example.org --json
   switchyard explain --daemon /run/switchyard-router/control.sock --to bob@example.org")]
 pub(crate) struct Arguments {
@@ -45,7 +45,7 @@ pub(crate) struct Arguments {
     /// A recipient's address; repeatable
     #[arg(long, value_name = "ADDRESS", required = true)]
     to: Vec<String>,
-    /// The sender's address; \"\" or <> for the null reverse-path
+    /// The sender's address; "" or <> for the null reverse-path
     #[arg(long, value_name = "ADDRESS")]
     from: Option<String>,
     /// Where the client connects from

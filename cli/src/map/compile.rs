@@ -7,18 +7,19 @@ use std::path::PathBuf;
 use clap::Args;
 use serde_json::json;
 use switchyard_config::Site;
-use switchyard_config::site::{HostSettings, Role};
+use switchyard_config::site::Role;
 use switchyard_maps::installed::{self, Manifest};
 
 use super::progress::Waiting;
 use super::stat;
 use crate::output::{Exit, Output};
+use crate::texts;
 
 /// Compile a site's maps into a set: a folder that daemons open as it is
 #[derive(Debug, Args)]
 #[command(after_help = "\
-Same maps, same octets. The folder is new or empty, and is a set once its manifest stands in it, which is
-written last, when all of the rest has been read back and verified. Give its path to `maps.set`, best as a link
+Same maps, same octets. The folder is new or empty, and is a set once its manifest stands in it, which is \
+written last, when all of the rest has been read back and verified. Give its path to `maps.set`, best as a link \
 that is moved from one set to the next.
 
 Exit codes: 0 the set stands there; 1 something is wrong with the maps; 2 it can't be written.
@@ -73,11 +74,7 @@ impl Arguments {
             None => site.hosts.iter().find(|host| host.role == Role::Router).or(site.hosts.first()),
         };
         let Some(host) = host else { return Err(Failure::Question("the site has no host".to_owned())) };
-        let mut options = match site.settings(host).map_err(question)? {
-            HostSettings::Mx(settings) => settings.maps,
-            HostSettings::Router(settings) => settings.maps,
-        };
-        options.folder = site.folder.join("maps");
+        let options = texts::options(&site, site.settings(host).map_err(question)?);
         let _waiting = Waiting::for_("compiling the maps");
         installed::install(&options, &self.out).map_err(|error| match error {
             installed::InstallError::Maps(faults) => Failure::Maps(faults.to_string()),

@@ -14,10 +14,10 @@ use switchyard_maps::{MapName, TableSpec};
 use super::which::{self, Table, place};
 use crate::output::{Exit, Output};
 
-/// Say which keys are new, gone or changed between two states of a table of a site's maps, or of a compiled set
+/// Say which keys are new, gone or changed between two states of a table, of a site's maps, or of a set
 #[derive(Debug, Args)]
 #[command(after_help = "\
-Keys of texts are compared without regard to case, as they are asked. Of rules only the patterns are compared,
+Keys of texts are compared without regard to case, as they are asked. Of rules only the patterns are compared, \
 not their order. A compiled set has values as they were read, a text as they stand: compare like with like.
 
 Exit codes: 0 no difference; 1 there are some; 2 the question is wrong.

@@ -12,7 +12,7 @@ use crate::output::{Exit, Output};
 /// Write all entries of a table, or of a site's maps, in the order they stand in
 #[derive(Debug, Args)]
 #[command(after_help = "\
-A line is a key, a tab and its value, as in the text, with continued lines joined; several tables have a
+A line is a key, a tab and its value, as in the text, with continued lines joined; several tables have a \
 comment in front of each. Tables without entries of their own (static:, socketmap: and the like) are passed by.
 
 Exit codes: 0 all is written; 2 a table can't be read.

@@ -13,7 +13,7 @@ use crate::output::{Exit, Output};
 /// Write the entries whose key or value matches a regular expression
 #[derive(Debug, Args)]
 #[command(after_help = "\
-A line is a file and a line in it, the key and its value. The pattern is not anchored, and blind to case. It sees the entries as they stand: what a rule's pattern would
+A line is a file and a line in it, the key and its value. The pattern is not anchored, and blind to case. It sees the entries as they stand: what a rule's pattern would \
 match is a question for `switchyard map query`.
 
 Exit codes: 0 something matches; 1 nothing does; 2 the question is wrong.

@@ -24,7 +24,7 @@ use of_map::Questions;
 #[derive(Debug, Args)]
 #[command(after_help = "\
 A table, named as in the settings (hash:transport, regexp:rules, socketmap:…), is asked as `postmap -q` asks it:
-the key as it is, the value as it stands there. A map of a site is asked as the daemons ask it: every table, by
+the key as it is, the value as it stands there. A map of a site is asked as the daemons ask it: every table, by \
 every form of the address in Postfix's order.
 
 One key gives its value; several, or - for keys on standard input, a line each: key, tab, value.

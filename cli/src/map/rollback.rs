@@ -11,7 +11,7 @@ use crate::output::{Exit, Output};
 /// Put a running daemon's set before this one in use again, until its files change
 #[derive(Debug, Args)]
 #[command(after_help = "\
-Once more brings back the set that was left. The files stay as they are: mend them, or the next change of any
+Once more brings back the set that was left. The files stay as they are: mend them, or the next change of any \
 of them puts all of them in use.
 
 Example:

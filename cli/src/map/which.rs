@@ -7,13 +7,13 @@ use std::path::{Path, PathBuf};
 
 use clap::Args;
 use switchyard_config::Site;
-use switchyard_config::site::HostSettings;
 use switchyard_maps::artifact::{Bytes, Container, Exact, Kind};
 use switchyard_maps::installed;
 use switchyard_maps::listing::{self, Entry, ListError};
 use switchyard_maps::{MapName, TableSpec};
 
 use super::progress::Progress;
+use crate::texts;
 
 /// Which tables are meant.
 #[derive(Debug, Args)]
@@ -99,14 +99,11 @@ fn of_site(folder: &Path, only: Option<MapName>) -> Result<Vec<Table>, String> {
     let site = Site::load(folder).map_err(text)?;
     let mut tables = Vec::new();
     for host in &site.hosts {
-        let options = match site.settings(host).map_err(text)? {
-            HostSettings::Mx(settings) => settings.maps,
-            HostSettings::Router(settings) => settings.maps,
-        };
+        let options = texts::options(&site, site.settings(host).map_err(text)?);
         let wanted = options.tables.iter().filter(|(map, _)| only.is_none_or(|only| only == **map));
         for (map, specs) in wanted {
             for spec in specs.iter().flat_map(TableSpec::leaves) {
-                let folder = site.folder.join("maps");
+                let folder = options.folder.clone();
                 let table = Table { map: Some(*map), spec: spec.clone(), folder, artifact: None };
                 if !tables.contains(&table) {
                     tables.push(table);

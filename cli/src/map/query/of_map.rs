@@ -5,13 +5,13 @@ use std::net::IpAddr;
 use std::path::Path;
 
 use switchyard_config::Site;
-use switchyard_config::site::HostSettings;
 use switchyard_maps::explain::{Answer, Asked};
 use switchyard_maps::query::RawAnswer;
 use switchyard_maps::{MapHandle, MapName, MapOptions, MapSet, Side, Snapshot};
 use switchyard_smtp::address::{Domain, Mailbox, ReversePath};
 
 use crate::output::Output;
+use crate::texts;
 
 /// The maps of the first host that has the one that is asked for.
 pub(super) struct Questions {
@@ -52,12 +52,8 @@ impl Questions {
 /// Those of the first host that has the map; only this map's tables are read.
 fn options(site: &Site, map: MapName) -> Result<MapOptions, String> {
     for host in &site.hosts {
-        let mut options = match site.settings(host).map_err(text)? {
-            HostSettings::Mx(settings) => settings.maps,
-            HostSettings::Router(settings) => settings.maps,
-        };
+        let mut options = texts::options(site, site.settings(host).map_err(text)?);
         if options.tables.contains_key(&map) {
-            options.folder = site.folder.join("maps");
             options.tables.retain(|name, _| *name == map);
             return Ok(options);
         }
