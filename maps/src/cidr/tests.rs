@@ -2,6 +2,8 @@
 
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 
+use ipnet::Ipv4Net;
+use prefix_trie::PrefixMap;
 use proptest::prelude::*;
 
 use super::stretches::Stretches;
@@ -261,6 +263,27 @@ proptest! {
             ] {
                 prop_assert_eq!(ask(&table, &key.to_string()), model(&text, key), "{}\n{}", key, text);
             }
+        }
+    }
+
+    /// With the longest first, the first that matches is the longest: what a trie gives.
+    #[test]
+    fn the_longest_first_is_what_a_prefix_trie_gives(
+        networks in proptest::collection::hash_map((any::<u16>(), 8u8..=32), any::<u8>(), 1..60),
+        keys in proptest::collection::vec(any::<u32>(), 40),
+    ) {
+        // Close together, so that they are in one another.
+        let network = |bits: u16, length| Ipv4Net::new(Ipv4Addr::from_bits(u32::from(bits) << 12), length).unwrap().trunc();
+        let mut networks: Vec<_> = networks.into_keys().map(|(bits, length)| network(bits % 64, length)).collect();
+        networks.sort_by_key(|network| (u8::MAX - network.prefix_len(), *network));
+        networks.dedup();
+        let text: String = networks.iter().map(|network| format!("{network} {network}\n")).collect();
+        let table = table_of(&text);
+        let trie: PrefixMap<Ipv4Net, ()> = networks.iter().map(|network| (*network, ())).collect();
+        for key in keys {
+            let key = Ipv4Addr::from_bits(key % (1 << 19));
+            let expected = trie.get_lpm(&Ipv4Net::from(key)).map(|(network, ())| network.to_string());
+            prop_assert_eq!(ask(&table, &key.to_string()).map(|(value, _)| value), expected, "{}\n{}", key, text);
         }
     }
 

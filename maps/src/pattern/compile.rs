@@ -2,10 +2,8 @@
 
 use std::collections::HashMap;
 
-use regex_automata::nfa::thompson::WhichCaptures;
-
 use super::always::matches_every_key;
-use super::engine::Engine;
+use super::engine::{Engine, Groups};
 use super::record::{Record, What};
 use super::rule::{self, Condition, Read};
 use super::syntax::{self, Dialect, Flags, Parsed};
@@ -142,7 +140,7 @@ impl Reader {
                 scope.shut = Some(line);
             }
             scope.record = Some(self.number);
-            self.compile(&parsed, WhichCaptures::None).map_err(|wrong| wrong.moved(at))?;
+            self.compile(&parsed, Groups::Nobody).map_err(|wrong| wrong.moved(at))?;
             self.write(What::Block, line, condition)
         });
         self.blocks.open(line, scope)?;
@@ -157,11 +155,7 @@ impl Reader {
         parsed: &Parsed,
         what: What,
     ) -> Result<(), Wrong> {
-        let captures = match what {
-            What::Template(_) => WhichCaptures::All,
-            What::Rule(_) | What::Block => WhichCaptures::None,
-        };
-        self.compile(parsed, captures).map_err(|wrong| wrong.moved(at))?;
+        self.compile(parsed, what.groups(self.dialect)).map_err(|wrong| wrong.moved(at))?;
         let answer = Answer { line, what };
         let every = matches_every_key(&parsed.hir);
         self.tell_if_dead(answer, condition, every);
@@ -233,8 +227,8 @@ impl Reader {
             .map_err(|wrong| Wrong::at(wrong.at + at, format!("{}{}", wrong.what, shown(condition.pattern))))
     }
 
-    fn compile(&mut self, parsed: &Parsed, captures: WhichCaptures) -> Result<(), Wrong> {
-        self.size += Engine::new(&parsed.hir, captures).map_err(Wrong::new)?.size();
+    fn compile(&mut self, parsed: &Parsed, groups: Groups) -> Result<(), Wrong> {
+        self.size += Engine::new(&parsed.hir, groups).map_err(Wrong::new)?.size();
         Ok(())
     }
 

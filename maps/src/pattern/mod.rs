@@ -20,6 +20,8 @@
 //!   or an `if`'s pattern, an `if` that nothing closes, a rule without a value, and `\` before a letter that
 //!   makes no escape (with GNU's library it matches by accident of case).
 //! - A rule that never answers, since one before it takes all of its keys and answers otherwise, is told.
+//! - `$1` of a POSIX pattern is of the longest match, as in Postfix. Where a group is repeated and may match
+//!   nothing (`(a?)*`), which of its turns is told differs from both libraries.
 //! - `$` and `\Z` match at the key's end only, not before a newline there: pcre's E flag changes nothing.
 //! - pcre's X flag is taken and changes nothing, as in Postfix 3.7.
 //! - A pattern has at most 65,536 octets, and takes at most 1 MiB when compiled; blocks nest at most 100 deep.
@@ -38,8 +40,6 @@ mod words;
 
 use std::borrow::Cow;
 use std::ops::Range;
-
-use regex_automata::nfa::thompson::WhichCaptures;
 
 use crate::artifact::container::{self, Head, Tag};
 use crate::artifact::{BadArtifact, Container, Corrupt, Kind};
@@ -186,7 +186,7 @@ impl Patterns {
                 None => {}
                 Some(template) => {
                     let Some(groups) = rule.condition.engine.groups(key) else { continue };
-                    let text = template.expand(|group| groups.get(group, key)).map_err(|what| Corrupt {
+                    let text = template.expand(|group| groups.get(group)).map_err(|what| Corrupt {
                         section: rules::VALUE_TEXTS,
                         at: u64::from(rule.value),
                         what,
@@ -323,11 +323,8 @@ impl Opening<'_> {
         }
         let parsed = syntax::parse(pattern, record.flags, self.dialect);
         let parsed = parsed.map_err(|_| "a pattern that cannot be read")?;
-        let captures = match record.what {
-            What::Template(_) => WhichCaptures::All,
-            What::Rule(_) | What::Block => WhichCaptures::None,
-        };
-        let engine = Engine::new(&parsed.hir, captures).map_err(|_| "a pattern that cannot be compiled")?;
+        let groups = record.what.groups(self.dialect);
+        let engine = Engine::new(&parsed.hir, groups).map_err(|_| "a pattern that cannot be compiled")?;
         self.size = self.size.saturating_add(engine.size());
         if self.size > compile::ROOM {
             return Err("patterns that take more room than they may");

@@ -1,6 +1,7 @@
 //! Rules and blocks on disk: fixed records in the order of the file, and their patterns' texts.
 
-use super::syntax::Flags;
+use super::engine::Groups;
+use super::syntax::{Dialect, Flags};
 use crate::artifact::Corrupt;
 use crate::artifact::container::Tag;
 
@@ -21,6 +22,16 @@ pub(super) enum What {
     Rule(u32),
     /// A rule whose value has groups put in.
     Template(u32),
+}
+
+impl What {
+    /// Who wants the pattern's groups.
+    pub(super) fn groups(self, dialect: Dialect) -> Groups {
+        match self {
+            Self::Template(_) => Groups::Wanted(dialect),
+            Self::Block | Self::Rule(_) => Groups::Nobody,
+        }
+    }
 }
 
 /// A rule or a block.

@@ -2,6 +2,7 @@
 
 use proptest::prelude::*;
 
+use super::engine::Groups;
 use super::*;
 use crate::fault::Wrong;
 
@@ -222,7 +223,7 @@ fn model(text: &str, key: &str) -> Option<u32> {
             flags.toggle(letter, Dialect::Pcre).unwrap()
         });
         let parsed = syntax::parse(pattern, flags, Dialect::Pcre).unwrap();
-        Engine::new(&parsed.hir, WhichCaptures::None).unwrap().is_match(key) != negated
+        Engine::new(&parsed.hir, Groups::Nobody).unwrap().is_match(key) != negated
     };
     let mut skipped = 0;
     for (number, line) in (1..).zip(text.lines()) {
