@@ -234,7 +234,11 @@ impl Inner {
         let now = Instant::now();
         self.metrics.asked(&result);
         match &result {
-            Ok(_) | Err(RemoteError::Refused { .. }) => self.breaker().succeeded(),
+            Ok(_) | Err(RemoteError::Refused { .. }) => {
+                if self.breaker().succeeded() {
+                    tracing::info!(server = %self.client, "map server replies again");
+                }
+            }
             Err(error) => {
                 let why: Arc<str> = format!("{}: {error}", self.client).into();
                 if self.breaker().failed(now, why) {

@@ -61,10 +61,11 @@ impl Breaker {
         Ok(())
     }
 
-    /// A request was replied to.
-    pub(super) fn succeeded(&mut self) {
+    /// A request was replied to. True when that closed it.
+    pub(super) fn succeeded(&mut self) -> bool {
         self.gauge.set(false);
-        self.state = State::Closed { failures: 0 };
+        let before = std::mem::replace(&mut self.state, State::Closed { failures: 0 });
+        matches!(before, State::Open { .. })
     }
 
     /// A request was not. True when that opened it.
@@ -105,7 +106,7 @@ mod tests {
         let fail = |breaker: &mut Breaker, seconds| breaker.failed(after(seconds), "gone".into());
 
         assert!(!fail(&mut breaker, 0) && !fail(&mut breaker, 0));
-        breaker.succeeded();
+        assert!(!breaker.succeeded());
         assert!(!fail(&mut breaker, 0) && !fail(&mut breaker, 0) && breaker.open().is_none());
         assert!(fail(&mut breaker, 0));
         assert_eq!(breaker.open().as_deref(), Some("gone"));
@@ -117,7 +118,6 @@ mod tests {
         assert!(breaker.refuses(after(10)).is_some() && breaker.admit(after(19)).is_err());
         assert!(!fail(&mut breaker, 11) && breaker.admit(after(19)).is_err());
         assert_eq!(breaker.admit(after(20)), Ok(()));
-        breaker.succeeded();
-        assert!(breaker.open().is_none() && breaker.admit(after(20)).is_ok());
+        assert!(breaker.succeeded() && breaker.open().is_none() && breaker.admit(after(20)).is_ok());
     }
 }
