@@ -26,28 +26,31 @@ pub(super) fn try_maps(
     let mut told: BTreeMap<String, usize> = BTreeMap::new();
     for _ in 0..ROUNDS {
         let (_, faults) = check::faults_of(site);
-        let mut refused: BTreeMap<String, BTreeSet<u32>> = BTreeMap::new();
+        let mut refused: BTreeMap<&str, BTreeSet<u32>> = BTreeMap::new();
+        let mut split: BTreeMap<&str, Vec<&[u8]>> = BTreeMap::new();
         for fault in faults.iter().filter(|fault| fault.line > 0) {
             let file = Path::new(&fault.file).strip_prefix(&folder).ok().and_then(Path::to_str);
-            let Some((file, text)) = file.and_then(|file| Some((file, files.get(file)?))) else { continue };
-            let lines = tables::refused_lines(text, fault.line);
-            let known = refused.entry(file.to_owned()).or_default();
+            let Some((file, text)) = file.and_then(|file| files.get_key_value(file)) else { continue };
+            let split = split.entry(file).or_insert_with(|| text.split(|octet| *octet == b'\n').collect());
+            let lines = tables::refused_lines(split, fault.line);
+            let known = refused.entry(file).or_default();
             if lines.iter().all(|line| known.contains(line)) {
                 continue;
             }
             known.extend(lines);
-            let count = told.entry(file.to_owned()).or_default();
+            let count = told.entry(file.clone()).or_default();
             *count += 1;
             if *count <= NOTES {
-                report.push(note(file, text, fault));
+                report.push(note(file, split, fault));
             }
         }
         if refused.is_empty() {
             break;
         }
+        let refused: Vec<(String, Vec<u32>)> =
+            refused.into_iter().map(|(file, lines)| (file.to_owned(), lines.into_iter().collect())).collect();
         for (file, lines) in refused {
             let Some(text) = files.get_mut(&file) else { continue };
-            let lines: Vec<u32> = lines.into_iter().collect();
             *text = tables::comment_out(text, &lines);
             write(&folder.join(&file), text)?;
         }
@@ -61,10 +64,9 @@ pub(super) fn try_maps(
     Ok(left.iter().map(|fault| fault.line().replace(&format!("{from}/"), "")).collect())
 }
 
-fn note(file: &str, text: &[u8], fault: &Fault) -> Note {
+fn note(file: &str, lines: &[&[u8]], fault: &Fault) -> Note {
     let index = usize::try_from(fault.line).unwrap_or(usize::MAX).saturating_sub(1);
-    let line = text.split(|octet| *octet == b'\n').nth(index).unwrap_or_default();
-    let line = String::from_utf8_lossy(line).trim().to_owned();
+    let line = String::from_utf8_lossy(lines.get(index).copied().unwrap_or_default()).trim().to_owned();
     line_note(file, fault.line, &line, fault.message.clone())
 }
 

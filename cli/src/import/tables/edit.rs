@@ -28,8 +28,7 @@ pub(crate) fn entries(text: &[u8]) -> impl Iterator<Item = (u32, &str, &str)> {
 
 /// The lines that go with one that is refused: where its entry starts; and of a pattern table's `if`, all up
 /// to its `endif`, which must not hold without the condition.
-pub(crate) fn refused_lines(text: &[u8], line: u32) -> Vec<u32> {
-    let lines: Vec<&[u8]> = text.split(|octet| *octet == b'\n').collect();
+pub(crate) fn refused_lines(lines: &[&[u8]], line: u32) -> Vec<u32> {
     let at = |number: u32| {
         usize::try_from(number).ok().and_then(|index| lines.get(index.checked_sub(1)?)).copied()
     };
@@ -158,12 +157,13 @@ mod tests {
     #[test]
     fn a_condition_goes_with_all_that_it_holds() {
         let text = b"/a/ x\nif /b/\n/c/ y\n  z\nIF !/d/\n/e/ w\nendif\nendif\n/f/ v\nif.example x\n";
-        assert_eq!(refused_lines(text, 1), [1]);
-        assert_eq!(refused_lines(text, 4), [3], "where its entry starts");
-        assert_eq!(refused_lines(text, 2), [2, 3, 4, 5, 6, 7, 8]);
-        assert_eq!(refused_lines(text, 5), [5, 6, 7]);
-        assert_eq!(refused_lines(text, 10), [10]);
-        assert_eq!(refused_lines(text, 99), [99]);
+        let lines: Vec<&[u8]> = text.split(|octet| *octet == b'\n').collect();
+        assert_eq!(refused_lines(&lines, 1), [1]);
+        assert_eq!(refused_lines(&lines, 4), [3], "where its entry starts");
+        assert_eq!(refused_lines(&lines, 2), [2, 3, 4, 5, 6, 7, 8]);
+        assert_eq!(refused_lines(&lines, 5), [5, 6, 7]);
+        assert_eq!(refused_lines(&lines, 10), [10]);
+        assert_eq!(refused_lines(&lines, 99), [99]);
     }
 
     #[test]

@@ -4,6 +4,8 @@ mod dump;
 mod edit;
 
 use std::collections::BTreeMap;
+use std::fs::File;
+use std::io::{self, Read};
 use std::path::{Path, PathBuf};
 
 use switchyard_maps::foreign::{Database, Kind};
@@ -131,7 +133,7 @@ impl Tables {
         if let Some(file) = self.made.get(&(path.to_owned(), usage)) {
             return Ok(file.clone());
         }
-        let bytes = std::fs::read(path).map_err(|error| NotTaken {
+        let bytes = read(path).map_err(|error| NotTaken {
             what: format!("{} cannot be read: {error}", path.display()),
             advice: "make it readable and import again".into(),
         })?;
@@ -214,6 +216,20 @@ fn relayhost(value: &str) -> Option<String> {
         "DUNNO" => Some(":".to_owned()),
         _ => Some(format!("smtp:{value}")),
     }
+}
+
+/// Octets of a text: all of it is in memory while the site is made.
+const MAX_TEXT: u64 = 4 << 30;
+
+/// Reads a text that main.cf names.
+pub(super) fn read(path: &Path) -> io::Result<Vec<u8>> {
+    let mut bytes = Vec::new();
+    // Not by the length the file claims: a sparse one claims anything.
+    File::open(path)?.take(MAX_TEXT + 1).read_to_end(&mut bytes)?;
+    if bytes.len() as u64 > MAX_TEXT {
+        return Err(io::Error::other(format!("is longer than {MAX_TEXT} octets")));
+    }
+    Ok(bytes)
 }
 
 fn missing(name: &str) -> NotTaken {

@@ -6,7 +6,7 @@ use ipnet::{IpNet, Ipv4Net};
 use switchyard_maps::spec::words;
 
 use super::Import;
-use crate::import::tables::entries;
+use crate::import::tables::{entries, read};
 
 /// Networks that exclusions may part others into.
 const MAX_PARTS: usize = 10_000;
@@ -73,7 +73,7 @@ impl Import<'_> {
     /// The words of `/file`, or the keys of `cidr:/file`, both of which a list may name.
     pub(super) fn list_of(&self, word: &str) -> Option<String> {
         let (kind, name) = word.split_once(':').filter(|_| !word.starts_with('/')).unwrap_or(("", word));
-        let bytes = std::fs::read(self.tree.find(name)?).ok()?;
+        let bytes = read(&self.tree.find(name)?).ok()?;
         match kind {
             "" => {
                 let text = String::from_utf8(bytes).ok()?;

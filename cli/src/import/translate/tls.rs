@@ -8,7 +8,7 @@ use switchyard_maps::spec::words;
 use toml::Value;
 
 use super::Import;
-use crate::import::tables::entries;
+use crate::import::tables::{entries, read};
 
 impl Import<'_> {
     pub(super) fn tls(&mut self) {
@@ -155,7 +155,7 @@ impl Import<'_> {
             let text = ["hash:", "lmdb:", "cdb:", "btree:", "texthash:"]
                 .iter()
                 .find_map(|kind| word.strip_prefix(kind));
-            let Some(bytes) = text.and_then(|name| std::fs::read(self.tree.find(name)?).ok()) else {
+            let Some(bytes) = text.and_then(|name| read(&self.tree.find(name)?).ok()) else {
                 odd.push(format!("the table {word}"));
                 continue;
             };
