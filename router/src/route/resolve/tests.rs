@@ -1,3 +1,5 @@
+//! The order of the maps that decide on a next hop.
+
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 

@@ -1,3 +1,5 @@
+//! SRS addresses, against those of Mail::SRS, and whatever else may come in.
+
 use proptest::prelude::*;
 
 use super::*;
