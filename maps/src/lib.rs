@@ -40,7 +40,7 @@ mod read;
 pub mod relocated;
 pub mod remote;
 pub mod resolve;
-mod rules;
+pub mod rules;
 pub mod set;
 mod snapshot;
 mod source;

@@ -5,6 +5,7 @@
 //! may mean to keep it. What a value means is the map's affair: it hands in a [`Check`].
 
 mod blocks;
+pub mod fuzz;
 mod values;
 mod words;
 
