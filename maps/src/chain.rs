@@ -101,6 +101,14 @@ impl Table {
         }
     }
 
+    /// A table of whole keys.
+    pub(crate) fn exact(&self) -> Option<&Exact> {
+        match self {
+            Self::Exact(exact) => Some(exact),
+            _ => None,
+        }
+    }
+
     /// The artifact it is asked in, if it is in one.
     pub(crate) fn container(&self) -> Option<&Container> {
         match self {
@@ -241,10 +249,7 @@ impl Chain {
 
     /// The tables of whole keys, each with its file.
     pub(crate) fn exact(&self) -> impl Iterator<Item = (&Exact, &Member)> {
-        self.members.iter().filter_map(|member| match &member.table {
-            Table::Exact(exact) => Some((exact, member)),
-            _ => None,
-        })
+        self.members.iter().filter_map(|member| Some((member.table.exact()?, member)))
     }
 }
 

@@ -3,6 +3,8 @@
 //! | | |
 //! |---|---|
 //! | `GET /maps` | the set in use ([`Shown`]) |
+//! | `GET /maps/shadow` | how a candidate does ([`Report`]) |
+//! | `POST /maps/accept` | a set that was refused because it changes too much is put in use |
 //! | `POST /maps/rollback` | the set before it is put in use again |
 //! | `POST /explain` | what becomes of a message ([`explain`](mod@crate::explain)), as the daemon's rooms decide |
 
@@ -48,8 +50,10 @@ pub struct PutInUse {
 
 /// The routes, for these maps.
 pub fn routes(maps: MapHandle, reloader: Reloader) -> Router {
-    let newest = reloader.clone();
+    let (newest, refused, shadowed) = (reloader.clone(), reloader.clone(), maps.clone());
     Router::new()
+        .route("/maps/shadow", get(async move || shadow(&shadowed)))
+        .route("/maps/accept", post(async move || accept(&refused)))
         .route("/maps", get(async move || answer(&Shown::of(&maps, &newest))))
         .route("/maps/rollback", post(async move || roll_back(&reloader)))
 }
@@ -76,6 +80,20 @@ impl Shown {
             maps: present.map(shown).collect(),
             faults: reloader.faults().borrow().iter().map(ToString::to_string).collect(),
         }
+    }
+}
+
+fn shadow(maps: &MapHandle) -> Response {
+    match maps.shadow() {
+        Some(shadow) => answer(&shadow.report()),
+        None => refuse(StatusCode::NOT_FOUND, "no candidate is asked beside the maps in use"),
+    }
+}
+
+fn accept(reloader: &Reloader) -> Response {
+    match reloader.accept() {
+        Some(generation) => answer(&PutInUse { generation }),
+        None => refuse(StatusCode::CONFLICT, "no set waits to be accepted"),
     }
 }
 

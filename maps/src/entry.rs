@@ -7,6 +7,7 @@ use std::collections::BTreeSet;
 use std::fmt;
 use std::sync::Arc;
 
+use switchyard_smtp::address::Host;
 use switchyard_smtp::status::EnhancedStatus;
 
 use crate::fault::{Wrong, offset};
@@ -25,6 +26,15 @@ pub enum Transport {
 }
 
 impl Transport {
+    /// The port of its services.
+    #[must_use]
+    pub const fn port(self) -> u16 {
+        match self {
+            Self::Smtp => 25,
+            Self::Lmtp => 24,
+        }
+    }
+
     /// The word for it.
     #[must_use]
     pub const fn as_str(self) -> &'static str {
@@ -118,6 +128,21 @@ impl Route {
             "hold" => reason(nexthop).map(Self::Hold).map_err(moved),
             _ => Err(Wrong::new(unknown_transport(name, text))),
         }
+    }
+
+    /// The next hop that is one of these hosts, by name or address in lower case, and port.
+    pub(crate) fn leads_to(&self, own: &BTreeSet<(String, u16)>) -> Option<&Hop> {
+        let Self::Deliver { transport, nexthop } = self else { return None };
+        let usual = transport.unwrap_or(Transport::Smtp).port();
+        nexthop.hops().iter().find(|hop| {
+            let (host, port) = match hop {
+                Hop::Mx { domain, port } => (domain.to_string(), port),
+                Hop::Host { host: Host::Domain(domain), port } => (domain.to_string(), port),
+                Hop::Host { host: Host::Literal(literal), port } => (literal.0.to_string(), port),
+                Hop::Unix(_) => return false,
+            };
+            own.contains(&(host, port.unwrap_or(usual)))
+        })
     }
 
     fn deliver(transport: Option<Transport>, nexthop: &str, pools: &BTreeSet<String>) -> Result<Self, Wrong> {

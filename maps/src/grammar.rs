@@ -29,11 +29,18 @@ pub(crate) struct Words {
     pub(crate) origin: Option<Domain>,
     /// See [`MapOptions::edge`].
     pub(crate) edge: bool,
+    /// Names and ports that are this host.
+    pub(crate) own: BTreeSet<(String, u16)>,
 }
 
 impl Words {
     pub(crate) fn new(options: &MapOptions) -> Self {
-        Self { pools: options.pools.clone(), origin: options.origin.clone(), edge: options.edge }
+        Self {
+            pools: options.pools.clone(),
+            origin: options.origin.clone(),
+            edge: options.edge,
+            own: options.own.clone(),
+        }
     }
 }
 
@@ -87,7 +94,11 @@ impl<'a> Grammar<'a> {
         if let Some(written) = self.routes.get(text) {
             return Ok(written.to_string().into());
         }
-        let written = Route::read(text, &self.words.pools)?.to_string();
+        let route = Route::read(text, &self.words.pools)?;
+        if let Some(hop) = route.leads_to(&self.words.own) {
+            return Err(Wrong::new(format!("route loop: {hop} is this host itself")));
+        }
+        let written = route.to_string();
         if self.routes.len() < MAX_REMEMBERED {
             self.routes.insert(text.into(), written.as_str().into());
         }

@@ -7,6 +7,7 @@ use prometheus::{IntCounter, IntCounterVec, IntGauge, IntGaugeVec, Opts, Registr
 use crate::answer::Answer;
 use crate::name::MapName;
 use crate::remote::RemoteMetrics;
+use crate::shadow::Kind;
 use crate::snapshot::Snapshot;
 
 /// How a reload ended: the label `result`.
@@ -41,6 +42,7 @@ pub struct MapMetrics {
     entries: IntGaugeVec,
     /// Found, not found, unavailable of each map, at the place of its number.
     lookups: Arc<[[IntCounter; 3]]>,
+    differences: IntCounterVec,
     /// What servers of tables are asked.
     pub(crate) remote: RemoteMetrics,
 }
@@ -64,6 +66,13 @@ impl MapMetrics {
         };
         let metrics = Self {
             lookups: MapName::ALL.map(of).into(),
+            differences: IntCounterVec::new(
+                Opts::new(
+                    "switchyard_map_shadow_differences_total",
+                    "Answers that a candidate set would have given otherwise",
+                ),
+                &["map", "kind", "intended"],
+            )?,
             remote: RemoteMetrics::register(registry)?,
             swaps: IntCounterVec::new(swaps, &["result"])?,
             generation: IntGauge::new(
@@ -84,6 +93,7 @@ impl MapMetrics {
         registry.register(Box::new(metrics.load_failed.clone()))?;
         registry.register(Box::new(metrics.entries.clone()))?;
         registry.register(Box::new(lookups))?;
+        registry.register(Box::new(metrics.differences.clone()))?;
         Ok(metrics)
     }
 
@@ -104,6 +114,12 @@ impl MapMetrics {
             Answer::NotFound => not_found.inc(),
             Answer::Unavailable(_) => unavailable.inc(),
         }
+    }
+
+    /// Counts an answer that a candidate would have given otherwise.
+    pub(crate) fn differs(&self, map: MapName, kind: Kind, intended: bool) {
+        let intended = if intended { "yes" } else { "no" };
+        self.differences.with_label_values(&[map.as_str(), kind.as_str(), intended]).inc();
     }
 
     /// Says whether the newest files are bad.

@@ -6,6 +6,8 @@ use std::time::Duration;
 
 use switchyard_smtp::address::Domain;
 
+use crate::guard::Budget;
+use crate::installed::MANIFEST;
 use crate::name::MapName;
 use crate::remote::RemoteOptions;
 use crate::spec::{TableSpec, TextKind};
@@ -39,6 +41,13 @@ pub struct MapOptions {
     pub installed: Option<PathBuf>,
     /// The role meets the world and keeps no mail: an access table may neither hold nor discard any.
     pub edge: bool,
+    /// A folder in which a candidate for the next set is looked for: map texts as in [`Self::folder`], or a set
+    /// on disk. While it is there it is asked beside the set in use ([`shadow`](crate::shadow)).
+    pub candidate: Option<PathBuf>,
+    /// How much of a set may go or change at once.
+    pub budget: Budget,
+    /// Names and ports that are this host: a route to one of them would come back for ever.
+    pub own: BTreeSet<(String, u16)>,
     /// Whether a rule that can never answer may stand in a table of rules.
     pub allow_dead_rules: bool,
     /// How servers of tables are asked.
@@ -61,6 +70,9 @@ impl Default for MapOptions {
             local_domains: BTreeSet::new(),
             pools: BTreeSet::new(),
             installed: None,
+            candidate: None,
+            budget: Budget::default(),
+            own: BTreeSet::new(),
             edge: false,
             allow_dead_rules: false,
             remote: RemoteOptions::default(),
@@ -78,9 +90,19 @@ impl MapOptions {
         self
     }
 
-    /// Every file that the tables are read from, each once.
+    /// The candidate's options, when there is one now.
+    pub(crate) fn of_candidate(&self) -> Option<Self> {
+        let folder = self.candidate.as_ref().filter(|folder| folder.is_dir())?;
+        let installed = folder.join(MANIFEST).exists().then(|| folder.clone());
+        Some(Self { folder: folder.clone(), installed, candidate: None, ..self.clone() })
+    }
+
+    /// Every file that tells one version of the set from another, each once.
     #[must_use]
     pub fn files(&self) -> BTreeSet<PathBuf> {
+        if let Some(set) = &self.installed {
+            return BTreeSet::from([set.clone(), set.join(MANIFEST)]);
+        }
         let tables = self.tables.values().flatten().flat_map(TableSpec::leaves);
         tables.filter_map(TableSpec::file).map(|file| self.path(file)).collect()
     }

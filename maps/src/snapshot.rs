@@ -1,5 +1,6 @@
 //! One set at one generation: what a transaction, or a delivery attempt, asks from its start to its end.
 
+use std::fmt;
 use std::net::IpAddr;
 use std::sync::{Arc, Mutex, PoisonError};
 
@@ -14,6 +15,7 @@ use crate::lookup;
 use crate::metrics::MapMetrics;
 use crate::name::{MapName, Values};
 use crate::set::{MapSet, Slot};
+use crate::shadow::{self, Compared, Example, Shadow};
 use crate::trace::Trace;
 use crate::typed::{self, Typed as _};
 
@@ -32,6 +34,8 @@ pub struct Snapshot {
     trace: Option<Trace>,
     /// Questions that servers are yet to be asked; none when nobody waits for the answers.
     pending: Option<Arc<Mutex<Vec<Pending>>>>,
+    /// The candidate that is asked too, and never answers.
+    shadow: Option<Arc<Shadow>>,
 }
 
 /// Whose address is written anew.
@@ -44,8 +48,12 @@ pub enum Side {
 }
 
 impl Snapshot {
-    pub(crate) fn new(current: Arc<Current>, metrics: Option<MapMetrics>) -> Self {
-        Self { current, metrics, trace: None, pending: None }
+    pub(crate) fn new(
+        current: Arc<Current>,
+        metrics: Option<MapMetrics>,
+        shadow: Option<Arc<Shadow>>,
+    ) -> Self {
+        Self { current, metrics, trace: None, pending: None, shadow }
     }
 
     /// The same set, asked with notes taken: what every table says to every question from now on.
@@ -53,7 +61,7 @@ impl Snapshot {
     pub fn traced(&self) -> (Self, Trace) {
         let trace = Trace::default();
         // What is asked to see what is asked is not counted.
-        (Self { metrics: None, trace: Some(trace.clone()), ..self.clone() }, trace)
+        (Self { metrics: None, shadow: None, trace: Some(trace.clone()), ..self.clone() }, trace)
     }
 
     /// Puts `question`, and puts it again once the servers it needs have been asked: so a question stays
@@ -98,7 +106,7 @@ impl Snapshot {
 
     /// Where mail for an address goes.
     pub fn route(&self, mailbox: &Mailbox) -> Answer<answer::Found<Route>> {
-        self.route_of(MapName::Transport, |set, trace| {
+        self.route_of(MapName::Transport, mailbox, |set, trace| {
             set.ask(MapName::Transport, trace, |tables| {
                 Ok(lookup::transport(tables, mailbox, &set.rules)?.map(|hit| (hit, ())))
             })
@@ -107,7 +115,7 @@ impl Snapshot {
 
     /// Which server holds a user's mailbox.
     pub fn backend(&self, mailbox: &Mailbox) -> Answer<answer::Found<Route>> {
-        self.route_of(MapName::Backend, |set, trace| {
+        self.route_of(MapName::Backend, mailbox, |set, trace| {
             set.ask(MapName::Backend, trace, |tables| {
                 Ok(lookup::backend(tables, mailbox, &set.rules)?.map(|hit| (hit, ())))
             })
@@ -116,7 +124,7 @@ impl Snapshot {
 
     /// Where mail of a sender goes when no map names its recipient.
     pub fn sender_route(&self, sender: &ReversePath) -> Answer<answer::Found<Route>> {
-        self.route_of(MapName::SenderRoute, |set, trace| {
+        self.route_of(MapName::SenderRoute, sender, |set, trace| {
             set.ask(MapName::SenderRoute, trace, |tables| match sender {
                 ReversePath::Null => Ok(tables.whole(NULL, NULL)?.map(|hit| (hit, ()))),
                 ReversePath::Mailbox(mailbox) => {
@@ -128,7 +136,7 @@ impl Snapshot {
 
     /// Whether an address is listed.
     pub fn recipient(&self, mailbox: &Mailbox) -> Answer<answer::Found<()>> {
-        self.question(MapName::Recipients, |set, trace| {
+        self.question(MapName::Recipients, mailbox, |set, trace| {
             set.ask(MapName::Recipients, trace, |tables| {
                 Ok(lookup::address(tables, mailbox, &set.rules)?.map(|(hit, _)| (hit, Some(()))))
             })
@@ -137,7 +145,7 @@ impl Snapshot {
 
     /// What an address stands for, one step; [`Self::expand`] goes on to the end.
     pub fn alias(&self, mailbox: &Mailbox) -> Answer<answer::Found<Vec<Mailbox>>> {
-        self.question(MapName::VirtualAlias, |set, trace| {
+        self.question(MapName::VirtualAlias, mailbox, |set, trace| {
             set.ask(MapName::VirtualAlias, trace, |tables| {
                 alias::ask(tables, mailbox, &set.rules, &set.words)
             })
@@ -158,7 +166,7 @@ impl Snapshot {
         if let Some(postmaster) = self.postmaster_address() {
             return self.alias(&postmaster);
         }
-        self.question(MapName::VirtualAlias, |set, trace| {
+        self.question(MapName::VirtualAlias, &"postmaster", |set, trace| {
             set.ask(MapName::VirtualAlias, trace, |tables| {
                 let Some(hit) = tables.whole("postmaster", "postmaster")? else { return Ok(None) };
                 let targets = typed::text(Values::Targets, &hit, &set.words).and_then(|text| {
@@ -183,7 +191,7 @@ impl Snapshot {
 
     /// Whether mail is taken for a domain.
     pub fn is_relay_domain(&self, domain: &Domain) -> Answer<answer::Found<()>> {
-        self.question(MapName::RelayDomains, |set, trace| {
+        self.question(MapName::RelayDomains, domain, |set, trace| {
             set.ask(MapName::RelayDomains, trace, |tables| {
                 let hit = lookup::domain(tables, domain.as_str(), &set.rules, MapName::RelayDomains)?;
                 Ok(hit.map(|hit| (hit, Some(()))))
@@ -193,7 +201,7 @@ impl Snapshot {
 
     /// Whether a line of the alias map makes this a virtual alias domain: `domain anything` (virtual(5)).
     pub fn is_alias_domain(&self, domain: &Domain) -> Answer<answer::Found<()>> {
-        self.question(MapName::VirtualAlias, |set, trace| {
+        self.question(MapName::VirtualAlias, domain, |set, trace| {
             set.ask(MapName::VirtualAlias, trace, |tables| {
                 Ok(tables.whole(domain.as_str(), domain.as_str())?.map(|hit| (hit, Some(()))))
             })
@@ -220,7 +228,7 @@ impl Snapshot {
     }
 
     fn canonical_of(&self, map: MapName, mailbox: &Mailbox) -> Answer<answer::Found<Mailbox>> {
-        self.question(map, |set, trace| {
+        self.question(map, mailbox, |set, trace| {
             set.ask(map, trace, |tables| {
                 let Some((hit, matched)) = lookup::address(tables, mailbox, &set.rules)? else {
                     return Ok(None);
@@ -234,7 +242,7 @@ impl Snapshot {
 
     /// Where somebody has moved, in words.
     pub fn relocated(&self, mailbox: &Mailbox) -> Answer<answer::Found<Arc<str>>> {
-        self.question(MapName::Relocated, |set, trace| {
+        self.question(MapName::Relocated, mailbox, |set, trace| {
             set.ask(MapName::Relocated, trace, |tables| {
                 let Some((hit, _)) = lookup::address(tables, mailbox, &set.rules)? else { return Ok(None) };
                 let text = typed::text(Values::Relocated, &hit, &set.words);
@@ -245,7 +253,7 @@ impl Snapshot {
 
     /// What access(5) says of a client, by the name that is known for it and by its address.
     pub fn access_client(&self, name: Option<&str>, address: IpAddr) -> Answer<answer::Found<Access>> {
-        self.access(MapName::ClientAccess, |set, trace| {
+        self.access(MapName::ClientAccess, &address, |set, trace| {
             set.ask(MapName::ClientAccess, trace, |tables| {
                 Ok(lookup::client(tables, name, address, &set.rules)?.map(|hit| (hit, ())))
             })
@@ -255,7 +263,7 @@ impl Snapshot {
     /// What access(5) says of the name a client gives.
     pub fn access_helo(&self, name: &str) -> Answer<answer::Found<Access>> {
         let name = crate::key::fold(name);
-        self.access(MapName::HeloAccess, |set, trace| {
+        self.access(MapName::HeloAccess, &name, |set, trace| {
             set.ask(MapName::HeloAccess, trace, |tables| {
                 let hit = lookup::domain(tables, &name, &set.rules, MapName::HeloAccess)?;
                 Ok(hit.map(|hit| (hit, ())))
@@ -265,7 +273,7 @@ impl Snapshot {
 
     /// What access(5) says of a sender; `<>` is the key of the null reverse-path.
     pub fn access_sender(&self, sender: &ReversePath) -> Answer<answer::Found<Access>> {
-        self.access(MapName::SenderAccess, |set, trace| {
+        self.access(MapName::SenderAccess, sender, |set, trace| {
             set.ask(MapName::SenderAccess, trace, |tables| {
                 let hit = match sender {
                     ReversePath::Null => tables.whole(NULL, NULL)?,
@@ -280,7 +288,7 @@ impl Snapshot {
 
     /// What access(5) says of a recipient.
     pub fn access_recipient(&self, mailbox: &Mailbox) -> Answer<answer::Found<Access>> {
-        self.access(MapName::RecipientAccess, |set, trace| {
+        self.access(MapName::RecipientAccess, mailbox, |set, trace| {
             set.ask(MapName::RecipientAccess, trace, |tables| {
                 let hit = lookup::mail_access(tables, mailbox, &set.rules, MapName::RecipientAccess)?;
                 Ok(hit.map(|hit| (hit, ())))
@@ -291,9 +299,10 @@ impl Snapshot {
     fn route_of(
         &self,
         map: MapName,
+        about: &dyn fmt::Display,
         ask: impl for<'a> Fn(&'a MapSet, Option<&'a Trace>) -> Asked<'a, ()>,
     ) -> Answer<answer::Found<Route>> {
-        self.question(map, |set, trace| {
+        self.question(map, about, |set, trace| {
             let Some((hit, ())) = ask(set, trace)? else { return Ok(None) };
             let route = set.routes.get(&map).and_then(|routes| routes.read(&hit, &set.words));
             Ok(Some((hit, route)))
@@ -303,9 +312,10 @@ impl Snapshot {
     fn access(
         &self,
         map: MapName,
+        about: &dyn fmt::Display,
         ask: impl for<'a> Fn(&'a MapSet, Option<&'a Trace>) -> Asked<'a, ()>,
     ) -> Answer<answer::Found<Access>> {
-        self.question(map, |set, trace| {
+        self.question(map, about, |set, trace| {
             let Some((hit, ())) = ask(set, trace)? else { return Ok(None) };
             let access = set.access.get(&map).and_then(|access| access.read(&hit, &set.words));
             Ok(Some((hit, access)))
@@ -313,20 +323,57 @@ impl Snapshot {
     }
 
     /// Every question to a map comes by here.
-    fn question<T>(
+    fn question<T: Compared>(
         &self,
         map: MapName,
+        about: &dyn fmt::Display,
         ask: impl for<'a> Fn(&'a MapSet, Option<&'a Trace>) -> Asked<'a, Option<T>>,
     ) -> Answer<answer::Found<T>> {
         let asked = ask(&self.current.set, self.trace.as_ref());
         if let Err(Why::Unknown(pending)) = &asked {
             self.wait_for(pending);
+            // It will be put again, to the candidate too.
+            return told(map, asked);
         }
         let answer = told(map, asked);
         if let Some(metrics) = &self.metrics {
             metrics.asked(map, &answer);
         }
+        if let Some(shadow) = &self.shadow {
+            self.compare(shadow, map, about, &answer, ask);
+        }
         answer
+    }
+
+    /// Puts the question to the candidate too.
+    fn compare<T: Compared>(
+        &self,
+        shadow: &Shadow,
+        map: MapName,
+        about: &dyn fmt::Display,
+        live: &Answer<answer::Found<T>>,
+        ask: impl for<'a> Fn(&'a MapSet, Option<&'a Trace>) -> Asked<'a, Option<T>>,
+    ) {
+        let (old, new) = (&*self.current.set, &shadow.set);
+        let asked = ask(new, None);
+        if let Err(Why::Unknown(pending)) = &asked {
+            // Known the next time; a candidate holds nobody up.
+            return fetch(pending);
+        }
+        let candidate = told(map, asked);
+        let Some(kind) = shadow::compare(map, live, &candidate) else { return shadow.same() };
+        let [was, is] = [old, new].map(|set| {
+            let trace = Trace::default();
+            let _ = ask(set, Some(&trace));
+            trace.take()
+        });
+        let intended = shadow::touched(map, [&was, &is], old, new);
+        if let Some(metrics) = &self.metrics {
+            metrics.differs(map, kind, intended);
+        }
+        let (live, candidate) = (shadow::show(live), shadow::show(&candidate));
+        let (map, asked) = (map.to_string(), about.to_string());
+        shadow.differs(Example { map, asked, live, candidate, kind, intended });
     }
 
     /// A server is to be asked: by who put the question, or else for the next one who puts it.
@@ -338,13 +385,16 @@ impl Snapshot {
                     open.push(pending.clone());
                 }
             }
-            None => {
-                if let Ok(runtime) = tokio::runtime::Handle::try_current() {
-                    let Pending { remote, key } = pending.clone();
-                    runtime.spawn(async move { remote.fetch(&key).await });
-                }
-            }
+            None => fetch(pending),
         }
+    }
+}
+
+/// Asks a server for who comes next.
+fn fetch(pending: &Pending) {
+    if let Ok(runtime) = tokio::runtime::Handle::try_current() {
+        let Pending { remote, key } = pending.clone();
+        runtime.spawn(async move { remote.fetch(&key).await });
     }
 }
 

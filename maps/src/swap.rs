@@ -2,11 +2,12 @@
 
 use std::sync::{Arc, Mutex, PoisonError};
 
-use arc_swap::ArcSwap;
+use arc_swap::{ArcSwap, ArcSwapOption};
 use tokio::sync::watch;
 
 use crate::metrics::MapMetrics;
 use crate::set::{MapSet, Verified};
+use crate::shadow::Shadow;
 use crate::snapshot::{Current, Snapshot};
 
 /// A daemon's handle on its maps; clones share one set.
@@ -20,6 +21,8 @@ struct Shared {
     previous: Mutex<Option<Arc<MapSet>>>,
     generation: watch::Sender<u64>,
     metrics: Option<MapMetrics>,
+    /// The candidate that is asked beside the set in use.
+    shadow: ArcSwapOption<Shadow>,
 }
 
 impl MapHandle {
@@ -38,13 +41,30 @@ impl MapHandle {
             previous: Mutex::new(None),
             generation: watch::Sender::new(1),
             metrics,
+            shadow: ArcSwapOption::empty(),
         }))
     }
 
     /// The set in use, held for one transaction or one delivery attempt.
     #[must_use]
     pub fn snapshot(&self) -> Snapshot {
-        Snapshot::new(self.0.current.load_full(), self.0.metrics.clone())
+        Snapshot::new(self.0.current.load_full(), self.0.metrics.clone(), self.0.shadow.load_full())
+    }
+
+    /// Asks a candidate beside the set in use from now on, or none.
+    pub fn set_shadow(&self, candidate: Option<Verified<MapSet>>) {
+        self.0.shadow.store(candidate.map(|set| Arc::new(Shadow::new(set))));
+    }
+
+    /// The candidate, and how it does.
+    #[must_use]
+    pub fn shadow(&self) -> Option<Arc<Shadow>> {
+        self.0.shadow.load_full()
+    }
+
+    /// The set in use.
+    pub(crate) fn set(&self) -> Arc<MapSet> {
+        Arc::clone(&self.0.current.load().set)
     }
 
     /// Puts a new set in use and returns its generation. The old one is kept for [`Self::roll_back`], and
@@ -69,10 +89,6 @@ impl MapHandle {
     #[must_use]
     pub fn generations(&self) -> watch::Receiver<u64> {
         self.0.generation.subscribe()
-    }
-
-    pub(crate) fn digest(&self) -> [u8; 32] {
-        self.0.current.load().set.digest()
     }
 
     /// To be called with the lock on `previous` held.

@@ -18,11 +18,12 @@ use tokio::time;
 use tokio_util::sync::CancellationToken;
 
 use crate::fault::Faults;
+use crate::guard::over_budget;
 use crate::metrics::{MapMetrics, SwapResult};
 use crate::name::MapName;
 use crate::options::MapOptions;
 use crate::remote::Remotes;
-use crate::set::MapSet;
+use crate::set::{MapSet, Verified};
 use crate::swap::MapHandle;
 
 /// Changes that follow one another without a pause are read after so many settle times all the same.
@@ -46,6 +47,8 @@ pub struct Reloader {
     remotes: Remotes,
     /// What is wrong with the newest files; also keeps a bad set from being logged at each look.
     faults: Arc<watch::Sender<Faults>>,
+    /// A good set that changes too much at once: it waits for the operator's word.
+    refused: Arc<Mutex<Option<Verified<MapSet>>>>,
     /// One reads at a time: what was read first is put in use first.
     reading: Arc<Mutex<()>>,
 }
@@ -60,6 +63,7 @@ impl Reloader {
             options: Arc::new(options),
             metrics,
             faults: Arc::default(),
+            refused: Arc::default(),
             reading: Arc::default(),
         };
         reloader.metrics.in_use(&reloader.handle.snapshot());
@@ -74,21 +78,76 @@ impl Reloader {
     /// With what is wrong; the old set stays in use.
     pub fn reload(&self) -> Result<Reload, Faults> {
         let _reading = self.reading.lock().unwrap_or_else(PoisonError::into_inner);
-        let (set, faults) = MapSet::start_with(&self.options, &self.remotes);
-        if !faults.is_empty() {
+        let (set, mut faults) = MapSet::start_with(&self.options, &self.remotes);
+        let live = self.handle.set();
+        if faults.is_empty() && set.get().digest() == live.digest() {
+            self.mended();
+            self.look_at_candidate();
+            return Ok(Reload::Unchanged);
+        }
+        let mut refused = self.refused.lock().unwrap_or_else(PoisonError::into_inner);
+        *refused = None;
+        if faults.is_empty() {
+            faults = over_budget(&live, set.get(), self.options.budget);
+            if !faults.is_empty() {
+                *refused = Some(set);
+                self.tell(&faults, "the new maps change too much at once, the old ones stay in use");
+                return Err(faults);
+            }
+        } else {
             self.tell(&faults, "the new maps are bad, the old ones stay in use");
             return Err(faults);
         }
-        self.faults.send_replace(Faults::default());
-        self.metrics.load_failed(false);
-        if set.get().digest() == self.handle.digest() {
-            return Ok(Reload::Unchanged);
-        }
+        drop(refused);
+        let generation = self.put_in_use(set);
+        self.look_at_candidate();
+        Ok(Reload::Swapped(generation))
+    }
+
+    /// Takes the set that was refused because too much would change at once; none when there is none.
+    #[must_use]
+    pub fn accept(&self) -> Option<u64> {
+        let _reading = self.reading.lock().unwrap_or_else(PoisonError::into_inner);
+        let set = self.refused.lock().unwrap_or_else(PoisonError::into_inner).take()?;
+        Some(self.put_in_use(set))
+    }
+
+    fn put_in_use(&self, set: Verified<MapSet>) -> u64 {
         let generation = self.handle.swap(set);
+        self.mended();
         self.metrics.swapped(SwapResult::Swapped);
         self.metrics.in_use(&self.handle.snapshot());
         tracing::info!(generation, "maps swapped");
-        Ok(Reload::Swapped(generation))
+        generation
+    }
+
+    fn mended(&self) {
+        self.faults.send_replace(Faults::default());
+        self.metrics.load_failed(false);
+    }
+
+    /// Asks the candidate beside the set in use while there is one that differs. One that is bad is told, and
+    /// not asked.
+    fn look_at_candidate(&self) {
+        let Some(options) = self.options.of_candidate() else {
+            if self.handle.shadow().is_some() {
+                self.handle.set_shadow(None);
+                tracing::info!("no candidate is asked any more");
+            }
+            return;
+        };
+        let (set, faults) = MapSet::start_with(&options, &self.remotes);
+        if let Some(fault) = faults.iter().next() {
+            self.handle.set_shadow(None);
+            tracing::error!(%fault, faults = faults.len(), "the candidate is bad and is not asked");
+            return;
+        }
+        let digest = set.get().digest();
+        if self.handle.shadow().is_some_and(|shadow| shadow.set.digest() == digest) {
+            return;
+        }
+        self.handle.set_shadow(Some(set));
+        tracing::info!("a candidate is asked beside the maps in use");
     }
 
     /// Goes back to the set before, until the files change again.
@@ -203,7 +262,8 @@ impl Look {
             });
             (file, seen)
         };
-        Self(options.files().into_iter().map(look).collect())
+        let candidate = options.of_candidate().map(|candidate| candidate.files());
+        Self(options.files().into_iter().chain(candidate.into_iter().flatten()).map(look).collect())
     }
 }
 

@@ -67,7 +67,7 @@ fn said<T: ToString>(answer: Answer<Found<T>>) -> String {
 }
 
 fn answers(maps: &Snapshot) -> Vec<String> {
-    let mut said = [
+    let mut answers = [
         "Alice+x@a.example",
         "bob@a.example",
         "list-Dev@a.example",
@@ -76,20 +76,20 @@ fn answers(maps: &Snapshot) -> Vec<String> {
         "x@c.example",
         "x@d.example",
     ]
-    .map(|address| self::said(maps.route(&mailbox(address))))
+    .map(|address| said(maps.route(&mailbox(address))))
     .to_vec();
     for address in ["192.0.2.1", "192.0.2.77", "198.51.100.1", "2001:db8::1", "::ffff:192.0.2.2"] {
-        said.push(self::said(maps.access_client(None, address.parse().unwrap())));
+        answers.push(said(maps.access_client(None, address.parse().unwrap())));
     }
     let ends = maps.expand(&mailbox("postmaster@a.example")).unwrap();
-    said.push(ends.iter().map(Mailbox::to_string).collect::<Vec<_>>().join(" "));
-    said.push(self::said(maps.canonical(&mailbox("Joe@old.example"), Side::Sender)));
-    said.push(self::said(maps.sender_route(&ReversePath::Null)));
-    said.push(self::said(
+    answers.push(ends.iter().map(Mailbox::to_string).collect::<Vec<_>>().join(" "));
+    answers.push(said(maps.canonical(&mailbox("Joe@old.example"), Side::Sender)));
+    answers.push(said(maps.sender_route(&ReversePath::Null)));
+    answers.push(said(
         maps.is_relay_domain(&"a.example".parse().unwrap())
             .map(|found| Found { value: "yes", place: found.place }),
     ));
-    said
+    answers
 }
 
 const EXPECTED: [&str; 16] = [

@@ -3,8 +3,8 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::PathBuf;
 
-use switchyard_maps::MapName;
 use switchyard_maps::options::MapOptions;
+use switchyard_maps::{Budget, MapName};
 use switchyard_smtp::address::Domain;
 
 use super::table_servers::table_servers;
@@ -109,6 +109,7 @@ pub(crate) fn map_options(section: &mut Section<'_>, keys: &MapKeys) -> MapOptio
         // The router has one for all addresses.
         MapKeys::Routing => None,
     };
+    let usual = MapOptions::default();
     MapOptions {
         folder: folder.unwrap_or_default(),
         tables,
@@ -119,6 +120,31 @@ pub(crate) fn map_options(section: &mut Section<'_>, keys: &MapKeys) -> MapOptio
         origin,
         edge: matches!(keys, MapKeys::Edge),
         remote: section.section("servers", table_servers),
+        installed: section
+            .restart("set", "A compiled set in place of the texts: a folder, or a link to one.")
+            .optional(),
+        candidate: section
+            .restart("candidate", "Folder of a candidate for the next maps, asked beside those in use.")
+            .optional(),
+        allow_dead_rules: section
+            .restart("allow_dead_rules", "Rules that can never answer may stand in a table of rules.")
+            .or(usual.allow_dead_rules),
+        budget: Budget {
+            removed: section
+                .restart("max_removed", "Keys of a map that may go in one change, in per cent.")
+                .at_most(100_u8)
+                .or(usual.budget.removed),
+            changed: section
+                .restart("max_changed", "Keys of a map that may lead elsewhere in one change, in per cent.")
+                .at_most(100_u8)
+                .or(usual.budget.changed),
+            least: section
+                .restart(
+                    "always_allowed",
+                    "So many keys may go or change whatever share of the map they are.",
+                )
+                .or(usual.budget.least),
+        },
         ..MapOptions::default()
     }
 }

@@ -5,8 +5,9 @@ mod keep;
 mod route;
 mod srs;
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
+use switchyard_daemon::sockets::ListenOn;
 use switchyard_maps::options::MapOptions;
 
 pub use deliver::{Bounce, Deliver};
@@ -52,6 +53,25 @@ const DEFAULTS: Defaults = Defaults {
     edge: false,
 };
 
+/// Where mail for this very host would come in again: its name, and its addresses where they are known.
+fn own(common: &Common) -> BTreeSet<(String, u16)> {
+    let mut own = BTreeSet::new();
+    for listener in &common.listen {
+        let port = match &listener.socket {
+            ListenOn::Address(address) => {
+                if !address.ip().is_unspecified() {
+                    own.insert((address.ip().to_string(), address.port()));
+                }
+                address.port()
+            }
+            // The unit's socket for SMTP.
+            ListenOn::Systemd(_) => 25,
+        };
+        own.insert((common.host_name.to_string(), port));
+    }
+    own
+}
+
 impl Settings for RouterSettings {
     const DAEMON: &'static str = "router";
 
@@ -64,6 +84,7 @@ impl Settings for RouterSettings {
         let route = root.section("route", |section| route::routing(section, &pools));
         maps.pools = pools.keys().cloned().collect();
         maps.origin = Some(rewrite.origin.clone());
+        maps.own = own(&common);
         Self {
             maps,
             relay,

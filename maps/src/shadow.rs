@@ -1,0 +1,241 @@
+//! A candidate beside the set in use: every question is put to both, the one in use answers, and what the
+//! candidate would have said otherwise is counted.
+//!
+//! A difference is *intended* when the line that answered, in one set or the other, is one that the change
+//! touched: then the admin meant it. The rest is what a change does that nobody thought of: a rule that now
+//! catches more, a map that cannot be asked. A turn from "taken" to "refused" or back is its own kind, since
+//! that is the one that loses mail.
+
+use std::collections::BTreeMap;
+use std::sync::{Mutex, PoisonError};
+
+use serde::{Deserialize, Serialize};
+use switchyard_smtp::address::Mailbox;
+
+use crate::access::Access;
+use crate::answer::{Answer, Found};
+use crate::entry::Route;
+use crate::name::{MapName, Values};
+use crate::set::{MapSet, Slot, Verified};
+use crate::trace::{Asked, Said};
+
+/// Examples kept of each kind of difference.
+const MAX_EXAMPLES: usize = 20;
+
+/// How two answers differ.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Kind {
+    /// Both know, and say different things.
+    Route,
+    /// One takes the mail, the other refuses it.
+    Verdict,
+    /// One of them knows nothing of it.
+    NotFound,
+    /// One of them cannot say.
+    Unavailable,
+}
+
+impl Kind {
+    /// Every kind.
+    pub const ALL: [Self; 4] = [Self::Route, Self::Verdict, Self::NotFound, Self::Unavailable];
+
+    /// As a label.
+    #[must_use]
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::Route => "route",
+            Self::Verdict => "verdict",
+            Self::NotFound => "not_found",
+            Self::Unavailable => "unavailable",
+        }
+    }
+}
+
+/// How often something differed.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Differing {
+    /// Where the change touched the line that answered.
+    pub intended: u64,
+    /// Elsewhere.
+    pub unexpected: u64,
+}
+
+/// One difference.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Example {
+    /// The map.
+    pub map: String,
+    /// What was asked.
+    pub asked: String,
+    /// What the set in use says, with its line.
+    pub live: String,
+    /// What the candidate says.
+    pub candidate: String,
+    /// How they differ.
+    pub kind: Kind,
+    /// Whether the change touched the line that answered.
+    pub intended: bool,
+}
+
+/// What was found so far.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Report {
+    /// Questions put to both.
+    pub asked: u64,
+    /// Answered alike.
+    pub same: u64,
+    /// Answered otherwise.
+    pub differing: BTreeMap<Kind, Differing>,
+    /// Some of those, unexpected ones first kept.
+    pub examples: Vec<Example>,
+}
+
+/// A candidate, and how it does.
+#[derive(Debug)]
+pub struct Shadow {
+    pub(crate) set: MapSet,
+    report: Mutex<Report>,
+}
+
+impl Shadow {
+    pub(crate) fn new(set: Verified<MapSet>) -> Self {
+        Self { set: set.into_inner(), report: Mutex::default() }
+    }
+
+    /// What was found so far.
+    #[must_use]
+    pub fn report(&self) -> Report {
+        self.report.lock().unwrap_or_else(PoisonError::into_inner).clone()
+    }
+
+    pub(crate) fn same(&self) {
+        let mut report = self.report.lock().unwrap_or_else(PoisonError::into_inner);
+        report.asked += 1;
+        report.same += 1;
+    }
+
+    /// Notes a difference.
+    pub(crate) fn differs(&self, example: Example) {
+        let mut report = self.report.lock().unwrap_or_else(PoisonError::into_inner);
+        report.asked += 1;
+        let counts = report.differing.entry(example.kind).or_default();
+        if example.intended {
+            counts.intended += 1;
+        } else {
+            counts.unexpected += 1;
+        }
+        let alike = |kept: &Example| kept.kind == example.kind && kept.intended == example.intended;
+        let known = |kept: &Example| kept.map == example.map && kept.asked == example.asked;
+        if report.examples.iter().filter(|kept| alike(kept)).count() < MAX_EXAMPLES
+            && !report.examples.iter().any(known)
+        {
+            report.examples.push(example);
+        }
+    }
+}
+
+/// Answers that can be compared and shown.
+pub(crate) trait Compared: PartialEq {
+    /// As a person reads it.
+    fn show(&self) -> String;
+    /// True when mail is refused by it.
+    fn refuses(&self) -> bool {
+        false
+    }
+}
+
+impl Compared for Route {
+    fn show(&self) -> String {
+        self.to_string()
+    }
+    fn refuses(&self) -> bool {
+        matches!(self, Self::Refuse(_) | Self::Defer(_) | Self::Discard(_))
+    }
+}
+
+impl Compared for Access {
+    fn show(&self) -> String {
+        self.to_string()
+    }
+    fn refuses(&self) -> bool {
+        matches!(self, Self::Refuse(_) | Self::DeferIfReject(_) | Self::DeferIfPermit(_) | Self::Discard(_))
+    }
+}
+
+impl Compared for () {
+    fn show(&self) -> String {
+        "listed".to_owned()
+    }
+}
+
+impl Compared for Mailbox {
+    fn show(&self) -> String {
+        self.to_string()
+    }
+}
+
+impl Compared for Vec<Mailbox> {
+    fn show(&self) -> String {
+        self.iter().map(Mailbox::to_string).collect::<Vec<_>>().join(", ")
+    }
+}
+
+impl Compared for std::sync::Arc<str> {
+    fn show(&self) -> String {
+        self.to_string()
+    }
+    /// Who has moved takes no mail.
+    fn refuses(&self) -> bool {
+        true
+    }
+}
+
+/// How two answers differ; none when they do not. Which line says it is no difference.
+pub(crate) fn compare<T: Compared>(
+    map: MapName,
+    live: &Answer<Found<T>>,
+    candidate: &Answer<Found<T>>,
+) -> Option<Kind> {
+    let refuses = |answer: &Answer<Found<T>>| match (answer, map.values()) {
+        // A list that does not name it refuses it.
+        (answer, Values::Nothing) => matches!(answer, Answer::NotFound),
+        (Answer::Found(found), _) => found.value.refuses(),
+        _ => false,
+    };
+    match (live, candidate) {
+        (Answer::NotFound, Answer::NotFound) | (Answer::Unavailable(_), Answer::Unavailable(_)) => None,
+        (Answer::Found(live), Answer::Found(candidate)) if live.value == candidate.value => None,
+        (Answer::Unavailable(_), _) | (_, Answer::Unavailable(_)) => Some(Kind::Unavailable),
+        _ if refuses(live) != refuses(candidate) => Some(Kind::Verdict),
+        (Answer::Found(_), Answer::Found(_)) => Some(Kind::Route),
+        _ => Some(Kind::NotFound),
+    }
+}
+
+/// An answer as a person reads it.
+pub(crate) fn show<T: Compared>(answer: &Answer<Found<T>>) -> String {
+    match answer {
+        Answer::Found(found) => format!("{} ({})", found.value.show(), found.place),
+        Answer::NotFound => "not found".to_owned(),
+        Answer::Unavailable(unavailable) => unavailable.to_string(),
+    }
+}
+
+/// Whether the change touched a line that answered: the last one that was found in either set.
+pub(crate) fn touched(map: MapName, asked: [&[Asked]; 2], live: &MapSet, candidate: &MapSet) -> bool {
+    asked.into_iter().any(|asked| {
+        let answered = asked.iter().rev().find(|asked| matches!(asked.said, Said::Found(..)));
+        // The star is everybody: nobody means each of them.
+        answered.is_some_and(|asked| {
+            asked.key != "*" && line(map, live, &asked.key) != line(map, candidate, &asked.key)
+        })
+    })
+}
+
+/// What the lines of a key say. Rules name no keys, so no change of a rule touches one.
+fn line<'a>(map: MapName, set: &'a MapSet, key: &str) -> Vec<Option<&'a str>> {
+    let Slot::Ready(chain) = set.slot(map) else { return Vec::new() };
+    let value = |exact: &'a crate::artifact::Exact| exact.value(exact.find(key).ok()??.value).ok();
+    chain.exact().map(|(exact, _)| value(exact)).collect()
+}

@@ -1,0 +1,144 @@
+//! A candidate beside the maps in use: asked with them, never heard, and what it would change counted.
+
+#![allow(clippy::unwrap_used, reason = "a test's helpers")]
+
+use std::fs::{self, File};
+use std::io::Write as _;
+use std::path::Path;
+
+use prometheus::Registry;
+use switchyard_maps::shadow::{Differing, Kind, Report};
+use switchyard_maps::watch::Reload;
+use switchyard_maps::{Answer, MapHandle, MapMetrics, MapName, MapOptions, MapSet, Reloader, TableSpec};
+use switchyard_smtp::address::Mailbox;
+
+fn put(folder: &Path, name: &str, text: &str) {
+    File::create(folder.join(name)).unwrap().write_all(text.as_bytes()).unwrap();
+}
+
+fn start(options: &MapOptions) -> (MapHandle, Reloader) {
+    let metrics = MapMetrics::register(&Registry::new()).unwrap();
+    let (set, faults) = MapSet::start(options);
+    assert!(faults.is_empty(), "{faults}");
+    let handle = MapHandle::with_metrics(set, Some(metrics.clone()));
+    (handle.clone(), Reloader::new(handle, options.clone(), metrics, &faults))
+}
+
+fn mailbox(text: &str) -> Mailbox {
+    Mailbox::parse(text).unwrap()
+}
+
+fn differing(report: &Report, kind: Kind) -> (u64, u64) {
+    let Differing { intended, unexpected } = report.differing.get(&kind).copied().unwrap_or_default();
+    (intended, unexpected)
+}
+
+#[test]
+fn a_candidate_is_asked_and_never_answers() {
+    let folder = tempfile::tempdir().unwrap();
+    let (live, next) = (folder.path().join("live"), folder.path().join("next"));
+    fs::create_dir(&live).unwrap();
+    put(&live, "transport", "a.example smtp:[one]\nb.example smtp:[one]\nc.example smtp:[one]\n");
+    put(&live, "patterns", "/^list@d\\.example$/ smtp:[lists]\n");
+    put(&live, "recipients", "kept@a.example x\ngone@a.example x\n");
+    let tables = ["transport", "regexp:patterns"].map(|word| TableSpec::parse(word).unwrap());
+    let mut options = MapOptions {
+        folder: live,
+        candidate: Some(next.clone()),
+        ..MapOptions::default().with_file(MapName::Recipients, "recipients")
+    };
+    options.tables.insert(MapName::Transport, tables.to_vec());
+    let (handle, reloader) = start(&options);
+    assert_eq!(reloader.reload(), Ok(Reload::Unchanged));
+    assert!(handle.shadow().is_none());
+
+    fs::create_dir(&next).unwrap();
+    // Meant: b goes elsewhere, c is refused, gone@a goes. Not meant: a pattern that catches all of d.
+    put(&next, "transport", "a.example smtp:[one]\nb.example smtp:[two]\nc.example error:closed\n");
+    put(&next, "patterns", "/@d\\.example$/ smtp:[lists]\n");
+    put(&next, "recipients", "kept@a.example x\n");
+    assert_eq!(reloader.reload(), Ok(Reload::Unchanged));
+    let maps = handle.snapshot();
+    for (address, live) in [
+        ("x@a.example", Some("smtp:[one]")),
+        ("x@b.example", Some("smtp:[one]")),
+        ("x@c.example", Some("smtp:[one]")),
+        ("list@d.example", Some("smtp:[lists]")),
+        ("john@d.example", None),
+    ] {
+        let answer = match maps.route(&mailbox(address)) {
+            Answer::Found(found) => Some(found.value.to_string()),
+            Answer::NotFound => None,
+            Answer::Unavailable(why) => panic!("{why}"),
+        };
+        assert_eq!(answer.as_deref(), live, "{address}");
+    }
+    assert!(matches!(maps.recipient(&mailbox("gone@a.example")), Answer::Found(_)));
+    assert!(matches!(maps.recipient(&mailbox("kept@a.example")), Answer::Found(_)));
+
+    let report = handle.shadow().unwrap().report();
+    assert_eq!((report.asked, report.same), (7, 3));
+    assert_eq!(differing(&report, Kind::Route), (1, 0));
+    assert_eq!(differing(&report, Kind::Verdict), (2, 0), "c.example and gone@a.example");
+    assert_eq!(differing(&report, Kind::NotFound), (0, 1));
+    let surprise = report.examples.iter().find(|example| !example.intended).unwrap();
+    assert_eq!((&*surprise.asked, &*surprise.live), ("john@d.example", "not found"));
+    assert!(surprise.candidate.starts_with("smtp:[lists] ("), "{}", surprise.candidate);
+
+    // A bad candidate is no candidate; one that goes away neither.
+    put(&next, "transport", "a.example nonsense:\n");
+    assert_eq!(reloader.reload(), Ok(Reload::Unchanged));
+    assert!(handle.shadow().is_none());
+    fs::remove_dir_all(&next).unwrap();
+    assert_eq!(reloader.reload(), Ok(Reload::Unchanged));
+    assert!(handle.shadow().is_none());
+}
+
+#[test]
+fn a_set_over_its_budget_waits_for_the_operators_word() {
+    let folder = tempfile::tempdir().unwrap();
+    let text = |keys: u32| (0..keys).map(|key| format!("host{key}.example smtp:[a]\n")).collect::<String>();
+    put(folder.path(), "transport", &text(2_000));
+    let options = MapOptions { folder: folder.path().to_owned(), ..MapOptions::default() }
+        .with_file(MapName::Transport, "transport");
+    let (handle, reloader) = start(&options);
+    assert_eq!(reloader.accept(), None);
+
+    put(folder.path(), "transport", &text(1_000));
+    let faults = reloader.reload().unwrap_err();
+    assert!(faults.to_string().contains("1000 of its 2000 keys would be gone at once"), "{faults}");
+    assert_eq!(handle.snapshot().entries(MapName::Transport), 2_000);
+    assert!(!reloader.faults().borrow().is_empty());
+
+    assert_eq!(reloader.accept(), Some(2));
+    assert_eq!(handle.snapshot().entries(MapName::Transport), 1_000);
+    assert!(reloader.faults().borrow().is_empty());
+    assert_eq!(reloader.accept(), None);
+    assert_eq!(reloader.reload(), Ok(Reload::Unchanged));
+
+    // One that waits is forgotten when the files say something else.
+    put(folder.path(), "transport", "# none\n");
+    assert!(reloader.reload().is_err());
+    put(folder.path(), "transport", &text(1_001));
+    assert_eq!(reloader.reload(), Ok(Reload::Swapped(3)));
+    assert_eq!(reloader.accept(), None);
+}
+
+#[test]
+fn l1_a_route_to_this_host_itself_is_a_loop() {
+    let own = [("mx.example".to_owned(), 25), ("192.0.2.1".to_owned(), 25)].into();
+    let options = MapOptions { own, ..MapOptions::default() };
+    let load = |text: &str| MapSet::from_texts(&options, &[(MapName::Transport, text)]).map(drop);
+    for text in [
+        "a.example smtp:[mx.example]\n",
+        "a.example smtp:[192.0.2.1]:25\n",
+        "a.example smtp:[b], MX.example\n",
+    ] {
+        let faults = load(text).unwrap_err().to_string();
+        assert!(faults.contains("route loop: "), "{faults}");
+    }
+    for text in ["a.example smtp:[mx.example]:26\n", "a.example lmtp:[mx.example]\n", "mx.example smtp:[b]\n"]
+    {
+        assert!(load(text).is_ok(), "{text}");
+    }
+}
