@@ -1,8 +1,10 @@
 //! Where mail goes: by the maps, and by the DNS where they say nothing.
 
+mod difference;
 mod dns;
 mod explain;
 mod map_tool;
 mod postmap;
 mod routing;
 mod servers;
+mod swap;

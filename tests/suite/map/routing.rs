@@ -253,3 +253,22 @@ fn send(postfix: &Postfix, addresses: &BTreeSet<&str>) -> BTreeMap<String, BTree
     }
     found
 }
+
+#[test]
+fn difference_a_user_in_quotes_has_an_extension_in_the_transport_map_too() {
+    let site = Site {
+        transport: "\"joe user\"@x.example lmtp:[quoted.example]\nx.example smtp:[all.example]\n".to_owned(),
+        relay_domains: String::new(),
+        virtual_alias: String::new(),
+        canonical: String::new(),
+        addresses: Vec::new(),
+    };
+    let world = World::new(&site, Parents::NeedADot, &[MapName::Transport], &[]);
+    let mut rewrite = Rewrite::connect(&world.postfix);
+    for (address, theirs, ours) in
+        [("\"joe user\"@x.example", "lmtp", "lmtp"), ("\"joe user+ext\"@x.example", "smtp", "lmtp")]
+    {
+        assert_eq!(rewrite.resolve(address).transport, theirs, "{address}");
+        assert_eq!(route(&world.maps, &Mailbox::parse(address).expect(address)).0, ours, "{address}");
+    }
+}
