@@ -126,7 +126,7 @@ impl Exact {
         let hash = self.hash.of(key.as_bytes());
         let bucket = bucket_of(hash, self.buckets);
         let (octets, start) = self.bucket(bucket)?;
-        bring_near(octets);
+        touch(octets);
         let wrong = |what| corrupt(RECORDS, start, what);
         let group = Group::read(octets).ok_or_else(|| wrong(NO_COUNT))?;
         let found = group.find(fingerprint(hash), key.as_bytes()).map_err(wrong)?;
@@ -153,7 +153,7 @@ impl Exact {
             for bucket in buckets.iter().take(count) {
                 if let Ok((octets, _)) = self.bucket(*bucket) {
                     black_box(octets.first());
-                    bring_near(octets);
+                    touch(octets);
                 }
             }
             if count < AT_ONCE {
@@ -231,7 +231,7 @@ const LINES: usize = 8;
 
 /// Asks memory for all of a bucket at once, where reading it would ask line by line.
 #[inline]
-fn bring_near(octets: &[u8]) {
+fn touch(octets: &[u8]) {
     for place in octets.iter().step_by(LINE).take(LINES).skip(1) {
         black_box(*place);
     }
