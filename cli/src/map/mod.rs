@@ -1,5 +1,6 @@
 //! `switchyard map`: the maps themselves, in files or in a running daemon. One file a verb.
 
+mod accept;
 mod compile;
 mod diff;
 mod dump;
@@ -8,6 +9,7 @@ mod lines;
 mod progress;
 mod query;
 mod rollback;
+mod shadow;
 mod stat;
 mod which;
 
@@ -37,6 +39,8 @@ enum Verb {
     Grep(grep::Arguments),
     Compile(compile::Arguments),
     Stat(stat::Arguments),
+    Shadow(shadow::Arguments),
+    Accept(accept::Arguments),
     Rollback(rollback::Arguments),
 }
 
@@ -48,6 +52,8 @@ pub(crate) fn run(arguments: &Arguments, output: &mut Output) -> io::Result<Exit
         Verb::Dump(arguments) => dump::run(arguments, output),
         Verb::Grep(arguments) => grep::run(arguments, output),
         Verb::Stat(arguments) => stat::run(arguments, output),
+        Verb::Shadow(arguments) => shadow::run(arguments, output),
+        Verb::Accept(arguments) => accept::run(arguments, output),
         Verb::Rollback(arguments) => rollback::run(arguments, output),
     }
 }

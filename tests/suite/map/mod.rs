@@ -1,5 +1,6 @@
 //! Where mail goes: by the maps, and by the DNS where they say nothing.
 
+mod candidate;
 mod difference;
 mod dns;
 mod explain;
