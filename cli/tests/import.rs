@@ -372,6 +372,32 @@ fn compiled_tables_become_text_again() {
 }
 
 #[test]
+fn a_table_of_refused_lines_is_told_of_in_short() {
+    let folder = tempfile::tempdir().unwrap();
+    let source = folder.path();
+    write(
+        &source.join("main.cf"),
+        "myhostname = out.example.org\ntransport_maps = hash:/etc/postfix/transport\n",
+    );
+    let lines = (0..2_000).map(|number| match number % 2 {
+        0 => format!("d{number}.example  uucp:x\n"),
+        _ => format!("d{number}.example  smtp:[192.0.2.1]\n"),
+    });
+    write(&source.join("transport"), &lines.collect::<String>());
+    let imported = Imported::of(source, &[]);
+    let transport = imported.read("maps/transport");
+    assert_eq!(transport.lines().filter(|line| line.starts_with("# not imported: ")).count(), 1_000);
+    assert_eq!(transport.lines().count(), 2_000, "lines keep their numbers");
+    let told = imported.notes().filter(|note| note["file"] == "maps/transport").count();
+    assert_eq!(told, 201);
+    assert_eq!(
+        imported.line("maps/transport", 0)["what"],
+        "800 more lines of it are refused, and are comments now"
+    );
+    assert_eq!(imported.line("maps/transport", 3)["value"], "d2.example uucp:x");
+}
+
+#[test]
 fn without_a_folder_to_make_it_only_tells() {
     let output = switchyard(&["import", "postfix", example("smarthost").to_str().unwrap()]);
     assert_eq!(output.status.code(), Some(0), "{}", text(&output.stderr));

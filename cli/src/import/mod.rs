@@ -128,7 +128,9 @@ fn postfix(question: &Question, output: &mut Output) -> Result<Exit, String> {
         output.say(said).map_err(|error| error.to_string())?;
     }
     draft.write(making.path()).map_err(cannot)?;
-    let faults = tried::try_maps(making.path(), &mut draft.files, &mut import.report).map_err(cannot)?;
+    let refused = std::mem::take(&mut import.tables.refused);
+    let faults = tried::try_maps(making.path(), &mut draft.files, &refused, &mut import.report);
+    let faults = faults.map_err(cannot)?;
     import.report.sort();
     let text = import
         .report

@@ -8,7 +8,7 @@ use std::path::Path;
 
 use super::draft::write;
 use super::report::{Fate, Note, Report};
-use super::tables;
+use super::tables::{self, Refused};
 use crate::check::{self, Fault};
 
 /// A load tells of a bounded number of faults: so often is it tried again.
@@ -16,14 +16,22 @@ const ROUNDS: usize = 100;
 /// Notes on lines of one file; the others are counted.
 const NOTES: usize = 200;
 
-/// Makes comments of refused lines; what is wrong beyond that.
+/// Makes comments of refused lines, besides those that are `refused` already; what is wrong beyond that.
 pub(super) fn try_maps(
     site: &Path,
     files: &mut BTreeMap<String, Vec<u8>>,
+    refused: &[Refused],
     report: &mut Report,
 ) -> io::Result<Vec<String>> {
     let folder = site.join("maps");
     let mut told: BTreeMap<String, usize> = BTreeMap::new();
+    for line in refused {
+        let count = told.entry(line.file.clone()).or_default();
+        *count += 1;
+        if *count <= NOTES {
+            report.push(line_note(&line.file, line.line, &line.text, line.why.clone()));
+        }
+    }
     for _ in 0..ROUNDS {
         let (_, faults) = check::faults_of(site);
         let mut refused: BTreeMap<&str, BTreeSet<u32>> = BTreeMap::new();

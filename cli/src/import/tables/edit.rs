@@ -26,6 +26,18 @@ pub(crate) fn entries(text: &[u8]) -> impl Iterator<Item = (u32, &str, &str)> {
     })
 }
 
+/// The same without entries that go on in the next line.
+pub(crate) fn whole_entries(text: &[u8]) -> impl Iterator<Item = (u32, &str, &str)> {
+    let mut lines = (1..).zip(text.split(|octet| *octet == b'\n')).peekable();
+    std::iter::from_fn(move || {
+        let (number, line) = lines.next()?;
+        let goes_on = lines.peek().is_some_and(|(_, next)| matches!(next, [b' ' | b'\t' | b'#', ..]));
+        let entry = std::str::from_utf8(line).ok().filter(|_| !goes_on);
+        Some(entry.and_then(|line| parts(line.trim_end())).map(|(key, value)| (number, key, value)))
+    })
+    .flatten()
+}
+
 /// The lines that go with one that is refused: where its entry starts; and of a pattern table's `if`, all up
 /// to its `endif`, which must not hold without the condition.
 pub(crate) fn refused_lines(lines: &[&[u8]], line: u32) -> Vec<u32> {
@@ -171,5 +183,7 @@ mod tests {
         let text = b"# x\na.example  OK yes\n b\n/^x y$/ REJECT\n\xff z\n";
         let found: Vec<_> = entries(text).collect();
         assert_eq!(found, [(2, "a.example", "OK yes"), (4, "/^x y$/", "REJECT")]);
+        let whole: Vec<_> = whole_entries(text).collect();
+        assert_eq!(whole, [(4, "/^x y$/", "REJECT")], "the other one goes on");
     }
 }

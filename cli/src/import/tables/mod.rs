@@ -3,13 +3,14 @@
 mod dump;
 mod edit;
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::fs::File;
 use std::io::{self, Read};
 use std::path::{Path, PathBuf};
 
 use switchyard_maps::foreign::{Database, Kind};
 use switchyard_maps::spec::{self, Pair, TableSpec};
+use switchyard_maps::{Access, Route};
 
 use super::report::TableNote;
 use super::tree::Tree;
@@ -25,6 +26,8 @@ pub(super) enum Use {
     Transport,
     /// Values are next hops without a transport: `sender_dependent_relayhost_maps`.
     Relayhost,
+    /// Values are actions of access(5).
+    Access,
     /// aliases(5): another form of lines.
     Aliases,
 }
@@ -34,6 +37,16 @@ pub(super) enum Use {
 pub(super) struct NotTaken {
     pub(super) what: String,
     pub(super) advice: String,
+}
+
+/// A line of a table that means nothing here.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(super) struct Refused {
+    /// In the folder of the maps.
+    pub(super) file: String,
+    pub(super) line: u32,
+    pub(super) text: String,
+    pub(super) why: String,
 }
 
 /// The tables of the new site.
@@ -50,6 +63,8 @@ pub(super) struct Tables {
     pub(super) queue_directory: String,
     /// Values that were written another way: file, line, value before and after.
     pub(super) edits: Vec<(String, u32, String, String)>,
+    /// Lines that are comments now.
+    pub(super) refused: Vec<Refused>,
 }
 
 /// Kinds whose text postmap(1) compiles.
@@ -147,6 +162,7 @@ impl Tables {
         let file = self.free_name(name);
         let before = self.edits.len();
         let text = self.rewritten(&file, text, usage);
+        let text = self.without_refused(&file, text, usage);
         let edited = self.edits.len() - before;
         let how = if edited == 0 { how } else { format!("{how}, {edited} values written another way") };
         self.notes.push(TableNote { word: word.to_owned(), file: format!("maps/{file}"), how });
@@ -168,10 +184,35 @@ impl Tables {
         text
     }
 
+    /// Makes comments of lines whose values mean nothing here. The compiler would find them too, but it tells of
+    /// a few hundred at a time, and one transport that has no twin may stand in each line.
+    fn without_refused(&mut self, file: &str, text: Vec<u8>, usage: Use) -> Vec<u8> {
+        let pools = BTreeSet::new();
+        let why = |value: &str| match usage {
+            // What a rule puts together is known when it is asked.
+            _ if value.contains('$') => None,
+            Use::Transport | Use::Relayhost => Route::parse(value, &pools).err().map(|bad| bad.to_string()),
+            Use::Access => value.parse::<Access>().err().map(|bad| bad.to_string()),
+            Use::Plain | Use::Aliases => None,
+        };
+        let refused: Vec<Refused> = edit::whole_entries(&text)
+            .filter_map(|(line, key, value)| {
+                let why = why(value)?;
+                Some(Refused { file: file.to_owned(), line, text: format!("{key} {value}"), why })
+            })
+            .collect();
+        if refused.is_empty() {
+            return text;
+        }
+        let lines: Vec<u32> = refused.iter().map(|refused| refused.line).collect();
+        self.refused.extend(refused);
+        comment_out(&text, &lines)
+    }
+
     /// A value in the words of this side, where they are not the same.
     fn reworded(&self, value: &str, usage: Use) -> Option<String> {
         match usage {
-            Use::Plain | Use::Aliases => None,
+            Use::Plain | Use::Access | Use::Aliases => None,
             Use::Transport => self.transport(value),
             Use::Relayhost => relayhost(value),
         }

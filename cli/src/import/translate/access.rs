@@ -185,7 +185,7 @@ impl Import<'_> {
         if list.contains("_etrn_") {
             return self.word(list, &said, Fate::Dropped, "ETRN is not offered", None);
         }
-        match self.tables.take(&self.tree, table, Use::Plain) {
+        match self.tables.take(&self.tree, table, Use::Access) {
             Ok(_) if !self.has_map(map) => {
                 let why = format!("no host of the site asks a map `{map}`");
                 self.word(list, &said, Fate::Dropped, &why, None);
