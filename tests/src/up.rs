@@ -34,7 +34,21 @@ impl Up {
     /// When it ends instead, with what it said.
     #[must_use]
     pub fn start() -> Self {
-        let folder = TempDir::with_prefix("switchyard-up-").expect("a folder for the site");
+        Self::start_in(TempDir::with_prefix("switchyard-up-").expect("a folder for the site"))
+    }
+
+    /// Ends it by Ctrl-C and starts it in the same folder, with all that was edited there.
+    ///
+    /// # Panics
+    /// When it does not end well, or not start again.
+    #[must_use]
+    pub fn again(self) -> Self {
+        let Self { process, folder, .. } = self;
+        assert!(interrupt(process).success());
+        Self::start_in(folder)
+    }
+
+    fn start_in(folder: TempDir) -> Self {
         let base = free_base();
         let log = File::create(folder.path().join("log")).expect("a log file");
         let mut command = Command::new(binary::program("switchyard"));
@@ -112,11 +126,15 @@ impl Up {
     /// # Panics
     /// When it does not run.
     #[must_use]
-    pub fn interrupt(mut self) -> ExitStatus {
-        let pid = i32::try_from(self.process.id()).ok().and_then(Pid::from_raw).expect("a process id");
-        kill_process(pid, Signal::INT).expect("it runs");
-        self.process.wait()
+    pub fn interrupt(self) -> ExitStatus {
+        interrupt(self.process)
     }
+}
+
+fn interrupt(mut process: Process) -> ExitStatus {
+    let pid = i32::try_from(process.id()).ok().and_then(Pid::from_raw).expect("a process id");
+    kill_process(pid, Signal::INT).expect("it runs");
+    process.wait()
 }
 
 fn files(folder: &Path) -> Vec<PathBuf> {

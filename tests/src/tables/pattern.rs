@@ -185,7 +185,7 @@ impl Pattern {
     fn written(&self) -> String {
         let mut text = String::new();
         text.push_str(if self.from_start { "^" } else { "" });
-        self.pieces.iter().for_each(|piece| piece.write(self.dialect, &mut text));
+        self.pieces.iter().for_each(|piece| piece.write(&mut text));
         text.push_str(if self.to_end { "$" } else { "" });
         text
     }
@@ -265,7 +265,7 @@ impl Piece {
         }
     }
 
-    fn write(&self, dialect: Dialect, text: &mut String) {
+    fn write(&self, text: &mut String) {
         match self {
             Self::Text(of) => of.chars().for_each(|character| {
                 text.push_str(if "\\^$.[]|()?*+{}".contains(character) { "\\" } else { "" });
@@ -277,12 +277,12 @@ impl Piece {
                 text.push_str(if *counts { "(" } else { "(?:" });
                 for (number, way) in ways.iter().enumerate() {
                     text.push_str(if number > 0 { "|" } else { "" });
-                    way.iter().for_each(|piece| piece.write(dialect, text));
+                    way.iter().for_each(|piece| piece.write(text));
                 }
                 text.push(')');
             }
             Self::Repeat(piece, written, ..) => {
-                piece.write(dialect, text);
+                piece.write(text);
                 text.push_str(written);
             }
         }

@@ -250,7 +250,7 @@ fn difference_a_key_that_nobody_asks_for_is_refused() {
 fn difference_an_alias_loop_is_refused_before_mail_comes() {
     let text = "a@x.example b@x.example\nb@x.example a@x.example\n";
     assert_eq!(Both::file("texthash", text).theirs("a@x.example"), "b@x.example");
-    let faults = maps(&MapOptions::default(), &[(MapName::VirtualAlias, text)]).err().expect("a loop");
+    let faults = maps(&MapOptions::default(), &[(MapName::VirtualAlias, text)]).expect_err("a loop");
     assert!(faults.contains("virtual_alias:1:1: alias loop"), "{faults}");
 }
 

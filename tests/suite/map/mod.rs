@@ -5,6 +5,7 @@ mod difference;
 mod dns;
 mod explain;
 mod map_tool;
+mod million;
 mod postmap;
 mod routing;
 mod servers;
