@@ -74,18 +74,21 @@ pub enum MergeError {
 pub fn merge<W: Write + Seek>(base: &Exact, ops: &[Op<'_>], out: W) -> Result<W, MergeError> {
     let mut changes = Changes::of(base, ops)?;
     // A builder takes the first seed that fits; only of the first one is it known that none fits before.
-    let hashes = if base.seed() == 0 { base.hashes()? } else { Vec::new() };
-    let merged = || Merged::new(base, &hashes, &changes.sorted);
-    let fits = base.seed() == 0 && {
-        let all = merged().map(|entry| entry.map(|entry| entry.hash())).collect::<Result<Vec<u64>, _>>()?;
-        !is_crowded(&all, buckets_for(all.len() as u64), |hash| *hash)
-    };
-    if !fits {
+    if base.seed() != 0 {
         return rebuild(base, &changes, out);
     }
+    let hashes = base.hashes()?;
+    // Counted, not reckoned from the head's claim: it decides how much memory is taken.
+    let all = Merged::new(base, &hashes, &changes.sorted).map(|entry| entry.map(|entry| entry.hash()));
+    let all = all.collect::<Result<Vec<u64>, _>>()?;
+    let records = u32::try_from(all.len()).map_err(|_| TooLarge::Entries)?.into();
+    if is_crowded(&all, buckets_for(records), |hash| *hash) {
+        return rebuild(base, &changes, out);
+    }
+    drop(all);
     let links = changes.link(base)?;
     let news = changes.values.len();
-    let plan = Plan { seed: 0, records: changes.records, values: news + base.values() };
+    let plan = Plan { seed: 0, records, values: news + base.values() };
     let merged = Merged::new(base, &hashes, &changes.sorted);
     let entries = merged.map(|entry| match entry? {
         Merge::Kept(hash, Record { key, value, line }) => {
@@ -135,22 +138,19 @@ struct Changes<'o> {
     sorted: Vec<Change<'o>>,
     /// The new values.
     values: Values,
-    /// How many records there are afterwards.
-    records: u64,
 }
 
 impl<'o> Changes<'o> {
     fn of(base: &Exact, ops: &'o [Op<'_>]) -> Result<Self, MergeError> {
         let mut values = Values::default();
         let mut sorted = Vec::with_capacity(ops.len());
-        let mut records = base.len();
         for op in ops {
             let key = op.key();
             let known = base.find(key)?.is_some();
             let mut number = 0;
             match op {
                 Op::Delete { .. } if !known => return Err(MergeError::Missing(key.to_owned())),
-                Op::Delete { .. } => records = records.saturating_sub(1),
+                Op::Delete { .. } => {}
                 Op::Put { value, .. } => {
                     if key.len() > MOST_KEY {
                         return Err(TooLarge::Key(key.len()).into());
@@ -159,7 +159,6 @@ impl<'o> Changes<'o> {
                         return Err(TooLarge::Value(value.len()).into());
                     }
                     number = values.number(value).ok_or(TooLarge::Entries)?;
-                    records += u64::from(!known);
                 }
             }
             sorted.push(Change { hash: base.hash.of(key.as_bytes()), op, value: number });
@@ -170,10 +169,7 @@ impl<'o> Changes<'o> {
         {
             return Err(MergeError::Twice(twice.op.key().to_owned()));
         }
-        if records > u64::from(u32::MAX) {
-            return Err(TooLarge::Entries.into());
-        }
-        Ok(Self { sorted, values, records })
+        Ok(Self { sorted, values })
     }
 
     fn has(&self, hash: u64, key: &str) -> bool {
