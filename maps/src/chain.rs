@@ -3,16 +3,18 @@
 //! For each form of a key ([`lookup`](crate::lookup)) all tables are asked, in the order of the settings, as
 //! Postfix does. A table that cannot say ends the question: the ones behind it might say the contrary.
 
+mod table;
+
 use std::borrow::Cow;
 use std::path::Path;
 use std::sync::Arc;
 
-use crate::artifact::{Container, Exact};
-use crate::cidr::{self, Cidr};
-use crate::pattern::Patterns;
-use crate::random::Weighted;
+use crate::artifact::Exact;
+use crate::cidr;
 use crate::remote::{Peek, Remote};
 use crate::trace::MapTrace;
+
+pub(crate) use table::Table;
 
 /// An answer, or why there is none.
 pub(crate) type Found<T> = Result<T, Why>;
@@ -66,82 +68,6 @@ pub(crate) struct Member {
     pub(crate) spec: Arc<str>,
     /// Whether it is asked for parts of keys too.
     pub(crate) takes_parts: bool,
-}
-
-/// The kinds of tables.
-#[derive(Debug)]
-pub(crate) enum Table {
-    /// Keys as they are.
-    Exact(Exact),
-    /// The same value for every key.
-    Static(Box<str>),
-    /// No answer for any key.
-    Fail(Arc<str>),
-    /// What all of them say, joined by commas.
-    Union(Vec<Member>),
-    /// One of these by chance.
-    Random(Weighted),
-    /// Networks, for keys that are addresses.
-    Cidr(Cidr),
-    /// Patterns, the first that matches.
-    Pattern(Patterns),
-    /// What a server says.
-    Remote(Remote),
-}
-
-impl Table {
-    /// How many keys it has.
-    pub(crate) fn len(&self) -> usize {
-        match self {
-            Self::Exact(exact) => usize::try_from(exact.len()).unwrap_or(usize::MAX),
-            Self::Cidr(cidr) => usize::try_from(cidr.len()).unwrap_or(usize::MAX),
-            Self::Pattern(patterns) => usize::try_from(patterns.len()).unwrap_or(usize::MAX),
-            Self::Static(_) | Self::Fail(_) | Self::Random(_) | Self::Remote(_) => 0,
-            Self::Union(members) => members.iter().map(|member| member.table.len()).sum(),
-        }
-    }
-
-    /// A table of whole keys.
-    pub(crate) fn exact(&self) -> Option<&Exact> {
-        match self {
-            Self::Exact(exact) => Some(exact),
-            _ => None,
-        }
-    }
-
-    /// The artifact it is asked in, if it is in one.
-    pub(crate) fn container(&self) -> Option<&Container> {
-        match self {
-            Self::Exact(exact) => Some(exact.container()),
-            Self::Cidr(cidr) => Some(cidr.container()),
-            Self::Pattern(patterns) => Some(patterns.container()),
-            Self::Static(_) | Self::Fail(_) | Self::Union(_) | Self::Random(_) | Self::Remote(_) => None,
-        }
-    }
-
-    /// A value by its number.
-    pub(crate) fn value(&self, number: u32) -> Option<&str> {
-        match self {
-            Self::Exact(exact) => exact.value(number).ok(),
-            Self::Cidr(cidr) => cidr.value(number).ok(),
-            Self::Pattern(patterns) => patterns.value(number).ok(),
-            Self::Static(value) => (number == 0).then_some(value),
-            Self::Random(values) => values.get(number),
-            Self::Fail(_) | Self::Union(_) | Self::Remote(_) => None,
-        }
-    }
-
-    /// How many different values it has that can be told by number.
-    pub(crate) fn values(&self) -> usize {
-        match self {
-            Self::Exact(exact) => exact.values(),
-            Self::Static(_) => 1,
-            Self::Random(values) => values.len(),
-            Self::Cidr(cidr) => cidr.values() as usize,
-            Self::Pattern(patterns) => patterns.values() as usize,
-            Self::Fail(_) | Self::Union(_) | Self::Remote(_) => 0,
-        }
-    }
 }
 
 impl Member {
@@ -298,7 +224,7 @@ impl Chain {
             builder.push(key, value, line).expect("a small table");
         }
         let bytes = builder.finish().expect("different keys").to_bytes().expect("memory");
-        let container = Container::open(bytes.into()).expect("a container");
+        let container = crate::artifact::Container::open(bytes.into()).expect("a container");
         let table = Table::Exact(Exact::open(container).expect("a table"));
         let (file, spec) = (Path::new("test").into(), "test".into());
         Self { members: vec![Member { table, file, spec, takes_parts: true }] }

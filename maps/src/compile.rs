@@ -288,10 +288,6 @@ impl<R: Read, K: Keep> Compiler<'_, R, K> {
 }
 
 impl Source {
-    pub(crate) fn fault(&self, (line, column): (u32, u32), message: String) -> Fault {
-        Fault { map: self.map, file: Arc::clone(&self.file), line, column, message }
-    }
-
     fn lines(&self) -> Lines<'_> {
         Lines::new(&self.bytes)
     }

@@ -5,27 +5,26 @@
 //! daemon that is told to use a set (`maps.set`) reads no map text at all; whoever moves the link that the
 //! setting names to another folder puts that set in use.
 
-use std::borrow::Cow;
+mod open;
+
 use std::collections::BTreeMap;
 use std::fs;
 use std::io::{self, Write as _};
 use std::path::{Path, PathBuf};
-use std::sync::Arc;
 
 use serde::{Deserialize, Serialize};
 
 use crate::artifact::{Bytes, Container, Exact, Install, Kind};
 use crate::chain::{Member, Table};
 use crate::cidr::Cidr;
-use crate::compile::{Compiler, InMemory, Keep, Read, Source, WriteSeek};
+use crate::compile::{Keep, WriteSeek};
 use crate::fault::{Fault, Faults};
-use crate::grammar::{Grammar, Words, filled, write};
-use crate::name::{MapName, Values};
+use crate::name::MapName;
 use crate::options::MapOptions;
 use crate::pattern::Patterns;
 use crate::remote::Remotes;
-use crate::set::{Files, MapSet, Slot, Slots, Verified, chain};
-use crate::spec::TableSpec;
+use crate::set::{Files, MapSet, Slot};
+pub(crate) use open::open;
 
 /// The file that makes a folder a set.
 pub const MANIFEST: &str = "manifest.json";
@@ -210,104 +209,6 @@ pub fn manifest(folder: &Path) -> Result<Manifest, Fault> {
     Ok(manifest)
 }
 
-/// Opens the set in a folder. A map that is damaged answers "unavailable"; one that the manifest does not name
-/// is absent.
-pub(crate) fn open(folder: &Path, options: &MapOptions, remotes: &Remotes) -> (Verified<MapSet>, Faults) {
-    let mut all = Faults::default();
-    let mut slots: Slots = MapName::ALL.map(|_| Slot::Absent);
-    match manifest(folder) {
-        Ok(manifest) => {
-            let words = Words::new(options);
-            for map in MapName::ALL {
-                let Some(entries) = manifest.maps.get(map.as_str()) else { continue };
-                let mut opener = Opener { map, folder, words: &words, remotes };
-                slots[map as usize] = match chain(entries, |entry| opener.member(entry)) {
-                    Ok(chain) => Slot::Ready(chain),
-                    Err(faults) => Slot::refused(faults, &mut all),
-                };
-            }
-        }
-        Err(fault) => {
-            // Nobody knows what the set would have held.
-            let why: Arc<str> = fault.to_string().into();
-            slots = MapName::ALL.map(|_| Slot::Unavailable(Arc::clone(&why)));
-            all.push(fault);
-        }
-    }
-    (Verified::proven(MapSet::of_slots(slots, options, &mut all)), all)
-}
-
-struct Opener<'a> {
-    map: MapName,
-    folder: &'a Path,
-    words: &'a Words,
-    remotes: &'a Remotes,
-}
-
-impl Opener<'_> {
-    fn member(&mut self, entry: &Entry) -> Result<Member, Faults> {
-        let fault = |what: String| Fault::of_file(Some(self.map), entry.source.as_path().into(), what);
-        let spec =
-            TableSpec::parse(&entry.table).map_err(|bad| fault(format!("`{}`: {bad}", entry.table)))?;
-        let member = match (&entry.artifact, &spec) {
-            (Some(artifact), _) => {
-                let container = container(artifact, self.folder).map_err(fault)?;
-                let table = match container.kind() {
-                    Kind::Exact => Exact::open(container).map(Table::Exact),
-                    Kind::Cidr => Cidr::open(container).map(Table::Cidr),
-                    Kind::Pattern => Patterns::open(container).map(Table::Pattern),
-                };
-                let table = table.map_err(|bad| fault(bad.to_string()))?;
-                let (file, spec_text) = (entry.source.as_path().into(), entry.table.as_str().into());
-                Member { table, file, spec: spec_text, takes_parts: spec.takes_partial_keys() }
-            }
-            (None, TableSpec::Union(_)) => {
-                let members = entry.members.iter().map(|entry| self.member(entry));
-                let table = Table::Union(members.collect::<Result<_, _>>()?);
-                let (file, word) = (entry.source.as_path().into(), entry.table.as_str().into());
-                Member { table, file, spec: word, takes_parts: spec.takes_partial_keys() }
-            }
-            (
-                None,
-                TableSpec::Static(_)
-                | TableSpec::Fail(_)
-                | TableSpec::Random(_)
-                | TableSpec::Socketmap { .. }
-                | TableSpec::Tcp(_),
-            ) => {
-                let grammar = Grammar::new(self.map, self.words);
-                let (read, keep) = (&mut NoFiles, &mut InMemory);
-                let (map, remotes) = (Some(self.map), self.remotes);
-                Compiler { map, read, keep, grammar, remotes, allow_dead_rules: true }.table(&spec)?
-            }
-            (None, _) => return Err(fault(format!("`{}` has no file in the set", entry.table)).into()),
-        };
-        self.check_values(&member)?;
-        Ok(member)
-    }
-
-    /// The values were checked when the set was made, perhaps by other settings: a pool may be gone here.
-    fn check_values(&self, member: &Member) -> Result<(), Faults> {
-        if self.map.values() != Values::Route {
-            return Ok(());
-        }
-        let values =
-            (0..member.table.values()).filter_map(|number| member.table.value(u32::try_from(number).ok()?));
-        let patterns = matches!(member.table, Table::Pattern(_));
-        for value in values.take(MAX_CHECKED) {
-            let text = if patterns { filled(value).into() } else { Cow::Borrowed(value) };
-            if let Err(wrong) = write(Values::Route, "", &text, self.words) {
-                let what = format!("`{value}`: {}", wrong.what);
-                return Err(Fault::of_file(Some(self.map), Arc::clone(&member.file), what).into());
-            }
-        }
-        Ok(())
-    }
-}
-
-/// Different routes that are looked at when a set is opened; more than any site has.
-const MAX_CHECKED: usize = 1 << 16;
-
 fn container(artifact: &Artifact, folder: &Path) -> Result<Container, String> {
     // A name, never a way out of the folder.
     let name = Path::new(&artifact.file);
@@ -320,13 +221,4 @@ fn container(artifact: &Artifact, folder: &Path) -> Result<Container, String> {
         return Err(format!("{}: not the file that the manifest names", artifact.file));
     }
     Ok(container)
-}
-
-/// A set on disk has its tables in artifacts.
-struct NoFiles;
-
-impl Read for NoFiles {
-    fn read(&mut self, map: Option<MapName>, file: &Path) -> Result<Source, Fault> {
-        Err(Fault::of_file(map, file.into(), "is not in the set".to_owned()))
-    }
 }

@@ -1,0 +1,86 @@
+//! The kinds of tables, and what all of them can tell of themselves.
+
+use std::sync::Arc;
+
+use super::Member;
+use crate::artifact::{Container, Exact};
+use crate::cidr::Cidr;
+use crate::pattern::Patterns;
+use crate::random::Weighted;
+use crate::remote::Remote;
+
+/// The kinds of tables.
+#[derive(Debug)]
+pub(crate) enum Table {
+    /// Keys as they are.
+    Exact(Exact),
+    /// The same value for every key.
+    Static(Box<str>),
+    /// No answer for any key.
+    Fail(Arc<str>),
+    /// What all of them say, joined by commas.
+    Union(Vec<Member>),
+    /// One of these by chance.
+    Random(Weighted),
+    /// Networks, for keys that are addresses.
+    Cidr(Cidr),
+    /// Patterns, the first that matches.
+    Pattern(Patterns),
+    /// What a server says.
+    Remote(Remote),
+}
+
+impl Table {
+    /// How many keys it has.
+    pub(crate) fn len(&self) -> usize {
+        match self {
+            Self::Exact(exact) => usize::try_from(exact.len()).unwrap_or(usize::MAX),
+            Self::Cidr(cidr) => usize::try_from(cidr.len()).unwrap_or(usize::MAX),
+            Self::Pattern(patterns) => patterns.len(),
+            Self::Static(_) | Self::Fail(_) | Self::Random(_) | Self::Remote(_) => 0,
+            Self::Union(members) => members.iter().map(|member| member.table.len()).sum(),
+        }
+    }
+
+    /// A table of whole keys.
+    pub(crate) fn exact(&self) -> Option<&Exact> {
+        match self {
+            Self::Exact(exact) => Some(exact),
+            _ => None,
+        }
+    }
+
+    /// The artifact it is asked in, if it is in one.
+    pub(crate) fn container(&self) -> Option<&Container> {
+        match self {
+            Self::Exact(exact) => Some(exact.container()),
+            Self::Cidr(cidr) => Some(cidr.container()),
+            Self::Pattern(patterns) => Some(patterns.container()),
+            Self::Static(_) | Self::Fail(_) | Self::Union(_) | Self::Random(_) | Self::Remote(_) => None,
+        }
+    }
+
+    /// A value by its number.
+    pub(crate) fn value(&self, number: u32) -> Option<&str> {
+        match self {
+            Self::Exact(exact) => exact.value(number).ok(),
+            Self::Cidr(cidr) => cidr.value(number).ok(),
+            Self::Pattern(patterns) => patterns.value(number).ok(),
+            Self::Static(value) => (number == 0).then_some(value),
+            Self::Random(values) => values.get(number),
+            Self::Fail(_) | Self::Union(_) | Self::Remote(_) => None,
+        }
+    }
+
+    /// How many different values it has that can be told by number.
+    pub(crate) fn values(&self) -> usize {
+        match self {
+            Self::Exact(exact) => exact.values(),
+            Self::Static(_) => 1,
+            Self::Random(values) => values.len(),
+            Self::Cidr(cidr) => cidr.values() as usize,
+            Self::Pattern(patterns) => patterns.values() as usize,
+            Self::Fail(_) | Self::Union(_) | Self::Remote(_) => 0,
+        }
+    }
+}
