@@ -89,6 +89,8 @@ fn build(hir: &Hir, captures: WhichCaptures) -> Result<Regex, Box<BuildError>> {
         .utf8_empty(false)
         .nfa_size_limit(Some(LARGEST))
         .onepass_size_limit(Some(LARGEST / 16))
+        // It takes as much memory as all the rest, and only makes groups faster.
+        .onepass(captures.is_any())
         .hybrid(false)
         .dfa(false)
         .which_captures(captures);
