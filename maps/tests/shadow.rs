@@ -125,7 +125,7 @@ fn a_set_over_its_budget_waits_for_the_operators_word() {
 }
 
 #[test]
-fn l1_a_route_to_this_host_itself_is_a_loop() {
+fn l2_a_route_to_this_host_itself_is_a_loop() {
     let own = [("mx.example".to_owned(), 25), ("192.0.2.1".to_owned(), 25)].into();
     let options = MapOptions { own, ..MapOptions::default() };
     let load = |text: &str| MapSet::from_texts(&options, &[(MapName::Transport, text)]).map(drop);

@@ -95,7 +95,7 @@ async fn what_is_deferred_on_a_condition_is_deferred_when_it_comes_true() {
 }
 
 #[tokio::test]
-async fn g1_a_table_that_cannot_say_puts_off_and_refuses_nobody() {
+async fn a_table_that_cannot_say_puts_off_and_refuses_nobody() {
     let router = FakeRouter::start().await;
     let folder = tempfile::tempdir().unwrap();
     write(&folder, "relay_domains", "example.org x\n");

@@ -45,7 +45,7 @@ fn entries(shown: &Told) -> Option<u64> {
 }
 
 #[test]
-fn g3_a_set_that_shrinks_too_much_is_put_in_use_by_the_operators_word_only() {
+fn a_set_that_shrinks_too_much_is_put_in_use_by_the_operators_word_only() {
     let site = Site::new();
     site.write("maps/transport", &transport(2000));
     let (mut router, socket) = router(&site);
