@@ -1,6 +1,6 @@
 //! A set on disk: compiled elsewhere or earlier, verified when it was installed, opened in constant time.
 //!
-//! A folder with a file a table (`transport-0.swm`) and `manifest.json`, which names them, what they were
+//! A folder with a file a table (`0.swm`) and `manifest.json`, which names them, what they were
 //! made from, and each one's identity. The manifest is written last and is what makes the folder a set. A
 //! daemon that is told to use a set (`maps.set`) reads no map text at all; whoever moves the link that the
 //! setting names to another folder puts that set in use.

@@ -5,10 +5,14 @@
 use std::collections::BTreeMap;
 use std::fs::File;
 use std::io::Write as _;
+use std::os::unix::fs::symlink;
 use std::path::Path;
 
+use prometheus::Registry;
+use switchyard_maps::watch::Reload;
 use switchyard_maps::{
-    Answer, Found, MapHandle, MapName, MapOptions, MapSet, Side, Snapshot, TableSpec, installed,
+    Answer, Found, MapHandle, MapMetrics, MapName, MapOptions, MapSet, Reloader, Side, Snapshot, TableSpec,
+    installed,
 };
 use switchyard_smtp::address::{Mailbox, ReversePath};
 
@@ -137,11 +141,48 @@ fn an_installed_set_answers_as_its_texts_do() {
     // One octet is enough.
     let file = one.join("0.swm");
     let mut octets = std::fs::read(&file).unwrap();
-    octets[100] ^= 1;
+    *octets.last_mut().unwrap() ^= 1;
     std::fs::remove_file(&file).unwrap();
-    put(&one, "0.swm", "");
     File::create(&file).unwrap().write_all(&octets).unwrap();
-    assert!(installed::verify(&manifest, &one).is_err() || MapSet::load(&from_disk).is_err());
+    assert!(installed::verify(&manifest, &one).is_err());
+}
+
+#[test]
+fn a_link_that_is_moved_puts_another_installed_set_in_use() {
+    let folder = tempfile::tempdir().unwrap();
+    let link = folder.path().join("current");
+    let texts = options(folder.path(), &[(MapName::Transport, &["transport"])]);
+    let point_at = |set: &Path| {
+        let aside = folder.path().join("aside");
+        symlink(set, &aside).unwrap();
+        std::fs::rename(aside, &link).unwrap();
+    };
+    for hop in ["one", "two"] {
+        put(folder.path(), "transport", &format!("a.example smtp:[{hop}.example]\n"));
+        installed::install(&texts, &folder.path().join(hop)).unwrap();
+    }
+    point_at(&folder.path().join("one"));
+    let options = MapOptions { installed: Some(link.clone()), ..texts.clone() };
+    let metrics = MapMetrics::register(&Registry::new()).unwrap();
+    let (set, faults) = MapSet::start(&options);
+    let handle = MapHandle::new(set);
+    let reloader = Reloader::new(handle.clone(), options, metrics, &faults);
+    let held = handle.snapshot();
+    let route = |maps: &Snapshot| said(maps.route(&mailbox("x@a.example")));
+    assert_eq!(route(&held), "smtp:[one.example] (1)");
+
+    point_at(&folder.path().join("two"));
+    assert_eq!(reloader.reload(), Ok(Reload::Swapped(2)));
+    assert_eq!(route(&handle.snapshot()), "smtp:[two.example] (1)");
+    // What a transaction holds goes on, though the folder be gone.
+    std::fs::remove_dir_all(folder.path().join("one")).unwrap();
+    assert_eq!(route(&held), "smtp:[one.example] (1)");
+
+    // A set without its manifest is none: the old one goes on.
+    std::fs::create_dir(folder.path().join("three")).unwrap();
+    point_at(&folder.path().join("three"));
+    assert!(reloader.reload().unwrap_err().to_string().contains("manifest.json: cannot be read"));
+    assert_eq!(route(&handle.snapshot()), "smtp:[two.example] (1)");
 }
 
 #[test]
