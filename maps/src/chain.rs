@@ -179,6 +179,9 @@ impl Chain {
     }
 }
 
+/// Keys of a table that the processor's cache may well hold.
+const FITS_A_CACHE: u64 = 100_000;
+
 /// A chain that is being asked.
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct Asking<'a> {
@@ -191,6 +194,13 @@ impl<'a> Asking<'a> {
     /// by what was `given`.
     pub(crate) fn whole(&self, key: &str, given: &str) -> Found<Option<Hit<'a>>> {
         self.ask(key, given, Form::Whole)
+    }
+
+    /// Says which keys may be asked now, so that large tables wait for memory once and not once a key.
+    pub(crate) fn may_ask<'k>(&self, keys: &(impl Iterator<Item = &'k str> + Clone)) {
+        for (exact, _) in self.chain.exact().filter(|(exact, _)| exact.len() > FITS_A_CACHE) {
+            exact.bring_near(keys.clone());
+        }
     }
 
     /// Asks for a part of it.

@@ -123,6 +123,10 @@ impl Asked {
         &self.whole[self.local..]
     }
 
+    fn users_keys(&self) -> impl Iterator<Item = &str> + Clone {
+        [self.whole.as_str()].into_iter().chain(self.without_extension.as_deref())
+    }
+
     /// `user+ext@domain`, `user@domain`.
     fn users<'a>(&self, tables: &Asking<'a>) -> Found<Option<(Hit<'a>, Matched)>> {
         if let Some(hit) = tables.whole(&self.whole, &self.given)? {
@@ -142,6 +146,9 @@ impl Asked {
         Ok(tables.part(&with(user, sign))?.map(|hit| (hit, Matched::WithoutExtension)))
     }
 }
+
+/// Parents of a domain that are likely to be asked; most names have no more.
+const MAX_NEAR: usize = 4;
 
 fn with<'a>(text: &'a str, sign: &str) -> Cow<'a, str> {
     if sign.is_empty() { text.into() } else { format!("{text}{sign}").into() }
@@ -163,6 +170,7 @@ pub(crate) fn answers(tables: &Asking<'_>, local: &str, host: &str, rules: &Rule
 }
 
 fn find_address<'a>(tables: &Asking<'a>, asked: &Asked, rules: &Rules) -> Found<Option<(Hit<'a>, Matched)>> {
+    tables.may_ask(&asked.users_keys().chain([asked.at_domain()]));
     if let Some(found) = asked.users(tables)? {
         return Ok(Some(found));
     }
@@ -179,6 +187,8 @@ fn find_address<'a>(tables: &Asking<'a>, asked: &Asked, rules: &Rules) -> Found<
 /// The order of transport maps.
 pub(crate) fn transport<'a>(tables: &Asking<'a>, mailbox: &Mailbox, rules: &Rules) -> Found<Option<Hit<'a>>> {
     let asked = Asked::new(mailbox, rules);
+    let parents_of = asked.host().match_indices('.').map(|(at, _)| &asked.host()[at..]);
+    tables.may_ask(&asked.users_keys().chain([asked.host()]).chain(parents_of.take(MAX_NEAR)));
     if let Some((hit, _)) = asked.users(tables)? {
         return Ok(Some(hit));
     }

@@ -60,6 +60,8 @@ impl Opener<'_> {
         let member = match (&entry.artifact, &spec) {
             (Some(artifact), _) => {
                 let container = container(artifact, self.folder).map_err(fault)?;
+                // In memory before it is asked; a kernel that cannot does so when it is.
+                let _ = container.bytes().populate();
                 let table = match container.kind() {
                     Kind::Exact => Exact::open(container).map(Table::Exact),
                     Kind::Cidr => Cidr::open(container).map(Table::Cidr),
