@@ -3,6 +3,7 @@
 //! A builder holds each key once in one arena, sixteen octets of index a key while it sorts, and each distinct
 //! value once: for ten million keys less than twice the file.
 
+use std::hint::black_box;
 use std::io::{self, Cursor, Seek, Write};
 
 use super::encode::{Entry, Plan, encode};
@@ -10,6 +11,9 @@ use super::hash::{Hash, MOST_SEEDS, buckets_for, is_crowded};
 use super::values::Values;
 use super::varint;
 use super::{MOST_KEY, MOST_VALUE};
+
+/// Entries that are on their way from memory while one is written.
+const AHEAD: usize = 16;
 
 /// Takes the entries of a map.
 #[derive(Debug, Default)]
@@ -182,7 +186,12 @@ impl Built {
     /// The output's, or the map is larger than the format can say.
     pub fn write<W: Write + Seek>(&self, out: W) -> io::Result<W> {
         let plan = Plan { seed: self.seed, records: self.index.len() as u64, values: self.values.len() };
-        let entries = self.index.iter().map(|(hash, at)| {
+        let entries = self.index.iter().enumerate().map(|(number, (hash, at))| {
+            // The arena is in the order of the source, so each entry is a trip to memory: this one is asked for
+            // well before it is read.
+            if let Some((_, ahead)) = self.index.get(number + AHEAD) {
+                black_box(self.arena.get(*ahead));
+            }
             let Held { key, value, line } = self.held(*at);
             Ok(Entry { hash: *hash, key, value, line })
         });
@@ -236,13 +245,18 @@ impl Built {
         let mut at = 0;
         while let Some((hash, _)) = index.get(at).copied() {
             let same_hash = index[at..].iter().take_while(|(other, _)| *other == hash).count();
-            let run = &mut index[at..at + same_hash];
-            if same_hash > 1 {
-                run.sort_by_key(|(_, at)| {
-                    let held = self.held(*at);
-                    (held.key, held.line, self.values.get(held.value))
-                });
+            if same_hash == 1 {
+                // Almost all: its key need not be looked at, which would be a trip to memory for each.
+                index[kept] = index[at];
+                kept += 1;
+                at += 1;
+                continue;
             }
+            let run = &mut index[at..at + same_hash];
+            run.sort_by_key(|(_, at)| {
+                let held = self.held(*at);
+                (held.key, held.line, self.values.get(held.value))
+            });
             let mut first: Option<Held<'_>> = None;
             for number in at..at + same_hash {
                 let held = self.held(index[number].1);
