@@ -2,7 +2,7 @@
 //!
 //! A daemon gives [`start`] its own routes: how it answers them is its own affair, and [`Asked`] and
 //! [`answer`] are the words both sides share. Only the daemon's own user and root are let in: the socket's
-//! file is closed to others, and whoever comes is looked at as well ([`is_welcome`]).
+//! file is closed to others, and whoever comes is looked at as well (`is_welcome`).
 //!
 //! As with the pages of [`http`](crate::http), one request a connection, few connections, bounded bodies and
 //! deadlines; it answers while the process drains.

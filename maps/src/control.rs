@@ -3,7 +3,7 @@
 //! | | |
 //! |---|---|
 //! | `GET /maps` | the set in use ([`Shown`]) |
-//! | `GET /maps/shadow` | how a candidate does ([`Report`]) |
+//! | `GET /maps/shadow` | how a candidate does ([`Report`](crate::shadow::Report)) |
 //! | `POST /maps/accept` | a set that was refused because it changes too much is put in use |
 //! | `POST /maps/rollback` | the set before it is put in use again |
 //! | `POST /explain` | what becomes of a message ([`explain`](mod@crate::explain)), as the daemon's rooms decide |

@@ -19,7 +19,7 @@ const MAX_REMEMBERED: usize = 1 << 16;
 pub(crate) trait Typed: Clone {
     /// What it is called in a map's description.
     const VALUES: Values;
-    /// Reads the text that [`write`] made.
+    /// Reads the text that [`write()`] made.
     fn read(text: &str, words: &Words) -> Option<Self>;
 }
 

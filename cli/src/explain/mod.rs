@@ -1,7 +1,7 @@
 //! `switchyard explain`: what becomes of a message, and which line of which map says so.
 //!
 //! A daemon explains itself; for a site's folder its rooms are called here, with the settings and maps that
-//! the folder gives its hosts ([`folder`]). Both give the same [`Explanation`], and [`print`] shows it.
+//! the folder gives its hosts ([`folder`]). Both give the same [`Explanation`], and [`mod@print`] shows it.
 
 mod folder;
 mod print;

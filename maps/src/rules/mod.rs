@@ -2,7 +2,7 @@
 //!
 //! A rule is a logical line. `if` and `endif` lines make blocks of them; `!` turns a condition round. The
 //! first rule that matches answers, so a rule can be dead: it is told apart from what is wrong, since an admin
-//! may mean to keep it. What a value means is the map's affair: it hands in a [`Check`].
+//! may mean to keep it. What a value means is the map's affair: it hands in a `Check`.
 
 mod blocks;
 pub mod fuzz;

@@ -6,7 +6,7 @@
 //! itself is always compared. Values are kept once each and known by their numbers, so that a caller can keep
 //! what it made of them.
 //!
-//! - [`ExactBuilder`] makes a file from entries, [`merge`] from a file and changes: the same octets for the same
+//! - [`ExactBuilder`] makes a file from entries, [`merge()`] from a file and changes: the same octets for the same
 //!   content.
 //! - [`Exact`] asks one; [`diff()`] compares two.
 
