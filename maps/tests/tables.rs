@@ -162,7 +162,7 @@ fn a_link_that_is_moved_puts_another_installed_set_in_use() {
         installed::install(&texts, &folder.path().join(hop)).unwrap();
     }
     point_at(&folder.path().join("one"));
-    let options = MapOptions { installed: Some(link.clone()), ..texts.clone() };
+    let options = MapOptions { installed: Some(link.clone()), ..texts };
     let metrics = MapMetrics::register(&Registry::new()).unwrap();
     let (set, faults) = MapSet::start(&options);
     let handle = MapHandle::new(set);

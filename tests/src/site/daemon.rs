@@ -180,8 +180,23 @@ impl Daemon {
     /// When it does not run.
     #[must_use]
     pub fn resident(&self) -> u64 {
+        self.status("VmRSS:")
+    }
+
+    /// What of [`Self::resident`] is its own: without the pages of its program and libraries, which depend on how it
+    /// was built and on what the system reads ahead.
+    ///
+    /// # Panics
+    /// When it does not run.
+    #[must_use]
+    pub fn resident_own(&self) -> u64 {
+        self.status("RssAnon:")
+    }
+
+    /// Octets that the system tells under this name.
+    fn status(&self, name: &str) -> u64 {
         let status = self.proc("status");
-        let line = status.lines().find_map(|line| line.strip_prefix("VmRSS:")).expect("VmRSS is told");
+        let line = status.lines().find_map(|line| line.strip_prefix(name)).expect("it is told");
         line.trim().trim_end_matches(" kB").parse::<u64>().expect("a number of kB") * 1024
     }
 
