@@ -18,8 +18,6 @@ use axum::Router;
 use axum::extract::{DefaultBodyLimit, FromRequest, Request};
 use axum::http::{StatusCode, header};
 use axum::response::{IntoResponse, Response};
-use hyper_util::rt::{TokioIo, TokioTimer};
-use hyper_util::service::TowerToHyperService;
 use rustix::process::geteuid;
 use serde::Serialize;
 use serde::de::DeserializeOwned;
@@ -27,6 +25,7 @@ use tokio::net::UnixStream;
 use tokio::sync::Semaphore;
 use tokio::task::JoinSet;
 
+use crate::http;
 use crate::process::Process;
 use socket::Socket;
 
@@ -87,18 +86,7 @@ async fn converse(stream: UnixStream, routes: Router) {
         tracing::warn!("closed: somebody who is neither root nor this daemon's user at the control socket");
         return;
     }
-    let connection = hyper::server::conn::http1::Builder::new()
-        .timer(TokioTimer::new())
-        .header_read_timeout(HEADER_TIME)
-        .keep_alive(false)
-        .max_headers(64)
-        .max_buf_size(16 * 1024)
-        .serve_connection(TokioIo::new(stream), TowerToHyperService::new(routes));
-    match tokio::time::timeout(CONNECTION_TIME, connection).await {
-        Ok(Ok(())) => {}
-        Ok(Err(error)) => tracing::debug!(%error, "a control connection failed"),
-        Err(_elapsed) => tracing::debug!("a control connection took too long"),
-    }
+    http::converse("control", stream, routes, CONNECTION_TIME).await;
 }
 
 /// Root, or who we are ourselves. The file's mode says so too, but a process that was root may have opened it
@@ -111,8 +99,6 @@ fn is_welcome(stream: &UnixStream) -> bool {
 const MAX_CONNECTIONS: usize = 16;
 /// Octets of a question.
 const MAX_QUESTION: usize = 64 * 1024;
-/// How long a client may take for its request's head.
-const HEADER_TIME: Duration = Duration::from_secs(5);
 /// How long a connection may take in all: a question may read a large set of maps again.
 const CONNECTION_TIME: Duration = Duration::from_secs(120);
 /// When the system has run out of something.

@@ -14,7 +14,7 @@ use axum::response::{IntoResponse, Response};
 use axum::routing::get;
 use hyper_util::rt::{TokioIo, TokioTimer};
 use hyper_util::service::TowerToHyperService;
-use tokio::io::AsyncWriteExt;
+use tokio::io::{AsyncRead, AsyncWrite, AsyncWriteExt};
 use tokio::net::{TcpListener, TcpStream};
 
 use crate::accept::{self, AcceptError, AcceptMetrics, Sessions};
@@ -84,6 +84,16 @@ pub enum HttpError {
 
 /// One connection: one request, one answer.
 async fn answer(stream: TcpStream, pages: Router) {
+    converse("http", stream, pages, CONNECTION_TIME).await;
+}
+
+/// One request and its answer, over a stream of any kind; `what` names the connection in the log.
+pub(crate) async fn converse(
+    what: &'static str,
+    stream: impl AsyncRead + AsyncWrite + Unpin + Send + 'static,
+    pages: Router,
+    within: Duration,
+) {
     let connection = hyper::server::conn::http1::Builder::new()
         .timer(TokioTimer::new())
         .header_read_timeout(HEADER_TIME)
@@ -91,10 +101,10 @@ async fn answer(stream: TcpStream, pages: Router) {
         .max_headers(64)
         .max_buf_size(16 * 1024)
         .serve_connection(TokioIo::new(stream), TowerToHyperService::new(pages));
-    match tokio::time::timeout(CONNECTION_TIME, connection).await {
+    match tokio::time::timeout(within, connection).await {
         Ok(Ok(())) => {}
-        Ok(Err(error)) => tracing::debug!(%error, "an http connection failed"),
-        Err(_elapsed) => tracing::debug!("an http connection took too long"),
+        Ok(Err(error)) => tracing::debug!(%error, "a connection ({what}) failed"),
+        Err(_elapsed) => tracing::debug!("a connection ({what}) took too long"),
     }
 }
 
@@ -121,7 +131,7 @@ async fn ready_page(State(shown): State<Shown>) -> Result<(StatusCode, String), 
 /// Connections at once.
 const MAX_CONNECTIONS: usize = 64;
 /// How long a client may take for its request's head.
-const HEADER_TIME: Duration = Duration::from_secs(5);
+pub(crate) const HEADER_TIME: Duration = Duration::from_secs(5);
 /// How long a connection may take in all.
 const CONNECTION_TIME: Duration = Duration::from_secs(30);
 

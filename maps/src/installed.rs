@@ -14,14 +14,12 @@ use std::path::{Path, PathBuf};
 
 use serde::{Deserialize, Serialize};
 
-use crate::artifact::{Bytes, Container, Exact, Install, Kind};
+use crate::artifact::{Bytes, Container, Install};
 use crate::chain::{Member, Table};
-use crate::cidr::Cidr;
 use crate::compile::{Keep, WriteSeek};
 use crate::fault::{Fault, Faults};
 use crate::name::MapName;
 use crate::options::MapOptions;
-use crate::pattern::Patterns;
 use crate::remote::Remotes;
 use crate::set::{Files, MapSet, Slot};
 pub(crate) use open::open;
@@ -171,14 +169,8 @@ pub fn verify(manifest: &Manifest, folder: &Path) -> Result<(), Faults> {
     while let Some(entry) = open.pop() {
         open.extend(&entry.members);
         let Some(artifact) = &entry.artifact else { continue };
-        let verified = container(artifact, folder).and_then(|container| match container.kind() {
-            Kind::Exact => {
-                Exact::open(container).and_then(|exact| exact.verify()).map_err(|bad| bad.to_string())
-            }
-            Kind::Cidr => Cidr::open(container).and_then(|cidr| cidr.verify()).map_err(|bad| bad.to_string()),
-            Kind::Pattern => Patterns::open(container)
-                .and_then(|patterns| patterns.verify())
-                .map_err(|bad| bad.to_string()),
+        let verified = container(artifact, folder).and_then(|container| {
+            Table::open(container).and_then(|table| table.verify()).map_err(|bad| bad.to_string())
         });
         if let Err(what) = verified {
             faults.push(Fault::of_file(None, folder.join(&artifact.file).into(), what));

@@ -78,27 +78,24 @@ impl Reloader {
     /// With what is wrong; the old set stays in use.
     pub fn reload(&self) -> Result<Reload, Faults> {
         let _reading = self.reading.lock().unwrap_or_else(PoisonError::into_inner);
-        let (set, mut faults) = MapSet::start_with(&self.options, &self.remotes);
+        let (set, faults) = MapSet::start_with(&self.options, &self.remotes);
         let live = self.handle.set();
         if faults.is_empty() && set.get().digest() == live.digest() {
             self.mended();
             self.look_at_candidate();
             return Ok(Reload::Unchanged);
         }
-        let mut refused = self.refused.lock().unwrap_or_else(PoisonError::into_inner);
-        *refused = None;
-        if faults.is_empty() {
-            faults = over_budget(&live, set.get(), self.options.budget);
-            if !faults.is_empty() {
-                *refused = Some(set);
-                self.tell(&faults, "the new maps change too much at once, the old ones stay in use");
-                return Err(faults);
-            }
-        } else {
+        self.wait_with(None);
+        if !faults.is_empty() {
             self.tell(&faults, "the new maps are bad, the old ones stay in use");
             return Err(faults);
         }
-        drop(refused);
+        let faults = over_budget(&live, set.get(), self.options.budget);
+        if !faults.is_empty() {
+            self.wait_with(Some(set));
+            self.tell(&faults, "the new maps change too much at once, the old ones stay in use");
+            return Err(faults);
+        }
         let generation = self.put_in_use(set);
         self.look_at_candidate();
         Ok(Reload::Swapped(generation))
@@ -108,8 +105,12 @@ impl Reloader {
     #[must_use]
     pub fn accept(&self) -> Option<u64> {
         let _reading = self.reading.lock().unwrap_or_else(PoisonError::into_inner);
-        let set = self.refused.lock().unwrap_or_else(PoisonError::into_inner).take()?;
-        Some(self.put_in_use(set))
+        self.wait_with(None).map(|set| self.put_in_use(set))
+    }
+
+    /// Keeps a set that waits for the operator's word in place of the one that did, or none.
+    fn wait_with(&self, set: Option<Verified<MapSet>>) -> Option<Verified<MapSet>> {
+        std::mem::replace(&mut *self.refused.lock().unwrap_or_else(PoisonError::into_inner), set)
     }
 
     fn put_in_use(&self, set: Verified<MapSet>) -> u64 {

@@ -96,6 +96,6 @@ async fn a_question_that_never_ends_is_cut() {
     client.write_all(b"POST /words HTTP/1.1\r\nX: ").await.unwrap();
     let start = tokio::time::Instant::now();
     converse(server, routes()).await;
-    assert_eq!(start.elapsed(), HEADER_TIME);
+    assert_eq!(start.elapsed(), http::HEADER_TIME);
     client.write_all(b"y\r\n\r\n").await.unwrap_err();
 }

@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use super::Member;
-use crate::artifact::{Container, Exact};
+use crate::artifact::{BadArtifact, Container, Exact, Kind};
 use crate::cidr::Cidr;
 use crate::pattern::Patterns;
 use crate::random::Weighted;
@@ -31,6 +31,25 @@ pub(crate) enum Table {
 }
 
 impl Table {
+    /// The table that an artifact holds.
+    pub(crate) fn open(container: Container) -> Result<Self, BadArtifact> {
+        match container.kind() {
+            Kind::Exact => Exact::open(container).map(Self::Exact),
+            Kind::Cidr => Cidr::open(container).map(Self::Cidr),
+            Kind::Pattern => Patterns::open(container).map(Self::Pattern),
+        }
+    }
+
+    /// Reads every octet of the artifact it is asked in.
+    pub(crate) fn verify(&self) -> Result<(), BadArtifact> {
+        match self {
+            Self::Exact(exact) => exact.verify(),
+            Self::Cidr(cidr) => cidr.verify(),
+            Self::Pattern(patterns) => patterns.verify(),
+            Self::Static(_) | Self::Fail(_) | Self::Union(_) | Self::Random(_) | Self::Remote(_) => Ok(()),
+        }
+    }
+
     /// How many keys it has.
     pub(crate) fn len(&self) -> usize {
         match self {

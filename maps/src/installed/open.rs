@@ -5,15 +5,12 @@ use std::path::Path;
 use std::sync::Arc;
 
 use super::{Entry, container, manifest};
-use crate::artifact::{Exact, Kind};
 use crate::chain::{Member, Table};
-use crate::cidr::Cidr;
 use crate::compile::{Compiler, InMemory, Read, Source};
 use crate::fault::{Fault, Faults};
 use crate::grammar::{Grammar, Words, filled, write};
 use crate::name::{MapName, Values};
 use crate::options::MapOptions;
-use crate::pattern::Patterns;
 use crate::remote::Remotes;
 use crate::set::{MapSet, Slot, Slots, Verified, chain};
 use crate::spec::TableSpec;
@@ -57,25 +54,22 @@ impl Opener<'_> {
         let fault = |what: String| Fault::of_file(Some(self.map), entry.source.as_path().into(), what);
         let spec =
             TableSpec::parse(&entry.table).map_err(|bad| fault(format!("`{}`: {bad}", entry.table)))?;
+        let named = |table| Member {
+            table,
+            file: entry.source.as_path().into(),
+            spec: entry.table.as_str().into(),
+            takes_parts: spec.takes_partial_keys(),
+        };
         let member = match (&entry.artifact, &spec) {
             (Some(artifact), _) => {
                 let container = container(artifact, self.folder).map_err(fault)?;
                 // In memory before it is asked; a kernel that cannot does so when it is.
                 let _ = container.bytes().populate();
-                let table = match container.kind() {
-                    Kind::Exact => Exact::open(container).map(Table::Exact),
-                    Kind::Cidr => Cidr::open(container).map(Table::Cidr),
-                    Kind::Pattern => Patterns::open(container).map(Table::Pattern),
-                };
-                let table = table.map_err(|bad| fault(bad.to_string()))?;
-                let (file, spec_text) = (entry.source.as_path().into(), entry.table.as_str().into());
-                Member { table, file, spec: spec_text, takes_parts: spec.takes_partial_keys() }
+                named(Table::open(container).map_err(|bad| fault(bad.to_string()))?)
             }
             (None, TableSpec::Union(_)) => {
                 let members = entry.members.iter().map(|entry| self.member(entry));
-                let table = Table::Union(members.collect::<Result<_, _>>()?);
-                let (file, word) = (entry.source.as_path().into(), entry.table.as_str().into());
-                Member { table, file, spec: word, takes_parts: spec.takes_partial_keys() }
+                named(Table::Union(members.collect::<Result<_, _>>()?))
             }
             (
                 None,
