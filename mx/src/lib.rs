@@ -7,7 +7,7 @@
 //! There is no spool room here, on purpose. A 250 is said when a router has said it; whatever else happens, a
 //! crash of this process included, the message is still the client's, or already the router's.
 //!
-//! This file takes the settings apart and hands each room its own; no other file knows of them.
+//! `settings` takes the settings apart and hands each room its own; beside this file no other knows of them.
 
 #![forbid(unsafe_code)]
 
@@ -17,6 +17,7 @@ mod explain;
 mod metrics;
 mod policy;
 mod route;
+mod settings;
 mod tasks;
 
 use std::net::SocketAddr;
@@ -25,8 +26,6 @@ use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
 use arc_swap::ArcSwap;
-use switchyard_config::common::{ClientTls, TlsLevel};
-use switchyard_config::words::Peer;
 use switchyard_config::{MxSettings, Settings};
 use switchyard_daemon::accept::{AcceptMetrics, Sessions};
 use switchyard_daemon::clock::Clock;
@@ -35,25 +34,20 @@ use switchyard_daemon::metrics::Registry;
 use switchyard_daemon::process::Process;
 use switchyard_daemon::program::Daemon;
 use switchyard_daemon::service::ServiceManager;
-use switchyard_daemon::sockets::{ListenOn, Listeners};
+use switchyard_daemon::sockets::Listeners;
 use switchyard_daemon::{control, http};
 use switchyard_maps::explain::{Explanation, Message};
 use switchyard_maps::{MapHandle, MapMetrics, MapSet, Reloader, Snapshot, watch};
-use switchyard_smtp::address::{AddressLiteral, Host};
-use switchyard_smtp::extension::Offer;
-use switchyard_smtp::io::dial::DialOptions;
 use switchyard_smtp::io::memory::MemoryBudget;
-use switchyard_smtp::io::serve::ServeOptions;
-use switchyard_smtp::io::tls_client::{Identity, TlsClient};
-use switchyard_smtp::io::tls_server::CertificateError;
-use switchyard_smtp::server::Dialect;
 use tokio_util::sync::CancellationToken;
 
 use crate::accept::networks::Networks;
 use crate::accept::{Door, Live, Load};
-use crate::deliver::{Connector, HandOver, HandOverOptions, Resolver, RouterAddress, RouterTls};
+use crate::deliver::Resolver;
 use crate::metrics::Metrics;
-use crate::policy::{RefusedRecipients, Rules, Shared};
+use crate::policy::{RefusedRecipients, Shared};
+use crate::settings::hold::hold;
+use crate::settings::options::{explaining, high, router_tls};
 
 /// A running front.
 #[derive(Debug)]
@@ -241,137 +235,12 @@ pub fn explain(settings: &MxSettings, maps: &Snapshot, message: &Message) -> Exp
     explaining(settings).explain(maps, message)
 }
 
-fn explaining(settings: &MxSettings) -> explain::Front {
-    let first = settings.common.listen.first().map(|listener| &listener.socket);
-    let address = match first {
-        Some(ListenOn::Address(address)) if !address.ip().is_unspecified() => Some(address.ip()),
-        _ => None,
-    };
-    explain::Front { host: settings.common.host_name.to_string(), address }
-}
-
 /// What the operator's tool may ask.
 fn control_routes(settings: &MxSettings, maps: &MapHandle, reloader: &Reloader) -> axum::Router {
     let front = explaining(settings);
     let explaining =
         switchyard_maps::control::explaining(maps.clone(), move |maps, message| front.explain(maps, message));
     switchyard_maps::control::routes(maps.clone(), reloader.clone()).merge(explaining)
-}
-
-impl Kept {
-    fn live(&self, settings: &MxSettings, hand_over: Arc<HandOver>) -> Result<Live, MxError> {
-        let MxSettings { common, trust, routers, .. } = settings;
-        let limits = &common.limits;
-        let tls = common.tls.as_ref().map(|tls| tls.load()).transpose();
-        let tls = tls.map_err(MxError::because)?;
-        let offer = Offer {
-            size: limits.session.message_size,
-            recipients: u32::try_from(limits.session.recipients).unwrap_or(u32::MAX),
-            starttls: tls.is_some(),
-            require_tls: false,
-            xclient: false,
-            xforward: false,
-            xtxn: false,
-        };
-        let serve = ServeOptions {
-            host_name: common.host_name.as_str().into(),
-            limits: Arc::new(limits.session.clone()),
-            dialect: Dialect::Smtp,
-            tls,
-            memory: self.memory.clone(),
-            drain: self.drain.clone(),
-            stress: Arc::clone(&self.load) as _,
-        };
-        let rules = Rules {
-            host_name: common.host_name.clone(),
-            offer,
-            xclient_networks: trust.xclient_networks.clone(),
-            sessions_per_network: limits.sessions_per_network,
-            refused_recipient_memory: routers.refused_recipient_memory,
-            hand_over,
-            shared: Arc::clone(&self.shared),
-        };
-        Ok(Live { serve, rules: Arc::new(rules), proxy_networks: trust.proxy_networks.clone() })
-    }
-
-    fn hand_over(&self, settings: &MxSettings) -> Result<HandOver, MxError> {
-        let routers = &settings.routers;
-        let tls = router_tls(&routers.tls).map_err(MxError::because)?;
-        let mut dial = DialOptions::new(settings.common.host_name.as_str());
-        dial.timeouts = deliver::timeouts(routers.connect_timeout);
-        let dial = Arc::new(dial);
-        let connectors = routers.pool.iter().map(|peer| Connector {
-            address: router_address(peer),
-            dial: Arc::clone(&dial),
-            tls: tls.clone(),
-            resolver: self.resolver.clone(),
-        });
-        let options = HandOverOptions {
-            connections: routers.connections,
-            hand_overs: routers.hand_overs,
-            connection_idle: routers.connection_idle,
-            retry_dead_after: routers.retry_dead_after,
-        };
-        let Shared { clock, metrics, .. } = &*self.shared;
-        Ok(HandOver::new(
-            connectors.collect(),
-            &options,
-            clock.clone(),
-            metrics.clone(),
-            self.service.clone(),
-        ))
-    }
-}
-
-// ---- from settings to options ----
-
-fn high(settings: &MxSettings) -> usize {
-    let limits = &settings.common.limits;
-    (limits.sessions * usize::from(limits.stress_percent)).div_ceil(100)
-}
-
-fn router_tls(tls: &ClientTls) -> Result<RouterTls, CertificateError> {
-    let identity = tls.certificate.as_ref().map(|(chain, key)| Identity { chain, key });
-    Ok(match (tls.level, &tls.ca) {
-        (TlsLevel::None, _) => RouterTls::Never,
-        (TlsLevel::May, _) => RouterTls::Offered(TlsClient::unverified(identity)?),
-        (TlsLevel::Encrypt, _) => RouterTls::Always(TlsClient::unverified(identity)?),
-        // The settings see to it that there is a file; without one nobody is trusted.
-        (TlsLevel::Verify, ca) => {
-            RouterTls::Always(TlsClient::verifying(ca.as_deref().unwrap_or(Path::new("")), identity)?)
-        }
-    })
-}
-
-fn router_address(peer: &Peer) -> RouterAddress {
-    match &peer.host {
-        Host::Literal(AddressLiteral(address)) => RouterAddress::Socket(SocketAddr::new(*address, peer.port)),
-        Host::Domain(domain) => RouterAddress::Name(domain.clone(), peer.port),
-    }
-}
-
-/// Puts back what differs and can't change while the daemon runs, and names it.
-fn hold(before: &MxSettings, now: &mut MxSettings) -> Vec<&'static str> {
-    fn keep<T: PartialEq + Clone>(held: &mut Vec<&'static str>, name: &'static str, old: &T, new: &mut T) {
-        if old != new {
-            new.clone_from(old);
-            held.push(name);
-        }
-    }
-    let mut held = Vec::new();
-    let (old, new) = (&before.common, &mut now.common);
-    keep(&mut held, "host_name", &old.host_name, &mut new.host_name);
-    keep(&mut held, "listen", &old.listen, &mut new.listen);
-    keep(&mut held, "metrics", &old.metrics, &mut new.metrics);
-    keep(&mut held, "control", &old.control, &mut new.control);
-    keep(&mut held, "log", &old.log, &mut new.log);
-    keep(&mut held, "dns", &old.dns, &mut new.dns);
-    keep(&mut held, "maps", &before.maps, &mut now.maps);
-    let (old, new) = (&before.common.limits, &mut now.common.limits);
-    keep(&mut held, "limits.sessions", &old.sessions, &mut new.sessions);
-    keep(&mut held, "limits.drain_deadline", &old.drain_deadline, &mut new.drain_deadline);
-    keep(&mut held, "limits.content_memory", &old.content_memory, &mut new.content_memory);
-    held
 }
 
 #[cfg(test)]

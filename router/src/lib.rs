@@ -3,9 +3,9 @@
 //! The rooms, in the order a message walks them: [`accept`] → [`policy`] → [`route`] → [`spool`], and only now
 //! 250 → [`queue`] → [`route`] again → [`deliver`] → [`bounce`], where it comes to that.
 //!
-//! This file takes the settings apart and hands each room its own; no other file knows of them. Rooms start
-//! from the last to the first, so that nobody listens before everything behind is there: the spool's recovery
-//! comes before the first client.
+//! This file starts the rooms, from the last to the first, so that nobody listens before everything behind is
+//! there: the spool's recovery comes before the first client. `settings` takes the settings apart and hands each
+//! room its own; no other file knows of them.
 
 #![forbid(unsafe_code)]
 
@@ -17,16 +17,15 @@ mod metrics;
 pub mod policy;
 pub mod queue;
 pub mod route;
+mod settings;
 pub mod spool;
 
-use std::collections::BTreeMap;
 use std::net::SocketAddr;
 use std::path::Path;
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::{Mutex, PoisonError};
 use std::time::Duration;
 
 use switchyard_config::{RouterSettings, Settings};
-use switchyard_daemon::accept::{AcceptMetrics, Sessions};
 use switchyard_daemon::clock::Clock;
 use switchyard_daemon::drain::Drain;
 use switchyard_daemon::log::LogOptions;
@@ -36,26 +35,17 @@ use switchyard_daemon::program::Daemon;
 use switchyard_daemon::sockets::Listeners;
 use switchyard_daemon::{control, http};
 use switchyard_maps::explain::{Explanation, Message};
-use switchyard_maps::{Hop, MapHandle, MapMetrics, MapSet, Nexthop, Reloader, Route, Snapshot, watch};
-use switchyard_smtp::client::Timeouts;
+use switchyard_maps::{MapHandle, MapMetrics, MapSet, Reloader, Snapshot, watch};
 use switchyard_smtp::io::memory::MemoryBudget;
-use switchyard_smtp::io::serve::{Calm, ServeOptions};
-use switchyard_smtp::server::Dialect;
 
-use accept::{Front, LiveOptions, Rooms};
-use bounce::{BounceMetrics, BounceOptions, Bouncer};
-use deliver::{
-    DeliverMetrics, DeliverOptions, Deliverer, FilterOptions, HostsOptions, Pools, Resolver, ResolverOptions,
-    ReuseOptions, TlsOptions, TlsPolicy,
-};
+use accept::{Front, Rooms};
+use deliver::TlsPolicy;
 use metrics::ServerMetrics;
-use policy::relay::RelayOptions;
-use queue::schedule::ScheduleOptions;
-use queue::window::WindowOptions;
-use queue::{Parts, Queue, QueueHandle, QueueMetrics, QueueOptions};
-use route::RouteOptions;
-use route::srs::{Srs, SrsMetrics, SrsOptions};
-use spool::{Folder, Recovered, Spool, SpoolMetrics, SpoolOptions};
+use queue::{Parts, Queue, QueueHandle, QueueMetrics};
+use settings::hold::hold;
+use settings::options::{live_options, queue_options, relay_options, route_options, tls_options};
+use settings::rooms::{bouncer, deliverer, listen, open_spool};
+use spool::Spool;
 
 /// A running router.
 #[derive(Debug)]
@@ -250,242 +240,6 @@ fn control_routes(front: &Front, maps: MapHandle, reloader: &Reloader) -> axum::
     let explaining =
         switchyard_maps::control::explaining(maps.clone(), move |maps, message| front.explain(maps, message));
     switchyard_maps::control::routes(maps, reloader.clone()).merge(explaining)
-}
-
-// ---- starting ----
-
-async fn open_spool(
-    settings: &RouterSettings,
-    registry: &Registry,
-    clock: &Clock,
-) -> Result<(Spool, Recovered), RouterError> {
-    let options = spool_options(settings);
-    let metrics = SpoolMetrics::register(registry).map_err(RouterError::because)?;
-    let clock = clock.clone();
-    // Recovery reads the whole log: not on a thread that serves.
-    let opened = tokio::task::spawn_blocking(move || {
-        let disk = Folder::claim(&options.folder)?;
-        Spool::open(&options, disk, clock, metrics)
-    });
-    let (spool, recovered) = opened.await.map_err(RouterError::because)?.map_err(RouterError::because)?;
-    tracing::info!(
-        messages = recovered.messages.len(),
-        corrupt = recovered.corrupt,
-        torn = recovered.torn,
-        "spool recovered"
-    );
-    Ok((spool, recovered))
-}
-
-fn deliverer(
-    settings: &RouterSettings,
-    registry: &Registry,
-    clock: &Clock,
-) -> Result<Deliverer, RouterError> {
-    let dns = &settings.common.dns;
-    let options =
-        ResolverOptions { servers: dns.servers.clone(), timeout: dns.timeout, ..ResolverOptions::default() };
-    let resolver = Resolver::new(&options).map_err(RouterError::because)?;
-    let tls = TlsPolicy::new(&tls_options(settings)).map_err(RouterError::because)?;
-    let metrics = DeliverMetrics::register(registry).map_err(RouterError::because)?;
-    let chance = fastrand::Rng::new();
-    Ok(Deliverer::new(deliver_options(settings), resolver, tls, metrics, clock.clone(), chance))
-}
-
-fn bouncer(settings: &RouterSettings, registry: &Registry, clock: &Clock) -> Result<Bouncer, RouterError> {
-    let metrics = BounceMetrics::register(registry).map_err(RouterError::because)?;
-    Ok(Bouncer::new(bounce_options(settings), metrics, clock.clone()))
-}
-
-fn listen(
-    settings: &RouterSettings,
-    listeners: &mut Listeners,
-    registry: &Registry,
-    process: &mut Process,
-    front: &Front,
-) -> Result<Vec<SocketAddr>, RouterError> {
-    let accepting = AcceptMetrics::register(registry, "smtp_server").map_err(RouterError::because)?;
-    let sessions = Sessions::new(settings.common.limits.sessions, process.drain.clone(), accepting);
-    let mut addresses = Vec::new();
-    for listener in &settings.common.listen {
-        for socket in listeners.open(&listener.socket).map_err(RouterError::because)? {
-            addresses.push(socket.local_addr().map_err(RouterError::because)?);
-            let front = front.clone();
-            let accepting = switchyard_daemon::accept::accept(
-                socket,
-                sessions.clone(),
-                move |stream, peer| front.clone().serve(stream, peer),
-                |stream, _peer| Front::refuse(stream),
-            );
-            process.tasks.essential("accept", accepting);
-        }
-    }
-    Ok(addresses)
-}
-
-// ---- from settings to options ----
-
-fn live_options(
-    settings: &RouterSettings,
-    memory: &MemoryBudget,
-    drain: &Drain,
-) -> Result<LiveOptions, RouterError> {
-    let common = &settings.common;
-    let tls = common.tls.as_ref().map(|tls| tls.load()).transpose();
-    Ok(LiveOptions {
-        serve: ServeOptions {
-            host_name: common.host_name.as_str().into(),
-            limits: Arc::new(common.limits.session.clone()),
-            dialect: Dialect::Smtp,
-            tls: tls.map_err(RouterError::because)?,
-            memory: memory.clone(),
-            drain: drain.token(),
-            stress: Arc::new(Calm),
-        },
-        relay: relay_options(settings),
-    })
-}
-
-fn relay_options(settings: &RouterSettings) -> RelayOptions {
-    let relay = &settings.relay;
-    RelayOptions {
-        networks: relay.networks.clone(),
-        verified_clients: relay.mutual_tls,
-        own_hosts: relay.xforward_networks.clone(),
-        require_tls: relay.require_tls,
-    }
-}
-
-fn srs_options(settings: &RouterSettings) -> Option<SrsOptions> {
-    let srs = settings.srs.as_ref()?;
-    Some(SrsOptions { domain: srs.domain.clone(), secrets: srs.secrets.clone(), max_age: srs.max_age })
-}
-
-fn route_options(settings: &RouterSettings, registry: &Registry) -> Result<RouteOptions, RouterError> {
-    let RouterSettings { route, rewrite, .. } = settings;
-    let nexthop = route.relayhost.clone().unwrap_or(Nexthop::RecipientDomain);
-    let default_route = Route::Deliver { transport: Some(route.default_transport), nexthop };
-    let counted = SrsMetrics::register(registry).map_err(RouterError::because)?;
-    let srs = srs_options(settings).map(|options| Srs::load(&options, counted)).transpose();
-    Ok(RouteOptions {
-        origin: rewrite.origin.clone(),
-        default_route,
-        pools: Arc::new(Pools::new(pool_members(settings))),
-        recipient_delimiter: settings.maps.recipient_delimiter.clone(),
-        srs: srs.map_err(RouterError::because)?.map(Arc::new),
-    })
-}
-
-fn pool_members(settings: &RouterSettings) -> BTreeMap<String, Vec<Hop>> {
-    settings.pools.iter().map(|(name, pool)| (name.clone(), pool.members.clone())).collect()
-}
-
-fn spool_options(settings: &RouterSettings) -> SpoolOptions {
-    let spool = &settings.spool;
-    SpoolOptions {
-        folder: spool.folder.clone(),
-        segment_bytes: spool.segment_size,
-        max_bytes: spool.max_size,
-        min_free_bytes: spool.min_free,
-        inline_limit: spool.inline_limit,
-        ..SpoolOptions::default()
-    }
-}
-
-fn queue_options(settings: &RouterSettings) -> QueueOptions {
-    let queue = &settings.queue;
-    QueueOptions {
-        schedule: ScheduleOptions {
-            minimal_backoff: queue.minimal_backoff,
-            maximal_backoff: queue.maximal_backoff,
-            queue_lifetime: queue.queue_lifetime,
-            bounce_queue_lifetime: queue.bounce_queue_lifetime,
-            delay_warning_time: queue.delay_warning,
-        },
-        window: WindowOptions {
-            initial: queue.initial_destination_concurrency,
-            limit: queue.destination_concurrency,
-            dead_for: queue.dead_destination_wait,
-        },
-        active_limit: queue.active_limit,
-        content_memory: usize::try_from(queue.content_memory).unwrap_or(usize::MAX),
-        ..QueueOptions::default()
-    }
-}
-
-fn deliver_options(settings: &RouterSettings) -> DeliverOptions {
-    let deliver = &settings.deliver;
-    let mut own_names: std::collections::BTreeSet<_> = deliver.own_names.iter().cloned().collect();
-    own_names.insert(settings.common.host_name.clone());
-    DeliverOptions {
-        hello_name: deliver.helo_name.to_string(),
-        bind: deliver.bind_address,
-        timeouts: Timeouts { connect: deliver.connect_timeout, ..Timeouts::default() },
-        hosts: HostsOptions {
-            own_names,
-            filter: FilterOptions {
-                own_addresses: deliver.own_addresses.iter().copied().collect(),
-                allow: deliver.address_filter_allow.clone(),
-            },
-            addresses_tried: deliver.addresses_tried,
-            mx_port: deliver.port,
-        },
-        reuse: ReuseOptions { idle: deliver.connection_idle, messages: deliver.connection_messages },
-        pools: pool_members(settings),
-        dead_host_wait: deliver.dead_host_wait,
-    }
-}
-
-fn tls_options(settings: &RouterSettings) -> TlsOptions {
-    let tls = &settings.deliver.tls;
-    TlsOptions {
-        level: tls.level,
-        by_nexthop: settings.deliver.tls_policy.clone(),
-        authorities: tls.ca.clone(),
-        identity: tls.certificate.clone(),
-    }
-}
-
-fn bounce_options(settings: &RouterSettings) -> BounceOptions {
-    let bounce = &settings.bounce;
-    BounceOptions {
-        reporting_mta: settings.common.host_name.to_string(),
-        max_returned: bounce.size_limit,
-        per_domain: bounce.per_domain_limit,
-        window: bounce.per_domain_window,
-    }
-}
-
-/// Puts back what differs and can't change while the daemon runs, and names it.
-fn hold(before: &RouterSettings, now: &mut RouterSettings) -> Vec<&'static str> {
-    fn keep<T: PartialEq + Clone>(held: &mut Vec<&'static str>, name: &'static str, old: &T, new: &mut T) {
-        if old != new {
-            new.clone_from(old);
-            held.push(name);
-        }
-    }
-    let mut held = Vec::new();
-    let (old, new) = (&before.common, &mut now.common);
-    keep(&mut held, "host_name", &old.host_name, &mut new.host_name);
-    keep(&mut held, "listen", &old.listen, &mut new.listen);
-    keep(&mut held, "metrics", &old.metrics, &mut new.metrics);
-    keep(&mut held, "control", &old.control, &mut new.control);
-    keep(&mut held, "log", &old.log, &mut new.log);
-    keep(&mut held, "dns", &old.dns, &mut new.dns);
-    let (old, new) = (&before.common.limits, &mut now.common.limits);
-    keep(&mut held, "limits.sessions", &old.sessions, &mut new.sessions);
-    keep(&mut held, "limits.content_memory", &old.content_memory, &mut new.content_memory);
-    keep(&mut held, "limits.drain_deadline", &old.drain_deadline, &mut new.drain_deadline);
-    keep(&mut held, "maps", &before.maps, &mut now.maps);
-    keep(&mut held, "rewrite", &before.rewrite, &mut now.rewrite);
-    keep(&mut held, "route", &before.route, &mut now.route);
-    keep(&mut held, "pools", &before.pools, &mut now.pools);
-    keep(&mut held, "srs", &before.srs, &mut now.srs);
-    keep(&mut held, "spool", &before.spool, &mut now.spool);
-    keep(&mut held, "queue", &before.queue, &mut now.queue);
-    keep(&mut held, "deliver", &before.deliver, &mut now.deliver);
-    keep(&mut held, "bounce", &before.bounce, &mut now.bounce);
-    held
 }
 
 #[cfg(test)]

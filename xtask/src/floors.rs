@@ -56,14 +56,14 @@ const CONFINED: &[Confined] = &[
     Confined {
         folder: "mx/src",
         word: "switchyard_config",
-        only: &["mx/src/lib.rs", "mx/src/tests.rs"],
-        why: "only lib.rs takes the settings apart",
+        only: &["mx/src/lib.rs", "mx/src/settings/", "mx/src/tests.rs"],
+        why: "only settings/ takes the settings apart",
     },
     Confined {
         folder: "router/src",
         word: "switchyard_config",
-        only: &["router/src/lib.rs", "router/src/tests.rs"],
-        why: "only lib.rs takes the settings apart",
+        only: &["router/src/lib.rs", "router/src/settings/", "router/src/tests.rs"],
+        why: "only settings/ takes the settings apart",
     },
     Confined {
         folder: "",
