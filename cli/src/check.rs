@@ -15,7 +15,11 @@ use crate::texts;
 
 /// Say what is wrong with a site: settings, templates and maps, all of it at once
 #[derive(Debug, Args)]
-#[command(after_help = "Example:
+#[command(after_help = "\
+Exit codes: 0 nothing is wrong; 1 a setting or a map is; 2 the folder is no site, or a host has no settings at \
+all: two hosts of one name, a role that does not exist, a hole without its fact.
+
+Example:
   switchyard check site && echo fine")]
 pub(crate) struct Arguments {
     /// The site's folder: where site.toml stands
@@ -50,7 +54,11 @@ pub(crate) fn run(arguments: &Arguments, output: &mut Output) -> io::Result<Exit
                 .data(format_args!("{hosts} host{}, nothing wrong\n", if hosts == 1 { "" } else { "s" }))?;
         }
     }
-    Ok(if faults.is_empty() { Exit::Fine } else { Exit::Wrong })
+    Ok(match Site::load(&arguments.site) {
+        _ if faults.is_empty() => Exit::Fine,
+        Ok(site) if site.is_whole() => Exit::Wrong,
+        _ => Exit::Misuse,
+    })
 }
 
 /// How many hosts a site has, and everything that is wrong with it.

@@ -9,7 +9,9 @@
 mod check;
 mod control;
 mod explain;
+mod folder;
 mod import;
+mod init;
 mod map;
 mod output;
 mod render;
@@ -35,6 +37,7 @@ enum Verb {
     Check(check::Arguments),
     Explain(explain::Arguments),
     Import(import::Arguments),
+    Init(init::Arguments),
     Map(map::Arguments),
     Render(render::Arguments),
     Up(up::Arguments),
@@ -45,6 +48,7 @@ fn main() -> ExitCode {
         Verb::Check(arguments) => check::run(arguments, &mut Output::standard()),
         Verb::Explain(arguments) => explain::run(arguments, &mut Output::standard()),
         Verb::Import(arguments) => import::run(arguments, &mut Output::standard()),
+        Verb::Init(arguments) => init::run(arguments, &mut Output::standard()),
         Verb::Map(arguments) => map::run(arguments, &mut Output::standard()),
         Verb::Render(arguments) => render::run(arguments, &mut Output::standard()),
         // Its daemons write to the terminal while it runs.

@@ -24,6 +24,31 @@ pub fn render(document: &Document, origins: Origins) -> String {
     writer.text
 }
 
+/// Each value's setting, as [`crate::change::Difference`] names it, and its origin: file and line.
+#[must_use]
+pub fn origins(document: &Document) -> Vec<(String, String)> {
+    let mut found = Vec::new();
+    origins_in("", &document.root, &mut found);
+    found
+}
+
+fn origins_in(path: &str, table: &Table, found: &mut Vec<(String, String)>) {
+    for entry in &table.entries {
+        let path = format!("{path}{}", entry.key);
+        match &entry.item.node {
+            Node::Table(inner) => origins_in(&format!("{path}."), inner, found),
+            Node::List(items) if is_tables(&entry.item) => {
+                for (index, item) in items.iter().enumerate() {
+                    if let Node::Table(inner) = &item.node {
+                        origins_in(&format!("{path}[{index}]."), inner, found);
+                    }
+                }
+            }
+            _ => found.push((path, origin(&entry.place, &entry.item))),
+        }
+    }
+}
+
 struct Writer {
     text: String,
     origins: Origins,

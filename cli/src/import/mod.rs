@@ -22,12 +22,12 @@ mod tried;
 use std::collections::{BTreeMap, BTreeSet};
 use std::io;
 use std::net::IpAddr;
-use std::os::unix::fs::PermissionsExt;
 use std::path::{Path, PathBuf};
 
 use clap::{Args, Subcommand, ValueEnum};
 use serde_json::json;
 
+use crate::folder::{put_in_place, refuse_full};
 use crate::output::{Exit, Output};
 use report::Fate;
 use translate::Import;
@@ -212,24 +212,4 @@ fn tell(
         output.say(fault)?;
     }
     Ok(if faults.is_empty() { Exit::Fine } else { Exit::Wrong })
-}
-
-fn refuse_full(out: &Path) -> Result<(), String> {
-    match std::fs::read_dir(out) {
-        Ok(mut entries) => match entries.next() {
-            None => Ok(()),
-            Some(_) => Err(format!("{}: is not empty, and nothing in it is overwritten", out.display())),
-        },
-        Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(()),
-        Err(error) => Err(format!("{}: {error}", out.display())),
-    }
-}
-
-/// A folder that is whole takes the place of none, or of an empty one.
-fn put_in_place(making: tempfile::TempDir, out: &Path) -> io::Result<()> {
-    std::fs::set_permissions(making.path(), std::fs::Permissions::from_mode(0o755))?;
-    std::fs::rename(making.path(), out)?;
-    // It has another name now: there is nothing left to remove under the old one.
-    let _ = making.keep();
-    Ok(())
 }

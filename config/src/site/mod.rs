@@ -12,6 +12,7 @@ use std::path::{Path, PathBuf};
 
 use switchyard_smtp::address::Domain;
 
+use crate::change::Effective;
 use crate::check::{Faults, Place, hint};
 use crate::document::{Document, Table};
 use crate::mx::MxSettings;
@@ -75,6 +76,19 @@ impl Role {
         match self {
             Self::Mx => MxSettings::DAEMON,
             Self::Router | Self::Outbound => RouterSettings::DAEMON,
+        }
+    }
+
+    /// What each setting of its daemon holds by a document; relative paths are seen from `folder`.
+    ///
+    /// # Errors
+    /// Every fault there is.
+    pub fn effective(self, document: &Document, folder: Option<&Path>) -> Result<Effective, Faults> {
+        match self {
+            Self::Mx => MxSettings::effective(document, folder).map(|(_, effective)| effective),
+            Self::Router | Self::Outbound => {
+                RouterSettings::effective(document, folder).map(|(_, effective)| effective)
+            }
         }
     }
 
@@ -214,6 +228,20 @@ impl Site {
             Role::Router | Role::Outbound => RouterSettings::from_document(&document, None)
                 .map(|settings| HostSettings::Router(Box::new(settings))),
         }
+    }
+
+    /// What each setting of a host holds in the end, to compare it with what holds elsewhere.
+    ///
+    /// # Errors
+    /// As [`Self::settings`].
+    pub fn effective(&self, host: &Host) -> Result<Effective, Faults> {
+        host.role.effective(&self.document(host, None)?, None)
+    }
+
+    /// Whether every host has settings at all, right or wrong: each layer can be read, each hole be filled.
+    #[must_use]
+    pub fn is_whole(&self) -> bool {
+        self.hosts.iter().all(|host| self.document(host, None).is_ok())
     }
 
     /// Everything that is wrong with the layers and the settings of any host; maps are not looked at.

@@ -1,0 +1,105 @@
+//! `--diff`: which settings of a host are not what they were, and what each change takes.
+
+use std::collections::HashMap;
+use std::path::Path;
+
+use serde_json::{Value, json};
+use switchyard_config::Site;
+use switchyard_config::change::{Difference, Effective};
+use switchyard_config::document::Document;
+use switchyard_config::reference::Change;
+use switchyard_config::render::origins;
+use switchyard_config::site::Host;
+
+use super::{Arguments, Rendered, text};
+use crate::output::{Exit, Output};
+
+impl Arguments {
+    pub(super) fn differ(
+        &self,
+        site: &Site,
+        rendered: &Rendered<'_>,
+        old: &Path,
+        output: &mut Output,
+    ) -> Result<Exit, String> {
+        let before = before(old, rendered.host)?;
+        let differences = before.differences(&site.effective(rendered.host).map_err(text)?);
+        let origins: HashMap<String, String> = match self.origin {
+            true => origins(&rendered.document).into_iter().collect(),
+            false => HashMap::new(),
+        };
+        let told = if self.json {
+            json_of(rendered.host, &differences, &origins)?
+        } else {
+            lines_of(&differences, &origins)
+        };
+        output.data(told).map_err(text)?;
+        Ok(if differences.is_empty() { Exit::Fine } else { Exit::Wrong })
+    }
+}
+
+/// What held: by the file of a daemon, or by the host's own site as it was.
+fn before(old: &Path, host: &Host) -> Result<Effective, String> {
+    if !old.is_dir() {
+        return host.role.effective(&Document::load(old).map_err(text)?, None).map_err(text);
+    }
+    let site = Site::load(old).map_err(text)?;
+    let before = site.host(host.name.as_str()).map_err(|error| text(site.fault(error)))?;
+    if before.role.daemon() != host.role.daemon() {
+        let (was, is) = (before.role.as_str(), host.role.as_str());
+        let message = format!("`{}` was of the role {was} and is {is} now: all of it differs", host.name);
+        return Err(text(site.fault(message)));
+    }
+    site.effective(before).map_err(text)
+}
+
+/// A line a setting, and how many there are.
+fn lines_of(differences: &[Difference], origins: &HashMap<String, String>) -> String {
+    let mut lines = String::new();
+    for Difference { path, before, after, change } in differences {
+        let what = match (before, after) {
+            (Some(before), Some(after)) => format!("{path} = {after}, was {before}"),
+            (None, Some(after)) => format!("{path} = {after}, was not set"),
+            (Some(before), None) => format!("{path} is not set, was {before}"),
+            (None, None) => path.clone(),
+        };
+        let origin = origins.get(path).map_or_else(String::new, |origin| format!("  # {origin}"));
+        lines.push_str(&format!("{:<7}  {what}{origin}\n", change.to_string()));
+    }
+    let restart = differences.iter().filter(|difference| difference.change == Change::Restart).count();
+    let live = differences.len() - restart;
+    lines.push_str(&match differences.len() {
+        0 => "no setting differs\n".to_owned(),
+        1 => format!("1 difference: {live} live, {restart} with a restart\n"),
+        all => format!("{all} differences: {live} live, {restart} with a restart\n"),
+    });
+    lines
+}
+
+fn json_of(
+    host: &Host,
+    differences: &[Difference],
+    origins: &HashMap<String, String>,
+) -> Result<String, String> {
+    let told = differences.iter().map(|Difference { path, before, after, change }| {
+        let mut told = json!({
+            "setting": path,
+            "before": value(before.as_deref())?,
+            "after": value(after.as_deref())?,
+            "change": change.to_string(),
+        });
+        if let Some(origin) = origins.get(path) {
+            told["origin"] = json!(origin);
+        }
+        Ok(told)
+    });
+    let told: Vec<Value> = told.collect::<Result<_, String>>()?;
+    Ok(format!("{:#}\n", json!({ "host": host.name.as_str(), "differences": told })))
+}
+
+/// A setting's TOML as JSON; null where it is not set.
+fn value(toml: Option<&str>) -> Result<Value, String> {
+    let Some(toml) = toml else { return Ok(Value::Null) };
+    let mut table: serde_json::Map<String, Value> = toml::from_str(&format!("v = {toml}")).map_err(text)?;
+    Ok(table.remove("v").unwrap_or_default())
+}

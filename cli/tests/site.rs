@@ -1,0 +1,234 @@
+//! A site from its first day on, as a person runs the tool: made, changed, compared, and told what is wrong.
+
+#![allow(clippy::unwrap_used, reason = "a test that panics has failed")]
+
+use std::path::{Path, PathBuf};
+use std::process::Command;
+
+use serde_json::{Value, json};
+use switchyard_config::{MxSettings, Settings};
+use tempfile::TempDir;
+
+fn switchyard(arguments: &[&str]) -> (Option<i32>, String, String) {
+    let output = Command::new(env!("CARGO_BIN_EXE_switchyard")).args(arguments).output().unwrap();
+    let text = |octets: Vec<u8>| String::from_utf8(octets).unwrap();
+    (output.status.code(), text(output.stdout), text(output.stderr))
+}
+
+fn write(path: &Path, text: &str) {
+    #[expect(clippy::disallowed_methods, reason = "a test's own data")]
+    std::fs::write(path, text).unwrap();
+}
+
+/// A folder with a new site in it, by `switchyard init`.
+struct Made {
+    folder: TempDir,
+}
+
+impl Made {
+    fn new() -> Self {
+        let made = Self { folder: tempfile::tempdir().unwrap() };
+        assert_eq!(switchyard(&["init", &made.site()]).0, Some(0));
+        made
+    }
+
+    fn path(&self, name: &str) -> PathBuf {
+        self.folder.path().join(name)
+    }
+
+    fn site(&self) -> String {
+        self.path("site").display().to_string()
+    }
+
+    /// Changes a file of it.
+    fn edit(&self, name: &str, change: impl FnOnce(String) -> String) {
+        let path = self.path("site").join(name);
+        write(&path, &change(std::fs::read_to_string(&path).unwrap_or_default()));
+    }
+}
+
+#[test]
+fn a_new_site_passes_every_check() {
+    let made = Made::new();
+    let (code, data, speech) = switchyard(&["check", &made.site()]);
+    assert_eq!((code, data.as_str(), speech.as_str()), (Some(0), "2 hosts, nothing wrong\n", ""));
+    for host in ["mx1", "router1"] {
+        assert_eq!(switchyard(&["render", &made.site(), "--host", host]).0, Some(0));
+    }
+    for (name, text) in switchyard_config::example::FILES {
+        assert_eq!(std::fs::read_to_string(made.path("site").join(name)).unwrap(), *text);
+    }
+}
+
+#[test]
+fn a_new_site_may_be_of_another_domain_and_in_an_empty_folder() {
+    let folder = tempfile::tempdir().unwrap();
+    let site = folder.path().to_str().unwrap();
+    let (code, data, speech) = switchyard(&["init", site, "--domain", "example.com"]);
+    assert_eq!(code, Some(0), "{speech}");
+    assert!(data.contains("--to alice@example.com\n"), "{data}");
+    assert_eq!(switchyard(&["check", site]).0, Some(0));
+    let (code, data, speech) = switchyard(&["explain", site, "--to", "bob@example.com"]);
+    assert!(code == Some(0) && data.contains("lmtp:@mailboxes"), "{data}{speech}");
+}
+
+#[test]
+fn a_folder_with_something_in_it_is_left_alone() {
+    let made = Made::new();
+    made.edit("site.toml", |_| "mine".into());
+    let (code, data, speech) = switchyard(&["init", &made.site()]);
+    assert_eq!((code, data.as_str()), (Some(2), ""));
+    assert!(speech.contains("is not empty, and nothing in it is overwritten"), "{speech}");
+    assert_eq!(std::fs::read_to_string(made.path("site/site.toml")).unwrap(), "mine");
+
+    let other = made.path("other").display().to_string();
+    let (code, _, speech) = switchyard(&["init", &other, "--domain", "no domain"]);
+    assert!(code == Some(2) && speech.contains("no domain name"), "{speech}");
+    let (code, _, speech) = switchyard(&["init", &made.path("no/such/folder").display().to_string()]);
+    assert!(code == Some(2) && speech.contains("cannot be made"), "{speech}");
+    assert_eq!(std::fs::read_dir(made.folder.path()).unwrap().count(), 1, "nothing half-made is left");
+}
+
+#[test]
+fn what_differs_from_an_older_file_or_site_is_named_with_what_it_takes() {
+    let made = Made::new();
+    let (site, file) = (made.site(), made.path("router.toml").display().to_string());
+    assert_eq!(switchyard(&["render", &site, "--host", "router1", "--out", &file]).0, Some(0));
+    let same = switchyard(&["render", &site, "--host", "router1", "--diff", &file]);
+    assert_eq!(same, (Some(0), "no setting differs\n".into(), String::new()));
+
+    let before = made.path("before").display().to_string();
+    assert_eq!(switchyard(&["init", &before]).0, Some(0));
+    made.edit("base.toml", |_| "[limits]\nhops = 60\n\n[spool]\nfolder = \"/srv/spool\"\n".into());
+    for old in [&file, &before] {
+        let (code, data, speech) = switchyard(&["render", &site, "--host", "router1", "--diff", old]);
+        assert_eq!((code, speech.as_str()), (Some(1), ""));
+        assert_eq!(
+            data,
+            "live     limits.hops = 60, was 100\n\
+             restart  spool.folder = \"/srv/spool\", was \"/var/lib/switchyard-router/spool\"\n\
+             2 differences: 1 live, 1 with a restart\n"
+        );
+    }
+    let (code, data, _) =
+        switchyard(&["render", &site, "--host", "router1", "--diff", &file, "--json", "--origin"]);
+    let told: Value = serde_json::from_str(&data).unwrap();
+    assert_eq!((code, &told["host"]), (Some(1), &json!("router1.example.org")));
+    let hops = json!({ "setting": "limits.hops", "before": 100, "after": 60, "change": "live",
+                       "origin": format!("{site}/base.toml:2") });
+    assert_eq!(told["differences"][0], hops);
+    assert_eq!(told["differences"].as_array().unwrap().len(), 2);
+}
+
+#[test]
+fn what_cannot_be_compared_is_misuse() {
+    let made = Made::new();
+    let site = made.site();
+    let diff = |old: &str| switchyard(&["render", &site, "--host", "mx1", "--diff", old]);
+    let nowhere = made.path("nowhere.toml").display().to_string();
+    let (code, _, speech) = diff(&nowhere);
+    assert!(code == Some(2) && speech.contains("cannot be read"), "{speech}");
+    let other = made.path("router.toml").display().to_string();
+    assert_eq!(switchyard(&["render", &site, "--host", "router1", "--out", &other]).0, Some(0));
+    let (code, _, speech) = diff(&other);
+    assert!(code == Some(2) && speech.contains("unknown key"), "{speech}");
+    let (code, _, speech) =
+        switchyard(&["render", &site, "--host", "mx1", "--diff", &other, "--out", &other]);
+    assert!(code == Some(2) && speech.contains("cannot be used with"), "{speech}");
+}
+
+#[test]
+fn settings_and_their_origins_can_be_had_as_json() {
+    let made = Made::new();
+    let (code, data, _) = switchyard(&["render", &made.site(), "--host", "mx1", "--json", "--origin"]);
+    let told: Value = serde_json::from_str(&data).unwrap();
+    assert_eq!((code, &told["role"], &told["daemon"]), (Some(0), &json!("mx"), &json!("mx")));
+    assert_eq!(told["settings"]["routers"]["pool"], json!(["[127.0.0.1]:25"]));
+    assert_eq!(told["settings"]["listen"]["smtp"][0]["socket"], json!("systemd:smtp"));
+    let origin = told["origins"]["listen.smtp[0].socket"].as_str().unwrap();
+    assert!(origin.starts_with("suite/role/mx.toml:"), "{origin}");
+}
+
+#[test]
+fn a_host_is_laid_down_whole_from_its_name_alone() {
+    let made = Made::new();
+    let (site, one, all) = (made.site(), made.path("mx1"), made.path("hosts"));
+    let (code, data, speech) =
+        switchyard(&["render", &site, "--host", "mx1", "--into", one.to_str().unwrap()]);
+    assert_eq!((code, speech.as_str()), (Some(0), ""));
+    assert_eq!(data, format!("mx1.example.org: {}\n", one.join("mx.toml").display()));
+    assert_eq!(MxSettings::load(&one.join("mx.toml")).unwrap().common.host_name.as_str(), "mx1.example.org");
+    let recipients = |folder: &Path| std::fs::read_to_string(folder.join("maps/recipients")).unwrap();
+    assert_eq!(recipients(&one), recipients(&made.path("site")));
+
+    assert_eq!(switchyard(&["render", &site, "--into", all.to_str().unwrap()]).0, Some(0));
+    assert!(
+        all.join("mx1.example.org/mx.toml").is_file()
+            && all.join("router1.example.org/router.toml").is_file()
+    );
+    let (code, _, speech) = switchyard(&["render", &site, "--into", all.to_str().unwrap()]);
+    assert!(code == Some(2) && speech.contains("is not empty"), "{speech}");
+    assert_eq!(switchyard(&["render", &site]).0, Some(2), "a host is needed");
+}
+
+/// What stands in `site.toml` or a layer, and what is said of it.
+const BAD: &[(&str, &str, &str, &str)] = &[
+    (
+        "a hole without its fact",
+        "role/mx.toml",
+        "[trust]\nproxy_networks = [\"${balancer}\"]\n",
+        "role/mx.toml:2:19: no fact `balancer`: state it in site.toml",
+    ),
+    (
+        "a role that does not exist",
+        "site.toml",
+        "[[host]]\nname = \"mx1.example.org\"\nrole = \"mxx\"\naddresses = [\"192.0.2.1\"]\n",
+        "site.toml:3:8: `role`: unknown role \"mxx\"; did you mean `mx`?",
+    ),
+    (
+        "two hosts of one name",
+        "site.toml",
+        "[[host]]\nname = \"mx1.example.org\"\nrole = \"mx\"\naddresses = [\"192.0.2.1\"]\n\
+         [[host]]\nname = \"mx1.example.org\"\nrole = \"router\"\naddresses = [\"192.0.2.2\"]\n",
+        "site.toml:5:1: two hosts are named `mx1.example.org`: the other stands in line 1",
+    ),
+    ("no TOML", "base.toml", "[limits\nhops = 60\n", "base.toml:1:8: "),
+];
+
+#[test]
+fn bad_input_is_told_with_file_and_line_and_changes_nothing() {
+    for (what, name, text, said) in BAD {
+        let made = Made::new();
+        made.edit(name, |_| (*text).into());
+        let (code, data, speech) = switchyard(&["check", &made.site()]);
+        assert_eq!((code, data.as_str()), (Some(2), ""), "{what}: {speech}");
+        assert!(speech.contains(&format!("{}/{said}", made.site())), "{what}: {speech}");
+
+        let out = made.path("mx.toml");
+        write(&out, "before");
+        let (code, data, speech) =
+            switchyard(&["render", &made.site(), "--host", "mx1", "--out", out.to_str().unwrap()]);
+        assert_eq!((code, data.as_str()), (Some(2), ""), "{what}: {speech}");
+        assert!(speech.contains(&format!("{}/{said}", made.site())), "{what}: {speech}");
+        assert_eq!(std::fs::read_to_string(out).unwrap(), "before", "{what}");
+        let into = made.path("into");
+        let (code, ..) = switchyard(&["render", &made.site(), "--into", into.to_str().unwrap()]);
+        assert!(code == Some(2) && !into.exists(), "{what}");
+    }
+}
+
+#[test]
+fn a_key_nobody_knows_is_told_with_the_nearest_one() {
+    let made = Made::new();
+    made.edit("base.toml", |_| "[limits]\nsesions = 5\n".into());
+    let said = format!(
+        "{}/base.toml:2:1: unknown key `sesions` in [limits]; did you mean `sessions`?\n",
+        made.site()
+    );
+    let (code, _, speech) = switchyard(&["check", &made.site()]);
+    assert_eq!((code, speech.as_str()), (Some(1), said.as_str()));
+    let (code, data, speech) = switchyard(&["render", &made.site(), "--host", "mx1"]);
+    assert_eq!((code, data.as_str(), speech.as_str()), (Some(2), "", said.as_str()));
+    let (code, _, speech) = switchyard(&["check", made.path("nowhere").to_str().unwrap()]);
+    assert!(code == Some(2) && speech.contains("cannot be read"), "{speech}");
+}
