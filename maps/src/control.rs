@@ -53,9 +53,9 @@ pub fn routes(maps: MapHandle, reloader: Reloader) -> Router {
     let (newest, refused, shadowed) = (reloader.clone(), reloader.clone(), maps.clone());
     Router::new()
         .route("/maps/shadow", get(async move || shadow(&shadowed)))
-        .route("/maps/accept", post(async move || accept(&refused)))
+        .route("/maps/accept", post(async move || put_in_use(refused, accept).await))
         .route("/maps", get(async move || answer(&Shown::of(&maps, &newest))))
-        .route("/maps/rollback", post(async move || roll_back(&reloader)))
+        .route("/maps/rollback", post(async move || put_in_use(reloader, roll_back).await))
 }
 
 /// The route that explains, by the daemon's own rooms; servers of tables are asked as often as it takes.
@@ -88,6 +88,12 @@ fn shadow(maps: &MapHandle) -> Response {
         Some(shadow) => answer(&shadow.report()),
         None => refuse(StatusCode::NOT_FOUND, "no candidate is asked beside the maps in use"),
     }
+}
+
+/// While a large set is read and compared, this waits: not on a thread that serves.
+async fn put_in_use(reloader: Reloader, how: fn(&Reloader) -> Response) -> Response {
+    let waited = tokio::task::spawn_blocking(move || how(&reloader)).await;
+    waited.unwrap_or_else(|error| refuse(StatusCode::INTERNAL_SERVER_ERROR, &error.to_string()))
 }
 
 fn accept(reloader: &Reloader) -> Response {

@@ -62,17 +62,23 @@ impl<'a> Grammar<'a> {
         Self { kind: None, words, routes: HashMap::new() }
     }
 
+    /// Another one that reads alike, for another thread.
+    pub(crate) fn twin(&self) -> Self {
+        Self { kind: self.kind, words: self.words, routes: HashMap::new() }
+    }
+
     /// A key in the form that is asked.
-    pub(crate) fn key(&self, text: &str) -> Result<String, Wrong> {
+    pub(crate) fn key<'t>(&self, text: &'t str) -> Result<Cow<'t, str>, Wrong> {
         match self.kind {
-            Some((keys, _)) => key::read(keys, text),
-            None => Ok(key::fold(text)),
+            Some((keys, _)) if key::is_settled(keys, text) => Ok(text.into()),
+            Some((keys, _)) => key::read(keys, text).map(Cow::Owned),
+            None => Ok(key::fold(text).into()),
         }
     }
 
     /// A value as it is kept.
-    pub(crate) fn value(&mut self, key: &str, text: &str) -> Result<Cow<'static, str>, Wrong> {
-        let Some((keys, values)) = self.kind else { return Ok(text.to_owned().into()) };
+    pub(crate) fn value<'t>(&'t mut self, key: &str, text: &'t str) -> Result<Cow<'t, str>, Wrong> {
+        let Some((keys, values)) = self.kind else { return Ok(text.into()) };
         if values == Values::Nothing {
             return self.nothing(text);
         }
@@ -90,19 +96,15 @@ impl<'a> Grammar<'a> {
         self.value("", &filled(text)).map(drop).map_err(|wrong| Wrong::new(wrong.what))
     }
 
-    fn route(&mut self, text: &str) -> Result<Cow<'static, str>, Wrong> {
-        if let Some(written) = self.routes.get(text) {
-            return Ok(written.to_string().into());
+    fn route(&mut self, text: &str) -> Result<Cow<'_, str>, Wrong> {
+        if !self.routes.contains_key(text) {
+            let written = write(Values::Route, "", text, self.words)?;
+            if self.routes.len() == MAX_REMEMBERED {
+                return Ok(written.into());
+            }
+            self.routes.insert(text.into(), written.into());
         }
-        let route = Route::read(text, &self.words.pools)?;
-        if let Some(hop) = route.leads_to(&self.words.own) {
-            return Err(Wrong::new(format!("route loop: {hop} is this host itself")));
-        }
-        let written = route.to_string();
-        if self.routes.len() < MAX_REMEMBERED {
-            self.routes.insert(text.into(), written.as_str().into());
-        }
-        Ok(written.into())
+        Ok(self.routes.get(text).map_or_else(Cow::default, |written| Cow::Borrowed(&**written)))
     }
 
     /// Any word may stand in a list (postmap wants one), but a second key would be lost without a word.
@@ -118,7 +120,13 @@ impl<'a> Grammar<'a> {
 /// A value in the one spelling for what it means.
 pub(crate) fn write(values: Values, key: &str, text: &str, words: &Words) -> Result<String, Wrong> {
     match values {
-        Values::Route => Route::read(text, &words.pools).map(|route| route.to_string()),
+        Values::Route => {
+            let route = Route::read(text, &words.pools)?;
+            match route.leads_to(&words.own) {
+                Some(hop) => Err(Wrong::new(format!("route loop: {hop} is this host itself"))),
+                None => Ok(route.to_string()),
+            }
+        }
         Values::Targets => match alias::read(text, words.origin.as_ref()) {
             Ok(text) => Ok(text),
             // virtual(5): `virtual-alias.domain anything`, where the right-hand side does not matter.
@@ -228,7 +236,8 @@ mod tests {
             (MapName::HeloAccess, "reject", Ok("REJECT"), Ok("REJECT")),
         ] {
             for (words, says) in [(&router, router_says), (&mx, mx_says)] {
-                let value = Grammar::new(map, words).value("x.example", text);
+                let mut grammar = Grammar::new(map, words);
+                let value = grammar.value("x.example", text);
                 let value = value.as_deref().map_err(|wrong| wrong.what.as_str());
                 assert_eq!(value, says, "{map} {text}");
             }

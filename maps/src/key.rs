@@ -7,7 +7,7 @@
 use std::borrow::Cow;
 use std::net::IpAddr;
 
-use switchyard_smtp::address::{AddressError, Domain, Host, Mailbox};
+use switchyard_smtp::address::{AddressError, Domain, Host, MAX_DOMAIN, MAX_LOCAL_PART, Mailbox};
 
 use crate::fault::Wrong;
 use crate::name::Keys;
@@ -83,6 +83,44 @@ pub(crate) fn read(keys: Keys, text: &str) -> Result<String, Wrong> {
             _ => domain(text),
         },
     }
+}
+
+/// True for text that [`read`] would give back as it is. Most keys of most files are such, and to see that costs a
+/// fraction of reading them; what is not seen here is read.
+pub(crate) fn is_settled(keys: Keys, text: &str) -> bool {
+    match keys {
+        Keys::Domain => is_settled_domain(text),
+        Keys::Transport | Keys::RecipientAccess | Keys::SenderAccess => match text.split_once('@') {
+            Some((local, domain)) => is_settled_local(local) && is_settled_domain(domain),
+            None => is_settled_domain(text),
+        },
+        Keys::Address | Keys::Sender | Keys::Backend => text
+            .split_once('@')
+            .is_some_and(|(local, domain)| is_settled_local(local) && is_settled_domain(domain)),
+        Keys::Client | Keys::Helo => false,
+    }
+}
+
+/// Letters and figures of local parts that need no quotes, in lower case.
+fn is_settled_local(text: &str) -> bool {
+    let letter = |octet: u8| matches!(octet, b'a'..=b'z' | b'0'..=b'9' | b'+' | b'-' | b'_' | b'=');
+    text.len() <= MAX_LOCAL_PART && text.split('.').all(|part| !part.is_empty() && part.bytes().all(letter))
+}
+
+/// A domain in A-labels of which none is encoded, in lower case.
+fn is_settled_domain(text: &str) -> bool {
+    let letter = |octet: u8| matches!(octet, b'a'..=b'z' | b'0'..=b'9' | b'-' | b'_');
+    let is_label = |label: &str| {
+        (1..=63).contains(&label.len())
+            && label.bytes().all(letter)
+            && !label.starts_with('-')
+            && !label.ends_with('-')
+            && !label.starts_with("xn--")
+    };
+    // A last label of figures alone is an address to some.
+    text.len() <= MAX_DOMAIN
+        && text.split('.').all(is_label)
+        && text.ends_with(|last: char| last.is_ascii_lowercase())
 }
 
 fn address(text: &str) -> Result<String, Wrong> {
@@ -169,6 +207,8 @@ fn user(text: &str) -> Result<String, Wrong> {
 
 #[cfg(test)]
 mod tests {
+    use proptest::prelude::*;
+
     use super::*;
 
     #[test]
@@ -197,6 +237,20 @@ mod tests {
             (SenderAccess, "<>", "<>"),
         ] {
             assert_eq!(read(map, text), Ok(key.to_owned()), "{map:?} {text}");
+        }
+    }
+
+    proptest! {
+        #[test]
+        fn what_looks_settled_is_read_as_it_is(
+            text in "([a-c*1.+_=-]{1,3}|xn--|[.]|[A-Zé\" ]){0,4}@?([a-c1_-]{1,3}|xn--|[.]|[A-Zé]){0,5}",
+        ) {
+            use Keys::{Address, Backend, Domain, RecipientAccess, Sender, SenderAccess, Transport};
+            for keys in [Address, Backend, Domain, RecipientAccess, Sender, SenderAccess, Transport] {
+                if is_settled(keys, &text) {
+                    prop_assert_eq!(read(keys, &text), Ok(text.clone()), "{:?}", keys);
+                }
+            }
         }
     }
 

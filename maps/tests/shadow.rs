@@ -7,6 +7,7 @@ use std::io::Write as _;
 use std::path::Path;
 
 use prometheus::Registry;
+use switchyard_maps::installed;
 use switchyard_maps::shadow::{Differing, Kind, Report};
 use switchyard_maps::watch::Reload;
 use switchyard_maps::{Answer, MapHandle, MapMetrics, MapName, MapOptions, MapSet, Reloader, TableSpec};
@@ -141,4 +142,30 @@ fn l2_a_route_to_this_host_itself_is_a_loop() {
     {
         assert!(load(text).is_ok(), "{text}");
     }
+}
+
+/// What a pattern puts into a route is known when somebody asks; what stands in an installed set may have been
+/// checked by another host's settings.
+#[test]
+fn l2_a_route_to_this_host_itself_is_a_loop_wherever_it_comes_from() {
+    let folder = tempfile::tempdir().unwrap();
+    put(folder.path(), "patterns", "/^(.*)@a\\.example$/ smtp:[$1.example]\n");
+    put(folder.path(), "transport", "b.example smtp:[mx.example]\n");
+    let own = [("mx.example".to_owned(), 25)].into();
+    let tables = |word: &str| [(MapName::Transport, vec![TableSpec::parse(word).unwrap()])].into();
+    let there = MapOptions {
+        folder: folder.path().to_owned(),
+        tables: tables("regexp:patterns"),
+        ..MapOptions::default()
+    };
+    let here = MapOptions { own, ..there.clone() };
+    let maps = MapHandle::new(MapSet::load(&here).unwrap()).snapshot();
+    assert!(matches!(maps.route(&mailbox("gw@a.example")), Answer::Found(_)));
+    let Answer::Unavailable(why) = maps.route(&mailbox("mx@a.example")) else { panic!() };
+    assert!(why.to_string().contains("patterns:1"), "{why}");
+
+    let set = folder.path().join("set");
+    installed::install(&MapOptions { tables: tables("transport"), ..there }, &set).unwrap();
+    let faults = MapSet::load(&MapOptions { installed: Some(set), ..here }).unwrap_err().to_string();
+    assert!(faults.contains("transport: `smtp:[mx.example]`: route loop: "), "{faults}");
 }

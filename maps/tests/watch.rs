@@ -9,7 +9,7 @@ use std::path::Path;
 use std::time::Duration;
 
 use prometheus::Registry;
-use switchyard_maps::watch::{Reload, spawn};
+use switchyard_maps::watch::{Reload, spawn, start};
 use switchyard_maps::{Answer, Faults, MapHandle, MapMetrics, MapName, MapOptions, MapSet, Reloader};
 use tokio::sync::watch::Receiver;
 use tokio::time::timeout;
@@ -186,4 +186,43 @@ async fn a_folder_that_is_put_in_place_later_is_found_by_looking() {
 
     stop.cancel();
     timeout(LONG, task).await.unwrap().unwrap();
+}
+
+#[tokio::test]
+async fn a_set_that_was_read_at_the_start_is_in_use_until_an_edit() {
+    let folder = tempfile::tempdir().unwrap();
+    let file = folder.path().join("transport");
+    let next = folder.path().join("next");
+    fs::create_dir(&next).unwrap();
+    in_place(&file, "a.example smtp:[one.example]\n");
+    in_place(&next.join("transport"), "a.example smtp:[two.example]\n");
+    let options = MapOptions {
+        folder: folder.path().to_path_buf(),
+        candidate: Some(next),
+        settle: Duration::from_millis(5),
+        poll: 10 * LONG,
+        ..MapOptions::default()
+    }
+    .with_file(MapName::Transport, "transport");
+    let registry = Registry::new();
+    let stop = CancellationToken::new();
+    let metrics = MapMetrics::register(&registry).unwrap();
+    let (handle, reloader) = start(options, metrics, stop.clone()).await.unwrap();
+    let site = Site { reloader, handle, registry };
+    assert_eq!(site.route(), "smtp:[one.example]");
+
+    // The candidate is the last thing that is read at the start.
+    let candidate = async {
+        while site.handle.shadow().is_none() {
+            tokio::task::yield_now().await;
+        }
+    };
+    timeout(LONG, candidate).await.unwrap();
+    assert_eq!(site.handle.snapshot().generation(), 1);
+    let mut generations = site.handle.generations();
+    by_rename(&file, "a.example smtp:[three.example]\n");
+    generation_is(&mut generations, 2).await;
+    assert_eq!(site.route(), "smtp:[three.example]");
+    assert_eq!(site.handle.snapshot().generation(), 2);
+    stop.cancel();
 }

@@ -57,6 +57,11 @@ impl BadLines {
         }
     }
 
+    pub(crate) fn append(&mut self, other: Self) {
+        self.more += other.more;
+        other.kept.into_iter().for_each(|bad| self.push(bad));
+    }
+
     /// What is wrong is not a line's fault.
     pub(crate) fn of_table(what: impl Into<String>) -> Self {
         Self { kept: vec![BadLine { line: 0, column: 0, what: what.into() }], more: 0 }

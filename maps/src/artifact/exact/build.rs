@@ -116,10 +116,25 @@ impl ExactBuilder {
         }
         self.entries = self.entries.checked_add(1).ok_or(TooLarge::Entries)?;
         let value = self.values.number(value).ok_or(TooLarge::Entries)?;
-        varint::put(&mut self.arena, key.len() as u32);
-        self.arena.extend_from_slice(key.as_bytes());
-        varint::put(&mut self.arena, value);
-        varint::put(&mut self.arena, line);
+        put(&mut self.arena, Held { key: key.as_bytes(), value, line });
+        Ok(())
+    }
+
+    /// Adds the entries of another one behind these.
+    ///
+    /// # Errors
+    /// The map is over a limit; some of the entries are then left out.
+    pub fn append(&mut self, other: &Self) -> Result<(), TooLarge> {
+        let number = |text: u32| self.values.number(other.values.get(text)).ok_or(TooLarge::Entries);
+        let numbers = (0..other.values.len() as u32).map(number).collect::<Result<Vec<_>, _>>()?;
+        self.entries = self.entries.checked_add(other.entries).ok_or(TooLarge::Entries)?;
+        self.arena.reserve(other.arena.len());
+        let mut at = 0;
+        while at < other.arena.len() {
+            let (held, next) = held_before(&other.arena, at);
+            put(&mut self.arena, Held { value: numbers[held.value as usize], ..held });
+            at = next;
+        }
         Ok(())
     }
 
@@ -208,16 +223,7 @@ impl Built {
 
     /// The arena is our own: what stands there was put there by [`ExactBuilder::push`].
     fn held(&self, at: usize) -> Held<'_> {
-        self.held_before(at).0
-    }
-
-    fn held_before(&self, at: usize) -> (Held<'_>, usize) {
-        let take = |octets| varint::take(octets).unwrap_or_default();
-        let (length, rest) = take(&self.arena[at..]);
-        let (key, rest) = rest.split_at(length as usize);
-        let (value, rest) = take(rest);
-        let (line, rest) = take(rest);
-        (Held { key, value, line }, self.arena.len() - rest.len())
+        held_before(&self.arena, at).0
     }
 
     /// Hashes all entries under the seed, in the order of the arena, and sorts them.
@@ -228,7 +234,7 @@ impl Built {
         index.reserve_exact(entries);
         let mut at = 0;
         while at < self.arena.len() {
-            let (held, next) = self.held_before(at);
+            let (held, next) = held_before(&self.arena, at);
             index.push((hash.of(held.key), at));
             at = next;
         }
@@ -282,6 +288,23 @@ impl Built {
         contradictions.trim();
         if contradictions.total == 0 { Ok(()) } else { Err(contradictions) }
     }
+}
+
+fn put(arena: &mut Vec<u8>, held: Held<'_>) {
+    varint::put(arena, held.key.len() as u32);
+    arena.extend_from_slice(held.key);
+    varint::put(arena, held.value);
+    varint::put(arena, held.line);
+}
+
+/// An entry of an arena, and where the next one starts.
+fn held_before(arena: &[u8], at: usize) -> (Held<'_>, usize) {
+    let take = |octets| varint::take(octets).unwrap_or_default();
+    let (length, rest) = take(&arena[at..]);
+    let (key, rest) = rest.split_at(length as usize);
+    let (value, rest) = take(rest);
+    let (line, rest) = take(rest);
+    (Held { key, value, line }, arena.len() - rest.len())
 }
 
 fn duplicate(first: Held<'_>, second: Held<'_>, same_value: bool) -> Duplicate {

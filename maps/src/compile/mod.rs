@@ -3,13 +3,15 @@
 //! A table of text becomes an [artifact](crate::artifact), in memory or as an installed file; the other kinds
 //! need none.
 
+mod ports;
+mod text;
+
 use std::borrow::Cow;
-use std::io::{self, Seek, Write};
 use std::path::Path;
 use std::sync::Arc;
 
 use crate::artifact::exact::{BuildError, ExactBuilder};
-use crate::artifact::{Bytes, Container, Exact};
+use crate::artifact::{Container, Exact};
 use crate::chain::{Member, Table};
 use crate::cidr::{self, Cidr};
 use crate::fault::{Fault, Faults, Wrong};
@@ -19,45 +21,11 @@ use crate::pattern::{self, Dialect, Patterns};
 use crate::random::Weighted;
 use crate::remote::Remotes;
 use crate::rules::{BadLines, Built as BuiltRules, Template};
-use crate::source::{self, BadLine, Line, Lines};
+use crate::source::BadLine;
 use crate::spec::{Choice, Pair, Rules, TableSpec};
 use crate::text::aliases::Aliases;
 
-/// A table's text, and where it came from.
-#[derive(Debug)]
-pub(crate) struct Source {
-    pub(crate) map: Option<MapName>,
-    pub(crate) file: Arc<Path>,
-    pub(crate) bytes: Vec<u8>,
-}
-
-/// Gives the octets of the files that tables name.
-pub(crate) trait Read {
-    /// Reads one, or says why not.
-    fn read(&mut self, map: Option<MapName>, file: &Path) -> Result<Source, Fault>;
-}
-
-/// Where artifacts go, and come back to be asked.
-pub(crate) trait Keep {
-    /// Keeps what `write` writes.
-    fn keep(&mut self, write: &mut dyn FnMut(&mut dyn WriteSeek) -> io::Result<()>) -> io::Result<Bytes>;
-}
-
-/// A file, or memory.
-pub(crate) trait WriteSeek: Write + Seek {}
-impl<W: Write + Seek> WriteSeek for W {}
-
-/// In this process's memory.
-#[derive(Debug)]
-pub(crate) struct InMemory;
-
-impl Keep for InMemory {
-    fn keep(&mut self, write: &mut dyn FnMut(&mut dyn WriteSeek) -> io::Result<()>) -> io::Result<Bytes> {
-        let mut memory = io::Cursor::new(Vec::new());
-        write(&mut memory)?;
-        Ok(memory.into_inner().into())
-    }
-}
+pub(crate) use self::ports::{InMemory, Keep, Read, Source, Texts, WriteSeek};
 
 /// Makes the tables of one map.
 pub(crate) struct Compiler<'a, R, K> {
@@ -161,26 +129,9 @@ impl<R: Read, K: Keep> Compiler<'_, R, K> {
 
     /// Reads the lines of a text table.
     fn text(&mut self, source: &Source) -> Result<Exact, Faults> {
-        let mut builder = ExactBuilder::new();
-        let mut faults = Faults::default();
-        for line in source.lines() {
-            let wrong = match line {
-                Ok(line) => match self.add(&line, &mut builder) {
-                    Ok(()) => continue,
-                    Err(wrong) => BadLine::at(&line, wrong),
-                },
-                Err(bad) => bad,
-            };
-            faults.push(self.fault(&source.file, wrong));
-        }
+        let (builder, bad) = text::read(&source.bytes, &self.grammar);
+        let faults = self.told(bad, &source.file);
         self.finish(builder, &source.file, faults)
-    }
-
-    fn add(&mut self, line: &Line<'_>, builder: &mut ExactBuilder) -> Result<(), Wrong> {
-        let entry = source::split(&line.text)?;
-        let key = self.grammar.key(entry.key)?;
-        let value = self.grammar.value(&key, entry.value).map_err(|wrong| wrong.moved(entry.value_at))?;
-        builder.push(&key, &value, line.number()).map_err(|error| Wrong::new(error.to_string()))
     }
 
     /// Reads an aliases(5) file, and the files of the site that it includes.
@@ -256,16 +207,10 @@ impl<R: Read, K: Keep> Compiler<'_, R, K> {
 
     /// Keeps a table of rules, once nothing is wrong with it.
     fn built(&mut self, built: Result<BuiltRules, BadLines>, file: &Arc<Path>) -> Result<Container, Faults> {
-        let told = |lines: BadLines| {
-            let mut faults = Faults::default();
-            faults.count(lines.more as u64);
-            lines.kept.into_iter().for_each(|bad| faults.push(self.fault(file, bad)));
-            faults
-        };
         let built = match built {
             Ok(built) if built.dead.is_empty() || self.allow_dead_rules => built,
-            Ok(built) => return Err(told(built.dead)),
-            Err(bad) => return Err(told(bad)),
+            Ok(built) => return Err(self.told(built.dead, file)),
+            Err(bad) => return Err(self.told(bad, file)),
         };
         let kept = self.keep.keep(&mut |out| out.write_all(&built.bytes));
         let kept = kept.map_err(|error| self.whole(file, &format!("cannot be kept: {error}")))?;
@@ -278,28 +223,18 @@ impl<R: Read, K: Keep> Compiler<'_, R, K> {
         written.map_err(|wrong| self.whole(file, &wrong.what))
     }
 
+    fn told(&self, lines: BadLines, file: &Arc<Path>) -> Faults {
+        let mut faults = Faults::default();
+        faults.count(lines.more as u64);
+        lines.kept.into_iter().for_each(|bad| faults.push(self.fault(file, bad)));
+        faults
+    }
+
     fn fault(&self, file: &Arc<Path>, bad: BadLine) -> Fault {
         Fault { map: self.map, file: Arc::clone(file), line: bad.line, column: bad.column, message: bad.what }
     }
 
     fn whole(&self, file: &Arc<Path>, what: &impl ToString) -> Fault {
         Fault::of_file(self.map, Arc::clone(file), what.to_string())
-    }
-}
-
-impl Source {
-    fn lines(&self) -> Lines<'_> {
-        Lines::new(&self.bytes)
-    }
-}
-
-/// Texts in place of files: the file of a map's table is called as the map.
-#[derive(Debug)]
-pub(crate) struct Texts<'a>(pub(crate) &'a [(MapName, &'a str)]);
-
-impl Read for Texts<'_> {
-    fn read(&mut self, map: Option<MapName>, file: &Path) -> Result<Source, Fault> {
-        let text = self.0.iter().find(|(name, _)| Some(*name) == map).map(|(_, text)| *text);
-        Ok(Source { map, file: file.into(), bytes: text.unwrap_or_default().as_bytes().to_vec() })
     }
 }

@@ -4,9 +4,13 @@
 //! lines may stand in between. An entry is a key, blanks, and a value; blanks inside double quotes belong to
 //! the key. All of it as postmap(1) reads it, save that postmap warns and goes on where this refuses.
 
+mod parts;
+
 use std::borrow::Cow;
 
 use crate::fault::Wrong;
+
+pub(crate) use self::parts::{Part, parts};
 
 /// Octets of a logical line: some 30,000 addresses.
 pub(crate) const MAX_LINE: usize = 1 << 20;
@@ -43,14 +47,6 @@ pub(crate) struct BadLine {
     pub(crate) what: String,
 }
 
-impl BadLine {
-    /// What is wrong at an offset of a line.
-    pub(crate) fn at(line: &Line<'_>, wrong: Wrong) -> Self {
-        let (number, column) = line.place(wrong.at);
-        Self { line: number, column, what: wrong.what }
-    }
-}
-
 /// The logical lines of a file, comments left out.
 #[derive(Debug)]
 pub(crate) struct Lines<'a> {
@@ -62,6 +58,11 @@ impl<'a> Lines<'a> {
     pub(crate) fn new(bytes: &'a [u8]) -> Self {
         // Some editors mark UTF-8 with U+FEFF.
         Self { rest: bytes.strip_prefix(b"\xef\xbb\xbf").unwrap_or(bytes), number: 0 }
+    }
+
+    /// The lines of a text that goes on after so many others.
+    fn after(lines: u32, bytes: &'a [u8]) -> Self {
+        Self { rest: bytes, number: lines }
     }
 
     fn physical(&mut self) -> Option<&'a [u8]> {
@@ -77,11 +78,6 @@ impl<'a> Lines<'a> {
         Some(line.strip_suffix(b"\r").unwrap_or(line))
     }
 
-    /// True when the next physical line starts with a blank, is empty, or is a comment.
-    fn goes_on(&self) -> bool {
-        matches!(self.rest, [b' ' | b'\t' | b'#' | b'\n', ..] | [b'\r', b'\n', ..])
-    }
-
     fn refuse(&self, column: u32, what: impl Into<String>) -> BadLine {
         BadLine { line: self.number, column, what: what.into() }
     }
@@ -94,7 +90,7 @@ impl<'a> Iterator for Lines<'a> {
         let mut line: Option<Line<'a>> = None;
         let mut wrong: Option<BadLine> = None;
         loop {
-            if (line.is_some() || wrong.is_some()) && !self.goes_on() {
+            if (line.is_some() || wrong.is_some()) && !goes_on(self.rest) {
                 break;
             }
             let Some(physical) = self.physical() else { break };
@@ -138,12 +134,21 @@ impl<'a> Iterator for Lines<'a> {
     }
 }
 
+/// True when the line that starts here starts with a blank, is empty, or is a comment: it begins no entry.
+fn goes_on(rest: &[u8]) -> bool {
+    matches!(rest, [b' ' | b'\t' | b'#' | b'\n', ..] | [b'\r', b'\n', ..])
+}
+
 /// UTF-8 without control characters; the tab is a blank here.
 fn read(physical: &[u8]) -> Result<&str, (&str, String)> {
     let text = std::str::from_utf8(physical).map_err(|error| {
         let before = std::str::from_utf8(&physical[..error.valid_up_to()]).unwrap_or_default();
         (before, format!("octet 0x{:02X} is not UTF-8", physical[error.valid_up_to()]))
     })?;
+    // Almost every line: all of its octets are looked at together.
+    if physical.iter().fold(true, |plain, octet| plain & matches!(octet, b' '..=b'~' | b'\t')) {
+        return Ok(text);
+    }
     match text.char_indices().find(|(_, character)| character.is_control() && *character != '\t') {
         Some((at, character)) => {
             Err((&text[..at], format!("control character U+{:04X}", u32::from(character))))
@@ -173,10 +178,13 @@ pub(crate) struct Entry<'a> {
 
 /// Parts a logical line at its first blank outside double quotes.
 pub(crate) fn split(line: &str) -> Result<Entry<'_>, Wrong> {
+    let special = |byte: &u8| matches!(byte, b' ' | b'\t' | b'"' | b'\\');
+    // Up to here there is nothing to mind.
+    let plain = line.as_bytes().iter().position(special).unwrap_or(line.len());
     let mut quote = None;
     let mut escaped = false;
     let mut end = line.len();
-    for (at, byte) in line.bytes().enumerate() {
+    for (at, byte) in line.bytes().enumerate().skip(plain) {
         match byte {
             _ if escaped => escaped = false,
             b'\\' => escaped = true,

@@ -1,0 +1,127 @@
+//! Map files change under a running daemon: they are read again, and the set swapped if all of it is good.
+//!
+//! The FOLDER is watched, since editors and agents replace files by renaming. A change is let settle, and
+//! whatever the system tells or forgets to tell, the files are looked at every few seconds.
+//!
+//! [`start`] begins to watch before it reads the first set, so that this one need not be read twice: what
+//! changes from then on is told, and what does not is in use.
+
+mod files;
+mod reloader;
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use tokio::sync::mpsc;
+use tokio::task::{JoinError, JoinHandle};
+use tokio::time;
+use tokio_util::sync::CancellationToken;
+
+use self::files::{Folders, Look};
+pub use self::reloader::{Reload, Reloader};
+use crate::metrics::MapMetrics;
+use crate::options::MapOptions;
+use crate::remote::Remotes;
+use crate::set::MapSet;
+use crate::swap::MapHandle;
+
+/// Changes that follow one another without a pause are read after so many settle times all the same.
+const MAX_SETTLES: u32 = 20;
+
+/// Reads the set that a daemon starts with and keeps it current until `shutdown`. A map that cannot be read is
+/// "unavailable" until it is mended; the rest answers.
+///
+/// # Errors
+/// When reading panicked, which is a bug.
+pub async fn start(
+    options: MapOptions,
+    metrics: MapMetrics,
+    shutdown: CancellationToken,
+) -> Result<(MapHandle, Reloader), JoinError> {
+    let watch = Watch::begin(&options);
+    let sources = options.clone();
+    let remotes = Remotes::new(options.remote.clone(), metrics.remote.clone());
+    let shared = remotes.clone();
+    // A large set takes a while: not on a thread that serves.
+    let (set, faults) = tokio::task::spawn_blocking(move || MapSet::start_with(&sources, &shared)).await?;
+    let handle = MapHandle::with_metrics(set, Some(metrics.clone()));
+    let reloader = Reloader::with_remotes(handle.clone(), options, metrics, remotes, &faults);
+    let watched = reloader.clone();
+    // Ends by the token; a panic in it is told by the log's hook.
+    drop(tokio::spawn(async move {
+        aside(&watched, Reloader::first_look_at_candidate).await;
+        watch.keep_current(&watched, &shutdown).await;
+    }));
+    Ok((handle, reloader))
+}
+
+/// Watches the files of a set and reloads it when they change, until `shutdown`. The set in use may have been
+/// read a while ago, so the files are read once more at first.
+pub fn spawn(reloader: Reloader, shutdown: CancellationToken) -> JoinHandle<()> {
+    let watch = Watch::begin(reloader.options());
+    tokio::spawn(async move {
+        aside(&reloader, reload).await;
+        watch.keep_current(&reloader, &shutdown).await;
+    })
+}
+
+/// What is known of the files, from the moment it was begun.
+struct Watch {
+    folders: Folders,
+    changes: mpsc::Receiver<()>,
+    seen: Look,
+}
+
+impl Watch {
+    /// To be called before the files are read: a change that comes meanwhile is told later.
+    fn begin(options: &MapOptions) -> Self {
+        let (changed, changes) = mpsc::channel(1);
+        let mut folders = Folders::new(options, changed);
+        folders.watch();
+        Self { folders, changes, seen: Look::at(options) }
+    }
+
+    async fn keep_current(mut self, reloader: &Reloader, shutdown: &CancellationToken) {
+        let options = Arc::clone(reloader.options());
+        loop {
+            let told = tokio::select! {
+                () = shutdown.cancelled() => return,
+                Some(()) = self.changes.recv() => {
+                    self.settle(options.settle).await;
+                    true
+                }
+                () = time::sleep(options.poll) => false,
+            };
+            self.folders.watch();
+            let look = Look::at(&options);
+            if told || look != self.seen {
+                self.seen = look;
+                aside(reloader, reload).await;
+            }
+        }
+    }
+
+    /// Waits until nothing changed for a while.
+    async fn settle(&mut self, pause: Duration) {
+        for _ in 0..MAX_SETTLES {
+            time::sleep(pause).await;
+            if self.changes.try_recv().is_err() {
+                return;
+            }
+        }
+    }
+}
+
+fn reload(reloader: &Reloader) {
+    // What is wrong was logged there.
+    let _ = reloader.reload();
+}
+
+/// Reads maps on a thread that serves nobody.
+async fn aside(reloader: &Reloader, read: fn(&Reloader)) {
+    let reloader = reloader.clone();
+    // A panic in it would be a bug of ours.
+    if let Err(error) = tokio::task::spawn_blocking(move || read(&reloader)).await {
+        tracing::error!(%error, "reading maps ended early");
+    }
+}

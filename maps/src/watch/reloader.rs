@@ -1,0 +1,190 @@
+//! Reads the files of a set, and puts the set in use if all of it is good and not too much changes at once.
+
+use std::sync::{Arc, Mutex, PoisonError};
+
+use tokio::sync::watch;
+
+use crate::fault::Faults;
+use crate::guard::over_budget;
+use crate::metrics::{MapMetrics, SwapResult};
+use crate::name::MapName;
+use crate::options::MapOptions;
+use crate::remote::Remotes;
+use crate::set::{MapSet, Verified};
+use crate::swap::MapHandle;
+
+/// What a reload came to.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Reload {
+    /// A new set is in use, with this generation.
+    Swapped(u64),
+    /// The files say what the set in use says.
+    Unchanged,
+}
+
+/// Reads map sets for one handle, on a change or when asked (SIGHUP).
+#[derive(Debug, Clone)]
+pub struct Reloader {
+    handle: MapHandle,
+    options: Arc<MapOptions>,
+    metrics: MapMetrics,
+    remotes: Remotes,
+    /// What is wrong with the newest files; also keeps a bad set from being logged at each look.
+    faults: Arc<watch::Sender<Faults>>,
+    /// A good set that changes too much at once: it waits for the operator's word.
+    refused: Arc<Mutex<Option<Verified<MapSet>>>>,
+    /// One reads at a time: what was read first is put in use first.
+    reading: Arc<Mutex<()>>,
+}
+
+impl Reloader {
+    /// For a handle whose set was read by these options; `faults` are what [`MapSet::start`] found.
+    #[must_use]
+    pub fn new(handle: MapHandle, options: MapOptions, metrics: MapMetrics, faults: &Faults) -> Self {
+        let remotes = Remotes::new(options.remote.clone(), metrics.remote.clone());
+        Self::with_remotes(handle, options, metrics, remotes, faults)
+    }
+
+    /// The same, with the servers of tables that the set in use asks.
+    pub(super) fn with_remotes(
+        handle: MapHandle,
+        options: MapOptions,
+        metrics: MapMetrics,
+        remotes: Remotes,
+        faults: &Faults,
+    ) -> Self {
+        let reloader = Self {
+            handle,
+            options: Arc::new(options),
+            remotes,
+            metrics,
+            faults: Arc::default(),
+            refused: Arc::default(),
+            reading: Arc::default(),
+        };
+        reloader.metrics.in_use(&reloader.handle.snapshot());
+        reloader.tell(faults, "a map is bad and answers nothing until it is mended");
+        reloader
+    }
+
+    /// Reads the files and swaps the set if it is good and new. It may take seconds: not for a thread that
+    /// serves connections.
+    ///
+    /// # Errors
+    /// With what is wrong; the old set stays in use.
+    pub fn reload(&self) -> Result<Reload, Faults> {
+        let _reading = self.reading.lock().unwrap_or_else(PoisonError::into_inner);
+        let (set, faults) = MapSet::start_with(&self.options, &self.remotes);
+        let live = self.handle.set();
+        if faults.is_empty() && set.get().digest() == live.digest() {
+            self.mended();
+            self.look_at_candidate();
+            return Ok(Reload::Unchanged);
+        }
+        self.wait_with(None);
+        if !faults.is_empty() {
+            self.tell(&faults, "the new maps are bad, the old ones stay in use");
+            return Err(faults);
+        }
+        let faults = over_budget(&live, set.get(), self.options.budget);
+        if !faults.is_empty() {
+            self.wait_with(Some(set));
+            self.tell(&faults, "the new maps change too much at once, the old ones stay in use");
+            return Err(faults);
+        }
+        let generation = self.put_in_use(set);
+        self.look_at_candidate();
+        Ok(Reload::Swapped(generation))
+    }
+
+    /// Takes the set that was refused because too much would change at once; none when there is none.
+    #[must_use]
+    pub fn accept(&self) -> Option<u64> {
+        let _reading = self.reading.lock().unwrap_or_else(PoisonError::into_inner);
+        self.wait_with(None).map(|set| self.put_in_use(set))
+    }
+
+    /// Keeps a set that waits for the operator's word in place of the one that did, or none.
+    fn wait_with(&self, set: Option<Verified<MapSet>>) -> Option<Verified<MapSet>> {
+        std::mem::replace(&mut *self.refused.lock().unwrap_or_else(PoisonError::into_inner), set)
+    }
+
+    fn put_in_use(&self, set: Verified<MapSet>) -> u64 {
+        let generation = self.handle.swap(set);
+        self.mended();
+        self.metrics.swapped(SwapResult::Swapped);
+        self.metrics.in_use(&self.handle.snapshot());
+        tracing::info!(generation, "maps swapped");
+        generation
+    }
+
+    fn mended(&self) {
+        self.faults.send_replace(Faults::default());
+        self.metrics.load_failed(false);
+    }
+
+    /// What a daemon that has just read its first set has left to read.
+    pub(super) fn first_look_at_candidate(&self) {
+        let _reading = self.reading.lock().unwrap_or_else(PoisonError::into_inner);
+        self.look_at_candidate();
+    }
+
+    /// Asks the candidate beside the set in use while there is one that differs. One that is bad is told, and
+    /// not asked.
+    fn look_at_candidate(&self) {
+        let Some(options) = self.options.of_candidate() else {
+            if self.handle.shadow().is_some() {
+                self.handle.set_shadow(None);
+                tracing::info!("no candidate is asked any more");
+            }
+            return;
+        };
+        let (set, faults) = MapSet::start_with(&options, &self.remotes);
+        if let Some(fault) = faults.iter().next() {
+            self.handle.set_shadow(None);
+            tracing::error!(%fault, faults = faults.len(), "the candidate is bad and is not asked");
+            return;
+        }
+        let digest = set.get().digest();
+        if self.handle.shadow().is_some_and(|shadow| shadow.set.digest() == digest) {
+            return;
+        }
+        self.handle.set_shadow(Some(set));
+        tracing::info!("a candidate is asked beside the maps in use");
+    }
+
+    /// Goes back to the set before, until the files change again.
+    #[must_use]
+    pub fn roll_back(&self) -> Option<u64> {
+        let generation = self.handle.roll_back()?;
+        self.metrics.swapped(SwapResult::RolledBack);
+        self.metrics.in_use(&self.handle.snapshot());
+        tracing::warn!(generation, "maps rolled back");
+        Some(generation)
+    }
+
+    pub(super) fn options(&self) -> &Arc<MapOptions> {
+        &self.options
+    }
+
+    /// What is wrong with the newest files; empty while they are in use.
+    #[must_use]
+    pub fn faults(&self) -> watch::Receiver<Faults> {
+        self.faults.subscribe()
+    }
+
+    /// Logs and counts faults, unless they are the last ones again.
+    fn tell(&self, faults: &Faults, what: &str) {
+        if *self.faults.borrow() == *faults {
+            return;
+        }
+        for fault in faults {
+            let (file, line, column) = (fault.file.display(), fault.line, fault.column);
+            let map = fault.map.map(MapName::as_str);
+            tracing::error!(map, %file, line, column, fault = fault.message, "{what}");
+        }
+        self.metrics.load_failed(true);
+        self.metrics.swapped(SwapResult::Refused);
+        self.faults.send_replace(faults.clone());
+    }
+}
