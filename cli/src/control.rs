@@ -2,12 +2,13 @@
 
 use std::fmt::Display;
 use std::io;
+use std::ops::ControlFlow;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use http_body_util::{BodyExt, Full, Limited};
-use hyper::body::Bytes;
-use hyper::{Method, Request, StatusCode};
+use hyper::body::{Bytes, Incoming};
+use hyper::{Method, Request, Response, StatusCode};
 use hyper_util::rt::TokioIo;
 use serde::Serialize;
 use serde::de::DeserializeOwned;
@@ -79,6 +80,52 @@ impl Control {
         self.ask(Method::POST, path, body.into())
     }
 
+    /// Asks for an answer in lines of JSON, and hears each as it comes, until `each` breaks off.
+    pub(crate) fn post_for_lines<A: DeserializeOwned>(
+        &self,
+        path: &str,
+        question: &impl Serialize,
+        each: impl FnMut(A) -> ControlFlow<()>,
+    ) -> Result<(), ControlError> {
+        let body = serde_json::to_vec(question).map_err(|error| self.broken(error))?;
+        let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build();
+        let runtime = runtime.map_err(|error| self.broken(error))?;
+        let answered = runtime.block_on(async {
+            let hearing = async {
+                let response = self.send(Method::POST, path, body.into()).await?;
+                self.hear(response.into_body(), each).await
+            };
+            tokio::time::timeout(PATIENCE, hearing).await
+        });
+        answered.map_err(|_| self.broken("it took too long"))?
+    }
+
+    async fn hear<A: DeserializeOwned>(
+        &self,
+        mut body: Incoming,
+        mut each: impl FnMut(A) -> ControlFlow<()>,
+    ) -> Result<(), ControlError> {
+        let mut open = Vec::new();
+        while let Some(frame) = body.frame().await {
+            let frame = frame.map_err(|error| self.broken(error))?;
+            open.extend_from_slice(frame.data_ref().map_or(&[][..], |data| data));
+            let mut lines = open.split_inclusive(|octet| *octet == b'\n').peekable();
+            let mut heard = 0;
+            while let Some(line) = lines.next_if(|line| line.ends_with(b"\n")) {
+                heard += line.len();
+                let line = serde_json::from_slice(line).map_err(|error| self.broken(error))?;
+                if each(line).is_break() {
+                    return Ok(());
+                }
+            }
+            open.drain(..heard);
+            if open.len() > MAX_LINE {
+                return Err(self.broken("a line without an end"));
+            }
+        }
+        Ok(())
+    }
+
     fn ask<A: DeserializeOwned>(&self, method: Method, path: &str, body: Bytes) -> Result<A, ControlError> {
         let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build();
         let runtime = runtime.map_err(|error| self.broken(error))?;
@@ -89,6 +136,18 @@ impl Control {
     }
 
     async fn exchange(&self, method: Method, path: &str, body: Bytes) -> Result<Bytes, ControlError> {
+        let response = self.send(method, path, body).await?;
+        let body = Limited::new(response.into_body(), MAX_ANSWER).collect().await;
+        Ok(body.map_err(|error| self.broken(error))?.to_bytes())
+    }
+
+    /// Sends a question; what is not answered with a yes is an error.
+    async fn send(
+        &self,
+        method: Method,
+        path: &str,
+        body: Bytes,
+    ) -> Result<Response<Incoming>, ControlError> {
         let socket = self.socket.clone();
         let stream = UnixStream::connect(&self.socket).await;
         let stream = stream.map_err(|error| ControlError::Unreachable { socket, error })?;
@@ -101,11 +160,11 @@ impl Control {
         let request = request.body(Full::new(body)).map_err(|error| self.broken(error))?;
         let response = sender.send_request(request).await.map_err(broken)?;
         let status = response.status();
+        if status.is_success() {
+            return Ok(response);
+        }
         let body = Limited::new(response.into_body(), MAX_ANSWER).collect().await;
         let octets = body.map_err(|error| self.broken(error))?.to_bytes();
-        if status.is_success() {
-            return Ok(octets);
-        }
         let why = match status {
             StatusCode::NOT_FOUND if octets.is_empty() => format!("this daemon has no {path}"),
             _ => printable(&octets),
@@ -127,5 +186,7 @@ fn printable(octets: &[u8]) -> String {
 
 /// Octets of an answer.
 const MAX_ANSWER: usize = 64 << 20;
+/// Octets of one line of it.
+const MAX_LINE: usize = 16 << 20;
 /// For an answer: as long as the daemon takes at most.
 const PATIENCE: Duration = Duration::from_secs(130);

@@ -14,6 +14,7 @@ mod import;
 mod init;
 mod map;
 mod output;
+mod queue;
 mod render;
 mod texts;
 mod up;
@@ -39,6 +40,7 @@ enum Verb {
     Import(import::Arguments),
     Init(init::Arguments),
     Map(map::Arguments),
+    Queue(queue::Arguments),
     Render(render::Arguments),
     Up(up::Arguments),
 }
@@ -50,6 +52,7 @@ fn main() -> ExitCode {
         Verb::Import(arguments) => import::run(arguments, &mut Output::standard()),
         Verb::Init(arguments) => init::run(arguments, &mut Output::standard()),
         Verb::Map(arguments) => map::run(arguments, &mut Output::standard()),
+        Verb::Queue(arguments) => queue::run(arguments, &mut Output::standard()),
         Verb::Render(arguments) => render::run(arguments, &mut Output::standard()),
         // Its daemons write to the terminal while it runs.
         Verb::Up(arguments) => up::run(arguments),

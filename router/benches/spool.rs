@@ -59,6 +59,6 @@ fn message() -> NewMessage {
         content: Content::from_wire(vec![b'x'; SIZE].into()),
         arrival: Arrival { wall: SystemTime::now(), client: "bench".into() },
         origin: Origin::Smtp,
-        hold: false,
+        hold: None,
     }
 }

@@ -31,7 +31,7 @@ use crate::policy::relay::RelayOptions;
 use crate::queue::QueueHandle;
 use crate::route::RouteOptions;
 use crate::route::rewrite::{self, RewriteError};
-use crate::spool::{Arrival, NewMessage, Origin, QueueId, Receipt, Spool, SpoolError};
+use crate::spool::{Arrival, Held, Holder, NewMessage, Origin, QueueId, Receipt, Spool, SpoolError};
 
 /// What a running router may change without a restart.
 #[derive(Debug, Clone)]
@@ -251,7 +251,8 @@ impl Service for RouterService {
         let rewritten = kept.maps.settled(|maps| rewritten(maps, route, &envelope, wall)).await;
         (envelope.sender.reverse_path, envelope.recipients) = rewritten.map_err(|error| error.reply())?;
         let envelope = Arc::new(envelope);
-        let (hold, discard) = (kept.standing.hold().is_some(), kept.standing.discard());
+        let hold = kept.standing.hold().map(|reason| Held::new(Holder::Map, reason));
+        let discard = kept.standing.discard();
         let arrival = Arrival { wall, client: describe(client).into() };
         let message = NewMessage { envelope, content, arrival, origin: Origin::Smtp, hold };
         let receipt = spool.accept(id, &message).await.map_err(spool_reply)?;

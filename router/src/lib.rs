@@ -11,6 +11,7 @@
 
 pub mod accept;
 pub mod bounce;
+pub mod control;
 pub mod deliver;
 mod explain;
 mod metrics;
@@ -28,12 +29,12 @@ use std::time::Duration;
 use switchyard_config::{RouterSettings, Settings};
 use switchyard_daemon::clock::Clock;
 use switchyard_daemon::drain::Drain;
+use switchyard_daemon::http;
 use switchyard_daemon::log::LogOptions;
 use switchyard_daemon::metrics::Registry;
 use switchyard_daemon::process::Process;
 use switchyard_daemon::program::Daemon;
 use switchyard_daemon::sockets::Listeners;
-use switchyard_daemon::{control, http};
 use switchyard_maps::explain::{Explanation, Message};
 use switchyard_maps::{MapHandle, MapMetrics, MapSet, Reloader, Snapshot, watch};
 use switchyard_smtp::io::memory::MemoryBudget;
@@ -145,8 +146,8 @@ impl Daemon for Router {
         let rooms = Rooms { maps, route, spool: spool.clone(), queue: queue.clone(), clock, metrics };
         let front = Front::new(live, rooms);
         if let Some(socket) = &settings.common.control {
-            let routes = control_routes(&front, asked, &reloader);
-            control::start(socket, routes, process).map_err(RouterError::because)?;
+            let routes = control_routes(&front, asked, &reloader).merge(control::routes(&queue));
+            switchyard_daemon::control::start(socket, routes, process).map_err(RouterError::because)?;
         }
         let addresses = listen(&settings, listeners, &registry, process, &front)?;
         tracing::info!(?addresses, spool = %settings.spool.folder.display(), "listening");

@@ -172,7 +172,7 @@ impl Bouncer {
             content: composed.content,
             arrival: Arrival { wall: now, client: "local".into() },
             origin: Origin::Report,
-            hold: false,
+            hold: None,
         }
     }
 

@@ -4,7 +4,7 @@
 //! address has its own member, and keeps it when another one comes or goes. The others stand by in an order that
 //! is that member's own, so that all mail of one member is one destination, with one bound on its connections.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::atomic::{AtomicUsize, Ordering};
 
 use aws_lc_rs::digest;
@@ -26,6 +26,12 @@ impl Pools {
     pub fn new(pools: BTreeMap<String, Vec<Hop>>) -> Self {
         let pools = pools.into_iter();
         Self(pools.map(|(name, members)| (name, Pool { members, turn: AtomicUsize::new(0) })).collect())
+    }
+
+    /// Every pool's name.
+    #[must_use]
+    pub fn names(&self) -> BTreeSet<String> {
+        self.0.keys().cloned().collect()
     }
 
     /// The members in the order of the settings; empty for a pool that they do not name.

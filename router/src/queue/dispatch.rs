@@ -15,7 +15,8 @@ use super::scheduler::{Offered, Start};
 use super::worker;
 use crate::deliver::{Fate, Verdict};
 use crate::route::forward::is_forwarded;
-use crate::route::resolve::resolve;
+use crate::route::resolve::{resolve, resolve_by};
+use crate::spool::{Held, Holder};
 
 /// What a destination that is left alone for now means for a recipient.
 const DEAD: (EnhancedStatus, &str) =
@@ -36,13 +37,13 @@ struct Way {
 }
 
 /// What the maps make of a recipient, or why they cannot say.
-type Decision = Result<(Resolved, bool), Unavailable>;
+pub(super) type Decision = Result<(Resolved, bool), Unavailable>;
 
 impl Shared {
     /// Starts an attempt at a message that is active now.
     pub(super) fn begin(self: &Arc<Self>, message: &Arc<Message>) {
         let (shared, asked) = (Arc::clone(self), Arc::clone(message));
-        let mut routing = Box::pin(async move { shared.decide(&asked).await });
+        let mut routing = Box::pin(async move { shared.decide(&asked, &asked.pending()).await });
         // Only a table that a server answers has to be waited for.
         match (&mut routing).now_or_never() {
             Some(decisions) => self.send_off(message, decisions),
@@ -53,24 +54,37 @@ impl Shared {
         }
     }
 
-    /// Asks the maps about every recipient that wants an attempt, on one snapshot.
-    async fn decide(&self, message: &Message) -> Vec<(u32, Decision)> {
-        let pending = message.pending();
+    /// Asks the maps about these recipients, on one snapshot.
+    pub(super) async fn decide(&self, message: &Message, asked: &[u32]) -> Vec<(u32, Decision)> {
+        let reroutes = message.state().reroutes.clone();
         let Envelope { sender, recipients } = &*message.envelope;
         let sender = &sender.reverse_path;
-        let decide = |maps: &Snapshot, recipient: &Recipient| -> Decision {
-            let resolved = resolve(maps, &self.routes, sender, &recipient.forward_path)?;
+        let decide = |maps: &Snapshot, index: u32, recipient: &Recipient| -> Decision {
+            let path = &recipient.forward_path;
+            let resolved = match reroutes.get(&index) {
+                Some(route) => resolve_by(&self.routes, route, path),
+                None => resolve(maps, &self.routes, sender, path)?,
+            };
             Ok((resolved, is_forwarded(maps, &self.routes, sender, recipient)?))
         };
         let all = |maps: &Snapshot| {
-            let of = |index: &u32| Some((*index, decide(maps, recipients.get(*index as usize)?)));
-            pending.iter().filter_map(of).collect()
+            let of = |index: &u32| Some((*index, decide(maps, *index, recipients.get(*index as usize)?)));
+            asked.iter().filter_map(of).collect()
         };
         self.maps.snapshot().settled(all).await
     }
 
     /// Offers the jobs that come of it to their destinations.
     fn send_off(self: &Arc<Self>, message: &Arc<Message>, decisions: Vec<(u32, Decision)>) {
+        let is_stopped = {
+            let state = message.state();
+            state.hold.is_some() || !state.given_up.is_empty()
+        };
+        if is_stopped {
+            // By the operator, while servers of tables were asked.
+            self.settle_apart(message);
+            return;
+        }
         let groups = self.group(message, decisions);
         let now = self.clock.now_monotonic();
         let size = self.options.recipients_per_job.max(1);
@@ -170,7 +184,7 @@ impl Shared {
                     Fate::local(Verdict::Sent, EnhancedStatus::new(2, 0, 0), format!("discarded: {reason}"))
                 }
                 Ok((Resolved::Hold(reason), _)) => {
-                    message.state().hold = Some(reason);
+                    message.state().hold = Some(Held::new(Holder::Map, &reason));
                     continue;
                 }
                 Err(unavailable) => {

@@ -1,6 +1,6 @@
-//! Hold: mail that waits for a person's word. A person who edits the maps has said one: what they hold no
-//! more goes on, and what they still hold is held again: by its route at its next attempt, and by an access
-//! table, which is asked here.
+//! Hold: mail that waits for a person's word. Who edits the maps has said one: what they held and hold no more
+//! goes on, and what they still hold is held again: by its route at its next attempt, and by an access table, which
+//! is asked here. What a hand holds, only a hand releases ([`order`](super::order)).
 
 use std::sync::{Arc, Weak};
 
@@ -9,70 +9,48 @@ use switchyard_smtp::address::Mailbox;
 use switchyard_smtp::envelope::{Envelope, Recipient};
 use tokio::sync::watch;
 
+use super::Shared;
+use super::message::Message;
 use super::scheduler::Place;
-use super::{QueueHandle, Shared};
-use crate::spool::QueueId;
+use crate::spool::Holder;
 
-impl QueueHandle {
-    /// Puts a message on hold; one that is active, when its attempt has ended. False when there is no such message.
-    pub fn hold(&self, id: QueueId) -> bool {
-        let shared = &self.0;
-        let mut scheduler = shared.lock();
-        let Some((message, place)) = scheduler.message(id).map(|(message, place)| (message.clone(), place))
-        else {
-            return false;
-        };
-        match place {
-            Place::Active => message.state().hold = Some("put on hold by hand".into()),
-            Place::Hold => {}
-            Place::Incoming | Place::Deferred(_) => {
-                let progress = message.state().progress(shared.clock.now_wall(), true);
-                shared.spool.progress(id, &progress);
-                scheduler.shift(id, Place::Hold);
-            }
-        }
-        shared.publish(&scheduler);
-        true
-    }
-
-    /// Releases a message that is on hold, for an attempt now. False when it is not on hold.
-    pub fn release(&self, id: QueueId) -> bool {
-        let shared = &self.0;
-        let released = {
-            let mut scheduler = shared.lock();
-            let held = scheduler.message(id).filter(|(_, place)| *place == Place::Hold);
-            let Some(message) = held.map(|(message, _)| message.clone()) else { return false };
-            let progress = message.state().progress(shared.clock.now_wall(), false);
-            shared.spool.progress(id, &progress);
-            scheduler.shift(id, Place::Incoming);
-            shared.publish(&scheduler);
-            true
-        };
-        // It goes by way of the incoming queue, so that the limit of active messages holds.
-        shared.wake.notify_one();
-        released
-    }
-
-    /// Releases everything that is on hold; says how many messages that were.
-    pub fn release_all(&self) -> usize {
-        let held = self.0.lock().ids_on_hold();
-        held.into_iter().filter(|id| self.release(*id)).count()
-    }
-
-    /// Releases what no access table holds; says how many messages that were.
+impl Shared {
+    /// Releases what the maps held and no access table holds; says how many messages that were.
     async fn release_unheld(&self) -> usize {
-        let maps = self.0.maps.snapshot();
-        let held = self.0.lock().ids_on_hold();
+        let maps = self.maps.snapshot();
+        let held = self.lock().ids_on_hold();
         let mut released = 0;
         for id in held {
-            let envelope = self.0.lock().message(id).map(|(message, _)| Arc::clone(&message.envelope));
-            let Some(envelope) = envelope else { continue };
-            if !maps.settled(|maps| is_held(maps, &envelope)).await && self.release(id) {
+            let message = self.lock().message(id).map(|(message, _)| Arc::clone(message));
+            let Some(message) = message.filter(|message| is_held_by_map(message)) else { continue };
+            if !maps.settled(|maps| is_held(maps, &message.envelope)).await && self.release(&message) {
                 released += 1;
             }
         }
+        self.wake.notify_one();
         released
     }
+
+    /// Releases a message that the maps hold, for an attempt now. False when they do not.
+    fn release(&self, message: &Message) -> bool {
+        let mut scheduler = self.lock();
+        if scheduler.message(message.id).is_none_or(|(_, place)| place != Place::Hold) {
+            return false;
+        }
+        let mut state = message.state();
+        if state.hold.take_if(|held| held.by == Holder::Map).is_none() {
+            return false;
+        }
+        self.spool.progress(message.id, &state.progress(self.clock.now_wall()));
+        // It goes by way of the incoming queue, so that the limit of active messages holds.
+        scheduler.shift(message.id, Place::Incoming);
+        self.publish(&scheduler);
+        true
+    }
+}
+
+fn is_held_by_map(message: &Message) -> bool {
+    message.state().hold.as_ref().is_some_and(|held| held.by == Holder::Map)
 }
 
 /// Whether an access table says `HOLD` of the sender, or of a recipient under the name that it came by. One that
@@ -95,7 +73,7 @@ fn is_held(maps: &Snapshot, envelope: &Envelope) -> bool {
 pub(super) async fn follow_maps(queue: Weak<Shared>, mut generations: watch::Receiver<u64>) {
     while generations.changed().await.is_ok() {
         let Some(shared) = queue.upgrade() else { return };
-        let messages = QueueHandle(shared).release_unheld().await;
+        let messages = shared.release_unheld().await;
         if messages > 0 {
             tracing::info!(messages, "the maps changed: mail on hold is asked about again");
         }

@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use switchyard_smtp::envelope::Recipient;
 
-use super::message::Message;
+use super::message::{GivenUp, Message};
 use super::schedule::Now;
 use crate::deliver::Fate;
 
@@ -28,7 +28,7 @@ pub(super) fn delivery(
     now: Now,
 ) {
     let delays = delays.unwrap_or_default();
-    let total = now.wall.duration_since(message.arrival).unwrap_or_default();
+    let total = now.wall.duration_since(message.arrival.wall).unwrap_or_default();
     let before = total.saturating_sub(now.monotonic.saturating_duration_since(message.admitted));
     let original = recipient.orcpt.as_ref().map(|orcpt| tracing::field::display(&orcpt.address));
     tracing::info!(
@@ -47,5 +47,13 @@ pub(super) fn delivery(
         dsn = %fate.status,
         status = fate.verdict.as_str(),
         "{}", fate.text
+    );
+}
+
+/// Says that the operator gave one recipient up.
+pub(super) fn given_up(message: &Message, recipient: &Recipient, given_up: &GivenUp) {
+    let status = if given_up.told { "bounced" } else { "deleted" };
+    tracing::info!(
+        id = %message.id, to = %recipient.forward_path, relay = "none", status, "by hand: {}", given_up.reason
     );
 }

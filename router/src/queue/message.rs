@@ -1,22 +1,27 @@
 //! A queued message: its envelope, and how far its delivery has come. Content is here only until the first
 //! attempt has ended, and only while there is room for it.
 
+use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::{Instant, SystemTime};
 
+use switchyard_maps::Route;
 use switchyard_smtp::envelope::{Content, Envelope, Sender};
+use switchyard_smtp::status::EnhancedStatus;
 
 use super::schedule::Deadlines;
 use crate::bounce::{Action, is_wanted};
 use crate::deliver::{Fate, Verdict};
-use crate::spool::{Outcome, Progress, QueueId, RecipientState, StoredMessage};
+use crate::spool::{Arrival, Held, Outcome, Progress, QueueId, RecipientState, StoredMessage};
 
 /// A message in the queue.
 #[derive(Debug)]
 pub(super) struct Message {
     pub id: QueueId,
     pub envelope: Arc<Envelope>,
-    pub arrival: SystemTime,
+    pub arrival: Arrival,
+    /// Octets of its content.
+    pub size: u64,
     pub deadlines: Deadlines,
     /// When the queue got it.
     pub admitted: Instant,
@@ -30,11 +35,25 @@ pub(super) struct MessageState {
     pub attempts: u32,
     /// Jobs of this attempt that have not ended.
     pub open_jobs: u32,
-    /// Somebody wants it on hold when this attempt has ended, for this reason.
-    pub hold: Option<Arc<str>>,
+    /// Who wants it on hold: now, or when this attempt has ended.
+    pub hold: Option<Held>,
+    /// Recipients that go where the operator said, whatever the maps say.
+    pub reroutes: BTreeMap<u32, Arc<Route>>,
+    /// Recipients that the operator gave up: at once, or when this attempt has ended.
+    pub given_up: BTreeMap<u32, Arc<GivenUp>>,
+    /// It is due again as soon as this attempt has ended.
+    pub again: bool,
     pub content: Option<Content>,
     /// Recipients whose mailbox has it, told by LMTP; what others took, they took to pass it on.
     pub in_mailbox: Vec<u32>,
+}
+
+/// How the operator gave a recipient up.
+#[derive(Debug, PartialEq, Eq)]
+pub(super) struct GivenUp {
+    pub reason: Box<str>,
+    /// The sender hears of it, if there is one who wants to.
+    pub told: bool,
 }
 
 /// Some recipients of a message on their way to one destination.
@@ -53,13 +72,15 @@ impl Message {
         deadlines: Deadlines,
         admitted: Instant,
         content: Option<Content>,
+        reroutes: BTreeMap<u32, Arc<Route>>,
     ) -> Self {
         let mut recipients = stored.progress.recipients;
         // One state for each recipient, whatever was read.
         recipients.resize(stored.envelope.recipients.len(), RecipientState::Pending);
         Self {
             id: stored.id,
-            arrival: stored.arrival.wall,
+            arrival: stored.arrival,
+            size: stored.content_len,
             envelope: stored.envelope,
             deadlines,
             admitted,
@@ -67,7 +88,10 @@ impl Message {
                 recipients,
                 attempts: stored.progress.attempts,
                 open_jobs: 0,
-                hold: None,
+                hold: stored.progress.hold,
+                reroutes,
+                given_up: BTreeMap::new(),
+                again: false,
                 content,
                 in_mailbox: Vec::new(),
             }),
@@ -113,8 +137,34 @@ impl MessageState {
         };
     }
 
-    pub(super) fn progress(&self, next_attempt: SystemTime, hold: bool) -> Progress {
-        Progress { recipients: self.recipients.clone(), next_attempt, attempts: self.attempts, hold }
+    /// The whole of it, for the spool.
+    pub(super) fn progress(&self, next_attempt: SystemTime) -> Progress {
+        let reroutes = self.reroutes.iter().map(|(index, route)| (*index, route.to_string().into()));
+        Progress {
+            recipients: self.recipients.clone(),
+            next_attempt,
+            attempts: self.attempts,
+            hold: self.hold.clone(),
+            reroutes: reroutes.collect(),
+        }
+    }
+
+    /// The operator gave recipients up: those that have no end yet have failed now, and are returned.
+    pub(super) fn give_up(&mut self, envelope: &Envelope, at: SystemTime) -> Vec<(u32, Arc<GivenUp>)> {
+        // RFC 3463 §3.1: X.0.0, there is nothing to say of the cause but the words.
+        const BY_HAND: EnhancedStatus = EnhancedStatus::new(5, 0, 0);
+        let mut failed = Vec::new();
+        for (index, given_up) in std::mem::take(&mut self.given_up) {
+            let slot = self.recipients.get_mut(index as usize).filter(|slot| !slot.is_final());
+            let (Some(slot), Some(recipient)) = (slot, envelope.recipients.get(index as usize)) else {
+                continue;
+            };
+            let mut outcome = Outcome::new(at, BY_HAND, "", &given_up.reason);
+            outcome.reported = !given_up.told || !is_wanted(recipient, Action::Failed);
+            *slot = RecipientState::Failed(outcome);
+            failed.push((index, given_up));
+        }
+        failed
     }
 
     /// True when nobody waits for anything: no attempt, no report.

@@ -21,20 +21,25 @@ mod hold;
 mod log;
 mod message;
 mod metrics;
+pub mod order;
+pub mod row;
 pub mod schedule;
 mod scheduler;
+pub mod select;
 mod settle;
 #[cfg(test)]
 mod tests;
+mod walk;
 pub mod window;
 mod worker;
 
+use std::collections::BTreeMap;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, SystemTime};
 
 use switchyard_daemon::clock::Clock;
-use switchyard_maps::MapHandle;
+use switchyard_maps::{MapHandle, Route};
 use switchyard_smtp::envelope::Content;
 use tokio::sync::{Notify, watch};
 
@@ -146,6 +151,7 @@ impl Queue {
             clock: parts.clock,
             chance: Mutex::new(parts.chance),
             metrics: parts.metrics,
+            orders: tokio::sync::Mutex::new(()),
             memory: AtomicUsize::new(0),
             settling: AtomicUsize::new(0),
             summary,
@@ -232,6 +238,8 @@ struct Shared {
     chance: Mutex<fastrand::Rng>,
     metrics: QueueMetrics,
     scheduler: Mutex<Scheduler>,
+    /// Held by the one order that is carried out.
+    orders: tokio::sync::Mutex<()>,
     /// Octets of content in memory.
     memory: AtomicUsize,
     /// Messages that are being settled outside of a worker.
@@ -263,12 +271,13 @@ impl Shared {
         let deadlines = schedule.deadlines(stored.arrival.wall, stored.origin == Origin::Report, now);
         let due = schedule.due(stored.progress.next_attempt, now);
         let wish = match stored.progress.hold {
-            true => Place::Hold,
-            false if due > now.monotonic => Place::Deferred(due),
-            false => Place::Active,
+            Some(_) => Place::Hold,
+            None if due > now.monotonic => Place::Deferred(due),
+            None => Place::Active,
         };
+        let reroutes = self.reroutes(&stored);
         let content = content.filter(|content| wish == Place::Active && self.remember(content.len()));
-        let message = Arc::new(Message::new(stored, deadlines, now.monotonic, content));
+        let message = Arc::new(Message::new(stored, deadlines, now.monotonic, content, reroutes));
         let begins = {
             let mut scheduler = self.lock();
             let begins = scheduler.insert(&message, wish);
@@ -280,6 +289,19 @@ impl Shared {
         } else if let Place::Deferred(_) | Place::Active = wish {
             self.wake.notify_one();
         }
+    }
+
+    /// The ways that the operator gave recipients, as the spool has them.
+    fn reroutes(&self, stored: &StoredMessage) -> BTreeMap<u32, Arc<Route>> {
+        let read = |(index, text): &(u32, Box<str>)| match self.read_route(text) {
+            Ok(route) => Some((*index, Arc::new(route))),
+            // A pool that the settings named then.
+            Err(why) => {
+                tracing::warn!(id = %stored.id, "goes by the maps, not where it was rerouted to: {why}");
+                None
+            }
+        };
+        stored.progress.reroutes.iter().filter_map(read).collect()
     }
 
     /// Reserves memory for content; false when there is none left.
@@ -315,7 +337,7 @@ impl Shared {
 
     /// Sets the age of the oldest message.
     fn show_oldest(&self) {
-        let arrival = self.lock().oldest().map(|message| message.arrival);
+        let arrival = self.lock().oldest().map(|message| message.arrival.wall);
         let age = arrival.and_then(|arrival| self.clock.now_wall().duration_since(arrival).ok());
         self.metrics.oldest.set(age.unwrap_or(Duration::ZERO).as_secs_f64());
     }

@@ -5,7 +5,8 @@
 //! jobs wait or run), *deferred* (until its time), *hold* (until somebody releases it). Every event costs the
 //! same however many messages there are, but for a logarithm.
 
-use std::collections::{BTreeMap, BTreeSet, HashMap, VecDeque};
+use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet, VecDeque};
+use std::ops::Bound;
 use std::sync::Arc;
 use std::time::Instant;
 
@@ -135,6 +136,25 @@ impl Scheduler {
         self.messages.get(&id).map(|entry| (&entry.message, entry.place))
     }
 
+    /// Messages in the order of their birth, from after `after` to `last`, so many at most.
+    pub(super) fn page(
+        &self,
+        after: Option<QueueId>,
+        last: QueueId,
+        most: usize,
+    ) -> Vec<(Arc<Message>, Place)> {
+        let from = after.map_or(Bound::Unbounded, Bound::Excluded);
+        if after.is_some_and(|after| after >= last) {
+            return Vec::new();
+        }
+        let entries = self.messages.range((from, Bound::Included(last))).take(most);
+        entries.map(|(_, entry)| (Arc::clone(&entry.message), entry.place)).collect()
+    }
+
+    pub(super) fn newest(&self) -> Option<QueueId> {
+        self.messages.last_key_value().map(|(id, _)| *id)
+    }
+
     pub(super) fn ids_on_hold(&self) -> Vec<QueueId> {
         let held = self.messages.iter().filter(|(_, entry)| entry.place == Place::Hold);
         held.map(|(id, _)| *id).collect()
@@ -167,10 +187,11 @@ impl Scheduler {
         true
     }
 
-    pub(super) fn remove(&mut self, id: QueueId) {
-        if let Some(entry) = self.messages.remove(&id) {
-            self.exit(id, entry.place);
-        }
+    /// Forgets a message. True when it was there.
+    pub(super) fn remove(&mut self, id: QueueId) -> bool {
+        let Some(entry) = self.messages.remove(&id) else { return false };
+        self.exit(id, entry.place);
+        true
     }
 
     fn enter(&mut self, id: QueueId, place: Place) {
@@ -239,8 +260,28 @@ impl Scheduler {
         for id in &waiting {
             self.shift(*id, Place::Deferred(now));
         }
-        self.destinations.values_mut().for_each(|destination| destination.window.revive());
+        self.revive();
         waiting.len()
+    }
+
+    /// Takes the jobs of these messages out of the lines that they wait in; what runs, runs on.
+    pub(super) fn withdraw(&mut self, messages: &HashSet<QueueId>) -> Vec<Job> {
+        let mut withdrawn = Vec::new();
+        for destination in self.destinations.values_mut() {
+            if destination.jobs.is_empty() {
+                continue;
+            }
+            let jobs = std::mem::take(&mut destination.jobs).into_iter();
+            let (theirs, others): (Vec<Job>, _) = jobs.partition(|job| messages.contains(&job.message.id));
+            withdrawn.extend(theirs);
+            destination.jobs = others.into();
+        }
+        withdrawn
+    }
+
+    /// Every destination is worth an attempt.
+    pub(super) fn revive(&mut self) {
+        self.destinations.values_mut().for_each(|destination| destination.window.revive());
     }
 
     /// Forgets destinations of which nothing needs to be known.

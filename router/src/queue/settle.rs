@@ -3,7 +3,7 @@
 
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
-use std::time::SystemTime;
+use std::time::{Duration, SystemTime};
 
 use switchyard_smtp::status::EnhancedStatus;
 
@@ -11,10 +11,10 @@ use super::Shared;
 use super::log::{self, Delays};
 use super::message::{Job, Message};
 use super::schedule::Now;
-use super::scheduler::Place;
+use super::scheduler::{Place, Scheduler};
 use crate::bounce::{Action, Event, is_wanted};
 use crate::deliver::Fate;
-use crate::spool::{Outcome, RecipientState, SpoolError};
+use crate::spool::{Held, Outcome, RecipientState, SpoolError};
 
 /// A recipient of which a report is due.
 type Due = (u32, Action, Outcome);
@@ -62,7 +62,7 @@ impl Shared {
             if state.open_jobs > 0 {
                 // Other jobs go on, perhaps for long: what is known now must outlive a crash. Under the message's
                 // lock, so that no older state comes after it.
-                self.spool.progress(message.id, &state.progress(self.clock.now_wall(), false));
+                self.spool.progress(message.id, &state.progress(self.clock.now_wall()));
             }
             state.open_jobs == 0
         };
@@ -88,56 +88,80 @@ impl Shared {
     }
 
     /// Ends an attempt at a message.
-    async fn settle(self: &Arc<Self>, message: &Arc<Message>) {
-        let now = self.now();
-        let due = self.due_reports(message, now);
-        if !due.is_empty() {
-            // Before reports are out, failures are on the disk as such: a crash between the two makes a report
-            // come twice, never not at all.
-            let progress = message.state().progress(now.wall, false);
-            self.spool.progress(message.id, &progress);
-            self.report(message, due).await;
+    pub(super) async fn settle(self: &Arc<Self>, message: &Arc<Message>) {
+        loop {
+            let now = self.now();
+            self.give_up(message, now);
+            let due = self.due_reports(message, now);
+            if !due.is_empty() {
+                {
+                    // Before reports are out, failures are on the disk as such: a crash between the two makes a
+                    // report come twice, never not at all.
+                    let state = message.state();
+                    self.spool.progress(message.id, &state.progress(now.wall));
+                }
+                self.report(message, due).await;
+            }
+            self.forget_content(message);
+            if message.state().is_done() {
+                self.spool.done(message.id);
+                tracing::debug!(id = %message.id, "removed");
+                self.release_active(|scheduler| scheduler.remove(message.id));
+                return;
+            }
+            if self.put_off(message, now) {
+                return;
+            }
         }
-        self.forget_content(message);
-        if message.state().is_done() {
-            self.spool.done(message.id);
-            tracing::debug!(id = %message.id, "removed");
-            self.release_active(|scheduler| scheduler.remove(message.id));
-            return;
-        }
-        self.put_off(message, now);
     }
 
-    /// Defers a message, or puts it on hold.
-    fn put_off(&self, message: &Arc<Message>, now: Now) {
+    /// Fails the recipients that the operator gave up.
+    fn give_up(&self, message: &Arc<Message>, now: Now) {
+        let given_up = message.state().give_up(&message.envelope, now.wall);
+        for (index, why) in given_up {
+            if let Some(recipient) = message.envelope.recipients.get(index as usize) {
+                log::given_up(message, recipient, &why);
+            }
+        }
+    }
+
+    /// Defers a message, or puts it on hold. False when the operator has just given up some of it.
+    fn put_off(&self, message: &Arc<Message>, now: Now) -> bool {
         let chance = self.chance.lock().unwrap_or_else(std::sync::PoisonError::into_inner).f64();
-        let place;
-        {
+        let mut is_off = true;
+        // In one step with the look at what the operator wants, who asks under the same lock.
+        self.release_active(|scheduler| {
             let mut state = message.state();
-            let wait = self.options.schedule.backoff(state.attempts, chance);
-            let hold = state.hold.take();
-            let progress = state.progress(now.wall + wait, hold.is_some());
-            self.spool.progress(message.id, &progress);
-            place = match hold {
-                Some(reason) => {
+            if !state.given_up.is_empty() {
+                is_off = false;
+                return false;
+            }
+            let wait = match std::mem::take(&mut state.again) {
+                true => Duration::ZERO,
+                false => self.options.schedule.backoff(state.attempts, chance),
+            };
+            self.spool.progress(message.id, &state.progress(now.wall + wait));
+            let place = match &state.hold {
+                Some(Held { reason, .. }) => {
                     tracing::info!(id = %message.id, %reason, "message is on hold");
                     Place::Hold
                 }
                 None => Place::Deferred(now.monotonic + wait),
             };
-        }
-        self.release_active(|scheduler| {
-            scheduler.shift(message.id, place);
+            scheduler.shift(message.id, place)
         });
         // The keeper of time sleeps until the next one that it knew of.
         self.wake.notify_one();
+        is_off
     }
 
     /// Takes a message out of the active queue, and wakes who waits for the room.
-    fn release_active(&self, change: impl FnOnce(&mut super::scheduler::Scheduler)) {
+    fn release_active(&self, change: impl FnOnce(&mut Scheduler) -> bool) {
         let backlog = {
             let mut scheduler = self.lock();
-            change(&mut scheduler);
+            if !change(&mut scheduler) {
+                return;
+            }
             scheduler.count_ended();
             self.publish(&scheduler);
             scheduler.has_backlog()
@@ -226,7 +250,7 @@ impl Shared {
         let event = Event {
             queue_id: &queue_id,
             envelope: &message.envelope,
-            arrival: message.arrival,
+            arrival: message.arrival.wall,
             retry_until: self.retry_until(message),
             recipients,
         };

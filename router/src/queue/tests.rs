@@ -1,6 +1,7 @@
 //! The queue from end to end: a real spool in a folder, scripted peers on loopback, time moved by hand.
 
 mod limits;
+mod orders;
 mod uses;
 
 use std::path::Path;
@@ -14,13 +15,16 @@ use switchyard_smtp::envelope::{Envelope, Notify, Recipient, Sender};
 use switchyard_smtp::testing::{Played, listen, play};
 use tokio::task::JoinHandle;
 
+use super::order::{Order, Request, Tally};
+use super::row::{GroupBy, Groups};
+use super::select::Selector;
 use super::*;
 use crate::bounce::{BounceMetrics, BounceOptions};
 use crate::deliver::{
     DeliverMetrics, DeliverOptions, Resolver, ResolverOptions, ReuseOptions, TlsOptions, TlsPolicy,
 };
 use crate::route::resolve::resolve;
-use crate::spool::{Arrival, Folder, SpoolMetrics, SpoolOptions};
+use crate::spool::{Arrival, Folder, Held, Holder, SpoolMetrics, SpoolOptions};
 
 const DAY: Duration = Duration::from_secs(86_400);
 
@@ -105,15 +109,16 @@ impl Site {
     }
 
     async fn send_to(&self, sender: &str, recipients: Vec<Recipient>) -> QueueId {
-        self.take(sender, recipients, false).await
+        self.take(sender, recipients, None).await
     }
 
     /// Taken to wait for the operator.
     async fn send_held(&self, sender: &str, recipient: &str) -> QueueId {
-        self.take(sender, vec![Recipient::new(ForwardPath::parse(recipient).unwrap())], true).await
+        let held = Held::new(Holder::Map, "look at it");
+        self.take(sender, vec![Recipient::new(ForwardPath::parse(recipient).unwrap())], Some(held)).await
     }
 
-    async fn take(&self, sender: &str, recipients: Vec<Recipient>, hold: bool) -> QueueId {
+    async fn take(&self, sender: &str, recipients: Vec<Recipient>, hold: Option<Held>) -> QueueId {
         let sender = Sender::new(ReversePath::parse(sender).unwrap());
         let message = NewMessage {
             envelope: Arc::new(Envelope { sender, recipients }),
@@ -126,6 +131,16 @@ impl Site {
         let receipt = self.spool.accept(id, &message).await.unwrap();
         self.queue.admit_new(&receipt, message);
         id
+    }
+
+    /// Carries out an order about one message.
+    async fn order(&self, order: Order, id: QueueId) -> Tally {
+        self.order_of(order, Selector { ids: vec![id.to_string()], ..Selector::default() }).await
+    }
+
+    async fn order_of(&self, order: Order, select: Selector) -> Tally {
+        let request = Request { order, all: select.is_empty(), select, dry_run: false };
+        self.queue.take(request).unwrap().carry_out(|_| {}).await.unwrap()
     }
 
     async fn until(&self, fact: impl Fn(&Summary) -> bool) {
@@ -346,11 +361,15 @@ async fn hold_waits_for_a_word_and_over_a_restart() {
     let site = start(folder.path(), &format!("to.example {route}\n"), 1, today() + DAY);
     assert_eq!(site.queue.summary().hold, 1);
     site.hand.advance(DAY);
-    assert!(site.queue.release(id));
-    assert!(!site.queue.release(id), "it is not on hold any more");
+    assert_eq!(
+        site.order(Order::Release, id).await,
+        Tally { matched: 1, recipients: 1, changed: 1, ..Tally::default() }
+    );
+    assert_eq!(site.order(Order::Release, id).await, Tally::default(), "it is not on hold any more");
     site.until(|summary| summary.messages() == 0).await;
     playing.await.unwrap();
-    assert!(!site.queue.hold(id), "it is gone");
+    let hold = Order::Hold { reason: "wait".into() };
+    assert_eq!(site.order(hold, id).await, Tally::default(), "it is gone");
 }
 
 #[tokio::test]

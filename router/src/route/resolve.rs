@@ -45,6 +45,15 @@ pub fn resolve(
     Ok(resolved)
 }
 
+/// Where mail for a recipient goes by a route that somebody gave it, whatever the maps say.
+#[must_use]
+pub fn resolve_by(options: &RouteOptions, route: &Route, path: &ForwardPath) -> Resolved {
+    match options.mailbox(path) {
+        Some(mailbox) => pick_member(options, &mailbox, route.resolve(&options.default_route, &mailbox.host)),
+        None => refuse((5, 1, 3), "bad destination mailbox address"),
+    }
+}
+
 /// What the maps and the settings say; none for an address of an alias domain that nothing names.
 fn route(
     snapshot: &Snapshot,

@@ -10,9 +10,9 @@ use std::sync::Arc;
 use bytes::Bytes;
 use switchyard_smtp::envelope::{Content, Envelope};
 
-use super::message::{Arrival, NewMessage, Origin, Progress, RecipientState, from_micros, to_micros};
+use super::message::{Arrival, Held, NewMessage, Origin, Progress, RecipientState, from_micros, to_micros};
 use super::record::FRAME;
-use octets::{Reader, Writer};
+use octets::{Reader, Writer, hold_tag};
 
 /// The payload is none that this version writes.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
@@ -50,7 +50,7 @@ pub(super) struct Accepted {
     pub envelope: Arc<Envelope>,
     pub arrival: Arrival,
     pub origin: Origin,
-    pub hold: bool,
+    pub hold: Option<Held>,
     pub place: Place,
 }
 
@@ -84,7 +84,8 @@ pub(super) fn write_accept(message: &NewMessage, blob_sum: Option<u32>) -> Optio
         Origin::Smtp => 0,
         Origin::Report => 1,
     });
-    out.flag(message.hold);
+    out.octet(hold_tag(message.hold.as_ref()));
+    out.held(message.hold.as_ref());
     out.sender(&message.envelope.sender);
     out.number(u32::try_from(message.envelope.recipients.len()).ok()?);
     for recipient in &message.envelope.recipients {
@@ -108,7 +109,8 @@ pub(super) fn read_accept(payload: &[u8]) -> Read<Accepted> {
         1 => Origin::Report,
         _ => return Err(Malformed),
     };
-    let hold = input.flag()?;
+    let tag = input.octet()?;
+    let hold = input.held(tag)?;
     let sender = input.sender()?;
     let recipients = input.list(Reader::recipient)?;
     input.end()?;
@@ -149,7 +151,16 @@ pub(super) fn write_progress(progress: &Progress) -> Option<Vec<u8>> {
     let mut out = Writer(vec![0; FRAME]);
     out.wide(to_micros(progress.next_attempt).cast_unsigned());
     out.number(progress.attempts);
-    out.flag(progress.hold);
+    let marks = if progress.reroutes.is_empty() { 0 } else { REROUTED };
+    out.octet(hold_tag(progress.hold.as_ref()) | marks);
+    out.held(progress.hold.as_ref());
+    if marks != 0 {
+        out.number(u32::try_from(progress.reroutes.len()).ok()?);
+        for (recipient, route) in &progress.reroutes {
+            out.number(*recipient);
+            out.text(route);
+        }
+    }
     out.number(u32::try_from(progress.recipients.len()).ok()?);
     let mut last = None;
     for state in &progress.recipients {
@@ -178,7 +189,12 @@ pub(super) fn read_progress(payload: &[u8]) -> Read<Progress> {
     let mut input = Reader(payload);
     let next_attempt = from_micros(input.wide()?.cast_signed());
     let attempts = input.number()?;
-    let hold = input.flag()?;
+    let marks = input.octet()?;
+    let hold = input.held(marks & !REROUTED)?;
+    let reroutes = match marks & REROUTED {
+        0 => Vec::new(),
+        _ => input.list(|input| Ok((input.number()?, input.text()?.into())))?,
+    };
     let mut last = None;
     let recipients = input.list(|input| {
         let tag = input.octet()?;
@@ -197,8 +213,11 @@ pub(super) fn read_progress(payload: &[u8]) -> Read<Progress> {
         }
     })?;
     input.end()?;
-    Ok(Progress { recipients, next_attempt, attempts, hold })
+    Ok(Progress { recipients, next_attempt, attempts, hold, reroutes })
 }
+
+/// In the octet that says who holds a message: recipients with a way of their own follow.
+const REROUTED: u8 = 0x10;
 
 const PENDING: u8 = 0;
 const DEFERRED: u8 = 1;

@@ -22,8 +22,34 @@ pub struct NewMessage {
     pub arrival: Arrival,
     /// What made it.
     pub origin: Origin,
-    /// True when nothing is to be tried before somebody releases it.
-    pub hold: bool,
+    /// Who wants nothing to be tried before somebody releases it, if anybody does.
+    pub hold: Option<Held>,
+}
+
+/// Why a message is on hold. What a hand holds, no change of the maps releases.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Held {
+    /// Who wants it.
+    pub by: Holder,
+    /// In words, one line.
+    pub reason: Box<str>,
+}
+
+/// Who holds a message.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub enum Holder {
+    /// A map, for as long as it says so.
+    Map,
+    /// The operator, until released by hand.
+    Hand,
+}
+
+impl Held {
+    /// A hold whose reason is fit to be kept, as the texts of an [`Outcome`] are.
+    #[must_use]
+    pub fn new(by: Holder, reason: &str) -> Self {
+        Self { by, reason: one_line(reason) }
+    }
 }
 
 /// When and from where a message came.
@@ -73,15 +99,18 @@ pub struct Progress {
     pub next_attempt: SystemTime,
     /// Attempts so far.
     pub attempts: u32,
-    /// True when nothing is to be tried before somebody releases it.
-    pub hold: bool,
+    /// Who wants nothing to be tried before somebody releases it, if anybody does.
+    pub hold: Option<Held>,
+    /// Recipients that go where the operator said, whatever the maps say: each with its `transport:nexthop`.
+    pub reroutes: Vec<(u32, Box<str>)>,
 }
 
 impl Progress {
     /// Nothing tried yet.
     #[must_use]
-    pub fn fresh(recipients: usize, next_attempt: SystemTime, hold: bool) -> Self {
-        Self { recipients: vec![RecipientState::Pending; recipients], next_attempt, attempts: 0, hold }
+    pub fn fresh(recipients: usize, next_attempt: SystemTime, hold: Option<Held>) -> Self {
+        let recipients = vec![RecipientState::Pending; recipients];
+        Self { recipients, next_attempt, attempts: 0, hold, reroutes: Vec::new() }
     }
 }
 

@@ -74,7 +74,8 @@ mod transactions;
 pub use disk::{Disk, DiskFile, Folder, Place};
 pub use id::{BadQueueId, QueueId};
 pub use message::{
-    Arrival, MAX_DIAGNOSTIC, NewMessage, Origin, Outcome, Progress, RecipientState, StoredMessage,
+    Arrival, Held, Holder, MAX_DIAGNOSTIC, NewMessage, Origin, Outcome, Progress, RecipientState,
+    StoredMessage,
 };
 pub use metrics::SpoolMetrics;
 pub use options::{OpenError, SpoolError, SpoolOptions};

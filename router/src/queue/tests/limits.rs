@@ -1,6 +1,6 @@
 //! The scheduler alone, with workers played by hand: limits hold, nobody starves, no job is lost.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 use std::time::{Duration, Instant, SystemTime};
 
@@ -33,11 +33,11 @@ fn message(id: &str) -> Arc<Message> {
         envelope: Arc::new(Envelope { sender: Sender::new(ReversePath::Null), recipients }),
         arrival: Arrival { wall, client: "test".into() },
         origin: Origin::Smtp,
-        progress: Progress::fresh(1, wall, false),
+        progress: Progress::fresh(1, wall, None),
         content_len: 0,
     };
     let deadlines = ScheduleOptions::default().deadlines(wall, false, Now { monotonic, wall });
-    Arc::new(Message::new(stored, deadlines, monotonic, None))
+    Arc::new(Message::new(stored, deadlines, monotonic, None, BTreeMap::new()))
 }
 
 /// Workers that are played by hand.

@@ -5,7 +5,7 @@ use switchyard_smtp::envelope::{Body, Notify, Orcpt, Recipient, Ret, Sender, Tra
 use switchyard_smtp::status::EnhancedStatus;
 
 use super::{Malformed, Place, Read};
-use crate::spool::message::{Outcome, from_micros, to_micros};
+use crate::spool::message::{Held, Holder, Outcome, from_micros, to_micros};
 
 /// Appends words. Texts longer than 64 KiB do not occur: each comes out of an SMTP line or is cut before.
 pub(super) struct Writer(pub(super) Vec<u8>);
@@ -70,6 +70,13 @@ impl Writer {
         });
     }
 
+    /// What belongs to a [`hold_tag`].
+    pub(super) fn held(&mut self, held: Option<&Held>) {
+        if let Some(held) = held {
+            self.text(&held.reason);
+        }
+    }
+
     pub(super) fn outcome(&mut self, outcome: &Outcome) {
         self.wide(to_micros(outcome.at).cast_unsigned());
         self.octet(outcome.status.class);
@@ -79,6 +86,20 @@ impl Writer {
         self.flag(outcome.reported);
     }
 }
+
+/// Who holds a message, as an octet.
+pub(super) fn hold_tag(held: Option<&Held>) -> u8 {
+    match held.map(|held| held.by) {
+        None => 0,
+        Some(Holder::Map) => HELD_BY_MAP,
+        Some(Holder::Hand) => HELD_BY_HAND,
+    }
+}
+
+/// A map's hold as records of old have it: without a word of its reason.
+const HELD_SILENTLY: u8 = 1;
+const HELD_BY_MAP: u8 = 2;
+const HELD_BY_HAND: u8 = 3;
 
 /// Takes words off the front; every one of them may be missing.
 pub(super) struct Reader<'a>(pub(super) &'a [u8]);
@@ -182,6 +203,18 @@ impl<'a> Reader<'a> {
             Ok(Orcpt { address_type: input.text()?.into(), address: input.text()?.into() })
         })?;
         Ok(Recipient { forward_path, notify: notify.map(wanted), orcpt })
+    }
+
+    /// What belongs to a [`hold_tag`].
+    pub(super) fn held(&mut self, tag: u8) -> Read<Option<Held>> {
+        let by = match tag {
+            0 => return Ok(None),
+            HELD_SILENTLY => return Ok(Some(Held { by: Holder::Map, reason: "".into() })),
+            HELD_BY_MAP => Holder::Map,
+            HELD_BY_HAND => Holder::Hand,
+            _ => return Err(Malformed),
+        };
+        Ok(Some(Held { by, reason: self.text()?.into() }))
     }
 
     pub(super) fn outcome(&mut self) -> Read<Outcome> {

@@ -9,7 +9,7 @@ use switchyard_smtp::envelope::{Body, Notify, Orcpt, Recipient, Ret, Sender, Tra
 use switchyard_smtp::status::EnhancedStatus;
 
 use super::*;
-use crate::spool::message::Outcome;
+use crate::spool::message::{Holder, Outcome};
 
 fn envelope(full: bool) -> Envelope {
     let mailbox = |text: &str| Mailbox::parse(text).unwrap();
@@ -40,7 +40,7 @@ fn new_message(full: bool) -> NewMessage {
         content: Content { added: Bytes::from_static(b"A: b\r\n"), wire: Bytes::from_static(b"body\r\n") },
         arrival: Arrival { wall: UNIX_EPOCH + Duration::from_micros(5), client: "mx [192.0.2.1]".into() },
         origin: if full { Origin::Report } else { Origin::Smtp },
-        hold: full,
+        hold: full.then(|| Held::new(Holder::Hand, "asked")),
     }
 }
 
@@ -58,7 +58,7 @@ fn messages_read_back() {
         let payload = Bytes::from(payload(&message));
         let accepted = read_accept(&payload).unwrap();
         assert_eq!((&accepted.envelope, &accepted.arrival), (&message.envelope, &message.arrival));
-        assert_eq!((accepted.origin, accepted.hold), (message.origin, message.hold));
+        assert_eq!((accepted.origin, &accepted.hold), (message.origin, &message.hold));
         assert_eq!(accepted.place, Place::Inline { added: 6, wire: 6 });
         assert_eq!(read_content(&payload).unwrap().1, message.content);
 
@@ -74,7 +74,8 @@ fn progress_reads_back_and_says_a_repeated_reply_once() {
         recipients: vec![RecipientState::Deferred(outcome(&"x".repeat(1000))); count],
         next_attempt: UNIX_EPOCH,
         attempts: 7,
-        hold: true,
+        hold: Some(Held::new(Holder::Map, "look at it")),
+        reroutes: vec![(1, "smtp:[mx1.example]:26".into())],
     };
     let mut mixed = state(3);
     mixed.recipients.push(RecipientState::Pending);
@@ -110,4 +111,15 @@ proptest! {
             let _ = read_content(&Bytes::copy_from_slice(octets));
         }
     }
+}
+
+#[test]
+fn a_hold_as_older_records_have_it_is_a_maps() {
+    let mut old = write_progress(&Progress::fresh(1, UNIX_EPOCH, None)).unwrap();
+    // Behind the time and the count of attempts.
+    old[FRAME + 12] = 1;
+    let held = read_progress(&old[FRAME..]).unwrap().hold;
+    assert_eq!(held, Some(Held::new(Holder::Map, "")));
+    old[FRAME + 12] = 4;
+    assert_eq!(read_progress(&old[FRAME..]), Err(Malformed));
 }

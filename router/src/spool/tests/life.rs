@@ -9,7 +9,11 @@ fn a_message_comes_back_as_it_went_in() {
     let (spool, recovered) = open(&disk);
     assert!(recovered.messages.is_empty());
     let small = message(1, 3000);
-    let large = NewMessage { origin: Origin::Report, hold: true, ..message(2, 100_000) };
+    let large = NewMessage {
+        origin: Origin::Report,
+        hold: Some(Held::new(Holder::Hand, "asked")),
+        ..message(2, 100_000)
+    };
     let [first, second] = [&small, &large].map(|message| accept(&spool, message).unwrap());
     assert_eq!(disk.names(Place::Blob), [second.to_string()]);
     assert_eq!(spool.load(first), Ok(small.content.clone()));
@@ -27,7 +31,7 @@ fn a_message_comes_back_as_it_went_in() {
     );
     assert_eq!(
         (two.id, two.origin, two.progress.clone()),
-        (second, Origin::Report, Progress::fresh(3, start(), true))
+        (second, Origin::Report, Progress::fresh(3, start(), Some(Held::new(Holder::Hand, "asked"))))
     );
     assert_eq!(spool.load(first), Ok(small.content));
     assert_eq!(spool.load(second), Ok(large.content));

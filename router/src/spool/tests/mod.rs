@@ -68,7 +68,7 @@ fn message(number: u128, size: usize) -> NewMessage {
         content: Content { added: Bytes::from_static(b"Received: by test\r\n"), wire: wire.into() },
         arrival: Arrival { wall: start(), client: "mx1.example.org [192.0.2.1]".into() },
         origin: Origin::Smtp,
-        hold: false,
+        hold: None,
     }
 }
 
@@ -82,7 +82,8 @@ fn deferred(text: &str, attempts: u32) -> Progress {
         ],
         next_attempt: start() + Duration::from_secs(300 * u64::from(attempts)),
         attempts,
-        hold: false,
+        hold: None,
+        reroutes: Vec::new(),
     }
 }
 

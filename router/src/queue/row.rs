@@ -1,0 +1,300 @@
+//! What is shown of the queue: a line a message, and counts by what its recipients have in common.
+
+use std::collections::HashMap;
+use std::time::{Duration, SystemTime};
+
+use jiff::Timestamp;
+use serde::{Deserialize, Serialize};
+
+use super::message::Message;
+use super::schedule::Now;
+use super::scheduler::Place;
+use super::select::{QueueName, Selector, address_of, address_of_sender, domain_of, last_reply};
+use super::walk::{Meant, Walk, way_of};
+use super::{QueueHandle, Shared};
+use crate::spool::{Holder, RecipientState};
+
+/// One message.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Row {
+    /// Its name.
+    pub id: String,
+    /// The queue that it is in.
+    pub queue: QueueName,
+    /// When it came, by the wall.
+    pub arrival: Timestamp,
+    /// How long ago that is, in seconds.
+    pub age: u64,
+    /// Octets of its content.
+    pub size: u64,
+    /// Its reverse-path.
+    pub sender: String,
+    /// Who handed it over.
+    pub client: String,
+    /// Attempts so far.
+    pub attempts: u32,
+    /// When the next one is due, of deferred mail.
+    #[serde(skip_serializing_if = "Option::is_none", default)]
+    pub next_attempt: Option<Timestamp>,
+    /// Why it is on hold.
+    #[serde(skip_serializing_if = "Option::is_none", default)]
+    pub hold: Option<HoldShown>,
+    /// How many recipients are meant: they wait.
+    pub meant: usize,
+    /// The first of the recipients; all of them where one message is shown.
+    pub recipients: Vec<RecipientShown>,
+}
+
+/// A hold.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct HoldShown {
+    /// `hand` or `map`.
+    pub by: String,
+    /// In words.
+    pub reason: String,
+}
+
+/// A recipient.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct RecipientShown {
+    /// Its address.
+    pub address: String,
+    /// `pending`, `deferred`, `delivered` or `failed`.
+    pub state: String,
+    /// What the last attempt came to.
+    #[serde(skip_serializing_if = "Option::is_none", default)]
+    pub last_reply: Option<String>,
+    /// Where it goes by the maps of this moment, while it waits.
+    #[serde(skip_serializing_if = "Option::is_none", default)]
+    pub next_hop: Option<String>,
+    /// True when the operator chose that next hop.
+    #[serde(skip_serializing_if = "std::ops::Not::not", default)]
+    pub rerouted: bool,
+}
+
+/// Recipients in a line of a list.
+const MOST_LISTED: usize = 10;
+
+/// Messages a page at a time.
+#[derive(Debug)]
+pub struct Rows {
+    queue: QueueHandle,
+    walk: Walk,
+    all: bool,
+}
+
+impl QueueHandle {
+    /// The messages that are meant, the oldest first; with `all` every recipient of each.
+    ///
+    /// # Errors
+    /// With the word that is no queue id.
+    pub fn rows(&self, selector: Selector, all: bool) -> Result<Rows, String> {
+        Ok(Rows { queue: self.clone(), walk: Walk::new(self, selector)?, all })
+    }
+
+    /// Counts messages by what their recipients that are meant have in common: the largest `top` groups.
+    ///
+    /// # Errors
+    /// With the word that is no queue id.
+    pub async fn groups(&self, selector: Selector, by: GroupBy, top: usize) -> Result<Groups, String> {
+        let mut walk = Walk::new(self, selector)?;
+        let mut groups = Counting::default();
+        while let Some(page) = walk.next(&self.0).await {
+            for meant in page {
+                groups.count(&self.0, &meant, by).await;
+            }
+        }
+        Ok(groups.finish(top))
+    }
+}
+
+impl Rows {
+    /// The next page; none at the end.
+    pub async fn next(&mut self) -> Option<Vec<Row>> {
+        let meant = self.walk.next(&self.queue.0).await?;
+        let mut rows = Vec::with_capacity(meant.len());
+        for meant in meant {
+            rows.push(self.queue.0.row(meant, self.all).await);
+        }
+        Some(rows)
+    }
+}
+
+impl Shared {
+    async fn row(&self, meant: Meant, all: bool) -> Row {
+        let Meant { message, place, recipients } = meant;
+        let shown: Vec<u32> = match all {
+            true => (0..message.envelope.recipients.len() as u32).collect(),
+            false => recipients.iter().copied().take(MOST_LISTED).collect(),
+        };
+        let ways: HashMap<u32, String> = {
+            let waiting: Vec<u32> =
+                shown.iter().copied().filter(|index| recipients.contains(index)).take(MOST_ROUTED).collect();
+            let decided = self.decide(&message, &waiting).await;
+            decided.iter().map(|(index, way)| (*index, way_of(way))).collect()
+        };
+        let now = self.now();
+        let state = message.state();
+        let age = now.wall.duration_since(message.arrival.wall).unwrap_or_default();
+        let of_recipient = |index: &u32| {
+            let recipient = message.envelope.recipients.get(*index as usize)?;
+            let slot = state.recipients.get(*index as usize)?;
+            Some(RecipientShown {
+                address: address_of(recipient),
+                state: state_of(slot).to_owned(),
+                last_reply: last_reply(slot).map(|(status, text)| reply_line(&status, text)),
+                next_hop: ways.get(index).cloned(),
+                rerouted: state.reroutes.contains_key(index) && !slot.is_final(),
+            })
+        };
+        Row {
+            id: message.id.to_string(),
+            queue: QueueName::of(place),
+            arrival: timestamp(message.arrival.wall),
+            age: age.as_secs(),
+            size: message.size,
+            sender: address_of_sender(&message),
+            client: message.arrival.client.to_string(),
+            attempts: state.attempts,
+            next_attempt: due(place, now),
+            hold: state.hold.as_ref().map(|held| HoldShown {
+                by: match held.by {
+                    Holder::Hand => "hand".to_owned(),
+                    Holder::Map => "map".to_owned(),
+                },
+                reason: held.reason.to_string(),
+            }),
+            meant: recipients.len(),
+            recipients: shown.iter().filter_map(of_recipient).collect(),
+        }
+    }
+}
+
+/// Recipients of one message whose next hop is looked up.
+const MOST_ROUTED: usize = 1000;
+
+fn state_of(slot: &RecipientState) -> &'static str {
+    match slot {
+        RecipientState::Pending => "pending",
+        RecipientState::Deferred(_) => "deferred",
+        RecipientState::Delivered(_) => "delivered",
+        RecipientState::Failed(_) => "failed",
+    }
+}
+
+/// The status and the reply; the status is not said twice.
+fn reply_line(status: &str, text: &str) -> String {
+    if text.contains(status) { text.to_owned() } else { format!("{status} {text}") }
+}
+
+fn due(place: Place, now: Now) -> Option<Timestamp> {
+    let Place::Deferred(until) = place else { return None };
+    Some(timestamp(now.wall + until.saturating_duration_since(now.monotonic)))
+}
+
+fn timestamp(at: SystemTime) -> Timestamp {
+    Timestamp::try_from(at).unwrap_or(Timestamp::UNIX_EPOCH)
+}
+
+// ---- groups ----
+
+/// What messages are counted by.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum GroupBy {
+    /// A recipient's domain.
+    Domain,
+    /// The reverse-path.
+    Sender,
+    /// Where a recipient's mail goes by the maps of this moment.
+    NextHop,
+    /// What the last attempt at a recipient came to.
+    Reply,
+}
+
+/// The ages at which messages are told apart, in minutes, as Postfix's qshape(1) does it.
+pub const AGES: [u64; 9] = [5, 10, 20, 40, 80, 160, 320, 640, 1280];
+
+/// Counts, the largest first.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Groups {
+    /// Messages in all: one with recipients in two groups counts once here.
+    pub messages: u64,
+    /// Recipients in all.
+    pub recipients: u64,
+    /// Groups in all.
+    pub count: u64,
+    /// The largest of them.
+    pub groups: Vec<Group>,
+}
+
+/// Messages that have something in common.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Group {
+    /// What that is.
+    pub name: String,
+    /// How many they are.
+    pub messages: u64,
+    /// How many of their recipients.
+    pub recipients: u64,
+    /// Messages younger than each of [`AGES`] and not than the one before; then the older ones.
+    pub ages: [u64; AGES.len() + 1],
+}
+
+#[derive(Debug, Default)]
+struct Counting {
+    messages: u64,
+    recipients: u64,
+    groups: HashMap<String, Group>,
+}
+
+impl Counting {
+    async fn count(&mut self, shared: &Shared, meant: &Meant, by: GroupBy) {
+        let message = &meant.message;
+        let mut names: HashMap<String, u64> = HashMap::new();
+        match by {
+            GroupBy::Sender => drop(names.insert(address_of_sender(message), meant.recipients.len() as u64)),
+            GroupBy::NextHop => {
+                for (_, way) in shared.decide(message, &meant.recipients).await {
+                    *names.entry(way_of(&way)).or_default() += 1;
+                }
+            }
+            GroupBy::Domain | GroupBy::Reply => {
+                for index in &meant.recipients {
+                    *names.entry(name_of(message, *index, by)).or_default() += 1;
+                }
+            }
+        }
+        self.messages += 1;
+        self.recipients += meant.recipients.len() as u64;
+        let age = shared.now().wall.duration_since(message.arrival.wall).unwrap_or_default();
+        let bucket = AGES.iter().filter(|minutes| age >= Duration::from_secs(**minutes * 60)).count();
+        for (name, recipients) in names {
+            let group = self.groups.entry(name).or_default();
+            group.messages += 1;
+            group.recipients += recipients;
+            if let Some(count) = group.ages.get_mut(bucket) {
+                *count += 1;
+            }
+        }
+    }
+
+    fn finish(self, top: usize) -> Groups {
+        let named = self.groups.into_iter().map(|(name, group)| Group { name, ..group });
+        let mut groups: Vec<Group> = named.collect();
+        groups
+            .sort_by(|one, other| other.messages.cmp(&one.messages).then_with(|| one.name.cmp(&other.name)));
+        let count = groups.len() as u64;
+        groups.truncate(top);
+        Groups { messages: self.messages, recipients: self.recipients, count, groups }
+    }
+}
+
+fn name_of(message: &Message, index: u32, by: GroupBy) -> String {
+    if by == GroupBy::Domain {
+        return message.envelope.recipients.get(index as usize).map(domain_of).unwrap_or_default();
+    }
+    let state = message.state();
+    let reply = state.recipients.get(index as usize).and_then(last_reply);
+    reply.map_or_else(|| "not tried yet".to_owned(), |(status, text)| reply_line(&status, text))
+}
