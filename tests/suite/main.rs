@@ -8,4 +8,5 @@ mod load;
 mod map;
 mod message;
 mod peers;
+mod site;
 mod tls;

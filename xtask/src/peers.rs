@@ -39,6 +39,8 @@ const PEERS: &[Peer] = &[
     Peer { package: "xfsprogs", proof: "/usr/sbin/mkfs.xfs" },
     Peer { package: "faketime", proof: "/usr/bin/faketime" },
     Peer { package: "mount", proof: "/usr/sbin/losetup" },
+    Peer { package: "iproute2", proof: "/usr/bin/ss" },
+    Peer { package: "util-linux", proof: "/usr/bin/nsenter" },
     Peer { package: "procps", proof: "/usr/bin/ps" },
     Peer { package: "systemd", proof: "/usr/bin/systemd-analyze" },
 ];

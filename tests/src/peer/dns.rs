@@ -1,11 +1,12 @@
 //! dnsmasq with the records that a scenario declares, and no others: every other name does not exist.
 
-use std::net::{IpAddr, SocketAddr};
+use std::net::{IpAddr, Ipv4Addr, SocketAddr};
 use std::process::{Command, Stdio};
 
 use super::process::{Group, Process};
 use super::{free_address, require};
 use crate::expect;
+use crate::network::Host;
 
 const PROGRAM: &str = "/usr/sbin/dnsmasq";
 
@@ -68,17 +69,10 @@ impl Dns {
     /// When it is not installed.
     #[must_use]
     pub fn start(zone: &Zone) -> Self {
-        require(PROGRAM);
         let address = free_address();
         let mut command = Command::new(PROGRAM);
-        command
-            .args(["--keep-in-foreground", "--conf-file=/dev/null", "--pid-file=", "--user=root"])
-            .args(["--no-hosts", "--no-resolv", "--no-dhcp-interface=lo", "--bind-interfaces"])
-            .args(["--listen-address=127.0.0.1", "--local=/#/", "--local-ttl=1", "--log-facility=-"])
-            .arg(format!("--port={}", address.port()))
-            .args(&zone.options);
-        command.stdin(Stdio::null()).stdout(Stdio::null()).stderr(Stdio::null());
-        let mut process = Process::start(&mut command, Group::Ours);
+        command.args(["--bind-interfaces", "--listen-address=127.0.0.1"]);
+        let mut process = serve(&mut command, address.port(), zone);
         // It answers over TCP as well, on the same port, from the moment it listens at all.
         expect::holds("a name server", || {
             assert!(process.runs(), "dnsmasq ended: are its records well formed? {:?}", zone.options);
@@ -87,9 +81,32 @@ impl Dns {
         Self { address, _process: process }
     }
 
+    /// Starts one on a host, at port 53 of all its addresses.
+    ///
+    /// # Panics
+    /// When it is not installed.
+    #[must_use]
+    pub fn start_on(host: &Host, zone: &Zone) -> Self {
+        let process = serve(&mut host.command(PROGRAM), 53, zone);
+        host.await_listener(53);
+        Self { address: SocketAddr::from((Ipv4Addr::UNSPECIFIED, 53)), _process: process }
+    }
+
     /// Where it answers.
     #[must_use]
     pub fn address(&self) -> SocketAddr {
         self.address
     }
+}
+
+fn serve(command: &mut Command, port: u16, zone: &Zone) -> Process {
+    require(PROGRAM);
+    command
+        .args(["--keep-in-foreground", "--conf-file=/dev/null", "--pid-file=", "--user=root"])
+        .args(["--no-hosts", "--no-resolv", "--no-dhcp-interface=lo"])
+        .args(["--local=/#/", "--local-ttl=1", "--log-facility=-"])
+        .arg(format!("--port={port}"))
+        .args(&zone.options);
+    command.stdin(Stdio::null()).stdout(Stdio::null()).stderr(Stdio::null());
+    Process::start(command, Group::Ours)
 }

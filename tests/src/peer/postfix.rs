@@ -5,7 +5,7 @@
 
 use std::fmt::Write as _;
 use std::fs::{self, Permissions};
-use std::net::SocketAddr;
+use std::net::{Ipv4Addr, SocketAddr};
 use std::os::unix::fs::{PermissionsExt as _, chown};
 use std::path::{Path, PathBuf};
 use std::process::Stdio;
@@ -15,6 +15,7 @@ use tempfile::TempDir;
 use super::cgroup::Cgroup;
 use super::process::{Group, Process, command};
 use super::{await_greeting, free_address, nexthop, require};
+use crate::network::Host;
 
 const MASTER: &str = "/usr/lib/postfix/sbin/master";
 
@@ -40,6 +41,8 @@ pub struct Options<'a> {
     pub parent: PathBuf,
     /// Where its CPU time is counted.
     pub cgroup: Option<&'a Cgroup>,
+    /// The host it runs on, at port 25 of all its addresses; without one, this machine's loopback.
+    pub host: Option<&'a Host>,
 }
 
 impl Options<'_> {
@@ -47,7 +50,7 @@ impl Options<'_> {
     #[must_use]
     pub fn new(onward: Onward) -> Self {
         let parent = std::env::temp_dir();
-        Self { onward, host_name: "postfix.example", settings: &[], parent, cgroup: None }
+        Self { onward, host_name: "postfix.example", settings: &[], parent, cgroup: None, host: None }
     }
 }
 
@@ -74,15 +77,24 @@ impl Postfix {
             .permissions(Permissions::from_mode(0o755))
             .tempdir_in(&options.parent)
             .expect("a folder for Postfix");
-        let address = free_address();
+        let address = match options.host {
+            Some(_) => SocketAddr::from((Ipv4Addr::UNSPECIFIED, 25)),
+            None => free_address(),
+        };
         lay_out(folder.path());
         put(&folder.path().join("etc/main.cf"), &main_cf(folder.path(), options));
         put(&folder.path().join("etc/master.cf"), &master_cf(address));
-        let mut master = command(MASTER, options.cgroup);
+        let mut master = match options.host {
+            Some(host) => host.command(MASTER),
+            None => command(MASTER, options.cgroup),
+        };
         master.arg("-s").arg("-c").arg(folder.path().join("etc"));
         master.stdin(Stdio::null()).stdout(Stdio::null()).stderr(Stdio::null());
         let process = Process::start(&mut master, Group::Its);
-        await_greeting(address);
+        match options.host {
+            Some(host) => host.await_listener(25),
+            None => await_greeting(address),
+        }
         Self { address, _process: process, folder }
     }
 

@@ -1,0 +1,4 @@
+//! A site as its postmaster holds it: one folder, from which every host of every role has its settings.
+
+mod five;
+mod hosts;
