@@ -8,6 +8,7 @@
 //! Invariants kept here:
 //! - A setting is declared once, where it is read: name, kind, default, bounds, one line of meaning, and
 //!   whether a running daemon takes a new value. The [`mod@reference`] is made of these declarations.
+//!   So is the [`schema`] that editors check a file with while it is typed.
 //! - Nothing is guessed: an unknown key, an unknown fact, a number without its unit are faults, with file
 //!   and line and what would be right. All faults come at once, and with any there are no settings.
 //! - The words here are our own or lower crates' option structs; no library's option name leaks out.
@@ -24,6 +25,7 @@ pub mod reader;
 pub mod reference;
 pub mod render;
 pub mod router;
+pub mod schema;
 pub mod settings;
 pub mod site;
 pub mod template;

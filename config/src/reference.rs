@@ -10,6 +10,8 @@ pub struct Setting {
     pub path: String,
     /// What is written: `time`, `size`, `count`, `network`…
     pub kind: &'static str,
+    /// How a value is written.
+    pub form: Form,
     /// Whether it is one of these, or more.
     pub shape: Shape,
     /// All values, when they are few and named.
@@ -24,6 +26,19 @@ pub struct Setting {
     pub change: Change,
     /// What it does, in a line.
     pub doc: &'static str,
+}
+
+/// How a value is written, for programs that look at a file while it is typed.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Form {
+    /// A text; of this pattern, if one says what fits.
+    Text(Option<&'static str>),
+    /// A text, or a list of them.
+    Texts,
+    /// A whole number from zero to this one.
+    Number(u64),
+    /// True or false.
+    Flag,
 }
 
 /// How many values a setting has.

@@ -109,6 +109,7 @@ impl<'s, 'a> Key<'s, 'a> {
         self.section.reader.settings.borrow_mut().push(Setting {
             path: format!("{}{}", self.section.path, self.name),
             kind: W::KIND,
+            form: W::FORM,
             shape,
             choices: W::choices(),
             default,

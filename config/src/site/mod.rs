@@ -7,6 +7,7 @@
 mod facts;
 mod folder;
 
+use std::collections::BTreeSet;
 use std::net::IpAddr;
 use std::path::{Path, PathBuf};
 
@@ -17,9 +18,10 @@ use crate::check::{Faults, Place, hint};
 use crate::document::{Document, Table};
 use crate::mx::MxSettings;
 use crate::reader::{Reader, Section};
+use crate::reference::Setting;
 use crate::router::RouterSettings;
 use crate::settings::Settings;
-use crate::template::{fill, lay};
+use crate::template::{asked_for, fill, lay};
 use crate::words::Choice;
 
 /// What a site's folder says.
@@ -147,29 +149,27 @@ impl Site {
     pub fn load(folder: &Path) -> Result<Self, Faults> {
         let document = Document::load(&folder.join("site.toml"))?;
         let site = Reader::read(&document, None, |root| {
-            let facts = root.free("facts");
-            facts::check(&facts, root);
-            let hosts = root.each("host", host);
-            if hosts.is_empty() {
-                root.fault(
-                    &["host"],
-                    "the site has no host: [[host]] with `name`, `role` and `addresses` is needed",
-                );
-            }
-            for (index, host) in hosts.iter().enumerate() {
-                if let Some(twin) = hosts[..index].iter().find(|other| other.name == host.name) {
-                    root.say(
-                        host.place.clone(),
-                        format!(
-                            "two hosts are named `{}`: the other stands in line {}",
-                            host.name, twin.place.line
-                        ),
-                    );
-                }
-            }
+            let (facts, hosts) = read(root);
             Self { folder: folder.to_owned(), hosts, facts }
         });
         site.map(|(site, _)| site)
+    }
+
+    /// Every key that `site.toml` has, but for facts, whose names are the site's own.
+    #[must_use]
+    pub fn reference() -> Vec<Setting> {
+        Reader::settings(read)
+    }
+
+    /// The facts that the suite's own templates ask for, beside those that it states itself.
+    #[must_use]
+    pub fn known_facts() -> BTreeSet<String> {
+        let layers = [BASE].into_iter().chain(Role::ALL.iter().map(|role| role.template()));
+        let layers: Vec<Document> =
+            layers.filter_map(|(file, text)| Document::parse(file, text).ok()).collect();
+        let mut asked = BTreeSet::new();
+        layers.iter().for_each(|layer| asked_for(&layer.root, &mut asked));
+        asked.into_iter().filter(|name| !name.contains('.')).map(str::to_owned).collect()
     }
 
     /// The host of a name; its first label is enough where no other host shares it.
@@ -264,6 +264,25 @@ impl Host {
     pub fn short_name(&self) -> &str {
         self.name.as_str().split('.').next().unwrap_or_default()
     }
+}
+
+/// What `site.toml` says: facts and hosts.
+fn read(root: &mut Section<'_>) -> (Table, Vec<Host>) {
+    let facts = root.free("facts");
+    facts::check(&facts, root);
+    let hosts = root.each("host", host);
+    if hosts.is_empty() {
+        root.fault(&["host"], "the site has no host: [[host]] with `name`, `role` and `addresses` is needed");
+    }
+    for (index, host) in hosts.iter().enumerate() {
+        if let Some(twin) = hosts[..index].iter().find(|other| other.name == host.name) {
+            root.say(
+                host.place.clone(),
+                format!("two hosts are named `{}`: the other stands in line {}", host.name, twin.place.line),
+            );
+        }
+    }
+    (facts, hosts)
 }
 
 fn host(section: &mut Section<'_>) -> Host {

@@ -17,11 +17,15 @@ pub use size::Size;
 pub use tables::Tables;
 
 use crate::document::Node;
+use crate::reference::Form;
 
 /// The type of one setting's value.
 pub trait Word: Sized {
     /// What it is called in the reference and in faults.
     const KIND: &'static str;
+
+    /// How it is written.
+    const FORM: Form = Form::Text(None);
 
     /// Reads it.
     ///

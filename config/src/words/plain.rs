@@ -7,12 +7,14 @@ use switchyard_smtp::address::Domain;
 use super::{Word, quoted, text};
 use crate::check::hint;
 use crate::document::Node;
+use crate::reference::Form;
 
 /// Numbers of each width that a setting may have.
 macro_rules! count {
     ($($width:ty),*) => {$(
         impl Word for $width {
             const KIND: &'static str = "count";
+            const FORM: Form = Form::Number(Self::MAX as u64);
 
             fn read(node: &Node) -> Result<Self, String> {
                 match node {
@@ -41,6 +43,7 @@ count!(u8, u16, u32, usize);
 
 impl Word for bool {
     const KIND: &'static str = "true or false";
+    const FORM: Form = Form::Flag;
 
     fn read(node: &Node) -> Result<Self, String> {
         match node {

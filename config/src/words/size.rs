@@ -2,6 +2,7 @@
 
 use super::{Word, quoted};
 use crate::document::Node;
+use crate::reference::Form;
 
 /// Octets.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
@@ -30,6 +31,7 @@ impl Size {
 
 impl Word for Size {
     const KIND: &'static str = "size";
+    const FORM: Form = Form::Text(Some("^[0-9]+([TGM](iB|B)|KiB|[Kk]B|B)$"));
 
     fn read(node: &Node) -> Result<Self, String> {
         let text = match node {

@@ -4,6 +4,7 @@ use switchyard_maps::TableSpec;
 
 use super::{Word, quoted, text};
 use crate::document::Node;
+use crate::reference::Form;
 
 /// Tables of one map, in order.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
@@ -11,6 +12,7 @@ pub struct Tables(pub Vec<TableSpec>);
 
 impl Word for Tables {
     const KIND: &'static str = "table, or list of tables";
+    const FORM: Form = Form::Texts;
 
     fn read(node: &Node) -> Result<Self, String> {
         match node {

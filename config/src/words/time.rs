@@ -4,6 +4,7 @@ use std::time::Duration;
 
 use super::{Word, quoted};
 use crate::document::Node;
+use crate::reference::Form;
 
 /// Each unit in milliseconds, the longest first.
 const UNITS: [(&str, u64); 6] =
@@ -13,6 +14,7 @@ const LONGEST: u64 = 36_525 * 86_400_000;
 
 impl Word for Duration {
     const KIND: &'static str = "time";
+    const FORM: Form = Form::Text(Some("^[0-9]+(ms|s|m|h|d|w)$"));
 
     fn read(node: &Node) -> Result<Self, String> {
         let text = match node {
