@@ -15,6 +15,7 @@ use crate::tree;
 const FLOORS: &[(u8, &str, &str)] = &[
     (0, "switchyard-smtp", "smtp"),
     (0, "switchyard-daemon", "daemon"),
+    (0, "switchyard-milter-protocol", "milter/protocol"),
     (1, "switchyard-maps", "maps"),
     (2, "switchyard-config", "config"),
     (3, "switchyard-mx", "mx"),
@@ -50,6 +51,12 @@ const CONFINED: &[Confined] = &[
         folder: "smtp/src",
         word: "tokio_rustls",
         only: &["smtp/src/io/"],
+        why: "no socket or clock outside io/",
+    },
+    Confined {
+        folder: "milter/protocol/src",
+        word: "tokio",
+        only: &["milter/protocol/src/io/"],
         why: "no socket or clock outside io/",
     },
     Confined { folder: "smtp/src", word: "rustls", only: &["smtp/src/io/"], why: "TLS is I/O" },
@@ -114,7 +121,7 @@ pub(crate) fn check() -> Result<(), Failure> {
 fn picture() -> String {
     let mut text = String::new();
     for (floor, name, folder) in FLOORS.iter().rev() {
-        let _ = writeln!(text, "{floor}  {name:<20} {folder}/");
+        let _ = writeln!(text, "{floor}  {name:<27} {folder}/");
     }
     text
 }
