@@ -1,5 +1,5 @@
 //! Random questions to an exact map, ours and LMDB's, in alternating rounds on this machine:
-//! `cargo bench -p switchyard-maps --bench lookup [-- --quick]`.
+//! `cargo bench -p switchyard-maps --bench lookup [-- --size 1000000] [--rounds 9]`.
 //!
 //! The same keys, values and questions for all ([`sample`]): mail addresses of a large site and a few thousand
 //! routes. In every round each contender has its turn ([`contenders`]); a figure is the median of the rounds,
@@ -40,14 +40,17 @@ fn main() {
         build::run(Path::new(text), Path::new(place));
         return;
     }
-    let quick = arguments.iter().any(|word| word == "--quick");
-    let sizes: &[usize] = if quick { &[1_000_000] } else { &[1_000_000, 10_000_000] };
+    let number = |name: &str| {
+        let at = arguments.iter().position(|word| word == name)?;
+        Some(arguments.get(at + 1).expect("a number").parse::<usize>().unwrap())
+    };
+    let sizes = number("--size").map_or_else(|| vec![1_000_000, 10_000_000], |size| vec![size]);
     for size in sizes {
-        compare(*size);
+        compare(size, number("--rounds").unwrap_or(ROUNDS));
     }
 }
 
-fn compare(size: usize) {
+fn compare(size: usize, rounds: usize) {
     let folder = PathBuf::from(env!("CARGO_TARGET_TMPDIR")).join(format!("lookup-{size}"));
     let _ = fs::remove_dir_all(&folder);
     fs::create_dir_all(&folder).unwrap();
@@ -96,7 +99,7 @@ fn compare(size: usize) {
         (Question::Find, &misses),
     ];
     let mut turns = vec![vec![Vec::new(); kinds.len()]; contenders.len()];
-    for _ in 0..ROUNDS {
+    for _ in 0..rounds {
         for (column, (question, questions)) in kinds.iter().enumerate() {
             for (row, contender) in contenders.iter().enumerate() {
                 turns[row][column].push(contender.ask(*question, questions));

@@ -2,7 +2,7 @@
 
 use super::Found;
 use super::network::{Family, Network, show};
-use super::stretches::{self, Sections};
+use super::stretches::{Section, write_v4, write_v6};
 use super::sweep::{Claim, Span, Stretch, sweep};
 use crate::fault::Wrong;
 use crate::rules::{BadLines, Blocks, Check, Keyword, Template, ValueArena, Values, keyword, negation};
@@ -15,8 +15,8 @@ const MOST: usize = 1 << 23;
 #[derive(Debug)]
 pub(super) struct Parts {
     pub(super) rules: usize,
-    pub(super) v4: Sections,
-    pub(super) v6: Sections,
+    /// Of both families.
+    pub(super) stretches: Vec<Section>,
     pub(super) values: ValueArena,
     pub(super) dead: BadLines,
 }
@@ -46,13 +46,18 @@ pub(super) fn compile<'a>(
     }
 
     let mut dead = Vec::new();
-    let v4 = reader.v4.write::<u32>(&reader.rules, &mut dead);
-    let v6 = reader.v6.write::<u128>(&reader.rules, &mut dead);
+    let answer = |rule: u32| match reader.rules.get(rule as usize) {
+        Some(rule) => Found { value: rule.value, line: rule.line },
+        None => Found { value: 0, line: 0 },
+    };
+    let v4 = write_v4(&reader.v4.sweep(&reader.rules, &mut dead), answer);
+    let v6 = write_v6(&reader.v6.sweep(&reader.rules, &mut dead), answer);
+    let stretches = v4.into_iter().chain(v6).collect();
     dead.extend(reader.homeless);
     dead.sort_by_key(|dead| dead.line);
     let mut told = BadLines::default();
     dead.into_iter().for_each(|dead| told.push(dead));
-    Ok(Parts { rules: reader.rules.len(), v4, v6, values: reader.values.into_arena(), dead: told })
+    Ok(Parts { rules: reader.rules.len(), stretches, values: reader.values.into_arena(), dead: told })
 }
 
 /// A rule that gives a value.
@@ -206,14 +211,10 @@ impl Half {
         Ok(())
     }
 
-    fn write<W: stretches::Word>(mut self, rules: &[Rule], dead: &mut Vec<BadLine>) -> Sections {
+    fn sweep(&mut self, rules: &[Rule], dead: &mut Vec<BadLine>) -> Vec<Stretch> {
         let stretches = sweep(&mut self.claims, self.family.last());
         dead.extend(self.dead(&stretches, rules));
-        let answer = |rule: u32| match rules.get(rule as usize) {
-            Some(rule) => Found { value: rule.value, line: rule.line },
-            None => Found { value: 0, line: 0 },
-        };
-        stretches::write::<W>(&stretches, answer)
+        stretches
     }
 
     /// Rules that answer nowhere, though others answer otherwise where they would.

@@ -7,8 +7,8 @@
 //! ```
 //!
 //! The way of a table: `network` reads a pattern, `compile` cuts the rules of a block to the addresses the
-//! block lets through, `sweep` makes stretches that do not overlap of them, `stretches` writes these and finds
-//! an address in them. A lookup is a read of an index and a search among a few starts; rules do not count.
+//! block lets through, `sweep` makes stretches that do not overlap of them, `stretches` writes these as a `tree` (and
+//! `lists` behind it). A lookup goes down the tree to one leaf; how many rules there are hardly counts.
 //!
 //! Other than Postfix:
 //! - A rule that is wrong is a fault of the table; Postfix skips it with a warning. So are text behind `endif`
@@ -18,11 +18,13 @@
 //! - Blocks nest at most 100 deep.
 
 mod compile;
+mod lists;
 mod network;
 mod stretches;
 mod sweep;
 #[cfg(test)]
 mod tests;
+mod tree;
 
 use std::net::IpAddr;
 use std::ops::Range;
@@ -32,8 +34,9 @@ use crate::artifact::{BadArtifact, Container, Corrupt, Kind};
 use crate::rules::{self, BadLines, Built, Check, ValueArena};
 use crate::source::{BadLine, Line, Lines};
 use compile::Parts;
-use network::Family;
-use stretches::{Stretches, Word};
+use lists::{LISTS, Lists};
+use stretches::Place;
+use tree::Tree;
 
 /// What answers for an address.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -55,19 +58,11 @@ pub(crate) fn compile<'a>(
     lines: impl IntoIterator<Item = Result<Line<'a>, BadLine>>,
     check: Check<'_>,
 ) -> Result<Built, BadLines> {
-    let Parts { rules, v4, v6, values, dead } = compile::compile(lines, check)?;
+    let Parts { rules, stretches, values, dead } = compile::compile(lines, check)?;
     let head = Head { records: rules as u64, ..Head::default() };
-    let [v4_tags, v6_tags] = [u32::TAGS, u128::TAGS];
-    let sections = [
-        (v4_tags[0], v4.index.as_slice()),
-        (v4_tags[1], &v4.starts),
-        (v4_tags[2], &v4.answers),
-        (v6_tags[0], &v6.index),
-        (v6_tags[1], &v6.starts),
-        (v6_tags[2], &v6.answers),
-        (rules::VALUE_ENDS, &values.ends),
-        (rules::VALUE_TEXTS, &values.texts),
-    ];
+    let mut sections: Vec<(Tag, &[u8])> =
+        stretches.iter().map(|(tag, octets)| (*tag, octets.as_slice())).collect();
+    sections.extend([(rules::VALUE_ENDS, values.ends.as_slice()), (rules::VALUE_TEXTS, &values.texts)]);
     match container::assemble(Kind::Cidr, head, &sections) {
         Ok(bytes) => Ok(Built { bytes, dead }),
         // Writing to memory and no more sections than there may be: only for the type.
@@ -91,18 +86,11 @@ pub fn compile_untyped(text: &[u8]) -> Result<(Vec<u8>, String), String> {
 #[derive(Debug)]
 pub struct Cidr {
     container: Container,
-    v4: Places,
-    v6: Places,
+    v4: Place,
+    v6: Place,
+    lists: Range<usize>,
     ends: Range<usize>,
     texts: Range<usize>,
-}
-
-/// Where the sections of one family stand.
-#[derive(Debug)]
-struct Places {
-    index: Range<usize>,
-    starts: Range<usize>,
-    answers: Range<usize>,
 }
 
 impl Cidr {
@@ -116,16 +104,10 @@ impl Cidr {
             return Err(BadArtifact::Kind { wanted: Kind::Cidr, found });
         }
         let place = |tag: Tag| container.range(&tag).ok_or(BadArtifact::Missing(tag));
-        let places = |[index, starts, answers]: [Tag; 3]| {
-            Ok::<_, BadArtifact>(Places {
-                index: place(index)?,
-                starts: place(starts)?,
-                answers: place(answers)?,
-            })
-        };
-        let (v4, v6) = (places(u32::TAGS)?, places(u128::TAGS)?);
+        let (v4, v6) = (Place::of::<u32>(&container)?, Place::of::<u64>(&container)?);
+        let lists = place(LISTS)?;
         let (ends, texts) = (place(rules::VALUE_ENDS)?, place(rules::VALUE_TEXTS)?);
-        Ok(Self { v4, v6, ends, texts, container })
+        Ok(Self { v4, v6, lists, ends, texts, container })
     }
 
     /// The first rule that matches an address; an IPv4-mapped one is IPv4.
@@ -134,8 +116,8 @@ impl Cidr {
     /// The table is damaged where the address is looked for.
     pub fn find(&self, address: IpAddr) -> Result<Option<Found>, Corrupt> {
         match address.to_canonical() {
-            IpAddr::V4(address) => self.v4()?.find(address.to_bits()),
-            IpAddr::V6(address) => self.v6()?.find(address.to_bits()),
+            IpAddr::V4(address) => stretches::find_v4(self.tree(&self.v4), address.to_bits()),
+            IpAddr::V6(address) => stretches::find_v6(self.tree(&self.v6), self.lists(), address.to_bits()),
         }
     }
 
@@ -173,9 +155,8 @@ impl Cidr {
 
     /// First and last address of each stretch that answers, and what: IPv4 first, then IPv6, in order.
     pub fn iter(&self) -> impl Iterator<Item = (IpAddr, IpAddr, Found)> {
-        let v4 = self.v4().into_iter().flat_map(|half| half.iter(Family::V4));
-        let v6 = self.v6().into_iter().flat_map(|half| half.iter(Family::V6));
-        v4.chain(v6)
+        let v6 = stretches::iter_v6(self.tree(&self.v6), self.lists());
+        stretches::iter_v4(self.tree(&self.v4)).chain(v6)
     }
 
     /// Reads all of the table: one that passes never fails in [`Self::find`].
@@ -185,21 +166,17 @@ impl Cidr {
     pub fn verify(&self) -> Result<(), BadArtifact> {
         self.container.verify()?;
         ValueArena::verify(self.bytes(&self.ends), self.bytes(&self.texts))?;
-        self.v4()?.verify(self.values())?;
-        self.v6()?.verify(self.values())?;
+        stretches::verify_v4(self.tree(&self.v4), self.values())?;
+        stretches::verify_v6(self.tree(&self.v6), self.lists(), self.values())?;
         Ok(())
     }
 
-    fn v4(&self) -> Result<Stretches<'_, u32>, Corrupt> {
-        self.half(&self.v4)
+    fn tree<'a>(&'a self, place: &'a Place) -> Tree<'a> {
+        place.tree(self.container.bytes())
     }
 
-    fn v6(&self) -> Result<Stretches<'_, u128>, Corrupt> {
-        self.half(&self.v6)
-    }
-
-    fn half<W: Word>(&self, places: &Places) -> Result<Stretches<'_, W>, Corrupt> {
-        Stretches::open(self.bytes(&places.index), self.bytes(&places.starts), self.bytes(&places.answers))
+    fn lists(&self) -> Lists<'_> {
+        Lists::of(self.bytes(&self.lists))
     }
 
     fn bytes(&self, place: &Range<usize>) -> &[u8] {

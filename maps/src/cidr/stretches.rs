@@ -1,219 +1,187 @@
-//! Stretches of addresses on disk: where each starts, what it answers, and an index of the leading bits.
-//!
-//! Addresses are little-endian words of 4 or 16 octets. The index cuts the room between the second start (the
-//! first is always 0) and the last into slots of 2^shift addresses, about one for two stretches: so it is as
-//! fine where addresses stand close together in a small part of all there are, as IPv6's do, as in the wide.
-//! A lookup reads two neighbours of the index, searches the few starts between them, and reads one answer.
+//! Stretches of addresses on disk: a tree for each family, and lists behind that of IPv6.
 
 use std::net::IpAddr;
+use std::ops::Range;
 
 use super::Found;
+use super::lists::{self, LISTS, Lists};
 use super::network::{Family, show};
 use super::sweep::Stretch;
-use crate::artifact::Corrupt;
+use super::tree::{self, Answer, Levels, Tree, Word};
 use crate::artifact::container::Tag;
+use crate::artifact::{BadArtifact, Container, Corrupt};
 
-/// An address as a number.
-pub(super) trait Word: Copy + Ord {
-    /// Index, starts and answers.
-    const TAGS: [Tag; 3];
-    /// Its octets.
-    type Bytes: Copy;
-    /// Little-endian octets to the number.
-    fn read(bytes: &Self::Bytes) -> Self;
-    /// A section to words; what is too short for one stays away.
-    fn words(section: &[u8]) -> &[Self::Bytes];
-    fn wide(self) -> u128;
+/// A section and its name.
+pub(super) type Section = (Tag, Vec<u8>);
+
+/// Writes the stretches of IPv4; `answer` gives a rule's value and line.
+pub(super) fn write_v4(stretches: &[Stretch], answer: impl Fn(u32) -> Found) -> [Section; 2] {
+    let number = |first: u128| u32::try_from(first).unwrap_or(u32::MAX);
+    let stretches: Vec<(u32, Answer)> =
+        stretches.iter().map(|stretch| (number(stretch.first), told(stretch, &answer))).collect();
+    let (top, leaves) = tree::write(&stretches);
+    let [top_tag, leaves_tag] = u32::TAGS;
+    [(top_tag, top), (leaves_tag, leaves)]
 }
 
-impl Word for u32 {
-    const TAGS: [Tag; 3] = [*b"4idx", *b"4beg", *b"4ans"];
-    type Bytes = [u8; 4];
-    fn read(bytes: &[u8; 4]) -> Self {
-        Self::from_le_bytes(*bytes)
-    }
-    fn words(section: &[u8]) -> &[[u8; 4]] {
-        section.as_chunks().0
-    }
-    fn wide(self) -> u128 {
-        self.into()
-    }
-}
-
-impl Word for u128 {
-    const TAGS: [Tag; 3] = [*b"6idx", *b"6beg", *b"6ans"];
-    type Bytes = [u8; 16];
-    fn read(bytes: &[u8; 16]) -> Self {
-        Self::from_le_bytes(*bytes)
-    }
-    fn words(section: &[u8]) -> &[[u8; 16]] {
-        section.as_chunks().0
-    }
-    fn wide(self) -> u128 {
-        self
-    }
-}
-
-/// What a stretch without a rule answers.
-const NOBODY: u32 = u32::MAX;
-
-/// The index's head: the base in 16 octets, the shift in 4, 4 of zero.
-const HEAD: usize = 24;
-
-/// Slots of the largest index, as a power of two: 4 MiB.
-const FINEST: u32 = 20;
-
-/// The three sections of one family.
-#[derive(Debug, Default)]
-pub(super) struct Sections {
-    pub(super) index: Vec<u8>,
-    pub(super) starts: Vec<u8>,
-    pub(super) answers: Vec<u8>,
-}
-
-/// Writes the stretches; `answer` gives a rule's value and line.
-pub(super) fn write<W: Word>(stretches: &[Stretch], answer: impl Fn(u32) -> Found) -> Sections {
-    let mut sections = Sections::default();
-    for stretch in stretches {
-        let bytes = stretch.first.to_le_bytes();
-        sections.starts.extend_from_slice(bytes.get(..size_of::<W>()).unwrap_or(&bytes));
-        let Found { value, line } = stretch.rule.map_or(Found { value: NOBODY, line: 0 }, &answer);
-        sections.answers.extend_from_slice(&value.to_le_bytes());
-        sections.answers.extend_from_slice(&line.to_le_bytes());
-    }
-    let base = stretches.get(1).map_or(0, |stretch| stretch.first);
-    let width = stretches.last().map_or(0, |stretch| stretch.first.saturating_sub(base));
-    let fineness = (usize::BITS - stretches.len().leading_zeros()).saturating_sub(1).min(FINEST);
-    let shift = (u128::BITS - width.leading_zeros()).saturating_sub(fineness);
-    sections.index.extend_from_slice(&base.to_le_bytes());
-    sections.index.extend_from_slice(&shift.to_le_bytes());
-    sections.index.extend_from_slice(&[0; 4]);
-    let slots = slot(width, shift) + 1;
-    let mut number = 0_u32;
-    let mut rest = stretches.iter().peekable();
-    for at in 0..slots {
-        while rest.next_if(|stretch| slot(stretch.first.saturating_sub(base), shift) < at).is_some() {
-            number += 1;
+/// Writes the stretches of IPv6.
+pub(super) fn write_v6(stretches: &[Stretch], answer: impl Fn(u32) -> Found) -> [Section; 3] {
+    let mut halves: Vec<(u64, Answer)> = Vec::with_capacity(stretches.len());
+    let mut lists = Vec::new();
+    let mut before = Answer::Nobody;
+    let mut rest = stretches.iter().map(|stretch| (split(stretch.first), told(stretch, &answer))).peekable();
+    while let Some(((high, low), first)) = rest.next() {
+        let mut list = if low == 0 { Vec::new() } else { vec![(0, before)] };
+        list.push((low, first));
+        before = first;
+        while let Some(((_, low), next)) = rest.next_if(|((other, _), _)| *other == high) {
+            list.push((low, next));
+            before = next;
         }
-        sections.index.extend_from_slice(&number.to_le_bytes());
+        if list.len() == 1 {
+            halves.push((high, first));
+            continue;
+        }
+        halves.push((high, Answer::List(lists::put(&mut lists, &list))));
+        // A list is one first half's; behind it the last answer goes on.
+        let behind =
+            high.checked_add(1).filter(|behind| rest.peek().is_none_or(|((next, _), _)| next != behind));
+        halves.extend(behind.map(|behind| (behind, before)));
     }
-    let all = number.saturating_add(u32::try_from(rest.count()).unwrap_or(u32::MAX));
-    sections.index.extend_from_slice(&all.to_le_bytes());
-    sections
+    let (top, leaves) = tree::write(&halves);
+    let [top_tag, leaves_tag] = u64::TAGS;
+    [(top_tag, top), (leaves_tag, leaves), (LISTS, lists)]
 }
 
-fn slot(distance: u128, shift: u32) -> usize {
-    usize::try_from(distance.checked_shr(shift).unwrap_or(0)).unwrap_or(usize::MAX)
+fn told(stretch: &Stretch, answer: impl Fn(u32) -> Found) -> Answer {
+    stretch.rule.map_or(Answer::Nobody, |rule| Answer::Rule(answer(rule)))
+}
+
+fn split(address: u128) -> (u64, u64) {
+    ((address >> 64) as u64, address as u64)
 }
 
 // ---------------------------------------------------------------------------------------------------------
 
-/// The sections of one family, to be asked.
+/// Where a tree stands in its artifact.
 #[derive(Debug)]
-pub(super) struct Stretches<'a, W: Word> {
-    base: u128,
-    shift: u32,
-    index: &'a [[u8; 4]],
-    starts: &'a [W::Bytes],
-    answers: &'a [[u8; 8]],
+pub(super) struct Place {
+    top: Range<usize>,
+    leaves: Range<usize>,
+    levels: Levels,
 }
 
-impl<'a, W: Word> Stretches<'a, W> {
-    /// Takes the sections as they are; what does not fit together shows when it is asked or verified.
-    #[inline]
-    pub(super) fn open(index: &'a [u8], starts: &'a [u8], answers: &'a [u8]) -> Result<Self, Corrupt> {
-        let head = index.split_first_chunk::<HEAD>().and_then(|(head, index)| {
-            let (base, rest) = head.split_first_chunk::<16>()?;
-            Some((u128::from_le_bytes(*base), u32::from_le_bytes(*rest.first_chunk()?), index))
-        });
-        let (base, shift, index) = head.ok_or(Self::bad(0, 0, "an index without a head"))?;
-        let (starts, answers) = (W::words(starts), answers.as_chunks().0);
-        Ok(Self { base, shift, index: index.as_chunks().0, starts, answers })
-    }
-
-    /// What answers for an address.
-    #[inline]
-    pub(super) fn find(&self, address: W) -> Result<Option<Found>, Corrupt> {
-        let Some(last) = self.index.len().checked_sub(2) else {
-            return Err(Self::bad(0, HEAD, "an index without slots"));
-        };
-        let slot = slot(address.wide().saturating_sub(self.base), self.shift).min(last);
-        let [from, to] = [slot, slot + 1]
-            .map(|at| self.index.get(at).map_or(0, |number| u32::from_le_bytes(*number) as usize));
-        let Some(starts) = self.starts.get(from..to) else {
-            return Err(Self::bad(0, HEAD + 4 * slot, "a slot past the starts"));
-        };
-        // The last stretch that starts at or before the address may be an earlier slot's.
-        match (from + starts.partition_point(|start| W::read(start) <= address)).checked_sub(1) {
-            Some(at) => self.answer(at),
-            None => Err(Self::bad(1, 0, "an address before the first start")),
-        }
+impl Place {
+    pub(super) fn of<W: Word>(container: &Container) -> Result<Self, BadArtifact> {
+        let place = |tag: Tag| container.range(&tag).ok_or(BadArtifact::Missing(tag));
+        let [top, leaves] = W::TAGS;
+        let (top, leaves) = (place(top)?, place(leaves)?);
+        let levels = Levels::of::<W>(top.len(), leaves.len())?;
+        Ok(Self { top, leaves, levels })
     }
 
     #[inline]
-    fn answer(&self, at: usize) -> Result<Option<Found>, Corrupt> {
-        let number = |part: &[u8]| part.first_chunk().map(|number| u32::from_le_bytes(*number));
-        let parts =
-            self.answers.get(at).and_then(|answer| Some((number(&answer[..4])?, number(&answer[4..])?)));
-        let (value, line) = parts.ok_or(Self::bad(2, 8 * at, "a start without an answer"))?;
-        Ok((value != NOBODY).then_some(Found { value, line }))
+    pub(super) fn tree<'a>(&'a self, octets: &'a [u8]) -> Tree<'a> {
+        let part = |range: &Range<usize>| octets.get(range.clone()).unwrap_or_default();
+        Tree { top: part(&self.top), leaves: part(&self.leaves), levels: &self.levels }
     }
+}
 
-    /// First and last address of each stretch that answers, and the answer.
-    pub(super) fn iter(self, family: Family) -> impl Iterator<Item = (IpAddr, IpAddr, Found)> {
-        let first = move |at: usize| self.starts.get(at).map(|start| W::read(start).wide());
-        (0..self.starts.len()).filter_map(move |at| {
-            let last = first(at + 1).map_or(family.last(), |next| next.saturating_sub(1));
-            let found = self.answer(at).ok().flatten()?;
-            Some((show(family, first(at)?), show(family, last), found))
-        })
+/// What answers for an IPv4 address.
+#[inline]
+pub(super) fn find_v4(tree: Tree<'_>, address: u32) -> Result<Option<Found>, Corrupt> {
+    found(tree.find(address)?)
+}
+
+/// What answers for an IPv6 address.
+#[inline]
+pub(super) fn find_v6(tree: Tree<'_>, lists: Lists<'_>, address: u128) -> Result<Option<Found>, Corrupt> {
+    let (high, low) = split(address);
+    match tree.find(high)? {
+        Answer::List(list) => found(lists.find(list, low)?),
+        answer => found(answer),
     }
+}
 
-    /// Looks at every number, so that [`Self::find`] can neither fail nor err.
-    pub(super) fn verify(&self, values: u32) -> Result<(), Corrupt> {
-        if self.shift >= u128::BITS {
-            return Err(Self::bad(0, 16, "a shift by more bits than there are"));
-        }
-        if self.starts.len() != self.answers.len() {
-            return Err(Self::bad(2, 0, "not as many answers as starts"));
-        }
-        if self.starts.first().map(|start| W::read(start).wide()) != Some(0) {
-            return Err(Self::bad(1, 0, "the first start is not 0"));
-        }
-        if !self.starts.is_sorted_by(|one, next| W::read(one) < W::read(next)) {
-            return Err(Self::bad(1, 0, "starts out of order"));
-        }
-        self.verify_index()?;
-        for at in 0..self.answers.len() {
-            if self.answer(at)?.is_some_and(|found| found.value >= values || found.line == 0) {
-                return Err(Self::bad(2, 8 * at, "no such value or line"));
-            }
-        }
-        Ok(())
+#[inline]
+fn found(answer: Answer) -> Result<Option<Found>, Corrupt> {
+    match answer {
+        Answer::Nobody => Ok(None),
+        Answer::Rule(found) => Ok(Some(found)),
+        Answer::List(list) => Err(lists::bad(list, "a list where none may be")),
     }
+}
 
-    /// Each slot must begin with the first start that is not below it.
-    fn verify_index(&self) -> Result<(), Corrupt> {
-        let Some(slots) = self.index.len().checked_sub(1).filter(|slots| *slots > 0) else {
-            return Err(Self::bad(0, HEAD, "an index without slots"));
+/// First and last address of each stretch that answers, and the answer.
+pub(super) fn iter_v4(tree: Tree<'_>) -> impl Iterator<Item = (IpAddr, IpAddr, Found)> {
+    spans(Family::V4, tree.iter::<u32>().map(|(start, answer)| (start.into(), answer)))
+}
+
+/// The same of IPv6.
+pub(super) fn iter_v6<'a>(
+    tree: Tree<'a>,
+    lists: Lists<'a>,
+) -> impl Iterator<Item = (IpAddr, IpAddr, Found)> + 'a {
+    let all = tree.iter::<u64>().flat_map(move |(high, answer)| {
+        let list = match answer {
+            Answer::List(list) => Some(list),
+            _ => None,
         };
-        let mut starts = self.starts.iter().peekable();
-        let mut number = 0_u32;
-        for (at, entry) in self.index.iter().enumerate() {
-            let slot_of = |start: &W::Bytes| {
-                slot(W::read(start).wide().saturating_sub(self.base), self.shift).min(slots - 1)
-            };
-            while starts.next_if(|start| slot_of(start) < at).is_some() {
-                number = number.saturating_add(1);
-            }
-            if u32::from_le_bytes(*entry) != number {
-                return Err(Self::bad(0, HEAD + 4 * at, "a slot that does not lead to its starts"));
+        let one = list.is_none().then_some((0, answer));
+        let list = list.into_iter().flat_map(move |list| lists.iter(list));
+        one.into_iter()
+            .chain(list)
+            .map(move |(low, answer)| (u128::from(high) << 64 | u128::from(low), answer))
+    });
+    // Each record stands in one list; a damaged table must not name one again and again.
+    let most = lists.len() + tree.leaves.len();
+    spans(Family::V6, all.take(most))
+}
+
+/// Stretches that start so, put together where they answer the same, with their ends.
+fn spans(
+    family: Family,
+    all: impl Iterator<Item = (u128, Answer)>,
+) -> impl Iterator<Item = (IpAddr, IpAddr, Found)> {
+    let mut all = all.peekable();
+    std::iter::from_fn(move || {
+        loop {
+            let (first, answer) = all.next()?;
+            while all.next_if(|(_, next)| *next == answer).is_some() {}
+            let last = all.peek().map_or(family.last(), |(next, _)| next.saturating_sub(1));
+            if let Answer::Rule(found) = answer {
+                return Some((show(family, first), show(family, last), found));
             }
         }
-        Ok(())
-    }
+    })
+}
 
-    fn bad(section: usize, at: usize, what: &'static str) -> Corrupt {
-        Corrupt { section: W::TAGS.get(section).copied().unwrap_or_default(), at: at as u64, what }
+/// Whether no question can fail, where there are so many values.
+pub(super) fn verify_v4(tree: Tree<'_>, values: u32) -> Result<(), Corrupt> {
+    tree.verify::<u32>(|answer, _, _| known(answer, values))
+}
+
+/// The same of IPv6.
+pub(super) fn verify_v6(tree: Tree<'_>, lists: Lists<'_>, values: u32) -> Result<(), Corrupt> {
+    let mut end = 0;
+    tree.verify::<u64>(|answer, start, behind| match answer {
+        Answer::List(list) => {
+            if start.checked_add(1) != behind {
+                return Err(lists::bad(list, "a list for more than one first half"));
+            }
+            end = lists.verify(list, end, |answer| known(answer, values))?;
+            Ok(())
+        }
+        answer => known(answer, values),
+    })?;
+    if end == lists.len() { Ok(()) } else { Err(lists::bad(0, "records that are in no list")) }
+}
+
+fn known(answer: Answer, values: u32) -> Result<(), Corrupt> {
+    match answer {
+        Answer::Nobody => Ok(()),
+        Answer::Rule(found) if found.value < values && found.line > 0 => Ok(()),
+        Answer::Rule(_) => Err(lists::bad(0, "no such value or line")),
+        Answer::List(list) => Err(lists::bad(list, "a list where none may be")),
     }
 }

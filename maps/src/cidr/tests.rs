@@ -6,7 +6,8 @@ use ipnet::Ipv4Net;
 use prefix_trie::PrefixMap;
 use proptest::prelude::*;
 
-use super::stretches::Stretches;
+use super::lists::Lists;
+use super::tree::{Levels, Tree};
 use super::*;
 use crate::fault::Wrong;
 use crate::rules::Template;
@@ -293,16 +294,84 @@ proptest! {
     }
 
     #[test]
-    fn no_sections_panic(
-        index in proptest::collection::vec(any::<u8>(), 0..60),
-        starts in proptest::collection::vec(any::<u8>(), 0..60),
-        answers in proptest::collection::vec(any::<u8>(), 0..60),
-        key in any::<u32>(),
+    fn g2_no_sections_panic(
+        top in proptest::collection::vec(any::<u8>(), 0..600),
+        leaves in proptest::collection::vec(prop_oneof![3 => Just(0xff), 2 => Just(0), 2 => any::<u8>()], 0..1200),
+        lists in proptest::collection::vec(prop_oneof![4 => Just(0), 1 => any::<u8>()], 0..200),
+        keys in proptest::collection::vec(any::<u64>(), 20),
     ) {
-        if let Ok(half) = Stretches::<u32>::open(&index, &starts, &answers) {
-            let verified = half.verify(10);
-            prop_assert!(half.find(key).is_ok() || verified.is_err());
-            prop_assert!(half.iter(Family::V4).count() <= answers.len());
+        let whole = |part: usize| leaves.len() / part * part;
+        for (part, node) in [(192, 64), (256, 128)] {
+            let leaves = &leaves[..whole(part)];
+            let nodes = if leaves.len() > part { node } else { 0 };
+            let top = &top[..nodes.min(top.len())];
+            let levels = if part == 192 { Levels::of::<u32>(top.len(), leaves.len()) } else { Levels::of::<u64>(top.len(), leaves.len()) };
+            let Ok(levels) = levels else { continue };
+            let (tree, lists) = (Tree { top, leaves, levels: &levels }, Lists::of(&lists));
+            if part == 192 {
+                let verified = stretches::verify_v4(tree, 10);
+                for key in &keys {
+                    prop_assert!(stretches::find_v4(tree, *key as u32).is_ok() || verified.is_err());
+                }
+                prop_assert!(stretches::iter_v4(tree).count() <= leaves.len());
+            } else {
+                let verified = stretches::verify_v6(tree, lists, 10);
+                for key in &keys {
+                    let found = stretches::find_v6(tree, lists, u128::from(*key) << 64 | u128::from(*key));
+                    prop_assert!(found.is_ok() || verified.is_err());
+                }
+                prop_assert!(stretches::iter_v6(tree, lists).count() <= leaves.len() + lists.len());
+            }
         }
     }
+}
+
+/// Tables of so many stretches that their trees have several levels, and addresses at every edge.
+#[test]
+fn a_tree_of_every_height_finds_the_first_and_the_last_address_of_each_network() {
+    for count in [1_u32, 7, 8, 9, 127, 128, 129, 2_500] {
+        let spread = u32::MAX / count;
+        let v4: String = (0..count)
+            .map(|number| format!("{}/30 v{number}\n", Ipv4Addr::from_bits(number * spread / 4 * 4)))
+            .collect();
+        let host = |number: u32, low: u128| {
+            Ipv6Addr::from_bits((u128::from(number * spread) << 96) | (u128::from(number % 3) << 64) | low)
+        };
+        // Three of a first half, so that lists and whole halves stand side by side.
+        let v6: String = (0..count)
+            .map(|number| match number % 4 {
+                0 => format!("{}/128 v{number}\n", host(number, u128::from(number))),
+                1 => format!("{}/64 v{number}\n", host(number, 0)),
+                2 => format!("{}/127 v{number}\n", host(number, u128::from(u64::MAX - 1))),
+                _ => format!("{}/48 v{number}\n", Ipv6Addr::from_bits(host(number, 0).to_bits() >> 80 << 80)),
+            })
+            .collect();
+        let text = v4 + &v6 + "255.255.255.255 last\nffff:ffff:ffff:ffff:ffff:ffff:ffff:ffff last\n";
+        let table = table_of(&text);
+        table.verify().unwrap();
+        for (first, last, found) in table.iter() {
+            assert_eq!(table.find(first).unwrap(), Some(found), "{first}");
+            assert_eq!(table.find(last).unwrap(), Some(found), "{last}");
+        }
+        for (number, line) in text.lines().enumerate() {
+            let network = line.split_once(' ').unwrap().0;
+            let found = table.find(network.split('/').next().unwrap().parse().unwrap()).unwrap();
+            assert_eq!(found.map(|found| found.line), Some(number as u32 + 1), "{line}");
+        }
+        assert_eq!(table.iter().count(), text.lines().count());
+    }
+}
+
+/// Many hosts of one first half, with addresses in between that no rule has.
+#[test]
+fn a_list_is_searched_as_a_tree_is() {
+    let text: String = (0..500).map(|host| format!("2001:db8::{:x} v{host}\n", host * 3 + 1)).collect();
+    let table = table_of(&text);
+    table.verify().unwrap();
+    for host in 0..1500_u32 {
+        let expected = (host % 3 == 1).then(|| (format!("v{}", host / 3), host / 3 + 1));
+        assert_eq!(ask(&table, &format!("2001:db8::{host:x}")), expected);
+    }
+    assert_eq!(ask(&table, "2001:db8:0:1::1"), None);
+    assert_eq!(ask(&table, "2001:db7::1"), None);
 }

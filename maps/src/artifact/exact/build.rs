@@ -205,7 +205,7 @@ impl Built {
             // The arena is in the order of the source, so each entry is a trip to memory: this one is asked for
             // well before it is read.
             if let Some((_, ahead)) = self.index.get(number + AHEAD) {
-                black_box(self.arena.get(*ahead));
+                black_box(self.arena.get(*ahead).copied());
             }
             let Held { key, value, line } = self.held(*at);
             Ok(Entry { hash: *hash, key, value, line })

@@ -2,8 +2,8 @@
 
 use std::io::{self, Seek, Write};
 
-use super::group::{Builder, Record, UNIT};
 use super::hash::{bucket_of, buckets_for, fingerprint};
+use super::node::{Builder, Record, UNIT};
 use super::values::Order;
 use super::{DIRECTORY, ENDS, RECORDS, VALUES};
 use crate::artifact::container::{Head, Kind, SectionWriter, Writer};
@@ -44,17 +44,17 @@ pub(super) fn encode<'a, 'v, W: Write + Seek, E: From<io::Error>>(
     let mut order = Order::new(plan.values);
     let mut failed = None;
     let directory = file.section(RECORDS, |section| {
-        let mut groups = Groups::new(section, plan.buckets());
+        let mut open = Buckets::new(section, plan.buckets());
         for entry in entries {
             match entry {
-                Ok(entry) => groups.push(&entry, order.number(entry.value))?,
+                Ok(entry) => open.push(&entry, order.number(entry.value))?,
                 Err(error) => {
                     failed = Some(error);
                     break;
                 }
             }
         }
-        groups.finish()
+        open.finish()
     })?;
     if let Some(error) = failed {
         return Err(error);
@@ -86,24 +86,24 @@ fn too_large(what: &str) -> io::Error {
 }
 
 /// Fills the section of records, and keeps where each bucket starts.
-struct Groups<'s, 'w, W> {
+struct Buckets<'s, 'w, W> {
     section: &'s mut SectionWriter<'w, W>,
     buckets: u64,
     /// The one that is being filled.
     bucket: u64,
-    group: Builder,
+    open: Builder,
     octets: Vec<u8>,
     /// Starts of all buckets up to this one, in units.
     directory: Vec<u8>,
 }
 
-impl<'s, 'w, W: Write> Groups<'s, 'w, W> {
+impl<'s, 'w, W: Write> Buckets<'s, 'w, W> {
     fn new(section: &'s mut SectionWriter<'w, W>, buckets: u64) -> Self {
         let directory = Vec::with_capacity((buckets as usize).saturating_add(1).saturating_mul(4));
-        let group = Builder::default();
-        let mut groups = Self { section, buckets, bucket: 0, group, octets: Vec::new(), directory };
-        groups.directory.extend_from_slice(&[0; 4]);
-        groups
+        let open = Builder::default();
+        let mut all = Self { section, buckets, bucket: 0, open, octets: Vec::new(), directory };
+        all.directory.extend_from_slice(&[0; 4]);
+        all
     }
 
     fn push(&mut self, entry: &Entry<'_>, value: u32) -> io::Result<()> {
@@ -112,14 +112,14 @@ impl<'s, 'w, W: Write> Groups<'s, 'w, W> {
             self.close()?;
         }
         let record = Record { key: entry.key, value, line: entry.line };
-        self.group.push(fingerprint(entry.hash), record);
+        self.open.push(fingerprint(entry.hash), record);
         Ok(())
     }
 
     /// Writes the bucket, and notes where the next one starts.
     fn close(&mut self) -> io::Result<()> {
         self.octets.clear();
-        self.group.finish(&mut self.octets);
+        self.open.finish(&mut self.octets);
         self.section.write_all(&self.octets)?;
         let start = u32::try_from(self.section.len() / UNIT as u64).map_err(|_| too_large("the records"))?;
         self.directory.extend_from_slice(&start.to_le_bytes());

@@ -6,7 +6,7 @@
 use siphasher::sip::SipHasher13;
 
 /// Keys a bucket holds on average: fewer cost more directory, more cost more cache lines a question.
-pub(super) const IN_BUCKET: u64 = 8;
+pub(super) const IN_BUCKET: u64 = 3;
 
 /// Keys a bucket holds at most.
 pub(super) const MOST_IN_BUCKET: usize = 63;
@@ -50,8 +50,8 @@ pub(super) fn is_crowded<T>(sorted: &[T], buckets: u64, hash: impl Fn(&T) -> u64
     sorted.iter().zip(sorted.iter().skip(MOST_IN_BUCKET)).any(|(one, other)| bucket(one) == bucket(other))
 }
 
-/// What a bucket keeps of a hash: octets that say nothing about the bucket.
+/// What a bucket keeps of a hash: bits that say nothing about the bucket. Never zero, which is no record's.
 #[inline]
 pub(super) fn fingerprint(hash: u64) -> u8 {
-    hash as u8
+    (hash as u8).max(1)
 }

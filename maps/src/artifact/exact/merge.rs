@@ -10,8 +10,8 @@ use std::iter::{Peekable, Zip};
 use std::slice;
 
 use super::encode::{Entry, Plan, encode};
-use super::group::Record;
 use super::hash::{Hash, buckets_for, is_crowded};
+use super::node::Record;
 use super::values::Values;
 use super::walk::Walk;
 use super::{BuildError, Exact, ExactBuilder, MOST_KEY, MOST_VALUE, TooLarge};

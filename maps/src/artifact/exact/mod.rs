@@ -1,6 +1,6 @@
 //! Whole keys: an address, a domain, a host name, and what stands behind it.
 //!
-//! A file of two tables. Records lie in the order of their keys' hashes, in buckets of about eight; the directory
+//! A file of two tables. Records lie in the order of their keys' hashes, in buckets of about three; the directory
 //! says where each bucket starts. A question reads one place of the directory, small enough to stay in the
 //! processor's cache, and then one bucket, some three cache lines side by side: one trip to memory. The key
 //! itself is always compared. Values are kept once each and known by their numbers, so that a caller can keep
@@ -13,9 +13,9 @@
 mod build;
 pub mod diff;
 mod encode;
-mod group;
 mod hash;
 mod merge;
+mod node;
 #[cfg(test)]
 mod tests;
 mod values;
@@ -26,8 +26,8 @@ mod walk;
 use std::hint::black_box;
 use std::ops::Range;
 
-use group::{Group, UNIT};
 use hash::{Hash, bucket_of, fingerprint};
+use node::UNIT;
 
 pub use build::{BuildError, Built, Duplicate, Duplicates, ExactBuilder, TooLarge};
 pub use diff::diff;
@@ -124,13 +124,13 @@ impl Exact {
     #[inline]
     pub fn find(&self, key: &str) -> Result<Option<Found>, Corrupt> {
         let hash = self.hash.of(key.as_bytes());
-        let bucket = bucket_of(hash, self.buckets);
-        let (octets, start) = self.bucket(bucket)?;
-        touch(octets);
-        let wrong = |what| corrupt(RECORDS, start, what);
-        let group = Group::read(octets).ok_or_else(|| wrong(NO_COUNT))?;
-        let found = group.find(fingerprint(hash), key.as_bytes()).map_err(wrong)?;
-        Ok(found.map(|(value, line)| Found { value, line }))
+        let start = self.start(bucket_of(hash, self.buckets))?;
+        let bucket = self.part(&self.records).get(start..).unwrap_or_default();
+        touch(bucket);
+        match node::find(bucket, fingerprint(hash), key.as_bytes()) {
+            Ok(record) => Ok(record.map(|record| Found { value: record.value, line: record.line })),
+            Err(what) => Err(corrupt(RECORDS, start, what)),
+        }
     }
 
     /// Asks memory for what the questions about these keys will read, for all of them at once; the questions
@@ -146,13 +146,13 @@ impl Exact {
                 count += 1;
             }
             // Loops this short go ahead without waiting for what they read.
-            let directory = self.part(&self.directory);
+            let (directory, records) = (self.part(&self.directory), self.part(&self.records));
             for bucket in buckets.iter().take(count) {
-                black_box(directory.get(*bucket as usize * 4));
+                black_box(directory.get(*bucket as usize * 4).copied());
             }
             for bucket in buckets.iter().take(count) {
-                if let Ok((octets, _)) = self.bucket(*bucket) {
-                    black_box(octets.first());
+                if let Some(octets) = self.start(*bucket).ok().and_then(|start| records.get(start..)) {
+                    black_box(octets.first().copied());
                     touch(octets);
                 }
             }
@@ -205,35 +205,38 @@ impl Exact {
         usize::try_from(u64::from_le_bytes(whole)).ok()
     }
 
-    /// A bucket's octets, and where they start in their section.
+    /// Where a bucket starts in its section.
     #[inline]
+    fn start(&self, bucket: u64) -> Result<usize, Corrupt> {
+        let directory = self.part(&self.directory).as_chunks::<4>().0;
+        match directory.get(bucket as usize) {
+            Some(start) => Ok(u32::from_le_bytes(*start) as usize * UNIT),
+            None => Err(corrupt(DIRECTORY, bucket as usize * 4, "the directory ends before its buckets do")),
+        }
+    }
+
+    /// A bucket's octets, and where they start in their section.
     fn bucket(&self, bucket: u64) -> Result<(&[u8], usize), Corrupt> {
-        let at = bucket as usize * 4;
-        let place = self.part(&self.directory).get(at..).and_then(|rest| rest.first_chunk::<8>());
-        let Some([a, b, c, d, e, f, g, h]) = place.copied() else {
-            return Err(corrupt(DIRECTORY, at, "the directory ends before its buckets do"));
-        };
-        let start = u32::from_le_bytes([a, b, c, d]) as usize * UNIT;
-        let end = u32::from_le_bytes([e, f, g, h]) as usize * UNIT;
+        let (start, end) = (self.start(bucket)?, self.start(bucket + 1)?);
         let octets = self.part(&self.records).get(start..end);
-        Ok((octets.ok_or_else(|| corrupt(DIRECTORY, at, "a bucket outside its section"))?, start))
+        let outside = || corrupt(DIRECTORY, bucket as usize * 4, "a bucket outside its section");
+        Ok((octets.ok_or_else(outside)?, start))
     }
 }
-
-const NO_COUNT: &str = "a group's count is not one that a builder writes";
 
 /// Questions whose memory is asked for at once.
 const AT_ONCE: usize = 8;
 /// Octets of a cache line.
 const LINE: usize = 64;
-/// Lines of a bucket that are asked for at once; almost no bucket has more.
-const LINES: usize = 8;
+/// Lines behind a bucket's first that are asked for with it; few buckets have more.
+const LINES: usize = 3;
 
-/// Asks memory for all of a bucket at once, where reading it would ask line by line.
+/// Asks memory for the lines of a bucket at once, where reading would ask line by line. As many for each bucket, so
+/// that the processor need not guess how many.
 #[inline]
-fn touch(octets: &[u8]) {
-    for place in octets.iter().step_by(LINE).take(LINES).skip(1) {
-        black_box(*place);
+fn touch(bucket: &[u8]) {
+    for line in 1..=LINES {
+        black_box(bucket.get(line * LINE).copied());
     }
 }
 

@@ -1,8 +1,8 @@
 //! Reading all of a map once, so that no question asked of it later meets a surprise.
 
-use super::group::{Group, UNIT};
-use super::hash::{bucket_of, fingerprint};
-use super::{DIRECTORY, ENDS, Exact, MOST_KEY, MOST_VALUE, NO_COUNT, RECORDS, VALUES, corrupt};
+use super::hash::{MOST_IN_BUCKET, bucket_of, fingerprint};
+use super::node::{Bucket, Builder};
+use super::{DIRECTORY, ENDS, Exact, MOST_VALUE, RECORDS, VALUES, corrupt};
 use crate::artifact::container::{BadArtifact, Corrupt};
 
 impl Exact {
@@ -29,6 +29,7 @@ impl Exact {
         let mut values = 0_u32;
         let mut last: Option<(u64, &[u8])> = None;
         let mut next_start = 0;
+        let (mut builder, mut again) = (Builder::default(), Vec::new());
         for bucket in 0..self.buckets {
             let (octets, start) = self.bucket(bucket)?;
             let wrong = |what| corrupt(RECORDS, start, what);
@@ -36,9 +37,9 @@ impl Exact {
                 return Err(corrupt(DIRECTORY, bucket as usize * 4, "buckets do not lie side by side"));
             }
             next_start = start + octets.len();
-            let group = Group::read(octets).ok_or_else(|| wrong(NO_COUNT))?;
-            for number in 0..group.count {
-                let (record, _) = group.record(number).ok_or_else(|| wrong("a record is cut off"))?;
+            let first = records;
+            for record in Bucket::read(octets) {
+                let (kept, record) = record.map_err(wrong)?;
                 let hash = self.hash.of(record.key);
                 if bucket_of(hash, self.buckets) != bucket {
                     return Err(wrong("a key lies in another key's bucket"));
@@ -46,11 +47,11 @@ impl Exact {
                 if last.is_some_and(|last| last >= (hash, record.key)) {
                     return Err(wrong("keys are out of order, or twice there"));
                 }
-                if group.fingerprints().and_then(|all| all.get(number)) != Some(&fingerprint(hash)) {
+                if kept != fingerprint(hash) {
                     return Err(wrong("a fingerprint is not its key's"));
                 }
-                if record.key.len() > MOST_KEY || std::str::from_utf8(record.key).is_err() {
-                    return Err(wrong("a key is too long or not UTF-8"));
+                if std::str::from_utf8(record.key).is_err() {
+                    return Err(wrong("a key is not UTF-8"));
                 }
                 // Numbers are given at first use, so a new one is always the next.
                 if record.value > values {
@@ -59,15 +60,20 @@ impl Exact {
                 values += u32::from(record.value == values);
                 records += 1;
                 last = Some((hash, record.key));
+                builder.push(kept, record);
             }
-            if !group.is_canonical() {
-                return Err(wrong("a group is not as a builder writes it"));
+            if records - first > MOST_IN_BUCKET as u64 {
+                return Err(wrong("a bucket of too many keys"));
+            }
+            again.clear();
+            builder.finish(&mut again);
+            if again != octets {
+                return Err(wrong("a bucket is not as a builder writes it"));
             }
         }
         if next_start != self.records.len() {
             return Err(corrupt(DIRECTORY, self.directory.len(), "the last bucket ends before its section"));
         }
-        debug_assert!(next_start.is_multiple_of(UNIT));
         if records != self.len() {
             return Err(corrupt(RECORDS, next_start, "the head counts another number of records"));
         }

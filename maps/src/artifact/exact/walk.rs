@@ -1,7 +1,7 @@
 //! All records of a map, in the order of the file: by hash, and by key where hashes are the same.
 
-use super::group::{Group, Record};
-use super::{Exact, NO_COUNT, RECORDS, corrupt};
+use super::node::{Bucket, Record};
+use super::{Exact, RECORDS, corrupt};
 use crate::artifact::container::Corrupt;
 
 /// Key, value and line of every record; ends at the first one that cannot be read.
@@ -18,7 +18,7 @@ impl Exact {
     }
 
     pub(super) fn walk(&self) -> Walk<'_> {
-        Walk { map: self, bucket: 0, group: None, number: 0 }
+        Walk { map: self, next: 0, bucket: Bucket::EMPTY }
     }
 }
 
@@ -52,40 +52,35 @@ impl<'a> Iterator for Records<'a> {
 #[derive(Debug)]
 pub(super) struct Walk<'a> {
     map: &'a Exact,
-    /// The next bucket.
-    bucket: u64,
-    group: Option<Group<'a>>,
-    /// The next record of the group.
-    number: usize,
+    /// The number of the next bucket.
+    next: u64,
+    /// What is left of the one before.
+    bucket: Bucket<'a>,
 }
 
 impl<'a> Walk<'a> {
     /// Nothing more comes.
     fn end(&mut self) {
-        self.bucket = self.map.buckets;
-        self.group = None;
+        self.next = self.map.buckets;
+        self.bucket = Bucket::EMPTY;
     }
 
     fn wrong(&self, what: &'static str) -> Corrupt {
-        let bucket = self.bucket.saturating_sub(1);
-        corrupt(RECORDS, self.map.bucket(bucket).map_or(0, |(_, start)| start), what)
+        let bucket = self.next.saturating_sub(1);
+        corrupt(RECORDS, self.map.start(bucket).unwrap_or(0), what)
     }
 
     fn record(&mut self) -> Result<Option<Record<'a>>, Corrupt> {
         loop {
-            if let Some(group) = self.group.filter(|group| self.number < group.count) {
-                let (record, _) =
-                    group.record(self.number).ok_or_else(|| self.wrong("a record is cut off"))?;
-                self.number += 1;
-                return Ok(Some(record));
+            if let Some(record) = self.bucket.next() {
+                return record.map(|(_, record)| Some(record)).map_err(|what| self.wrong(what));
             }
-            if self.bucket >= self.map.buckets {
+            if self.next >= self.map.buckets {
                 return Ok(None);
             }
-            let (octets, _) = self.map.bucket(self.bucket)?;
-            self.bucket += 1;
-            self.group = Some(Group::read(octets).ok_or_else(|| self.wrong(NO_COUNT))?);
-            self.number = 0;
+            let (octets, _) = self.map.bucket(self.next)?;
+            self.next += 1;
+            self.bucket = Bucket::read(octets);
         }
     }
 }

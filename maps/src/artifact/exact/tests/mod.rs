@@ -147,7 +147,8 @@ fn keys_that_crowd_a_bucket_get_another_seed_and_the_same_one_each_time() {
 
 #[test]
 fn another_kind_a_flag_or_a_missing_section_is_refused() {
-    let sections: [(Tag, &[u8]); 4] = [(RECORDS, b""), (DIRECTORY, &[0; 8]), (ENDS, b""), (VALUES, b"")];
+    let sections: [(Tag, &[u8]); 4] =
+        [(RECORDS, &[0; 32]), (DIRECTORY, &[0, 0, 0, 0, 1, 0, 0, 0]), (ENDS, b""), (VALUES, b"")];
     let assemble = |kind, head, sections: &[(Tag, &[u8])]| {
         open(&crate::artifact::container::assemble(kind, head, sections).unwrap())
     };
