@@ -7,15 +7,18 @@
 #![forbid(unsafe_code)]
 
 mod check;
+mod completions;
 mod control;
 mod explain;
 mod folder;
 mod import;
 mod init;
+mod man;
 mod map;
 mod output;
 mod queue;
 mod render;
+mod schema;
 mod texts;
 mod up;
 
@@ -36,24 +39,30 @@ struct Arguments {
 #[derive(Debug, Subcommand)]
 enum Verb {
     Check(check::Arguments),
+    Completions(completions::Arguments),
     Explain(explain::Arguments),
     Import(import::Arguments),
     Init(init::Arguments),
+    Man(man::Arguments),
     Map(map::Arguments),
     Queue(queue::Arguments),
     Render(render::Arguments),
+    Schema(schema::Arguments),
     Up(up::Arguments),
 }
 
 fn main() -> ExitCode {
     let exit = match &Arguments::parse().verb {
         Verb::Check(arguments) => check::run(arguments, &mut Output::standard()),
+        Verb::Completions(arguments) => completions::run(arguments, &mut Output::standard()),
         Verb::Explain(arguments) => explain::run(arguments, &mut Output::standard()),
         Verb::Import(arguments) => import::run(arguments, &mut Output::standard()),
         Verb::Init(arguments) => init::run(arguments, &mut Output::standard()),
+        Verb::Man(arguments) => man::run(arguments, &mut Output::standard()),
         Verb::Map(arguments) => map::run(arguments, &mut Output::standard()),
         Verb::Queue(arguments) => queue::run(arguments, &mut Output::standard()),
         Verb::Render(arguments) => render::run(arguments, &mut Output::standard()),
+        Verb::Schema(arguments) => schema::run(arguments, &mut Output::standard()),
         // Its daemons write to the terminal while it runs.
         Verb::Up(arguments) => up::run(arguments),
     };

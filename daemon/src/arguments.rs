@@ -31,7 +31,9 @@ impl Arguments {
     }
 }
 
-fn command(program: &'static str, about: &'static str) -> Command {
+/// The command line of a daemon, for its manual page.
+#[must_use]
+pub fn command(program: &'static str, about: &'static str) -> Command {
     Command::new(program)
         .about(about)
         .version(env!("CARGO_PKG_VERSION"))

@@ -2,6 +2,7 @@
 //!
 //! - `docs/rfcs.md` ([`rfcs`]): every `RFC nnnn §x` in the code, and where it stands.
 //! - `docs/metrics.md` ([`metrics`]): every metric the daemons register.
+//! - `docs/settings.md` and `docs/schema/` ([`settings`]): every setting the daemons and a site have.
 //! - `docs/attacks.md` ([`attacks`]): written by hand but for its last column, the tests that carry a row's id.
 //! - What is written by hand ([`paths`]): every path that [`BY_HAND`] name must exist.
 
@@ -9,6 +10,7 @@ mod attacks;
 mod metrics;
 mod paths;
 mod rfcs;
+mod settings;
 
 use std::fs::File;
 use std::io::Write;
@@ -22,9 +24,11 @@ const BY_HAND: &[&str] = &[
     "CONTRIBUTING.md",
     "README.md",
     "SECURITY.md",
+    "docs/from-postfix.md",
     "docs/map.md",
     "docs/message.md",
     "docs/operating.md",
+    "docs/quick-start.md",
 ];
 
 /// A document and what should stand in it.
@@ -33,12 +37,15 @@ struct Document {
     text: String,
 }
 
-fn documents() -> Result<[Document; 3], Failure> {
-    Ok([
+fn documents() -> Result<Vec<Document>, Failure> {
+    let mut documents = vec![
         Document { path: "docs/rfcs.md", text: rfcs::document()? },
         Document { path: "docs/metrics.md", text: metrics::document()? },
         Document { path: "docs/attacks.md", text: attacks::document()? },
-    ])
+        Document { path: "docs/settings.md", text: settings::document() },
+    ];
+    documents.extend(settings::schemas().map(|(path, text)| Document { path, text }));
+    Ok(documents)
 }
 
 /// Writes what has changed.
@@ -59,7 +66,7 @@ pub(crate) fn write() -> Result<(), Failure> {
 pub(crate) fn check() -> Result<(), Failure> {
     let mut found = Vec::new();
     for document in documents()? {
-        if tree::read(document.path)? != document.text {
+        if tree::read(document.path).unwrap_or_default() != document.text {
             found.push(format!("{} is out of date: run `cargo xtask docs`", document.path));
         }
     }

@@ -41,7 +41,7 @@ enum Chore {
     Floors,
     /// Install the mail software that the tests talk to, and unpack the messages they send.
     Peers,
-    /// Make docs/rfcs.md and docs/metrics.md from the sources.
+    /// Make what is made from the sources: docs/rfcs.md, metrics.md, settings.md, schema/.
     Docs {
         /// Change nothing; fail when a document is out of date.
         #[arg(long)]

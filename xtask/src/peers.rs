@@ -33,6 +33,8 @@ const PEERS: &[Peer] = &[
     Peer { package: "openssl", proof: "/usr/bin/openssl" },
     Peer { package: "python3", proof: "/usr/bin/python3" },
     Peer { package: "python3-aiosmtpd", proof: "/usr/lib/python3/dist-packages/aiosmtpd/controller.py" },
+    Peer { package: "python3-jsonschema", proof: "/usr/lib/python3/dist-packages/jsonschema/__init__.py" },
+    Peer { package: "man-db", proof: "/usr/bin/man" },
     Peer { package: "dnsmasq-base", proof: "/usr/sbin/dnsmasq" },
     Peer { package: "strace", proof: "/usr/bin/strace" },
     Peer { package: "e2fsprogs", proof: "/usr/sbin/mkfs.ext4" },

@@ -135,7 +135,7 @@ impl<'a> Rendered<'a> {
 }
 
 /// Puts a file in the place of another, so that a daemon that reads it sees the one or the other.
-fn replace(path: &Path, text: &str) -> io::Result<()> {
+pub(crate) fn replace(path: &Path, text: &str) -> io::Result<()> {
     let folder = path.parent().filter(|folder| !folder.as_os_str().is_empty()).unwrap_or(Path::new("."));
     // Readable by the daemon's own user: no setting is a secret, keys stand in files of their own.
     let mode = std::fs::Permissions::from_mode(0o644);

@@ -52,7 +52,7 @@ addresses = ["10.0.0.31", "192.0.2.31"]
 /// The internal systems are a pool, and a host that is away is asked again soon.
 const LAYERS: &[(&str, &str)] = &[
     ("role/router.toml", "[pools.mailboxes]\nmembers = [\"[${mailboxes}]:25\"]\n"),
-    ("role/mx.toml", "[routers]\nconnect_timeout = \"1s\"\n"),
+    ("role/mx.toml", "[routers]\nconnect_timeout = \"1s\"\nretry_dead_after = \"1s\"\n"),
     ("maps/transport", "example.org smtp:@mailboxes\n"),
     ("base.toml", "[log]\nformat = \"text\"\n"),
 ];
@@ -266,6 +266,8 @@ impl World {
 fn postfix(host: &Host, name: &str, settings: &[(&str, &str)]) -> Postfix {
     let mut settings = settings.to_vec();
     settings.extend([("inet_interfaces", "all"), ("smtp_connect_timeout", "1s")]);
+    // Each message asks the DNS anew; a connection kept for the next one would always be to the same host.
+    settings.push(("smtp_connection_cache_on_demand", "no"));
     // What a host away leaves waiting is tried again at once.
     settings.extend([
         ("minimal_backoff_time", "1s"),

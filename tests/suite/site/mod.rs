@@ -2,3 +2,5 @@
 
 mod five;
 mod hosts;
+mod pages;
+mod schema;
