@@ -4,6 +4,8 @@
 //! |---|---|
 //! | `POST /queue/rows` | messages: a [`Row`] a line, then an [`End`] |
 //! | `POST /queue/groups` | counts ([`Groups`](crate::queue::row::Groups)) |
+//! | `GET /queue/suspensions` | suspensions in force ([`Suspension`](crate::queue::suspend::Suspension)) |
+//! | `POST /queue/resume` | ends suspensions ([`ResumeAsked`]): those that ended |
 //! | `POST /queue/order` | an order ([`Request`]): a [`Tally`] a line while it is carried out, then an [`End`] |
 //!
 //! Answers that may be long are lines of JSON, written while they are made: an answer without its end was cut.
@@ -12,7 +14,7 @@ use axum::Router;
 use axum::body::{Body, Bytes};
 use axum::http::{StatusCode, header};
 use axum::response::{IntoResponse, Response};
-use axum::routing::post;
+use axum::routing::{get, post};
 use futures_util::stream;
 use serde::{Deserialize, Serialize};
 use switchyard_daemon::control::{Asked, answer, refuse};
@@ -48,6 +50,14 @@ pub struct GroupsAsked {
     pub top: usize,
 }
 
+/// Which suspensions to end.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct ResumeAsked {
+    /// Those of these numbers; all where none are given.
+    pub numbers: Option<Vec<u32>>,
+}
+
 /// A line of an answer.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
@@ -70,7 +80,18 @@ pub struct End {
 /// The routes, for this queue.
 pub fn routes(queue: &QueueHandle) -> Router {
     let (listed, counted, ordered) = (queue.clone(), queue.clone(), queue.clone());
+    let (suspended, resumed) = (queue.clone(), queue.clone());
     Router::new()
+        .route("/queue/suspensions", get(async move || answer(&suspended.suspensions())))
+        .route(
+            "/queue/resume",
+            post(async move |Asked(asked): Asked<ResumeAsked>| {
+                match resumed.resume(asked.numbers.as_deref()).await {
+                    Ok(ended) => answer(&ended),
+                    Err(why) => refuse(StatusCode::BAD_REQUEST, &why.to_string()),
+                }
+            }),
+        )
         .route("/queue/rows", post(async move |Asked(asked): Asked<RowsAsked>| rows(&listed, asked)))
         .route(
             "/queue/groups",

@@ -45,7 +45,7 @@ use metrics::ServerMetrics;
 use queue::{Parts, Queue, QueueHandle, QueueMetrics};
 use settings::hold::hold;
 use settings::options::{live_options, queue_options, relay_options, route_options, tls_options};
-use settings::rooms::{bouncer, deliverer, listen, open_spool};
+use settings::rooms::{bouncer, deliverer, listen, open_spool, suspensions};
 use spool::Spool;
 
 /// A running router.
@@ -133,6 +133,7 @@ impl Daemon for Router {
             routes: route.clone(),
             deliverer: deliverer(&settings, &registry, &clock)?,
             bouncer: bouncer(&settings, &registry, &clock)?,
+            suspensions: suspensions(&settings)?,
             clock: clock.clone(),
             chance: fastrand::Rng::new(),
             metrics: QueueMetrics::register(&registry).map_err(RouterError::because)?,

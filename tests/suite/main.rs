@@ -9,4 +9,5 @@ mod map;
 mod message;
 mod peers;
 mod site;
+mod queue;
 mod tls;

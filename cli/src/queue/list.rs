@@ -153,6 +153,12 @@ fn lines(row: &Row) -> String {
     if let Some(hold) = &row.hold {
         text += &format!("            on hold by {}: {}\n", hold.by, hold.reason);
     }
+    for suspension in &row.suspended {
+        text += &format!(
+            "            suspended until {:.0} (#{}): {}\n",
+            suspension.until, suspension.number, suspension.reason
+        );
+    }
     for recipient in &row.recipients {
         let by_hand = if recipient.rerouted { " (rerouted)" } else { "" };
         let way = recipient.next_hop.as_deref().map(|way| format!(" via {way}{by_hand}")).unwrap_or_default();

@@ -5,6 +5,7 @@ mod ask;
 mod list;
 mod order;
 mod show;
+mod suspend;
 mod which;
 mod words;
 
@@ -43,6 +44,8 @@ enum Verb {
     Reroute(order::Reroute),
     Bounce(order::Bounce),
     Delete(order::Delete),
+    Suspend(suspend::Suspend),
+    Resume(suspend::Resume),
 }
 
 pub(crate) fn run(arguments: &Arguments, output: &mut Output) -> io::Result<Exit> {
@@ -55,5 +58,7 @@ pub(crate) fn run(arguments: &Arguments, output: &mut Output) -> io::Result<Exit
         Verb::Reroute(arguments) => arguments.run(output),
         Verb::Bounce(arguments) => arguments.run(output),
         Verb::Delete(arguments) => arguments.run(output),
+        Verb::Suspend(arguments) => arguments.run(output),
+        Verb::Resume(arguments) => arguments.run(output),
     }
 }

@@ -14,7 +14,7 @@ use crate::output::{Exit, Output};
 
 /// What all of them have in common.
 #[derive(Debug, Args)]
-struct Common {
+pub(super) struct Common {
     #[command(flatten)]
     which: Which,
     /// All mail in the queue is meant
@@ -23,11 +23,11 @@ struct Common {
     /// Count only, and change nothing
     #[arg(long)]
     dry_run: bool,
-    /// The counts as JSON
+    /// As JSON
     #[arg(long)]
-    json: bool,
+    pub(super) json: bool,
     #[command(flatten)]
-    router: Router,
+    pub(super) router: Router,
 }
 
 /// Put mail on hold: nothing is tried until somebody releases it
@@ -140,13 +140,15 @@ pub(super) struct Delete {
 }
 
 /// How counts are told of a verb.
-struct Told {
+pub(super) struct Told {
     /// `put on hold`.
-    done: &'static str,
+    pub(super) done: &'static str,
     /// Of what is being delivered right now.
-    later: &'static str,
+    pub(super) later: &'static str,
     /// Of what the order changed nothing about.
-    before: &'static str,
+    pub(super) before: &'static str,
+    /// Where an order that means no mail is one all the same.
+    pub(super) of_none: Option<&'static str>,
 }
 
 impl Hold {
@@ -155,6 +157,7 @@ impl Hold {
             done: "put on hold",
             later: "being delivered right now: on hold when the attempt has ended",
             before: "on hold by hand before",
+            of_none: None,
         };
         self.common.carry_out(Order::Hold { reason: self.reason.clone() }, &told, output)
     }
@@ -162,15 +165,24 @@ impl Hold {
 
 impl Release {
     pub(super) fn run(&self, output: &mut Output) -> io::Result<Exit> {
-        let told = Told { done: "released", later: "being delivered right now", before: "gone meanwhile" };
+        let told = Told {
+            done: "released",
+            later: "being delivered right now",
+            before: "gone meanwhile",
+            of_none: None,
+        };
         self.common.carry_out(Order::Release, &told, output)
     }
 }
 
 impl Retry {
     pub(super) fn run(&self, output: &mut Output) -> io::Result<Exit> {
-        let told =
-            Told { done: "due now", later: "being delivered right now", before: "waiting for a turn before" };
+        let told = Told {
+            done: "due now",
+            later: "being delivered right now",
+            before: "waiting for a turn before",
+            of_none: None,
+        };
         self.common.carry_out(Order::Retry, &told, output)
     }
 }
@@ -181,6 +193,7 @@ impl Reroute {
             done: "rerouted",
             later: "being delivered right now: what is left of it goes the new way",
             before: "routed so before",
+            of_none: None,
         };
         self.common.carry_out(Order::Reroute { to: self.to.clone() }, &told, output)
     }
@@ -192,6 +205,7 @@ impl Bounce {
             done: "bounced",
             later: "being delivered right now: what is left of it bounces",
             before: "gone meanwhile",
+            of_none: None,
         };
         self.common.carry_out(Order::Bounce { reason: self.reason.clone() }, &told, output)
     }
@@ -203,13 +217,14 @@ impl Delete {
             done: "deleted",
             later: "being delivered right now: what is left of it is deleted",
             before: "gone meanwhile",
+            of_none: None,
         };
         self.common.carry_out(Order::Delete { reason: self.reason.clone() }, &told, output)
     }
 }
 
 impl Common {
-    fn carry_out(&self, order: Order, told: &Told, output: &mut Output) -> io::Result<Exit> {
+    pub(super) fn carry_out(&self, order: Order, told: &Told, output: &mut Output) -> io::Result<Exit> {
         let asked = self.which.selector().and_then(|select| Ok((select, self.router.control()?)));
         let (select, control) = match asked {
             Ok(asked) => asked,
@@ -234,7 +249,14 @@ impl Common {
                 return Ok(Exit::Misuse);
             }
         };
-        if tally.matched == 0 {
+        if tally.matched == 0
+            && !self.json
+            && let Some(words) = told.of_none
+        {
+            output.data(format_args!("{words}\n"))?;
+            return Ok(Exit::Fine);
+        }
+        if tally.matched == 0 && told.of_none.is_none() {
             output.say("nothing in the queue is selected; nothing was changed")?;
             return Ok(Exit::Misuse);
         }

@@ -70,6 +70,10 @@ fn page(row: &Row) -> String {
     if let Some(hold) = &row.hold {
         line("on hold", &format!("by {}: {}", hold.by, hold.reason));
     }
+    for suspension in &row.suspended {
+        let until = format!("until {:.0} (#{}): {}", suspension.until, suspension.number, suspension.reason);
+        line("suspended", &until);
+    }
     line("sender", &row.sender);
     line("came", &format!("{:.0} ({} ago) from {}", row.arrival, words::age(row.age), row.client));
     line("size", &words::octets(row.size));

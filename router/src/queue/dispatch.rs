@@ -85,6 +85,9 @@ impl Shared {
             self.settle_apart(message);
             return;
         }
+        let asked = decisions.len();
+        let decisions = self.set_aside(message, decisions);
+        let is_attempt = asked == 0 || !decisions.is_empty();
         let groups = self.group(message, decisions);
         let now = self.clock.now_monotonic();
         let size = self.options.recipients_per_job.max(1);
@@ -102,7 +105,7 @@ impl Shared {
             .collect();
         {
             let mut state = message.state();
-            state.attempts = state.attempts.saturating_add(1);
+            state.attempts = state.attempts.saturating_add(u32::from(is_attempt));
             state.open_jobs = jobs.len() as u32;
         }
         if jobs.is_empty() {
@@ -184,7 +187,8 @@ impl Shared {
                     Fate::local(Verdict::Sent, EnhancedStatus::new(2, 0, 0), format!("discarded: {reason}"))
                 }
                 Ok((Resolved::Hold(reason), _)) => {
-                    message.state().hold = Some(Held::new(Holder::Map, &reason));
+                    // A hand that came first stays the one that holds it.
+                    message.state().hold.get_or_insert_with(|| Held::new(Holder::Map, &reason));
                     continue;
                 }
                 Err(unavailable) => {

@@ -10,6 +10,7 @@ use switchyard_smtp::envelope::{Content, Envelope, Sender};
 use switchyard_smtp::status::EnhancedStatus;
 
 use super::schedule::Deadlines;
+use super::suspend::Suspension;
 use crate::bounce::{Action, is_wanted};
 use crate::deliver::{Fate, Verdict};
 use crate::spool::{Arrival, Held, Outcome, Progress, QueueId, RecipientState, StoredMessage};
@@ -41,6 +42,8 @@ pub(super) struct MessageState {
     pub reroutes: BTreeMap<u32, Arc<Route>>,
     /// Recipients that the operator gave up: at once, or when this attempt has ended.
     pub given_up: BTreeMap<u32, Arc<GivenUp>>,
+    /// Recipients that were set aside at the last look, until their suspension ends.
+    pub suspended: Vec<(u32, Arc<Suspension>)>,
     /// It is due again as soon as this attempt has ended.
     pub again: bool,
     pub content: Option<Content>,
@@ -91,6 +94,7 @@ impl Message {
                 hold: stored.progress.hold,
                 reroutes,
                 given_up: BTreeMap::new(),
+                suspended: Vec::new(),
                 again: false,
                 content,
                 in_mailbox: Vec::new(),
@@ -111,6 +115,15 @@ impl Message {
 }
 
 impl MessageState {
+    /// When the first suspension ends, where every recipient that waits is suspended.
+    pub(super) fn suspended_until(&self, message: &Message) -> Option<SystemTime> {
+        let is_suspended = |index: u32| self.suspended.iter().any(|(suspended, _)| *suspended == index);
+        if !self.waiting(message).all(|(index, ..)| is_suspended(index)) {
+            return None;
+        }
+        self.suspended.iter().map(|(_, suspension)| suspension.until.into()).min()
+    }
+
     /// Writes down what an attempt came to for one recipient.
     pub(super) fn apply(&mut self, envelope: &Envelope, index: u32, fate: &Fate, at: SystemTime) {
         let (Some(slot), Some(recipient)) =

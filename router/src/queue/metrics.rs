@@ -11,6 +11,8 @@ pub struct QueueMetrics {
     messages: [Gauge; 4],
     /// Age of the oldest message, in seconds.
     pub(super) oldest: FloatGauge,
+    /// Suspensions in force.
+    pub(super) suspensions: Gauge,
     /// Connections to next hops, idle ones among them.
     connections: Gauge,
 }
@@ -26,6 +28,7 @@ impl QueueMetrics {
             messages: ["incoming", "active", "deferred", "hold"]
                 .map(|queue| messages.with_label_values(&[queue])),
             oldest: registry.float_gauge("queue_oldest_seconds", "Age of the oldest message.")?,
+            suspensions: registry.gauge("queue_suspensions", "Suspensions in force.")?,
             connections: registry.gauge("queue_connections", "Connections to next hops.")?,
         })
     }

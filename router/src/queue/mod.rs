@@ -7,7 +7,11 @@
 //! 3. `scheduler.rs`: jobs wait their turn at their destination (`destination.rs`, [`window`]).
 //! 4. `worker.rs`: a worker takes a job, makes the attempt ([`crate::deliver`]) on the connection that it keeps,
 //!    and takes the next job of the same destination.
-//! 5. `settle.rs`: when the last job has ended, reports are spooled, and the message is done, deferred or held.
+//! 5. `settle.rs`: when the last job has ended, reports are spooled (`reports.rs`), and the message is done,
+//!    deferred or held.
+//!
+//! What a person does to it on this way: `hold.rs` for the maps' word; [`order`] and [`suspend`] for the operator's,
+//! about the messages that a [`select`]or means (`walk.rs`), and [`row`] for what is shown of them.
 //!
 //! Invariants kept here:
 //! - What became of a recipient is journaled before the next command goes out on that connection.
@@ -22,11 +26,13 @@ mod log;
 mod message;
 mod metrics;
 pub mod order;
+mod reports;
 pub mod row;
 pub mod schedule;
 mod scheduler;
 pub mod select;
 mod settle;
+pub mod suspend;
 #[cfg(test)]
 mod tests;
 mod walk;
@@ -51,6 +57,7 @@ use message::Message;
 pub use metrics::QueueMetrics;
 use schedule::{Now, ScheduleOptions};
 use scheduler::{Place, Scheduler};
+use suspend::Suspensions;
 use window::WindowOptions;
 
 /// How the queue works.
@@ -98,6 +105,8 @@ pub struct Parts {
     pub deliverer: Deliverer,
     /// Who hears of what did not.
     pub bouncer: Bouncer,
+    /// Mail that is not tried for a while.
+    pub suspensions: Suspensions,
     /// The time.
     pub clock: Clock,
     /// Chance, for the spread of retries.
@@ -148,6 +157,7 @@ impl Queue {
             routes: parts.routes,
             deliverer: parts.deliverer,
             bouncer: parts.bouncer,
+            suspensions: parts.suspensions,
             clock: parts.clock,
             chance: Mutex::new(parts.chance),
             metrics: parts.metrics,
@@ -234,6 +244,7 @@ struct Shared {
     routes: RouteOptions,
     deliverer: Deliverer,
     bouncer: Bouncer,
+    suspensions: Suspensions,
     clock: Clock,
     chance: Mutex<fastrand::Rng>,
     metrics: QueueMetrics,

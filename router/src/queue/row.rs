@@ -10,6 +10,7 @@ use super::message::Message;
 use super::schedule::Now;
 use super::scheduler::Place;
 use super::select::{QueueName, Selector, address_of, address_of_sender, domain_of, last_reply};
+use super::suspend::Suspension;
 use super::walk::{Meant, Walk, way_of};
 use super::{QueueHandle, Shared};
 use crate::spool::{Holder, RecipientState};
@@ -39,6 +40,9 @@ pub struct Row {
     /// Why it is on hold.
     #[serde(skip_serializing_if = "Option::is_none", default)]
     pub hold: Option<HoldShown>,
+    /// The suspensions that mean some of its recipients.
+    #[serde(skip_serializing_if = "Vec::is_empty", default)]
+    pub suspended: Vec<SuspensionShown>,
     /// How many recipients are meant: they wait.
     pub meant: usize,
     /// The first of the recipients; all of them where one message is shown.
@@ -50,6 +54,17 @@ pub struct Row {
 pub struct HoldShown {
     /// `hand` or `map`.
     pub by: String,
+    /// In words.
+    pub reason: String,
+}
+
+/// A suspension that means a message.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct SuspensionShown {
+    /// Its number.
+    pub number: u32,
+    /// When it ends.
+    pub until: Timestamp,
     /// In words.
     pub reason: String,
 }
@@ -127,13 +142,18 @@ impl Shared {
             true => (0..message.envelope.recipients.len() as u32).collect(),
             false => recipients.iter().copied().take(MOST_LISTED).collect(),
         };
-        let ways: HashMap<u32, String> = {
-            let waiting: Vec<u32> =
-                shown.iter().copied().filter(|index| recipients.contains(index)).take(MOST_ROUTED).collect();
-            let decided = self.decide(&message, &waiting).await;
-            decided.iter().map(|(index, way)| (*index, way_of(way))).collect()
-        };
         let now = self.now();
+        let asked: Vec<u32> =
+            shown.iter().copied().filter(|index| recipients.contains(index)).take(MOST_ROUTED).collect();
+        let decided = self.decide(&message, &asked).await;
+        let ways: HashMap<u32, String> = decided.iter().map(|(index, way)| (*index, way_of(way))).collect();
+        let mut suspended: Vec<SuspensionShown> = Vec::new();
+        for (_, suspension) in self.suspended(&message, &decided, now) {
+            if !suspended.iter().any(|shown| shown.number == suspension.number) {
+                let Suspension { number, until, reason, .. } = Suspension::clone(&suspension);
+                suspended.push(SuspensionShown { number, until, reason });
+            }
+        }
         let state = message.state();
         let age = now.wall.duration_since(message.arrival.wall).unwrap_or_default();
         let of_recipient = |index: &u32| {
@@ -164,6 +184,7 @@ impl Shared {
                 },
                 reason: held.reason.to_string(),
             }),
+            suspended,
             meant: recipients.len(),
             recipients: shown.iter().filter_map(of_recipient).collect(),
         }
@@ -192,7 +213,7 @@ fn due(place: Place, now: Now) -> Option<Timestamp> {
     Some(timestamp(now.wall + until.saturating_duration_since(now.monotonic)))
 }
 
-fn timestamp(at: SystemTime) -> Timestamp {
+pub(super) fn timestamp(at: SystemTime) -> Timestamp {
     Timestamp::try_from(at).unwrap_or(Timestamp::UNIX_EPOCH)
 }
 

@@ -1,23 +1,18 @@
-//! The end of an attempt: what became of each recipient is journaled, who is to hear of it hears, and the
-//! message is done, deferred or held.
+//! The end of an attempt: what became of each recipient is journaled, who is to hear of it hears (`reports.rs`), and
+//! the message is done, deferred or held.
 
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
-use std::time::{Duration, SystemTime};
-
-use switchyard_smtp::status::EnhancedStatus;
+use std::time::Duration;
 
 use super::Shared;
 use super::log::{self, Delays};
 use super::message::{Job, Message};
 use super::schedule::Now;
 use super::scheduler::{Place, Scheduler};
-use crate::bounce::{Action, Event, is_wanted};
+use super::suspend::LONGEST;
 use crate::deliver::Fate;
-use crate::spool::{Held, Outcome, RecipientState, SpoolError};
-
-/// A recipient of which a report is due.
-type Due = (u32, Action, Outcome);
+use crate::spool::Held;
 
 /// The queue, counted as at work while this is held.
 pub(super) struct Settling(Arc<Shared>);
@@ -136,9 +131,11 @@ impl Shared {
                 is_off = false;
                 return false;
             }
-            let wait = match std::mem::take(&mut state.again) {
-                true => Duration::ZERO,
-                false => self.options.schedule.backoff(state.attempts, chance),
+            let again = std::mem::take(&mut state.again);
+            let wait = match state.suspended_until(message) {
+                _ if again => Duration::ZERO,
+                Some(until) => until.duration_since(now.wall).unwrap_or_default().min(LONGEST),
+                None => self.options.schedule.backoff(state.attempts, chance),
             };
             self.spool.progress(message.id, &state.progress(now.wall + wait));
             let place = match &state.hold {
@@ -168,119 +165,6 @@ impl Shared {
         };
         if backlog {
             self.wake.notify_one();
-        }
-    }
-
-    // -- reports ----------------------------------------------------------------------------------------
-
-    /// Expires what is too old, and gathers of whom a report is due.
-    fn due_reports(&self, message: &Message, now: Now) -> Vec<Due> {
-        let mut state = message.state();
-        let is_expired = now.monotonic >= message.deadlines.expires;
-        let warns = message.deadlines.warns.is_some_and(|warns| now.monotonic >= warns);
-        let is_null = message.envelope.sender.reverse_path.is_null();
-        let in_mailbox = std::mem::take(&mut state.in_mailbox);
-        let mut due = Vec::new();
-        for (index, slot) in state.recipients.iter_mut().enumerate() {
-            let Some(recipient) = message.envelope.recipients.get(index) else { continue };
-            if let RecipientState::Deferred(outcome) = slot
-                && is_expired
-            {
-                tracing::info!(
-                    id = %message.id, to = %recipient.forward_path, status = "expired",
-                    "returned to sender: {}", outcome.diagnostic
-                );
-                // RFC 3463 §3.5: X.4.7, delivery time expired.
-                let mut outcome = Outcome { status: EnhancedStatus::new(5, 4, 7), ..outcome.clone() };
-                outcome.reported = !is_wanted(recipient, Action::Failed);
-                *slot = RecipientState::Failed(outcome);
-            }
-            match slot {
-                RecipientState::Failed(outcome) if !outcome.reported => {
-                    due.push((index as u32, Action::Failed, outcome.clone()));
-                }
-                RecipientState::Delivered(outcome) if !outcome.reported => {
-                    let is_there = in_mailbox.contains(&(index as u32));
-                    let action = if is_there { Action::Delivered } else { Action::Relayed };
-                    due.push((index as u32, action, outcome.clone()));
-                }
-                RecipientState::Deferred(outcome)
-                    if warns && !outcome.reported && is_wanted(recipient, Action::Delayed) && !is_null =>
-                {
-                    due.push((index as u32, Action::Delayed, outcome.clone()));
-                }
-                _ => {}
-            }
-        }
-        state.in_mailbox = in_mailbox;
-        due
-    }
-
-    /// Spools the reports that are due: one for failures, one for delays, one for successes. What is durable, or
-    /// must not be reported, is marked as reported.
-    async fn report(self: &Arc<Self>, message: &Arc<Message>, due: Vec<Due>) {
-        let kind = |action: Action| match action {
-            Action::Failed => 0,
-            Action::Delayed => 1,
-            Action::Delivered | Action::Relayed => 2,
-        };
-        for wanted in 0..3 {
-            let these: Vec<(u32, Action, &Outcome)> = due
-                .iter()
-                .filter(|(_, action, _)| kind(*action) == wanted)
-                .map(|(index, action, outcome)| (*index, *action, outcome))
-                .collect();
-            if these.is_empty() {
-                continue;
-            }
-            match self.report_event(message, &these).await {
-                Ok(()) => mark_reported(message, &these),
-                // The message stays until its report can be kept.
-                Err(error) => tracing::error!(id = %message.id, "a report cannot be spooled: {error}"),
-            }
-        }
-    }
-
-    async fn report_event(
-        self: &Arc<Self>,
-        message: &Arc<Message>,
-        recipients: &[(u32, Action, &Outcome)],
-    ) -> Result<(), SpoolError> {
-        let queue_id = message.id.to_string();
-        let event = Event {
-            queue_id: &queue_id,
-            envelope: &message.envelope,
-            arrival: message.arrival.wall,
-            retry_until: self.retry_until(message),
-            recipients,
-        };
-        let Some(to) = self.bouncer.addressee(&event) else { return Ok(()) };
-        let original = self.content(message).await?;
-        let report = self.bouncer.report(&event, to, &original);
-        let id = self.spool.next_id();
-        let receipt = self.spool.accept(id, &report).await?;
-        let action = recipients.first().map_or("failed", |(_, action, _)| action.as_str());
-        tracing::info!(id = %message.id, report = %receipt.queue_id(), action, "sender is told");
-        self.admit_new(receipt.queue_id(), report);
-        Ok(())
-    }
-
-    fn retry_until(&self, message: &Message) -> SystemTime {
-        let now = self.now();
-        now.wall + message.deadlines.expires.saturating_duration_since(now.monotonic)
-    }
-}
-
-fn mark_reported(message: &Message, recipients: &[(u32, Action, &Outcome)]) {
-    let mut state = message.state();
-    for (index, _, _) in recipients {
-        match state.recipients.get_mut(*index as usize) {
-            Some(
-                RecipientState::Failed(outcome)
-                | RecipientState::Delivered(outcome)
-                | RecipientState::Deferred(outcome),
-            ) => outcome.reported = true,
-            Some(RecipientState::Pending) | None => {}
         }
     }
 }

@@ -2,6 +2,7 @@
 
 mod limits;
 mod orders;
+mod suspended;
 mod uses;
 
 use std::path::Path;
@@ -91,6 +92,7 @@ fn start_with(
             BounceMetrics::register(&registry).unwrap(),
             clock.clone(),
         ),
+        suspensions: Suspensions::open(Some(&folder.join("spool/suspended.json"))).unwrap(),
         clock,
         chance: chance(),
         metrics: QueueMetrics::register(&registry).unwrap(),

@@ -185,6 +185,7 @@ pub(super) async fn keep_time(queue: Weak<Shared>) {
         let is_round = next_round.is_none_or(|round| round <= now);
         if is_round {
             shared.show_oldest();
+            shared.show_suspensions();
             next_round = Some(now + ROUND);
         }
         let next = {

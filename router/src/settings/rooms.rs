@@ -14,6 +14,7 @@ use crate::RouterError;
 use crate::accept::Front;
 use crate::bounce::{BounceMetrics, Bouncer};
 use crate::deliver::{DeliverMetrics, Deliverer, Resolver, ResolverOptions, TlsPolicy};
+use crate::queue::suspend::Suspensions;
 use crate::spool::{Folder, Recovered, Spool, SpoolMetrics};
 
 pub(crate) async fn open_spool(
@@ -37,6 +38,11 @@ pub(crate) async fn open_spool(
         "spool recovered"
     );
     Ok((spool, recovered))
+}
+
+/// Beside the spool, in a folder that is ours alone once the spool is open.
+pub(crate) fn suspensions(settings: &RouterSettings) -> Result<Suspensions, RouterError> {
+    Suspensions::open(Some(&settings.spool.folder.join("suspended.json"))).map_err(RouterError::because)
 }
 
 pub(crate) fn deliverer(

@@ -33,7 +33,7 @@ impl Prepared {
         match self {
             Self::Release => place == Place::Hold,
             Self::Retry => place != Place::Hold,
-            Self::Hold(_) | Self::Reroute(_) | Self::GiveUp(_) => true,
+            Self::Hold(_) | Self::Reroute(_) | Self::GiveUp(_) | Self::Suspend(_) => true,
         }
     }
 
@@ -47,7 +47,7 @@ impl Prepared {
             Self::Reroute(route) => {
                 meant.recipients.iter().any(|index| state.reroutes.get(index) != route.as_ref())
             }
-            Self::GiveUp(_) => !meant.recipients.is_empty(),
+            Self::GiveUp(_) | Self::Suspend(_) => !meant.recipients.is_empty(),
         };
         match (changes, self) {
             (false, _) => Effect::Unchanged,
@@ -67,6 +67,9 @@ impl Prepared {
                 state.reroutes.extend(meant.recipients.iter().map(|index| (*index, Arc::clone(route))));
             }
             Self::Reroute(None) => state.reroutes.retain(|index, _| !meant.recipients.contains(index)),
+            Self::Suspend(suspension) => {
+                state.suspended.extend(meant.recipients.iter().map(|index| (*index, Arc::clone(suspension))));
+            }
             Self::GiveUp(given_up) => {
                 state.given_up.extend(meant.recipients.iter().map(|index| (*index, Arc::clone(given_up))));
             }

@@ -7,13 +7,16 @@
 mod apply;
 
 use std::sync::Arc;
+use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
 use switchyard_maps::Route;
 
 use super::QueueHandle;
 use super::message::GivenUp;
+use super::row::timestamp;
 use super::select::Selector;
+use super::suspend::{LONGEST, Suspension, SuspensionsError};
 use super::walk::Walk;
 use crate::spool::{Held, Holder};
 
@@ -38,6 +41,13 @@ pub enum Order {
     /// The recipients that are meant are given up, and the sender hears of it.
     Bounce {
         /// Why, for the sender.
+        reason: String,
+    },
+    /// The recipients that are meant are not tried for a while, nor are those of mail that comes meanwhile.
+    Suspend {
+        /// For how long.
+        seconds: u64,
+        /// Why, for whoever looks at it later.
         reason: String,
     },
     /// The recipients that are meant are given up, and nobody hears of it.
@@ -80,7 +90,7 @@ pub struct Tally {
 }
 
 /// An order that is none; nothing was changed.
-#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[derive(Debug, thiserror::Error)]
 pub enum OrderError {
     /// It says nothing of which messages it means.
     #[error("nothing says which messages are meant: select some, or say that all are meant")]
@@ -91,6 +101,9 @@ pub enum OrderError {
     /// It comes too late.
     #[error("the router is stopping; its queue is as it was")]
     Stopping,
+    /// A suspension that cannot be kept.
+    #[error(transparent)]
+    Suspensions(#[from] SuspensionsError),
     /// What it did could not be made durable.
     #[error("what was changed could not be written: {0}; after a restart it may be as before")]
     Disk(crate::spool::SpoolError),
@@ -104,6 +117,7 @@ enum Prepared {
     Retry,
     Reroute(Option<Arc<Route>>),
     GiveUp(Arc<GivenUp>),
+    Suspend(Arc<Suspension>),
 }
 
 impl Order {
@@ -115,6 +129,7 @@ impl Order {
             Self::Release => "release",
             Self::Retry => "retry",
             Self::Reroute { .. } => "reroute",
+            Self::Suspend { .. } => "suspend",
             Self::Bounce { .. } => "bounce",
             Self::Delete { .. } => "delete",
         }
@@ -144,7 +159,7 @@ impl QueueHandle {
         if self.0.lock().is_draining() {
             return Err(OrderError::Stopping);
         }
-        let prepared = self.0.prepare(&order)?;
+        let prepared = self.0.prepare(&order, &select)?;
         let walk = Walk::new(self, select).map_err(OrderError::Word)?;
         Ok(Taken { queue: self.clone(), verb: order.as_str(), prepared, walk, dry_run })
     }
@@ -158,6 +173,14 @@ impl Taken {
     pub async fn carry_out(mut self, mut progress: impl FnMut(&Tally)) -> Result<Tally, OrderError> {
         let shared = &self.queue.0;
         let _turn = shared.orders.lock().await;
+        if let Prepared::Suspend(suspension) = &self.prepared
+            && !self.dry_run
+        {
+            let added =
+                shared.suspensions.add(Suspension::clone(suspension), shared.clock.now_wall()).await?;
+            shared.show_suspensions();
+            self.prepared = Prepared::Suspend(added);
+        }
         let mut tally = Tally::default();
         while let Some(mut page) = self.walk.next(shared).await {
             page.retain(|meant| self.prepared.is_about(meant.place));
@@ -192,7 +215,7 @@ impl Taken {
 }
 
 impl super::Shared {
-    fn prepare(&self, order: &Order) -> Result<Prepared, OrderError> {
+    fn prepare(&self, order: &Order, select: &Selector) -> Result<Prepared, OrderError> {
         Ok(match order {
             Order::Hold { reason } => Prepared::Hold(Held::new(Holder::Hand, reason)),
             Order::Release => Prepared::Release,
@@ -201,12 +224,40 @@ impl super::Shared {
                 let route = to.as_deref().map(|to| self.read_route(to)).transpose();
                 Prepared::Reroute(route.map_err(OrderError::Word)?.map(Arc::new))
             }
+            Order::Suspend { seconds, reason } => {
+                Prepared::Suspend(Arc::new(self.read_suspension(*seconds, reason, select)?))
+            }
             Order::Bounce { reason } => {
                 Prepared::GiveUp(Arc::new(GivenUp { reason: reason.as_str().into(), told: true }))
             }
             Order::Delete { reason } => {
                 Prepared::GiveUp(Arc::new(GivenUp { reason: reason.as_str().into(), told: false }))
             }
+        })
+    }
+
+    fn read_suspension(
+        &self,
+        seconds: u64,
+        reason: &str,
+        select: &Selector,
+    ) -> Result<Suspension, OrderError> {
+        if select.queue.is_some() || select.reason.is_some() {
+            let why =
+                "a suspension also meets new mail: neither its queue nor why it is on hold can be asked for";
+            return Err(OrderError::Word(why.to_owned()));
+        }
+        let length = Duration::from_secs(seconds);
+        if length.is_zero() || length > LONGEST {
+            return Err(OrderError::Word("a suspension lasts from a second to a year".to_owned()));
+        }
+        let wall = self.clock.now_wall();
+        Ok(Suspension {
+            number: 0,
+            select: select.clone(),
+            reason: Held::new(Holder::Hand, reason).reason.into(),
+            since: timestamp(wall),
+            until: timestamp(wall + length),
         })
     }
 

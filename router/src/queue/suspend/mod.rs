@@ -1,0 +1,215 @@
+//! Suspensions: mail that fits a selector is not tried for a while, mail that comes meanwhile included. They
+//! outlive a restart ([`file`](mod@file)) and end by themselves.
+//!
+//! A suspension is looked at before each attempt, when it is known where each recipient's mail goes. What it means
+//! is set aside: the message waits until the suspension ends, without an attempt that counts, and does not grow too
+//! old meanwhile.
+
+mod file;
+
+use std::path::Path;
+use std::sync::Arc;
+use std::time::{Duration, SystemTime};
+
+use arc_swap::ArcSwap;
+use jiff::Timestamp;
+use serde::{Deserialize, Serialize};
+
+use super::dispatch::Decision;
+use super::message::Message;
+use super::order::{Order, Request};
+use super::schedule::Now;
+use super::scheduler::Place;
+use super::select::{QueueName, Selector};
+use super::walk::way_of;
+use super::{QueueHandle, Shared};
+use file::File;
+pub use file::SuspensionsError;
+
+/// Suspensions at once: each is looked at before every attempt.
+const MOST: usize = 100;
+/// The longest one.
+pub(super) const LONGEST: Duration = Duration::from_secs(366 * 86_400);
+
+/// A suspension.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Suspension {
+    /// Its name.
+    pub number: u32,
+    /// Of which mail.
+    pub select: Selector,
+    /// Why.
+    pub reason: String,
+    /// Since when.
+    pub since: Timestamp,
+    /// Until when.
+    pub until: Timestamp,
+}
+
+/// All that are in force.
+#[derive(Debug)]
+pub struct Suspensions {
+    list: ArcSwap<Vec<Arc<Suspension>>>,
+    /// One change at a time.
+    file: tokio::sync::Mutex<Option<File>>,
+}
+
+impl Suspensions {
+    /// Those that a file has, kept there from now on; without a file they are kept in memory only.
+    ///
+    /// # Errors
+    /// When the file is there and cannot be read.
+    pub fn open(path: Option<&Path>) -> Result<Self, SuspensionsError> {
+        let (file, list) = match path.map(File::open).transpose()? {
+            Some((file, list)) => (Some(file), list),
+            None => (None, Vec::new()),
+        };
+        let list = list.into_iter().map(Arc::new).collect();
+        Ok(Self { list: ArcSwap::from_pointee(list), file: tokio::sync::Mutex::new(file) })
+    }
+
+    /// Those in force, the oldest first.
+    pub(super) fn now(&self, wall: SystemTime) -> Vec<Arc<Suspension>> {
+        let list = self.list.load();
+        list.iter().filter(|suspension| suspension.is_in_force(wall)).cloned().collect()
+    }
+
+    /// Adds one under a number of its own, durable when this returns.
+    pub(super) async fn add(
+        &self,
+        suspension: Suspension,
+        wall: SystemTime,
+    ) -> Result<Arc<Suspension>, SuspensionsError> {
+        let mut file = self.file.lock().await;
+        let mut list = self.now(wall);
+        if list.len() >= MOST {
+            return Err(SuspensionsError::TooMany(MOST));
+        }
+        let last = self.list.load().iter().map(|suspension| suspension.number).max().unwrap_or(0);
+        let added = Arc::new(Suspension { number: last.saturating_add(1), ..suspension });
+        list.push(Arc::clone(&added));
+        self.replace(&mut file, list).await?;
+        Ok(added)
+    }
+
+    /// Ends those that are named, or all; returns them. What does not exist is an error, and then none ends.
+    pub(super) async fn end(
+        &self,
+        numbers: Option<&[u32]>,
+        wall: SystemTime,
+    ) -> Result<Vec<Arc<Suspension>>, SuspensionsError> {
+        let mut file = self.file.lock().await;
+        let list = self.now(wall);
+        let unknown = |number: &&u32| !list.iter().any(|suspension| suspension.number == **number);
+        if let Some(number) = numbers.unwrap_or_default().iter().find(unknown) {
+            return Err(SuspensionsError::Unknown(*number));
+        }
+        let is_meant =
+            |suspension: &Arc<Suspension>| numbers.is_none_or(|numbers| numbers.contains(&suspension.number));
+        let (ended, left): (Vec<_>, Vec<_>) = list.into_iter().partition(is_meant);
+        self.replace(&mut file, left).await?;
+        Ok(ended)
+    }
+
+    async fn replace(
+        &self,
+        file: &mut Option<File>,
+        list: Vec<Arc<Suspension>>,
+    ) -> Result<(), SuspensionsError> {
+        if let Some(open) = file.take() {
+            let kept = list.clone();
+            let written = tokio::task::spawn_blocking(move || (open.write(&kept), open)).await;
+            let (written, open) = written.map_err(|_| SuspensionsError::Stopped)?;
+            *file = Some(open);
+            written?;
+        }
+        self.list.store(Arc::new(list));
+        Ok(())
+    }
+}
+
+impl Suspension {
+    fn is_in_force(&self, wall: SystemTime) -> bool {
+        SystemTime::from(self.until) > wall
+    }
+
+    /// The recipients that it means, of those whose ways are known.
+    fn means(&self, message: &Message, decisions: &[(u32, Decision)], now: Now) -> Vec<u32> {
+        let Some(picked) = self.select.pick(message, Place::Active, now) else { return Vec::new() };
+        let goes = decisions.iter().filter(|(index, way)| {
+            picked.contains(index) && (self.select.next_hop.is_none() || self.select.means_way(&way_of(way)))
+        });
+        goes.map(|(index, _)| *index).collect()
+    }
+}
+
+impl Shared {
+    /// Shows how many are in force.
+    pub(super) fn show_suspensions(&self) {
+        let count = self.suspensions.now(self.clock.now_wall()).len();
+        self.metrics.suspensions.set(i64::try_from(count).unwrap_or(i64::MAX));
+    }
+
+    /// The first suspension that means each of these recipients.
+    pub(super) fn suspended(
+        &self,
+        message: &Message,
+        decisions: &[(u32, Decision)],
+        now: Now,
+    ) -> Vec<(u32, Arc<Suspension>)> {
+        let mut found: Vec<(u32, Arc<Suspension>)> = Vec::new();
+        for suspension in self.suspensions.now(now.wall) {
+            for index in suspension.means(message, decisions, now) {
+                if !found.iter().any(|(before, _)| *before == index) {
+                    found.push((index, Arc::clone(&suspension)));
+                }
+            }
+        }
+        found
+    }
+
+    /// Sets aside the recipients that are suspended; returns the others.
+    pub(super) fn set_aside(
+        &self,
+        message: &Message,
+        mut decisions: Vec<(u32, Decision)>,
+    ) -> Vec<(u32, Decision)> {
+        let suspended = self.suspended(message, &decisions, self.now());
+        decisions.retain(|(index, _)| !suspended.iter().any(|(set_aside, _)| set_aside == index));
+        if let Some((_, suspension)) = suspended.first() {
+            tracing::debug!(id = %message.id, number = suspension.number, "suspended: {}", suspension.reason);
+        }
+        message.state().suspended = suspended;
+        decisions
+    }
+}
+
+impl QueueHandle {
+    /// The suspensions that are in force, the oldest first.
+    #[must_use]
+    pub fn suspensions(&self) -> Vec<Suspension> {
+        let list = self.0.suspensions.now(self.0.clock.now_wall());
+        list.iter().map(|suspension| Suspension::clone(suspension)).collect()
+    }
+
+    /// Ends suspensions, all where none is named; what they kept is due now. Returns them.
+    ///
+    /// # Errors
+    /// When there is none of a number, or the change cannot be kept; then all are as they were.
+    pub async fn resume(&self, numbers: Option<&[u32]>) -> Result<Vec<Suspension>, SuspensionsError> {
+        let ended = self.0.suspensions.end(numbers, self.0.clock.now_wall()).await?;
+        self.0.show_suspensions();
+        for suspension in &ended {
+            tracing::info!(number = suspension.number, "suspension ended by hand: {}", suspension.reason);
+            let select = Selector { queue: Some(QueueName::Deferred), ..suspension.select.clone() };
+            let request = Request { order: Order::Retry, select, all: true, dry_run: false };
+            if let Ok(retry) = self.take(request)
+                && let Err(why) = retry.carry_out(|_| {}).await
+            {
+                tracing::error!("mail that was suspended may wait for its usual time: {why}");
+            }
+        }
+        Ok(ended.iter().map(|suspension| Suspension::clone(suspension)).collect())
+    }
+}

@@ -1,0 +1,102 @@
+//! Mail that is not tried for a while, from end to end.
+
+use super::*;
+use crate::queue::select::Pattern;
+
+const HOUR: Duration = Duration::from_secs(3600);
+
+fn suspend(seconds: u64) -> Order {
+    Order::Suspend { seconds, reason: "their disk is full".into() }
+}
+
+fn domain(domain: &str) -> Selector {
+    Selector { domain: Some(Pattern::new(domain)), ..Selector::default() }
+}
+
+/// The first message as it is shown.
+async fn first(site: &Site) -> row::Row {
+    site.queue.rows(Selector::default(), true).unwrap().next().await.unwrap().remove(0)
+}
+
+#[tokio::test]
+async fn what_is_suspended_waits_with_new_mail_and_over_a_restart_until_the_end() {
+    let folder = tempfile::tempdir().unwrap();
+    let (route, playing) = peer(vec![script("<a@from.example>", &[("<y@other.example>", "250 Ok")])]).await;
+    let routes = format!("to.example smtp:[127.0.0.1]:9\nother.example {route}\n");
+    let site = start(folder.path(), &routes, 1, today());
+    assert_eq!(site.order_of(suspend(7200), domain("to.example")).await, Tally::default());
+    // Of one message, the recipient that is not meant goes on.
+    site.send("<a@from.example>", &["<x@to.example>", "<y@other.example>"]).await;
+    playing.await.unwrap();
+    site.until(|summary| summary.deferred == 1 && summary.active == 0).await;
+    let row = first(&site).await;
+    assert_eq!((row.suspended[0].number, row.suspended[0].reason.as_str()), (1, "their disk is full"));
+    assert_eq!(
+        (row.recipients[0].state.as_str(), row.recipients[1].state.as_str()),
+        ("pending", "delivered")
+    );
+    site.stop().await;
+
+    let (route, playing) = peer(vec![script("<a@from.example>", &[("<x@to.example>", "250 Ok")])]).await;
+    let site = start(folder.path(), &format!("to.example {route}\n"), 1, today() + HOUR);
+    assert_eq!(site.queue.suspensions().len(), 1);
+    site.until(|summary| summary.deferred == 1).await;
+    site.queue.flush();
+    site.until(|summary| summary.ended == 1 && summary.deferred == 1).await;
+    let row = first(&site).await;
+    assert_eq!(row.next_attempt, Some(row.suspended[0].until), "it waits for the end of its suspension");
+    assert_eq!(row.attempts, 1, "a look is no attempt");
+    site.hand.advance(HOUR);
+    playing.await.unwrap();
+    site.until(|summary| summary.messages() == 0).await;
+    assert!(site.queue.suspensions().is_empty());
+}
+
+#[tokio::test]
+async fn a_suspension_that_is_ended_by_hand_lets_its_mail_go_at_once() {
+    let folder = tempfile::tempdir().unwrap();
+    let (route, playing) = peer(vec![script("<a@from.example>", &[("<x@to.example>", "250 Ok")])]).await;
+    let site = start(folder.path(), &format!("to.example {route}\n"), 1, today());
+    site.order_of(suspend(7200), domain("to.example")).await;
+    site.order_of(suspend(7200), domain("third.example")).await;
+    site.send("<a@from.example>", &["<x@to.example>"]).await;
+    site.until(|summary| summary.deferred == 1).await;
+    assert!(site.queue.resume(Some(&[1, 3])).await.unwrap_err().to_string().contains("no suspension 3"));
+    assert_eq!(site.queue.suspensions().len(), 2);
+    assert_eq!(site.queue.resume(Some(&[1])).await.unwrap()[0].number, 1);
+    playing.await.unwrap();
+    site.until(|summary| summary.messages() == 0).await;
+    assert_eq!(site.queue.suspensions()[0].number, 2);
+    assert_eq!(site.queue.resume(None).await.unwrap().len(), 1);
+    site.stop().await;
+    assert!(start(folder.path(), "x.example smtp:\n", 1, today()).queue.suspensions().is_empty());
+}
+
+#[tokio::test]
+async fn what_waits_in_line_is_suspended_at_once_and_grows_no_older() {
+    let folder = tempfile::tempdir().unwrap();
+    let listener = tokio::net::TcpListener::bind(("127.0.0.1", 0)).await.unwrap();
+    let port = listener.local_addr().unwrap().port();
+    let site = start(folder.path(), &format!("to.example smtp:[127.0.0.1]:{port}\n"), 1, today());
+    site.send("<a@from.example>", &["<x@to.example>"]).await;
+    site.send("<a@from.example>", &["<y@to.example>"]).await;
+    let (stream, _) = listener.accept().await.unwrap();
+    let by_way = Selector { next_hop: Some(Pattern::new(&format!("*:{port}"))), ..Selector::default() };
+    // Longer than mail lives.
+    let told = site.order_of(suspend(6 * 86_400), by_way).await;
+    assert_eq!(told, Tally { matched: 2, recipients: 2, changed: 1, under_way: 1, unchanged: 0 });
+    play(stream, &script("<a@from.example>", &[("<x@to.example>", "250 Ok")])).await;
+    site.until(|summary| summary.deferred == 1 && summary.messages() == 1).await;
+    site.hand.advance(5 * DAY + HOUR);
+    site.queue.flush();
+    site.until(|summary| summary.ended == 3 && summary.deferred == 1).await;
+    assert_eq!(first(&site).await.recipients[0].state, "pending", "not returned: it was not tried");
+    for (bad, select) in [
+        (suspend(0), domain("x")),
+        (suspend(u64::MAX), domain("x")),
+        (suspend(60), Selector { reason: Some(Pattern::new("x")), ..Selector::default() }),
+    ] {
+        let request = Request { order: bad, select, all: false, dry_run: false };
+        assert!(site.queue.take(request).is_err());
+    }
+}

@@ -1,0 +1,6 @@
+//! The queue tools, on a queue with much in it: 2,000 messages with every change, 100,000 in the long form
+//! (`SWITCHYARD_LONG=1`).
+
+mod filled;
+mod orders;
+mod words;
