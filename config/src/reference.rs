@@ -18,6 +18,8 @@ pub struct Setting {
     pub choices: Vec<&'static str>,
     /// What holds when no file says anything, as TOML.
     pub default: Option<String>,
+    /// Whether a file must say it.
+    pub needed: bool,
     /// The smallest value, as TOML.
     pub least: Option<String>,
     /// The largest value, as TOML.

@@ -46,7 +46,7 @@ impl<'s, 'a> Key<'s, 'a> {
 
     /// With this value when the file gives none.
     pub fn or<W: Word>(self, default: W) -> W {
-        self.declare::<W>(Shape::One, Some(default.write()));
+        self.declare::<W>(Shape::One, Without::Holds(default.write()));
         let value = self.given().unwrap_or(default);
         self.holds(Some(value.write()));
         value
@@ -54,10 +54,8 @@ impl<'s, 'a> Key<'s, 'a> {
 
     /// Nothing when the file gives none.
     pub fn optional<W: Word>(self) -> Option<W> {
-        self.declare::<W>(Shape::One, None);
-        let value: Option<W> = self.given();
-        self.holds(value.as_ref().map(Word::write));
-        value
+        self.declare::<W>(Shape::One, Without::Nothing);
+        self.one()
     }
 
     /// A fault when the file gives none.
@@ -65,12 +63,19 @@ impl<'s, 'a> Key<'s, 'a> {
         if !self.section.has(self.name) {
             self.missing(W::KIND);
         }
-        self.optional().unwrap_or_else(W::blank)
+        self.declare::<W>(Shape::One, Without::Fault);
+        self.one().unwrap_or_else(W::blank)
+    }
+
+    fn one<W: Word>(&self) -> Option<W> {
+        let value: Option<W> = self.given();
+        self.holds(value.as_ref().map(Word::write));
+        value
     }
 
     /// A list, with these values when the file gives none.
     pub fn list<W: Word>(self, default: Vec<W>) -> Vec<W> {
-        self.declare::<W>(Shape::List, Some(written(&default)));
+        self.declare::<W>(Shape::List, Without::Holds(written(&default)));
         let values = self.given_list().unwrap_or(default);
         self.holds(Some(written(&values)));
         values
@@ -78,7 +83,7 @@ impl<'s, 'a> Key<'s, 'a> {
 
     /// A list of at least one.
     pub fn some<W: Word>(self) -> Vec<W> {
-        self.declare::<W>(Shape::List, None);
+        self.declare::<W>(Shape::List, Without::Fault);
         match self.section.entry(self.name) {
             None => self.missing(&format!("list of {}", W::KIND)),
             Some(entry) if self.section.is_empty_list(self.name) => {
@@ -94,7 +99,7 @@ impl<'s, 'a> Key<'s, 'a> {
 
     /// A table of such values under names of the administrator's choice; empty when the file gives none.
     pub fn by_name<W: Word>(self) -> BTreeMap<String, W> {
-        self.declare::<W>(Shape::ByName, Some("{}".to_owned()));
+        self.declare::<W>(Shape::ByName, Without::Holds("{}".to_owned()));
         let table =
             self.section.entry(self.name).and_then(|entry| self.section.expect_table(&entry.item, self.name));
         let pair = |entry: &Entry| Some((entry.key.clone(), self.word(&entry.item)?));
@@ -105,14 +110,18 @@ impl<'s, 'a> Key<'s, 'a> {
         values
     }
 
-    fn declare<W: Word>(&self, shape: Shape, default: Option<String>) {
+    fn declare<W: Word>(&self, shape: Shape, without: Without) {
         self.section.reader.settings.borrow_mut().push(Setting {
             path: format!("{}{}", self.section.path, self.name),
             kind: W::KIND,
             form: W::FORM,
             shape,
             choices: W::choices(),
-            default,
+            needed: without == Without::Fault,
+            default: match without {
+                Without::Holds(default) => Some(default),
+                Without::Nothing | Without::Fault => None,
+            },
             least: self.least.as_ref().map(|(_, text)| text.clone()),
             most: self.most.as_ref().map(|(_, text)| text.clone()),
             change: self.change,
@@ -166,6 +175,16 @@ impl<'s, 'a> Key<'s, 'a> {
             }
         }
     }
+}
+
+/// What a file means that does not give a setting.
+#[derive(Debug, PartialEq, Eq)]
+enum Without {
+    /// This holds.
+    Holds(String),
+    Nothing,
+    /// It is wrong.
+    Fault,
 }
 
 fn written<W: Word>(values: &[W]) -> String {

@@ -15,7 +15,7 @@ value out of bounds are faults, with file and line, and with any of them nothing
 
 `change` says when a new value holds: *live* ones are taken by a running daemon at a reload, the others by the next start.
 `switchyard render SITE --host NAME --diff OLD` says it of what differs. Where there is no default, nothing holds until the
-setting is given; some must be, and a daemon without them says so.
+setting is given; `(needed)` ones must be, where their table is.
 
 | kind | is written |
 |---|---|
@@ -88,6 +88,7 @@ fn row(setting: &Setting) -> String {
     let name = setting.path.rsplit_once('.').map_or(&*setting.path, |(_, name)| name);
     let default = match &setting.default {
         Some(default) => format!("`{default}`"),
+        None if setting.needed => "(needed)".to_owned(),
         None => String::new(),
     };
     let cells =
