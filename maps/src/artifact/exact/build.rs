@@ -7,7 +7,7 @@ use std::hint::black_box;
 use std::io::{self, Cursor, Seek, Write};
 
 use super::encode::{Entry, Plan, encode};
-use super::hash::{Hash, MOST_SEEDS, buckets_for, is_crowded};
+use super::hash::{Hash, MOST_SEEDS, buckets_for, is_crowded, room_of};
 use super::values::Values;
 use super::varint;
 use super::{MOST_KEY, MOST_VALUE};
@@ -144,11 +144,12 @@ impl ExactBuilder {
     /// A key has two values, or no hash function spreads the keys.
     pub fn finish(self) -> Result<Built, BuildError> {
         let (arena, values) = (self.arena, self.values);
-        let mut built = Built { arena, index: Vec::new(), values, seed: 0, repeated: Duplicates::default() };
+        let repeated = Duplicates::default();
+        let mut built = Built { arena, index: Vec::new(), room: 0, values, seed: 0, repeated };
         while built.seed < MOST_SEEDS {
             built.index_under(self.entries as usize);
             built.settle_keys().map_err(BuildError::Contradictions)?;
-            if !is_crowded(&built.index, buckets_for(built.index.len() as u64), |(hash, _)| *hash) {
+            if !is_crowded(&built.index, buckets_for(built.room), |(hash, _)| *hash) {
                 return Ok(built);
             }
             built.seed += 1;
@@ -163,6 +164,8 @@ pub struct Built {
     arena: Vec<u8>,
     /// Hash, and where the entry starts in the arena; in the file's order.
     index: Vec<(u64, usize)>,
+    /// What the keys are reckoned to take.
+    room: u64,
     values: Values,
     seed: u64,
     repeated: Duplicates,
@@ -200,7 +203,9 @@ impl Built {
     /// # Errors
     /// The output's, or the map is larger than the format can say.
     pub fn write<W: Write + Seek>(&self, out: W) -> io::Result<W> {
-        let plan = Plan { seed: self.seed, records: self.index.len() as u64, values: self.values.len() };
+        let records = self.index.len() as u64;
+        let plan =
+            Plan { seed: self.seed, records, buckets: buckets_for(self.room), values: self.values.len() };
         let entries = self.index.iter().enumerate().map(|(number, (hash, at))| {
             // The arena is in the order of the source, so each entry is a trip to memory: this one is asked for
             // well before it is read.
@@ -232,14 +237,15 @@ impl Built {
         let mut index = std::mem::take(&mut self.index);
         index.clear();
         index.reserve_exact(entries);
-        let mut at = 0;
+        let (mut at, mut room) = (0, 0);
         while at < self.arena.len() {
             let (held, next) = held_before(&self.arena, at);
             index.push((hash.of(held.key), at));
+            room += room_of(held.key);
             at = next;
         }
         index.sort_unstable();
-        self.index = index;
+        (self.index, self.room) = (index, room);
     }
 
     /// Orders entries of the same hash by their keys, and keeps the first line of each key.
@@ -247,8 +253,7 @@ impl Built {
         let mut contradictions = Duplicates::default();
         let mut repeated = Duplicates::default();
         let mut index = std::mem::take(&mut self.index);
-        let mut kept = 0;
-        let mut at = 0;
+        let (mut kept, mut at, mut room) = (0, 0, self.room);
         while let Some((hash, _)) = index.get(at).copied() {
             let same_hash = index[at..].iter().take_while(|(other, _)| *other == hash).count();
             if same_hash == 1 {
@@ -271,6 +276,7 @@ impl Built {
                         let same_value = first.value == held.value;
                         let list = if same_value { &mut repeated } else { &mut contradictions };
                         list.push(duplicate(first, held, same_value));
+                        room -= room_of(held.key);
                     }
                     _ => {
                         first = Some(held);
@@ -282,7 +288,7 @@ impl Built {
             at += same_hash;
         }
         index.truncate(kept);
-        self.index = index;
+        (self.index, self.room) = (index, room);
         repeated.trim();
         self.repeated = repeated;
         contradictions.trim();

@@ -4,7 +4,7 @@ use std::cmp::Ordering;
 use std::iter::Peekable;
 
 use super::Exact;
-use super::node::Record;
+use super::cell::Record;
 use super::walk::Walk;
 use crate::artifact::container::Corrupt;
 

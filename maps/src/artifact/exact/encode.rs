@@ -2,10 +2,10 @@
 
 use std::io::{self, Seek, Write};
 
-use super::hash::{bucket_of, buckets_for, fingerprint};
-use super::node::{Builder, Record, UNIT};
+use super::cell::{Builder, Record};
+use super::hash::{bucket_of, fingerprint};
 use super::values::Order;
-use super::{DIRECTORY, ENDS, RECORDS, VALUES};
+use super::{BEHIND, CELLS, ENDS, VALUES};
 use crate::artifact::container::{Head, Kind, SectionWriter, Writer};
 
 /// A record on its way into a file.
@@ -23,14 +23,9 @@ pub(super) struct Entry<'a> {
 pub(super) struct Plan {
     pub(super) seed: u64,
     pub(super) records: u64,
+    pub(super) buckets: u64,
     /// How many numbers values may have.
     pub(super) values: usize,
-}
-
-impl Plan {
-    pub(super) fn buckets(&self) -> u64 {
-        buckets_for(self.records)
-    }
 }
 
 /// Writes the file: `entries` in order of (hash, key), and the text of each value's number.
@@ -43,8 +38,8 @@ pub(super) fn encode<'a, 'v, W: Write + Seek, E: From<io::Error>>(
     let mut file = Writer::new(out, Kind::Exact, 4)?;
     let mut order = Order::new(plan.values);
     let mut failed = None;
-    let directory = file.section(RECORDS, |section| {
-        let mut open = Buckets::new(section, plan.buckets());
+    let behind = file.section(CELLS, |section| {
+        let mut open = Buckets::new(section, plan.buckets);
         for entry in entries {
             match entry {
                 Ok(entry) => open.push(&entry, order.number(entry.value))?,
@@ -59,8 +54,8 @@ pub(super) fn encode<'a, 'v, W: Write + Seek, E: From<io::Error>>(
     if let Some(error) = failed {
         return Err(error);
     }
-    file.section(DIRECTORY, |section| section.write_all(&directory))?;
-    drop(directory);
+    file.section(BEHIND, |section| section.write_all(&behind))?;
+    drop(behind);
     let texts = || order.before().iter().map(|number| text(*number));
     let mut ends = Vec::with_capacity(order.before().len() * END);
     let mut end = 0_u64;
@@ -85,25 +80,19 @@ fn too_large(what: &str) -> io::Error {
     io::Error::new(io::ErrorKind::FileTooLarge, format!("{what} of this map are more than the format holds"))
 }
 
-/// Fills the section of records, and keeps where each bucket starts.
+/// Fills the section of cells, and keeps what lies behind them.
 struct Buckets<'s, 'w, W> {
     section: &'s mut SectionWriter<'w, W>,
     buckets: u64,
     /// The one that is being filled.
     bucket: u64,
     open: Builder,
-    octets: Vec<u8>,
-    /// Starts of all buckets up to this one, in units.
-    directory: Vec<u8>,
+    behind: Vec<u8>,
 }
 
 impl<'s, 'w, W: Write> Buckets<'s, 'w, W> {
     fn new(section: &'s mut SectionWriter<'w, W>, buckets: u64) -> Self {
-        let directory = Vec::with_capacity((buckets as usize).saturating_add(1).saturating_mul(4));
-        let open = Builder::default();
-        let mut all = Self { section, buckets, bucket: 0, open, octets: Vec::new(), directory };
-        all.directory.extend_from_slice(&[0; 4]);
-        all
+        Self { section, buckets, bucket: 0, open: Builder::default(), behind: Vec::new() }
     }
 
     fn push(&mut self, entry: &Entry<'_>, value: u32) -> io::Result<()> {
@@ -116,21 +105,17 @@ impl<'s, 'w, W: Write> Buckets<'s, 'w, W> {
         Ok(())
     }
 
-    /// Writes the bucket, and notes where the next one starts.
     fn close(&mut self) -> io::Result<()> {
-        self.octets.clear();
-        self.open.finish(&mut self.octets);
-        self.section.write_all(&self.octets)?;
-        let start = u32::try_from(self.section.len() / UNIT as u64).map_err(|_| too_large("the records"))?;
-        self.directory.extend_from_slice(&start.to_le_bytes());
+        let cell = self.open.finish(0, &mut self.behind).ok_or_else(|| too_large("the records"))?;
         self.bucket += 1;
-        Ok(())
+        self.section.write_all(&cell)
     }
 
+    /// Writes what is left; gives what lies behind the cells.
     fn finish(mut self) -> io::Result<Vec<u8>> {
         while self.bucket < self.buckets {
             self.close()?;
         }
-        Ok(self.directory)
+        Ok(self.behind)
     }
 }

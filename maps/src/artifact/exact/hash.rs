@@ -5,8 +5,8 @@
 
 use siphasher::sip::SipHasher13;
 
-/// Keys a bucket holds on average: fewer cost more directory, more cost more cache lines a question.
-pub(super) const IN_BUCKET: u64 = 3;
+/// Octets of records a bucket has on average: fewer cost more room, more cost more keys that a cell has no room for.
+const IN_BUCKET: u64 = 150;
 
 /// Keys a bucket holds at most.
 pub(super) const MOST_IN_BUCKET: usize = 63;
@@ -32,9 +32,17 @@ impl Hash {
     }
 }
 
-/// How many buckets so many records have; at least one.
-pub(super) fn buckets_for(records: u64) -> u64 {
-    records.div_ceil(IN_BUCKET).max(1)
+/// The room that a key is reckoned to take in its cell. A long one lies elsewhere.
+#[inline]
+pub(super) fn room_of(key: &[u8]) -> u64 {
+    const LONG: usize = 200;
+    const BESIDE: u64 = 8;
+    if key.len() > LONG { BESIDE } else { key.len() as u64 + BESIDE }
+}
+
+/// How many buckets keys have that are reckoned to take so much room; at least one.
+pub(super) fn buckets_for(room: u64) -> u64 {
+    room.div_ceil(IN_BUCKET).max(1)
 }
 
 /// The bucket of a hash: buckets are equal parts of all hashes, in their order.

@@ -9,9 +9,9 @@ use std::io::{self, Seek, Write};
 use std::iter::{Peekable, Zip};
 use std::slice;
 
+use super::cell::Record;
 use super::encode::{Entry, Plan, encode};
-use super::hash::{Hash, buckets_for, is_crowded};
-use super::node::Record;
+use super::hash::{Hash, buckets_for, is_crowded, room_of};
 use super::values::Values;
 use super::walk::Walk;
 use super::{BuildError, Exact, ExactBuilder, MOST_KEY, MOST_VALUE, TooLarge};
@@ -79,16 +79,22 @@ pub fn merge<W: Write + Seek>(base: &Exact, ops: &[Op<'_>], out: W) -> Result<W,
     }
     let hashes = base.hashes()?;
     // Counted, not reckoned from the head's claim: it decides how much memory is taken.
-    let all = Merged::new(base, &hashes, &changes.sorted).map(|entry| entry.map(|entry| entry.hash()));
-    let all = all.collect::<Result<Vec<u64>, _>>()?;
+    let mut room = 0;
+    let all = Merged::new(base, &hashes, &changes.sorted).map(|entry| {
+        let entry = entry?;
+        room += room_of(entry.key());
+        Ok(entry.hash())
+    });
+    let all = all.collect::<Result<Vec<u64>, MergeError>>()?;
+    let buckets = buckets_for(room);
     let records = u32::try_from(all.len()).map_err(|_| TooLarge::Entries)?.into();
-    if is_crowded(&all, buckets_for(records), |hash| *hash) {
+    if is_crowded(&all, buckets, |hash| *hash) {
         return rebuild(base, &changes, out);
     }
     drop(all);
     let links = changes.link(base)?;
     let news = changes.values.len();
-    let plan = Plan { seed: 0, records, values: news + base.values() };
+    let plan = Plan { seed: 0, records, buckets, values: news + base.values() };
     let merged = Merged::new(base, &hashes, &changes.sorted);
     let entries = merged.map(|entry| match entry? {
         Merge::Kept(hash, Record { key, value, line }) => {
@@ -204,6 +210,13 @@ impl Merge<'_> {
             Self::Put(change, ..) => change.hash,
         }
     }
+
+    fn key(&self) -> &[u8] {
+        match self {
+            Self::Kept(_, record) => record.key,
+            Self::Put(change, ..) => change.op.key().as_bytes(),
+        }
+    }
 }
 
 /// Walks along base and changes at once.
@@ -252,8 +265,9 @@ impl Exact {
     /// The hashes of all keys, in order.
     fn hashes(&self) -> Result<Vec<u64>, Corrupt> {
         // The head's count is only a claim: it must not decide how much memory is taken.
-        let mut hashes =
-            Vec::with_capacity(usize::try_from(self.len()).unwrap_or(0).min(self.records.len() / 4));
+        let mut hashes = Vec::with_capacity(
+            usize::try_from(self.len()).unwrap_or(0).min((self.cells.len() + self.behind.len()) / 4),
+        );
         let hash: Hash = self.hash;
         for record in self.walk() {
             hashes.push(hash.of(record?.key));

@@ -1,8 +1,8 @@
 //! Whole keys: an address, a domain, a host name, and what stands behind it.
 //!
-//! A file of two tables. Records lie in the order of their keys' hashes, in buckets of about three; the directory
-//! says where each bucket starts. A question reads one place of the directory, small enough to stay in the
-//! processor's cache, and then one bucket, some three cache lines side by side: one trip to memory. The key
+//! Keys lie in buckets of about three, by their hashes. A bucket has a cell of fixed size, so that the hash alone
+//! says where a question reads: four cache lines side by side, and so one trip to memory. What has no room in its
+//! cell lies elsewhere, and costs one trip more. The key
 //! itself is always compared. Values are kept once each and known by their numbers, so that a caller can keep
 //! what it made of them.
 //!
@@ -11,11 +11,11 @@
 //! - [`Exact`] asks one; [`diff()`] compares two.
 
 mod build;
+mod cell;
 pub mod diff;
 mod encode;
 mod hash;
 mod merge;
-mod node;
 #[cfg(test)]
 mod tests;
 mod values;
@@ -26,8 +26,8 @@ mod walk;
 use std::hint::black_box;
 use std::ops::Range;
 
+use cell::{Bucket, CELL, UNIT};
 use hash::{Hash, bucket_of, fingerprint};
-use node::UNIT;
 
 pub use build::{BuildError, Built, Duplicate, Duplicates, ExactBuilder, TooLarge};
 pub use diff::diff;
@@ -41,8 +41,8 @@ pub const MOST_KEY: usize = 65_535;
 /// Octets of a value: a list of some ten thousand addresses.
 pub const MOST_VALUE: usize = 1 << 20;
 
-const RECORDS: Tag = *b"recs";
-const DIRECTORY: Tag = *b"dirs";
+const CELLS: Tag = *b"cels";
+const BEHIND: Tag = *b"more";
 const ENDS: Tag = *b"ends";
 const VALUES: Tag = *b"vals";
 
@@ -50,8 +50,8 @@ const VALUES: Tag = *b"vals";
 #[derive(Debug)]
 pub struct Exact {
     container: Container,
-    records: Range<usize>,
-    directory: Range<usize>,
+    cells: Range<usize>,
+    behind: Range<usize>,
     ends: Range<usize>,
     values: Range<usize>,
     buckets: u64,
@@ -80,17 +80,14 @@ impl Exact {
             return Err(BadArtifact::Layout("an unknown flag"));
         }
         let range = |tag: Tag| container.range(&tag).ok_or(BadArtifact::Missing(tag));
-        let [records, directory, ends, values] =
-            [range(RECORDS)?, range(DIRECTORY)?, range(ENDS)?, range(VALUES)?];
-        if records.len() % UNIT != 0 || ends.len() % encode::END != 0 {
+        let [cells, behind, ends, values] = [range(CELLS)?, range(BEHIND)?, range(ENDS)?, range(VALUES)?];
+        let whole = cells.len() % CELL == 0 && behind.len() % UNIT == 0 && ends.len() % encode::END == 0;
+        if !whole || cells.is_empty() {
             return Err(BadArtifact::Layout("a section's length is not a whole number of its parts"));
         }
-        let buckets = match (directory.len() / 4).checked_sub(1) {
-            Some(buckets) if buckets > 0 && directory.len() % 4 == 0 => buckets as u64,
-            _ => return Err(BadArtifact::Layout("the directory has no bucket")),
-        };
+        let buckets = (cells.len() / CELL) as u64;
         let hash = Hash::new(container.head().seed);
-        Ok(Self { container, records, directory, ends, values, buckets, hash })
+        Ok(Self { container, cells, behind, ends, values, buckets, hash })
     }
 
     /// The file below.
@@ -124,12 +121,12 @@ impl Exact {
     #[inline]
     pub fn find(&self, key: &str) -> Result<Option<Found>, Corrupt> {
         let hash = self.hash.of(key.as_bytes());
-        let start = self.start(bucket_of(hash, self.buckets))?;
-        let bucket = self.part(&self.records).get(start..).unwrap_or_default();
-        touch(bucket);
-        match node::find(bucket, fingerprint(hash), key.as_bytes()) {
+        let number = bucket_of(hash, self.buckets);
+        let bucket = self.bucket(number)?;
+        touch(bucket.cell);
+        match bucket.find(fingerprint(hash), key.as_bytes()) {
             Ok(record) => Ok(record.map(|record| Found { value: record.value, line: record.line })),
-            Err(what) => Err(corrupt(RECORDS, start, what)),
+            Err(what) => Err(self.wrong(number, what)),
         }
     }
 
@@ -145,15 +142,10 @@ impl Exact {
                 *bucket = bucket_of(self.hash.of(key.as_bytes()), self.buckets);
                 count += 1;
             }
-            // Loops this short go ahead without waiting for what they read.
-            let (directory, records) = (self.part(&self.directory), self.part(&self.records));
+            // A loop this short goes ahead without waiting for what it reads.
             for bucket in buckets.iter().take(count) {
-                black_box(directory.get(*bucket as usize * 4).copied());
-            }
-            for bucket in buckets.iter().take(count) {
-                if let Some(octets) = self.start(*bucket).ok().and_then(|start| records.get(start..)) {
-                    black_box(octets.first().copied());
-                    touch(octets);
+                if let Some(cell) = self.cells().get(*bucket as usize) {
+                    touch(cell);
                 }
             }
             if count < AT_ONCE {
@@ -187,7 +179,7 @@ impl Exact {
 
     /// A key's text.
     fn text_of<'a>(&self, key: &'a [u8]) -> Result<&'a str, Corrupt> {
-        std::str::from_utf8(key).map_err(|_| corrupt(RECORDS, 0, "a key is not UTF-8"))
+        std::str::from_utf8(key).map_err(|_| corrupt(CELLS, 0, "a key is not UTF-8"))
     }
 
     fn part(&self, range: &Range<usize>) -> &[u8] {
@@ -205,22 +197,23 @@ impl Exact {
         usize::try_from(u64::from_le_bytes(whole)).ok()
     }
 
-    /// Where a bucket starts in its section.
     #[inline]
-    fn start(&self, bucket: u64) -> Result<usize, Corrupt> {
-        let directory = self.part(&self.directory).as_chunks::<4>().0;
-        match directory.get(bucket as usize) {
-            Some(start) => Ok(u32::from_le_bytes(*start) as usize * UNIT),
-            None => Err(corrupt(DIRECTORY, bucket as usize * 4, "the directory ends before its buckets do")),
+    fn cells(&self) -> &[[u8; CELL]] {
+        self.part(&self.cells).as_chunks().0
+    }
+
+    #[inline]
+    fn bucket(&self, number: u64) -> Result<Bucket<'_>, Corrupt> {
+        match self.cells().get(number as usize) {
+            Some(cell) => Ok(Bucket { cell, behind: self.part(&self.behind) }),
+            None => Err(self.wrong(number, "no such bucket")),
         }
     }
 
-    /// A bucket's octets, and where they start in their section.
-    fn bucket(&self, bucket: u64) -> Result<(&[u8], usize), Corrupt> {
-        let (start, end) = (self.start(bucket)?, self.start(bucket + 1)?);
-        let octets = self.part(&self.records).get(start..end);
-        let outside = || corrupt(DIRECTORY, bucket as usize * 4, "a bucket outside its section");
-        Ok((octets.ok_or_else(outside)?, start))
+    /// What does not hold in a bucket.
+    #[cold]
+    fn wrong(&self, bucket: u64, what: &'static str) -> Corrupt {
+        corrupt(CELLS, bucket as usize * CELL, what)
     }
 }
 
@@ -228,15 +221,12 @@ impl Exact {
 const AT_ONCE: usize = 8;
 /// Octets of a cache line.
 const LINE: usize = 64;
-/// Lines behind a bucket's first that are asked for with it; few buckets have more.
-const LINES: usize = 3;
 
-/// Asks memory for the lines of a bucket at once, where reading would ask line by line. As many for each bucket, so
-/// that the processor need not guess how many.
+/// Asks memory for the lines of a cell at once, where reading would ask line by line.
 #[inline]
-fn touch(bucket: &[u8]) {
-    for line in 1..=LINES {
-        black_box(bucket.get(line * LINE).copied());
+fn touch(cell: &[u8; CELL]) {
+    for line in cell.chunks_exact(LINE) {
+        black_box(line.first().copied());
     }
 }
 

@@ -1,8 +1,8 @@
 //! Reading all of a map once, so that no question asked of it later meets a surprise.
 
+use super::cell::Builder;
 use super::hash::{MOST_IN_BUCKET, bucket_of, fingerprint};
-use super::node::{Bucket, Builder};
-use super::{DIRECTORY, ENDS, Exact, MOST_VALUE, RECORDS, VALUES, corrupt};
+use super::{BEHIND, CELLS, ENDS, Exact, MOST_KEY, MOST_VALUE, VALUES, corrupt};
 use crate::artifact::container::{BadArtifact, Corrupt};
 
 impl Exact {
@@ -28,30 +28,23 @@ impl Exact {
         let mut records = 0_u64;
         let mut values = 0_u32;
         let mut last: Option<(u64, &[u8])> = None;
-        let mut next_start = 0;
-        let (mut builder, mut again) = (Builder::default(), Vec::new());
-        for bucket in 0..self.buckets {
-            let (octets, start) = self.bucket(bucket)?;
-            let wrong = |what| corrupt(RECORDS, start, what);
-            if start != next_start {
-                return Err(corrupt(DIRECTORY, bucket as usize * 4, "buckets do not lie side by side"));
-            }
-            next_start = start + octets.len();
+        // What each bucket's records make, compared with what is there.
+        let (mut builder, mut again, mut end) = (Builder::default(), Vec::new(), 0);
+        for number in 0..self.buckets {
+            let wrong = |what| self.wrong(number, what);
+            let bucket = self.bucket(number)?;
             let first = records;
-            for record in Bucket::read(octets) {
-                let (kept, record) = record.map_err(wrong)?;
+            for record in bucket.records() {
+                let record = record.map_err(wrong)?;
                 let hash = self.hash.of(record.key);
-                if bucket_of(hash, self.buckets) != bucket {
+                if bucket_of(hash, self.buckets) != number {
                     return Err(wrong("a key lies in another key's bucket"));
                 }
                 if last.is_some_and(|last| last >= (hash, record.key)) {
                     return Err(wrong("keys are out of order, or twice there"));
                 }
-                if kept != fingerprint(hash) {
-                    return Err(wrong("a fingerprint is not its key's"));
-                }
-                if std::str::from_utf8(record.key).is_err() {
-                    return Err(wrong("a key is not UTF-8"));
+                if record.key.len() > MOST_KEY || std::str::from_utf8(record.key).is_err() {
+                    return Err(wrong("a key is too long or not UTF-8"));
                 }
                 // Numbers are given at first use, so a new one is always the next.
                 if record.value > values {
@@ -60,22 +53,24 @@ impl Exact {
                 values += u32::from(record.value == values);
                 records += 1;
                 last = Some((hash, record.key));
-                builder.push(kept, record);
+                builder.push(fingerprint(hash), record);
             }
             if records - first > MOST_IN_BUCKET as u64 {
                 return Err(wrong("a bucket of too many keys"));
             }
             again.clear();
-            builder.finish(&mut again);
-            if again != octets {
+            let cell = builder.finish(end, &mut again);
+            let behind = self.part(&self.behind).get(end..).and_then(|behind| behind.get(..again.len()));
+            if cell.as_ref() != Some(bucket.cell) || behind != Some(&again) {
                 return Err(wrong("a bucket is not as a builder writes it"));
             }
+            end += again.len();
         }
-        if next_start != self.records.len() {
-            return Err(corrupt(DIRECTORY, self.directory.len(), "the last bucket ends before its section"));
+        if end != self.behind.len() {
+            return Err(corrupt(BEHIND, end, "records of no bucket"));
         }
         if records != self.len() {
-            return Err(corrupt(RECORDS, next_start, "the head counts another number of records"));
+            return Err(corrupt(CELLS, 0, "the head counts another number of records"));
         }
         Ok(values as usize)
     }

@@ -1,7 +1,7 @@
 //! All records of a map, in the order of the file: by hash, and by key where hashes are the same.
 
-use super::node::{Bucket, Record};
-use super::{Exact, RECORDS, corrupt};
+use super::Exact;
+use super::cell::{self, Record};
 use crate::artifact::container::Corrupt;
 
 /// Key, value and line of every record; ends at the first one that cannot be read.
@@ -18,7 +18,7 @@ impl Exact {
     }
 
     pub(super) fn walk(&self) -> Walk<'_> {
-        Walk { map: self, next: 0, bucket: Bucket::EMPTY }
+        Walk { map: self, next: 0, bucket: None }
     }
 }
 
@@ -55,32 +55,30 @@ pub(super) struct Walk<'a> {
     /// The number of the next bucket.
     next: u64,
     /// What is left of the one before.
-    bucket: Bucket<'a>,
+    bucket: Option<cell::Records<'a>>,
 }
 
 impl<'a> Walk<'a> {
     /// Nothing more comes.
     fn end(&mut self) {
         self.next = self.map.buckets;
-        self.bucket = Bucket::EMPTY;
+        self.bucket = None;
     }
 
     fn wrong(&self, what: &'static str) -> Corrupt {
-        let bucket = self.next.saturating_sub(1);
-        corrupt(RECORDS, self.map.start(bucket).unwrap_or(0), what)
+        self.map.wrong(self.next.saturating_sub(1), what)
     }
 
     fn record(&mut self) -> Result<Option<Record<'a>>, Corrupt> {
         loop {
-            if let Some(record) = self.bucket.next() {
-                return record.map(|(_, record)| Some(record)).map_err(|what| self.wrong(what));
+            if let Some(record) = self.bucket.as_mut().and_then(Iterator::next) {
+                return record.map(Some).map_err(|what| self.wrong(what));
             }
             if self.next >= self.map.buckets {
                 return Ok(None);
             }
-            let (octets, _) = self.map.bucket(self.next)?;
+            self.bucket = Some(self.map.bucket(self.next)?.records());
             self.next += 1;
-            self.bucket = Bucket::read(octets);
         }
     }
 }
