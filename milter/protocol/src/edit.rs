@@ -1,7 +1,8 @@
 //! The changes that a filter asks for at the end of a message, as values.
 //!
 //! [`Edit::check`] says whether one may be made at all: what a filter sends is octets from outside, and a line end
-//! in a header's value is a second header.
+//! in a header's value is a second header. [`crate::edits`] makes the changes that concern the content; sender and
+//! recipients are the MTA's own.
 
 use bytes::{BufMut as _, Bytes, BytesMut};
 

@@ -9,6 +9,8 @@
 
 mod say;
 
+use std::sync::Arc;
+
 use bytes::{Bytes, BytesMut};
 
 use crate::command::Command;
@@ -70,9 +72,9 @@ struct Held {
 #[derive(Debug)]
 pub struct Session {
     wants: Wants,
-    agreed: Option<Agreed>,
+    agreed: Option<Arc<Agreed>>,
     turn: Turn,
-    macros: Macros,
+    macros: Arc<Macros>,
     output: BytesMut,
     /// The stage that the filter is asked about.
     asked: Option<Stage>,
@@ -90,7 +92,7 @@ impl Session {
             wants,
             agreed: None,
             turn: Turn::default(),
-            macros: Macros::default(),
+            macros: Arc::default(),
             output: BytesMut::new(),
             asked: None,
             held: None,
@@ -100,13 +102,13 @@ impl Session {
 
     /// What was agreed on, once it was.
     #[must_use]
-    pub fn agreed(&self) -> Option<&Agreed> {
+    pub fn agreed(&self) -> Option<&Arc<Agreed>> {
         self.agreed.as_ref()
     }
 
     /// What the MTA told beside the events.
     #[must_use]
-    pub fn macros(&self) -> &Macros {
+    pub fn macros(&self) -> &Arc<Macros> {
         &self.macros
     }
 
@@ -140,7 +142,7 @@ impl Session {
         match command {
             Command::Negotiate(_) => Err(SessionError::Options),
             Command::Macros(defined) => {
-                self.macros.define(defined);
+                Arc::make_mut(&mut self.macros).define(defined);
                 Ok(None)
             }
             Command::Event(event) => {
@@ -161,7 +163,7 @@ impl Session {
             Command::QuitNewConnection => {
                 self.end_message();
                 self.turn = Turn::default();
-                self.macros.clear();
+                Arc::make_mut(&mut self.macros).clear();
                 self.held = None;
                 Ok(Some(Step::NextSession))
             }
@@ -175,7 +177,7 @@ impl Session {
             Command::Negotiate(offer) => {
                 let answer = self.wants.answer(&offer)?;
                 Response::Negotiate(answer.clone()).encode(&mut self.output);
-                self.agreed = Some(Agreed::new(&offer, answer)?);
+                self.agreed = Some(Arc::new(Agreed::new(&offer, answer)?));
                 Ok(None)
             }
             Command::Quit => Ok(Some(Step::Close)),
@@ -202,7 +204,7 @@ impl Session {
 
     fn end_message(&mut self) {
         self.turn.end_message();
-        self.macros.end_message();
+        Arc::make_mut(&mut self.macros).end_message();
         self.asked = None;
         self.skips.clear();
         self.held.take_if(|held| held.of_message);

@@ -5,7 +5,7 @@
 //! Both sides begin with [`negotiate`], which settles what is sent at all.
 //!
 //! Then the two sides, without a socket or a clock: [`mta`] says which event is sent, when an answer is due and
-//! what it may be; [`filter`] is its mirror.
+//! what it may be; [`filter`] is its mirror. [`edits`] changes a message as a filter asked for. [`io`] drives both over sockets.
 //!
 //! Invariants kept here:
 //! - A frame's length is held against a cap before anything is kept for it.
@@ -18,9 +18,12 @@
 pub mod command;
 pub mod decode;
 pub mod edit;
+pub mod edits;
 pub mod event;
 pub mod filter;
 pub mod frame;
+pub mod fuzz;
+pub mod io;
 pub mod macros;
 pub mod mta;
 pub mod negotiate;

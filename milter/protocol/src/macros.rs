@@ -4,6 +4,8 @@
 //! and get them back on the wire. The MTA's side keeps what is known in a [`Known`] and sends at each stage what
 //! the filter listed, or the usual ones ([`usual`]). The filter's side keeps what came in [`Macros`].
 
+use std::sync::Arc;
+
 use bytes::{Bytes, BytesMut};
 
 use crate::decode::{DecodeError, Parts, put_text};
@@ -107,24 +109,25 @@ impl Macros {
 
 // ---------------------------------------------------------------------------------------------------------
 
-/// The MTA's side: all macros that have a value now.
+/// The MTA's side: all macros that have a value now. A clone is one pointer until one of the two changes.
 #[derive(Debug, Clone, Default)]
 pub struct Known {
-    values: Vec<(Bytes, Bytes)>,
+    values: Arc<Vec<(Bytes, Bytes)>>,
 }
 
 impl Known {
     /// Gives a macro a value, named with or without braces.
     pub fn set(&mut self, name: &str, value: impl Into<Bytes>) {
         let name = Bytes::copy_from_slice(bare(name.as_bytes()));
-        self.values.retain(|(of, _)| *of != name);
-        self.values.push((name, value.into()));
+        let values = Arc::make_mut(&mut self.values);
+        values.retain(|(of, _)| *of != name);
+        values.push((name, value.into()));
     }
 
     /// Takes a macro's value away.
     pub fn unset(&mut self, name: &str) {
         let name = bare(name.as_bytes());
-        self.values.retain(|(of, _)| of != name);
+        Arc::make_mut(&mut self.values).retain(|(of, _)| of != name);
     }
 
     /// Those of `wanted` that have a value.

@@ -11,7 +11,7 @@
 //! message goes on. A filter that breaks off before has changed nothing. What a filter said about one message says
 //! nothing about the next.
 
-use bytes::BytesMut;
+use bytes::{Buf as _, BytesMut};
 
 use crate::command::Command;
 use crate::decode::DecodeError;
@@ -179,7 +179,8 @@ impl Conversation {
         self.agreed.steps.contains(Steps::REJECTED_RCPT) && self.wants(Stage::EnvRcpt)
     }
 
-    /// Writes an event.
+    /// Writes an event. A field's value is given with the space behind its colon, whatever was agreed, and comes
+    /// with it in an edit.
     ///
     /// # Errors
     /// When it cannot come now: a fault of ours.
@@ -207,18 +208,20 @@ impl Conversation {
         Ok(Told::Awaits)
     }
 
-    /// A filter closes the connection over a frame that is larger than was agreed, so that a huge field is told by
-    /// its beginning.
+    /// A field as this filter takes it. A frame larger than was agreed would make it close the connection, so that
+    /// a huge field is told by its beginning.
     fn fitted(&self, event: Event) -> Event {
-        let most = self.agreed.data_size();
-        match event {
-            Event::Header(Field { name, value }) if name.len() + value.len() + 2 > most => {
-                let name = name.slice(..name.len().min(most / 2));
-                let value = value.slice(..value.len().min(most - name.len() - 2));
-                Event::Header(Field { name, value })
-            }
-            other => other,
+        let Event::Header(Field { mut name, mut value }) = event else { return event };
+        // Sendmail eats one space there, and no tab.
+        if !self.agreed.steps.contains(Steps::LEADING_SPACE) && value.first() == Some(&b' ') {
+            value.advance(1);
         }
+        let most = self.agreed.data_size();
+        if name.len() + value.len() + 2 > most {
+            name.truncate(most / 2);
+            value.truncate(most - name.len() - 2);
+        }
+        Event::Header(Field { name, value })
     }
 
     /// Takes the next frame of an answer.
@@ -325,13 +328,30 @@ impl Awaited {
         if !edit.is_agreed(agreed.actions) {
             return Err(refused(EditError::NotAgreed));
         }
-        let edit = edit.check().map_err(refused)?;
+        let mut edit = edit.check().map_err(refused)?;
+        if !agreed.steps.contains(Steps::LEADING_SPACE) {
+            edit = with_space(edit);
+        }
         self.octets = self.octets.saturating_add(edit.octets());
         if self.edits.len() == limits.count || self.octets > limits.octets {
             return Err(refused(EditError::TooMuch));
         }
         self.edits.push(edit);
         Ok(())
+    }
+}
+
+/// A value with the space that was left to us; no value at all deletes a field, and stays so.
+fn with_space(edit: Edit) -> Edit {
+    let spaced = |field: Field| match field.value.is_empty() {
+        true => field,
+        false => Field { value: [b" ", &field.value[..]].concat().into(), ..field },
+    };
+    match edit {
+        Edit::AddHeader(field) => Edit::AddHeader(spaced(field)),
+        Edit::InsHeader { index, field } => Edit::InsHeader { index, field: spaced(field) },
+        Edit::ChgHeader { index, field } => Edit::ChgHeader { index, field: spaced(field) },
+        other => other,
     }
 }
 

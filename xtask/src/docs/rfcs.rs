@@ -7,7 +7,7 @@ use crate::run::{Failure, findings};
 use crate::tree;
 
 /// Where references count: not in this tool, whose sources hold the titles.
-const FOLDERS: &[&str] = &["smtp", "daemon", "maps", "config", "mx", "router", "cli"];
+const FOLDERS: &[&str] = &["smtp", "daemon", "milter", "maps", "config", "mx", "router", "cli"];
 
 /// What each RFC is called, and how far it is obeyed.
 const KNOWN: &[(u16, &str, &str)] = &[

@@ -37,10 +37,7 @@ fn commands_look_as_sendmail_writes_them() {
         (connect("local", Client::Unix("/run/x".into())), b"\0\0\0\x11Clocal\0L\0\0/run/x\0"),
         (connect("?", Client::Unknown), b"\0\0\0\x04C?\0U"),
         (Command::Event(Event::Helo("mail.example".into())), b"\0\0\0\x0eHmail.example\0"),
-        (
-            Command::Event(Event::EnvFrom(path)),
-            b"\0\0\0\x28M<ann@example.org>\0SIZE=5\0BODY=8BITMIME\0",
-        ),
+        (Command::Event(Event::EnvFrom(path)), b"\0\0\0\x28M<ann@example.org>\0SIZE=5\0BODY=8BITMIME\0"),
         (Command::Event(Event::EnvRcpt(Path::new("<>"))), b"\0\0\0\x04R<>\0"),
         (Command::Event(Event::Data), b"\0\0\0\x01T"),
         (Command::Event(Event::Unknown("TURN".into())), b"\0\0\0\x06UTURN\0"),

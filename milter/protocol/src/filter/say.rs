@@ -4,6 +4,7 @@ use bytes::Bytes;
 
 use super::{Held, Session};
 use crate::edit::{Edit, EditError};
+use crate::frame::USUAL_DATA;
 use crate::negotiate::Steps;
 use crate::response::{Action, Response};
 use crate::stage::Stage;
@@ -78,7 +79,7 @@ impl Session {
 
     fn say(&mut self, edit: Edit) {
         let Edit::ReplBody(body) = edit else { return Response::Edit(edit).encode(&mut self.output) };
-        let most = self.agreed.as_ref().map_or(crate::frame::USUAL_DATA, super::Agreed::data_size);
+        let most = self.agreed.as_ref().map_or(USUAL_DATA, |agreed| agreed.data_size());
         let mut rest = body;
         loop {
             let chunk: Bytes = rest.split_to(rest.len().min(most));

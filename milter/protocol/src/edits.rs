@@ -1,0 +1,92 @@
+//! What edits do to a message's content: a pure function from what was to what shall be.
+//!
+//! A message comes in the wire's dot-stuffed form, which is how it is kept: [`Message::from_wire`] takes it apart
+//! for a filter, and [`Message::apply`] makes the content anew. Fields that nobody changes keep their octets.
+//!
+//! Counting is Sendmail's, as Postfix measured and follows it: CHGHEADER counts the fields of a name in what the
+//! filter was shown; INSHEADER counts all fields, what we added on top among them, so that 0 is above our own
+//! Received field and 1 below it.
+
+mod body;
+mod header;
+
+use bytes::Bytes;
+
+pub use body::{NewBodyError, stuffed, unstuffed};
+pub use header::Header;
+
+use crate::edit::Edit;
+use crate::event::Field;
+
+/// A message as a filter is shown it.
+#[derive(Debug, Clone)]
+pub struct Message {
+    header: Header,
+    /// Octets between the header and the body: an empty line, or nothing.
+    parted: bool,
+    /// Dots not doubled.
+    body: Bytes,
+}
+
+/// New content.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Edited {
+    /// Fields on top that the filter was not shown, and what was put above or among them, dot-stuffed.
+    pub added: Bytes,
+    /// The rest, dot-stuffed.
+    pub wire: Bytes,
+}
+
+impl Message {
+    /// Takes content apart: `wire` is what came, dot-stuffed; `added` are whole fields on top that filters are not
+    /// shown.
+    #[must_use]
+    pub fn from_wire(added: &Bytes, wire: &Bytes) -> Self {
+        let plain = unstuffed(wire);
+        let (header, parted, body) = Header::split(&unstuffed(added), &plain);
+        Self { header, parted, body }
+    }
+
+    /// The fields as a filter is told them, one event each, with the space behind the colon.
+    pub fn fields(&self) -> impl Iterator<Item = Field> + '_ {
+        self.header.shown().map(header::Kept::told)
+    }
+
+    /// The body as a filter is told it.
+    #[must_use]
+    pub fn body(&self) -> &Bytes {
+        &self.body
+    }
+
+    /// Makes the edits that concern the content, in order; sender, recipients and holding are the caller's.
+    /// Values bring the space behind the colon.
+    ///
+    /// # Errors
+    /// When a new body is none. Nothing has been changed then.
+    pub fn apply(mut self, edits: &[Edit]) -> Result<Edited, NewBodyError> {
+        let mut body: Option<Vec<u8>> = None;
+        for edit in edits {
+            match edit {
+                Edit::AddHeader(field) => self.header.add(field),
+                Edit::InsHeader { index, field } => self.header.insert(*index, field),
+                Edit::ChgHeader { index, field } => self.header.change(*index, field),
+                Edit::ReplBody(chunk) => body.get_or_insert_default().extend_from_slice(chunk),
+                Edit::ChgFrom(_) | Edit::AddRcpt(_) | Edit::DelRcpt(_) | Edit::Quarantine(_) => {}
+            }
+        }
+        let body = match body {
+            Some(new) => body::normal(&new)?,
+            None => self.body,
+        };
+        let (added, mut plain) = self.header.octets();
+        // A header that is followed by no empty line ends where the message does, or where no field can be.
+        if self.parted || !body.is_empty() {
+            plain.extend_from_slice(b"\r\n");
+        }
+        plain.extend_from_slice(&body);
+        Ok(Edited { added: stuffed(&added), wire: stuffed(&plain) })
+    }
+}
+
+#[cfg(test)]
+mod tests;

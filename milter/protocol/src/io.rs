@@ -1,0 +1,5 @@
+//! Sockets and clocks: the drivers of both sides, and the only files here that know of them.
+
+pub mod client;
+pub mod serve;
+pub mod stream;

@@ -1,0 +1,212 @@
+//! One connection to one place of a filter: events out, answers in, each with its time.
+
+use std::io;
+
+use bytes::{Bytes, BytesMut};
+use tokio::time::{Duration, Instant, timeout_at};
+
+use super::{Endpoint, FilterOptions, Times};
+use crate::event::Event;
+use crate::frame::{self, Frame, FrameError, LARGEST};
+use crate::io::stream::Stream;
+use crate::macros::Known;
+use crate::mta::{Answer, Conversation, HearError, Heard, Opening, Told};
+use crate::response::Action;
+use crate::stage::Stage;
+use crate::turn::OutOfTurn;
+
+/// What waits to be written before it is, where nothing is waited for: events without an answer share a write.
+const GATHERED: usize = 64 << 10;
+
+/// Why a place is lost.
+#[derive(Debug, thiserror::Error)]
+pub enum LinkError {
+    /// No connection, or it broke.
+    #[error(transparent)]
+    Io(#[from] io::Error),
+    /// The filter closed it in the middle.
+    #[error("the filter hung up")]
+    Closed,
+    /// No answer in time.
+    #[error("no answer in time")]
+    TimedOut,
+    /// No frame.
+    #[error(transparent)]
+    Frame(#[from] FrameError),
+    /// Something that the filter may not say.
+    #[error(transparent)]
+    Hear(#[from] HearError),
+    /// We told something at the wrong time.
+    #[error(transparent)]
+    OutOfTurn(#[from] OutOfTurn),
+}
+
+/// The kinds of it, as labels.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub enum Cause {
+    /// No connection, or it broke.
+    Lost,
+    /// No answer in time.
+    TimedOut,
+    /// Something that may not be said.
+    Protocol,
+}
+
+impl Cause {
+    /// As a label.
+    #[must_use]
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::Lost => "lost",
+            Self::TimedOut => "timed_out",
+            Self::Protocol => "protocol",
+        }
+    }
+
+    /// Whether another place may do better. What talks nonsense does so everywhere.
+    pub(super) const fn is_of_the_place(self) -> bool {
+        !matches!(self, Self::Protocol)
+    }
+}
+
+impl LinkError {
+    /// Its kind.
+    #[must_use]
+    pub const fn cause(&self) -> Cause {
+        match self {
+            Self::Io(_) | Self::Closed => Cause::Lost,
+            Self::TimedOut => Cause::TimedOut,
+            Self::Frame(_) | Self::Hear(_) | Self::OutOfTurn(_) => Cause::Protocol,
+        }
+    }
+}
+
+#[derive(Debug)]
+pub(super) struct Link {
+    stream: Stream,
+    conversation: Conversation,
+    output: BytesMut,
+    times: Times,
+}
+
+impl Link {
+    /// Connects and settles the options.
+    pub(super) async fn open(
+        place: &Endpoint,
+        options: &FilterOptions,
+        deadline: Instant,
+    ) -> Result<Self, LinkError> {
+        let deadline = deadline.min(Instant::now() + options.times.connect);
+        let open = async {
+            let mut stream = Stream::new(place.connect().await?);
+            let mut output = BytesMut::new();
+            let opening = Opening::new(options.offer.clone(), &mut output);
+            stream.write(&mut output).await?;
+            let frame = next_frame(&mut stream).await?;
+            let conversation = opening.hear(frame, options.edits)?;
+            Ok(Self { stream, conversation, output, times: options.times })
+        };
+        timeout_at(deadline, open).await.unwrap_or(Err(LinkError::TimedOut))
+    }
+
+    /// Whether recipients that we refuse ourselves are told as well.
+    pub(super) fn wants_rejected_recipients(&self) -> bool {
+        self.conversation.wants_rejected_recipients()
+    }
+
+    /// Tells an event; an answer where one is due.
+    pub(super) async fn tell(
+        &mut self,
+        event: Event,
+        known: &Known,
+        deadline: Instant,
+    ) -> Result<Option<Answer>, LinkError> {
+        let Event::Body(mut rest) = event else { return self.tell_one(event, known, deadline).await };
+        let most = self.conversation.agreed().data_size();
+        let mut answer = None;
+        while !rest.is_empty() && self.conversation.wants(Stage::Body) {
+            let chunk: Bytes = rest.split_to(rest.len().min(most));
+            answer = self.tell_one(Event::Body(chunk), known, deadline).await?;
+            if answer.as_ref().is_some_and(|answer| answer.action != Action::Continue) {
+                break;
+            }
+        }
+        Ok(answer)
+    }
+
+    async fn tell_one(
+        &mut self,
+        event: Event,
+        known: &Known,
+        deadline: Instant,
+    ) -> Result<Option<Answer>, LinkError> {
+        let time = self.times.of(event.stage());
+        match self.conversation.tell(event, known, &mut self.output)? {
+            Told::Passed => Ok(None),
+            Told::NoAnswer if self.output.len() < GATHERED => Ok(None),
+            Told::NoAnswer => self.flush(time, deadline).await.map(|()| None),
+            Told::Awaits => {
+                self.flush(time, deadline).await?;
+                self.hear(time, deadline).await.map(Some)
+            }
+        }
+    }
+
+    /// A sign of life gives the answer its time anew; the deadline stays.
+    async fn hear(&mut self, time: Duration, deadline: Instant) -> Result<Answer, LinkError> {
+        let mut patience = Instant::now() + time;
+        loop {
+            // Frames that lie there already are taken without a look at the clock, so it is looked at here.
+            if Instant::now() >= deadline {
+                return Err(LinkError::TimedOut);
+            }
+            let next = timeout_at(patience.min(deadline), next_frame(&mut self.stream)).await;
+            match self.conversation.hear(next.map_err(|_elapsed| LinkError::TimedOut)??)? {
+                Heard::Answer(answer) => return Ok(answer),
+                Heard::Progress => patience = Instant::now() + time,
+                // Edits come in a row; each must come in time.
+                Heard::More => {}
+            }
+        }
+    }
+
+    async fn flush(&mut self, time: Duration, deadline: Instant) -> Result<(), LinkError> {
+        let deadline = deadline.min(Instant::now() + time);
+        let written = timeout_at(deadline, self.stream.write(&mut self.output)).await;
+        Ok(written.map_err(|_elapsed| LinkError::TimedOut)??)
+    }
+
+    /// The message is dropped, or over.
+    pub(super) fn abort(&mut self) {
+        self.conversation.abort(&mut self.output);
+    }
+
+    /// Ends the client's session; the link again, if it can serve another.
+    pub(super) async fn release(mut self, keep: bool) -> Option<Self> {
+        let keeps = keep && self.conversation.next_session(&mut self.output);
+        let deadline = Instant::now() + self.times.connect;
+        if keeps {
+            let time = self.times.connect;
+            return self.flush(time, deadline).await.is_ok().then_some(self);
+        }
+        let Self { mut stream, conversation, mut output, .. } = self;
+        conversation.quit(&mut output);
+        let goodbye = async {
+            let _ = stream.write(&mut output).await;
+            stream.close().await;
+        };
+        let _ = timeout_at(deadline, goodbye).await;
+        None
+    }
+}
+
+async fn next_frame(stream: &mut Stream) -> Result<Frame, LinkError> {
+    loop {
+        if let Some(frame) = frame::take(&mut stream.input, LARGEST)? {
+            return Ok(frame);
+        }
+        if stream.read().await? == 0 {
+            return Err(LinkError::Closed);
+        }
+    }
+}

@@ -1,0 +1,78 @@
+//! What is counted about filters; registered in the registry that a daemon hands in.
+
+use std::time::Duration;
+
+use prometheus::{HistogramOpts, HistogramVec, IntCounterVec, Opts, Registry};
+
+use super::Cause;
+use crate::stage::Stage;
+
+/// Half a millisecond to five minutes: a filter in memory, and one that asks the world.
+const SECONDS: [f64; 11] = [0.0005, 0.001, 0.005, 0.01, 0.05, 0.1, 0.5, 1.0, 5.0, 30.0, 300.0];
+
+/// The metrics of all filters of a daemon.
+#[derive(Debug, Clone)]
+pub struct ClientMetrics {
+    events: HistogramVec,
+    failures: IntCounterVec,
+    replays: IntCounterVec,
+    shadows: IntCounterVec,
+}
+
+impl ClientMetrics {
+    /// Makes the metrics and registers them.
+    ///
+    /// # Errors
+    /// When the registry has some of them already.
+    pub fn register(registry: &Registry) -> prometheus::Result<Self> {
+        let seconds = HistogramOpts::new(
+            "switchyard_milter_events_seconds",
+            "How long filters took to answer, by event and answer",
+        );
+        let metrics = Self {
+            events: HistogramVec::new(seconds.buckets(SECONDS.to_vec()), &["filter", "event", "action"])?,
+            failures: IntCounterVec::new(
+                Opts::new(
+                    "switchyard_milter_failures_total",
+                    "Filters that were lost, slow or not understood",
+                ),
+                &["filter", "cause"],
+            )?,
+            replays: IntCounterVec::new(
+                Opts::new(
+                    "switchyard_milter_replays_total",
+                    "Messages told anew to another place of a filter",
+                ),
+                &["filter"],
+            )?,
+            shadows: IntCounterVec::new(
+                Opts::new(
+                    "switchyard_milter_shadow_total",
+                    "Messages shown to a shadow filter, by how it differed",
+                ),
+                &["filter", "result"],
+            )?,
+        };
+        registry.register(Box::new(metrics.events.clone()))?;
+        registry.register(Box::new(metrics.failures.clone()))?;
+        registry.register(Box::new(metrics.replays.clone()))?;
+        registry.register(Box::new(metrics.shadows.clone()))?;
+        Ok(metrics)
+    }
+
+    pub(super) fn answered(&self, filter: &str, stage: Stage, action: &str, took: Duration) {
+        self.events.with_label_values(&[filter, stage.as_str(), action]).observe(took.as_secs_f64());
+    }
+
+    pub(super) fn failed(&self, filter: &str, cause: Cause) {
+        self.failures.with_label_values(&[filter, cause.as_str()]).inc();
+    }
+
+    pub(super) fn replayed(&self, filter: &str) {
+        self.replays.with_label_values(&[filter]).inc();
+    }
+
+    pub(super) fn shadowed(&self, filter: &str, result: &str) {
+        self.shadows.with_label_values(&[filter, result]).inc();
+    }
+}
