@@ -13,7 +13,7 @@ use switchyard_maps::set::MapSet;
 use crate::output::{Exit, Output};
 use crate::texts;
 
-/// Say what is wrong with a site: settings, templates and maps, all of it at once
+/// Say what is wrong with a site: settings, templates, maps and behaviours, all of it at once
 #[derive(Debug, Args)]
 #[command(after_help = "\
 Exit codes: 0 nothing is wrong; 1 a setting or a map is; 2 the folder is no site, or a host has no settings at \
@@ -66,7 +66,8 @@ pub(crate) fn faults_of(folder: &Path) -> (usize, BTreeSet<Fault>) {
     match Site::load(folder) {
         Ok(site) => {
             let settings = site.faults();
-            let settings = settings.iter().map(Fault::of_setting);
+            let behaviours = switchyard_behaviour::load(&site).err().unwrap_or_default();
+            let settings = settings.iter().chain(&behaviours).map(Fault::of_setting);
             (site.hosts.len(), settings.chain(faults_of_maps(&site)).collect())
         }
         Err(faults) => (0, faults.iter().map(Fault::of_setting).collect()),

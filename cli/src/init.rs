@@ -82,6 +82,7 @@ impl Arguments {
             "Edit it, then:\n  \
              switchyard check {folder}\n  \
              switchyard explain {folder} --to alice@{domain}\n  \
+             switchyard behave {folder}\n  \
              switchyard render {folder} --host mx1 --origin\n"
         ));
         text

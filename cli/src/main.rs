@@ -6,6 +6,7 @@
 
 #![forbid(unsafe_code)]
 
+mod behave;
 mod check;
 mod completions;
 mod control;
@@ -38,6 +39,7 @@ struct Arguments {
 
 #[derive(Debug, Subcommand)]
 enum Verb {
+    Behave(behave::Arguments),
     Check(check::Arguments),
     Completions(completions::Arguments),
     Explain(explain::Arguments),
@@ -53,6 +55,7 @@ enum Verb {
 
 fn main() -> ExitCode {
     let exit = match &Arguments::parse().verb {
+        Verb::Behave(arguments) => behave::run(arguments, &mut Output::standard()),
         Verb::Check(arguments) => check::run(arguments, &mut Output::standard()),
         Verb::Completions(arguments) => completions::run(arguments, &mut Output::standard()),
         Verb::Explain(arguments) => explain::run(arguments, &mut Output::standard()),

@@ -8,6 +8,7 @@ pub const FILES: &[(&str, &str)] = &[
     ("maps/recipients", include_str!("../templates/example-site/maps/recipients")),
     ("maps/virtual_alias", include_str!("../templates/example-site/maps/virtual_alias")),
     ("maps/relay_domains", include_str!("../templates/example-site/maps/relay_domains")),
+    ("behaviours/mx.toml", include_str!("../templates/example-site/behaviours/mx.toml")),
 ];
 
 #[cfg(test)]

@@ -72,6 +72,8 @@ pub struct Extensions {
     pub recipients: Option<u32>,
     /// Postfix's XFORWARD.
     pub xforward: bool,
+    /// Postfix's XCLIENT, with NAME and ADDR at least.
+    pub xclient: bool,
     /// Our own hosts' transaction id.
     pub xtxn: bool,
 }

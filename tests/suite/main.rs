@@ -3,6 +3,7 @@
 #![forbid(unsafe_code)]
 #![allow(clippy::print_stdout)] // A scenario says its figures: they are what a run is read for.
 
+mod behave;
 mod crash;
 mod load;
 mod map;

@@ -20,10 +20,11 @@ const FLOORS: &[(u8, &str, &str)] = &[
     (2, "switchyard-config", "config"),
     (3, "switchyard-mx", "mx"),
     (3, "switchyard-router", "router"),
-    (4, "switchyard", "cli"),
-    (5, "switchyard-tests", "tests"),
+    (4, "switchyard-behaviour", "behaviour"),
+    (5, "switchyard", "cli"),
+    (6, "switchyard-tests", "tests"),
     // The chores stand beside the house.
-    (6, "xtask", "xtask"),
+    (7, "xtask", "xtask"),
 ];
 
 /// A word that inside `folder` may stand only under the paths in `only`.

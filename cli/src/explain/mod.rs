@@ -85,7 +85,7 @@ impl Arguments {
         // Read here as well, so that a slip is told before any map is read.
         let message = question.read().map_err(text)?;
         match &self.site {
-            Some(site) => folder::explain(site, self.host.as_deref(), message, output),
+            Some(site) => folder::explain(site, self.host.as_deref(), &message, output),
             None => self.ask(question),
         }
     }

@@ -12,7 +12,7 @@ use super::certificates::Certificates;
 pub(super) fn lay_down(dir: &Path) -> Result<(), (PathBuf, io::Error)> {
     let site = dir.join("site");
     let told = |path: &Path, error| (path.to_path_buf(), error);
-    for folder in [dir.join("mail"), site.join("maps"), site.join("role")] {
+    for folder in [dir.join("mail"), site.join("maps"), site.join("role"), site.join("behaviours")] {
         fs::create_dir_all(&folder).map_err(|error| told(&folder, error))?;
     }
     if site.join("site.toml").exists() {

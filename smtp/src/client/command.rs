@@ -92,11 +92,7 @@ pub(super) fn xforward(output: &mut BytesMut, from: &Attributes) {
             None => write!(output, " {name}=[UNAVAILABLE]"),
         };
     };
-    let address = from.address.map(|address| match address {
-        IpAddr::V4(address) => address.to_string(),
-        // Postfix's way to write it.
-        IpAddr::V6(address) => format!("IPV6:{address}"),
-    });
+    let address = from.address.map(written);
     let port = from.port.map(|port| port.to_string());
     attribute("NAME", from.name.as_deref());
     attribute("ADDR", address.as_deref());
@@ -105,6 +101,27 @@ pub(super) fn xforward(output: &mut BytesMut, from: &Attributes) {
     attribute("HELO", from.helo.as_deref());
     attribute("IDENT", from.ident.as_deref());
     output.extend_from_slice(b"\r\n");
+}
+
+/// `XCLIENT`: whom we stand for; what is not known of it is said to be so.
+pub(super) fn xclient(output: &mut BytesMut, client: &Attributes) {
+    let address = client.address.map(written);
+    output.extend_from_slice(b"XCLIENT");
+    for (name, value) in [("NAME", client.name.as_deref()), ("ADDR", address.as_deref())] {
+        let _ = match value {
+            Some(value) => write!(output, " {name}={}", to_xtext(value)),
+            None => write!(output, " {name}=[UNAVAILABLE]"),
+        };
+    }
+    output.extend_from_slice(b"\r\n");
+}
+
+/// An address as Postfix writes it here.
+fn written(address: IpAddr) -> String {
+    match address {
+        IpAddr::V4(address) => address.to_string(),
+        IpAddr::V6(address) => format!("IPV6:{address}"),
+    }
 }
 
 #[cfg(test)]

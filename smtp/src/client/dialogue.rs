@@ -4,12 +4,15 @@
 //! Each state is a struct, and a reply turns it into the next. What a peer offered before TLS is gone with the
 //! state that held it (RFC 3207 §4.2).
 
+use bytes::BytesMut;
+
+use super::command::xclient;
 use super::options::{Delivery, Protocol};
 use super::transaction::Transaction;
 use crate::extension::Extensions;
 use crate::reply::Reply;
 use crate::server::Drained;
-use crate::wire::command::{Greeting, Verb};
+use crate::wire::command::{Attributes, Greeting, Verb};
 use crate::wire::reply::extensions;
 
 /// Why there is no session.
@@ -23,6 +26,9 @@ pub enum DialogueError {
         /// In its own words.
         reply: Reply,
     },
+    /// The peer does not let us say by XCLIENT whom we stand for.
+    #[error("XCLIENT is not offered")]
+    NoXclient,
     /// TLS was asked for, and is not offered.
     #[error("STARTTLS is not offered")]
     NoStartTls,
@@ -156,6 +162,20 @@ impl Ready {
     #[must_use]
     pub fn begin(&self, delivery: &Delivery<'_>) -> Transaction {
         Transaction::begin(self, delivery)
+    }
+
+    /// Says by XCLIENT whom we stand for; the session then starts over with a greeting.
+    ///
+    /// # Errors
+    /// When the peer does not offer it.
+    pub fn stand_for(self, client: &Attributes) -> Result<(String, ExpectGreeting), DialogueError> {
+        if !self.extensions.xclient {
+            return Err(DialogueError::NoXclient);
+        }
+        let mut command = BytesMut::new();
+        xclient(&mut command, client);
+        let greeting = ExpectGreeting { protocol: self.protocol, name: self.name };
+        Ok((String::from_utf8_lossy(&command).into_owned(), greeting))
     }
 
     /// Asks for TLS.

@@ -27,7 +27,7 @@ use super::tls_client::TlsClient;
 use crate::client::dialogue::{ExpectGreeting, Ready};
 use crate::client::{Delivery, Outcome, Protocol, Timeouts};
 use crate::extension::Extensions;
-use crate::wire::command::Verb;
+use crate::wire::command::{Attributes, Verb};
 
 pub use self::error::DialError;
 
@@ -136,6 +136,19 @@ impl Connection {
         let ready = line.say_hello(hello).await.map_err(DialError::after_handshake)?;
         let tls = TlsInfo { description: upgraded.description, verified: upgraded.verified };
         Ok(Self { line, ready, peer_addr, tls: Some(tls), transactions })
+    }
+
+    /// Says by XCLIENT whom we stand for, and hello again: to servers that let us, for tests of what they do with
+    /// that client's mail.
+    ///
+    /// # Errors
+    /// When the peer does not offer it, or wants no mail of that client.
+    pub async fn stand_for(self, client: &Attributes) -> Result<Self, DialError> {
+        let Self { mut line, ready, peer_addr, tls, transactions } = self;
+        let (command, greeting) = ready.stand_for(client)?;
+        let reply = line.ask(&command, Verb::Xclient).await?;
+        let ready = line.say_hello(greeting.reply(reply)?).await?;
+        Ok(Self { line, ready, peer_addr, tls, transactions })
     }
 
     /// Hands a message over to some of its recipients, and tells what the peer said for each.

@@ -170,7 +170,10 @@ pub fn extensions(reply: &Reply) -> Extensions {
             "XTXN" => offered.xtxn = true,
             "SIZE" => offered.size = Some(size(words.next())),
             "LIMITS" => offered.recipients = words.find_map(recipients),
-            "XFORWARD" => offered.xforward = takes_xforward(words),
+            "XFORWARD" => {
+                offered.xforward = takes(words, &["NAME", "ADDR", "PORT", "PROTO", "HELO", "IDENT"]);
+            }
+            "XCLIENT" => offered.xclient = takes(words, &["NAME", "ADDR"]),
             _ => {}
         }
     }
@@ -194,8 +197,7 @@ fn recipients(word: &str) -> Option<u32> {
 }
 
 /// The attributes are sent all or none.
-fn takes_xforward<'a>(offered: impl Iterator<Item = &'a str>) -> bool {
-    const SENT: [&str; 6] = ["NAME", "ADDR", "PORT", "PROTO", "HELO", "IDENT"];
+fn takes<'a>(offered: impl Iterator<Item = &'a str>, sent: &[&str]) -> bool {
     let offered: Vec<&str> = offered.collect();
-    SENT.iter().all(|sent| offered.iter().any(|attribute| attribute.eq_ignore_ascii_case(sent)))
+    sent.iter().all(|sent| offered.iter().any(|attribute| attribute.eq_ignore_ascii_case(sent)))
 }

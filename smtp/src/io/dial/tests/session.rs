@@ -95,3 +95,28 @@ async fn nobody_listens_there() {
     let error = Connection::connect(&target, &options).await.unwrap_err();
     assert!(matches!(error, DialError::Unreachable(_)), "{error}");
 }
+
+/// Opens a session and says whom it stands for.
+async fn standing(script: &str) -> Result<Connection, DialError> {
+    let (ours, theirs) = duplex(64 << 10);
+    let client = Attributes { address: Some("2001:db8::1".parse().unwrap()), ..Attributes::default() };
+    let options = options(Protocol::Smtp);
+    let talk = async { Connection::over(Stream::Memory(ours), &options).await?.stand_for(&client).await };
+    tokio::select! {
+        talked = talk => talked,
+        _ = play(theirs, script) => unreachable!("it listens on"),
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_client_says_whom_it_stands_for_and_greets_again() {
+    let before = "S: 220 mx.example\nC: EHLO c.example\nS: 250-mx\nS: 250 XCLIENT NAME ADDR PORT\n\
+                  C: XCLIENT NAME=[UNAVAILABLE] ADDR=IPV6:2001:db8::1\n";
+    let taken = format!("{before}S: 220 mx.example\nC: EHLO c.example\nS: 250-mx\nS: 250 DSN\n=");
+    let connection = standing(&taken).await.unwrap();
+    assert!(connection.extensions().dsn && !connection.extensions().xclient);
+    let refused = format!("{before}S: 554 5.7.1 not you\n");
+    assert_eq!(standing(&refused).await.unwrap_err().to_string(), "connect was refused: 554 5.7.1 not you");
+    let none = "S: 220 mx.example\nC: EHLO c.example\nS: 250-mx\nS: 250 XCLIENT NAME\n=";
+    assert_eq!(standing(none).await.unwrap_err().to_string(), "XCLIENT is not offered");
+}

@@ -1,0 +1,142 @@
+//! The hosts on a message's way, each with the settings and maps that the site's folder gives it, and what they do
+//! with a message: their own rooms decide.
+//!
+//! One host after the other is asked; what the one does not take, the next never sees.
+
+use std::net::IpAddr;
+
+use switchyard_config::site::{Host, HostSettings, NoSuchHost, Role};
+use switchyard_config::{Faults, Site};
+use switchyard_maps::explain::{Explanation, Message};
+use switchyard_maps::{MapHandle, MapSet, Snapshot};
+
+use crate::texts;
+
+/// The hosts that a message meets, in order.
+#[derive(Debug)]
+pub struct Way {
+    hosts: Vec<OnTheWay>,
+    faults: Vec<switchyard_maps::fault::Fault>,
+}
+
+/// One of them.
+#[derive(Debug)]
+struct OnTheWay {
+    address: Option<IpAddr>,
+    settings: HostSettings,
+    maps: Snapshot,
+}
+
+/// Why nothing can be asked.
+#[derive(Debug, thiserror::Error)]
+pub enum WayError {
+    /// The site has no host of this name.
+    #[error("{0}")]
+    NoSuchHost(Faults),
+    /// Its settings are wrong.
+    #[error("{0}")]
+    Settings(Faults),
+    /// A router can't decide with its settings.
+    #[error("{0}")]
+    Router(String),
+}
+
+impl Way {
+    /// The host of this name, alone.
+    ///
+    /// # Errors
+    /// When there is none, or its settings are wrong.
+    pub fn through(site: &Site, host: &str) -> Result<Self, WayError> {
+        let found = site.host(host);
+        let host = found.map_err(|error: NoSuchHost| WayError::NoSuchHost(site.fault(error)))?;
+        Self::over(site, &[host])
+    }
+
+    /// The usual one: the first mx and the first router; where the site has neither, its first host.
+    ///
+    /// # Errors
+    /// When the settings of one are wrong.
+    pub fn usual(site: &Site) -> Result<Self, WayError> {
+        let hosts: Vec<&Host> =
+            [Role::Mx, Role::Router].into_iter().filter_map(|role| first(site, role)).collect();
+        if hosts.is_empty() {
+            return Self::over(site, &site.hosts.iter().take(1).collect::<Vec<_>>());
+        }
+        Self::over(site, &hosts)
+    }
+
+    /// From the first host of a role on: behind an mx stands the first router. None when the site has no such host.
+    ///
+    /// # Errors
+    /// When the settings of one are wrong.
+    pub fn from_role(site: &Site, role: Role) -> Result<Option<Self>, WayError> {
+        let Some(entry) = first(site, role) else { return Ok(None) };
+        let behind = (role == Role::Mx).then(|| first(site, Role::Router)).flatten();
+        let hosts: Vec<&Host> = [Some(entry), behind].into_iter().flatten().collect();
+        Self::over(site, &hosts).map(Some)
+    }
+
+    fn over(site: &Site, hosts: &[&Host]) -> Result<Self, WayError> {
+        let mut way = Self { hosts: Vec::new(), faults: Vec::new() };
+        for host in hosts {
+            let settings = site.settings(host).map_err(WayError::Settings)?;
+            let settings = texts::in_folder(site, settings);
+            let options = match &settings {
+                HostSettings::Mx(settings) => &settings.maps,
+                HostSettings::Router(settings) => &settings.maps,
+            };
+            // As a daemon starts with them: a map that is bad is unavailable, and what is wrong with it is said.
+            let (set, faults) = MapSet::start(options);
+            way.faults.extend(faults.iter().cloned());
+            let (address, maps) = (host.addresses.first().copied(), MapHandle::new(set).snapshot());
+            way.hosts.push(OnTheWay { address, settings, maps });
+        }
+        Ok(way)
+    }
+
+    /// What is wrong with the maps.
+    #[must_use]
+    pub fn faults(&self) -> &[switchyard_maps::fault::Fault] {
+        &self.faults
+    }
+
+    /// Whether the host that a message meets first offers STARTTLS.
+    #[must_use]
+    pub fn offers_tls(&self) -> bool {
+        self.hosts.first().is_some_and(|host| match &host.settings {
+            HostSettings::Mx(settings) => settings.common.tls.is_some(),
+            HostSettings::Router(settings) => settings.common.tls.is_some(),
+        })
+    }
+
+    /// What each host does with the message; servers of tables are asked.
+    ///
+    /// # Errors
+    /// When a router can't decide with its settings.
+    pub async fn explain(&self, message: &Message) -> Result<Vec<Explanation>, WayError> {
+        let mut message = message.clone();
+        let mut explanations: Vec<Explanation> = Vec::new();
+        for host in &self.hosts {
+            if let Some(before) = explanations.last() {
+                message.to.retain(|recipient| before.taken.contains(&recipient.to_string()));
+                (message.client, message.helo) = (before.address, Some(before.host.clone()));
+                message.name = None;
+            }
+            if message.to.is_empty() {
+                break;
+            }
+            let explained = host.maps.settled(|maps| match &host.settings {
+                HostSettings::Mx(settings) => Ok(switchyard_mx::explain(settings, maps, &message)),
+                HostSettings::Router(settings) => switchyard_router::explain(settings, maps, &message),
+            });
+            let mut explanation = explained.await.map_err(|error| WayError::Router(error.to_string()))?;
+            explanation.address = explanation.address.or(host.address);
+            explanations.push(explanation);
+        }
+        Ok(explanations)
+    }
+}
+
+fn first(site: &Site, role: Role) -> Option<&Host> {
+    site.hosts.iter().find(|host| host.role == role)
+}

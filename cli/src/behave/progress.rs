@@ -1,0 +1,28 @@
+//! How far a run has come, on a terminal only.
+
+use indicatif::{ProgressBar, ProgressStyle};
+
+/// A bar with the last behaviour's name behind it.
+pub(super) struct Progress(ProgressBar);
+
+impl Progress {
+    /// Of so many.
+    pub(super) fn of(total: usize) -> Self {
+        // Hidden by itself where standard error is no terminal.
+        let bar = ProgressBar::new(total as u64);
+        let style = ProgressStyle::with_template("{bar:30} {pos}/{len} {wide_msg}");
+        Self(style.map_or(bar.clone(), |style| bar.with_style(style)))
+    }
+
+    /// One has ended.
+    pub(super) fn one_more(&self, name: &str) {
+        self.0.set_message(name.to_owned());
+        self.0.inc(1);
+    }
+}
+
+impl Drop for Progress {
+    fn drop(&mut self) {
+        self.0.finish_and_clear();
+    }
+}
