@@ -68,7 +68,7 @@ impl Offline {
             Ok(Ok(explanations)) => Verdict::of(behaviour, &seen(behaviour, &explanations), start.elapsed()),
             Ok(Err(error)) => Verdict::trouble(error.to_string(), start.elapsed()),
             Err(_) => {
-                let why = format!("no answer from the maps within {} s", self.deadline.as_secs());
+                let why = format!("no answer from the maps within {:?}", self.deadline);
                 Verdict::trouble(why, start.elapsed())
             }
         }

@@ -102,13 +102,19 @@ impl Up {
         file.write_all(text.as_bytes()).expect("room for a map");
     }
 
+    /// The folder of all Maildirs.
+    #[must_use]
+    pub fn mail_folder(&self) -> PathBuf {
+        self.folder.path().join("mail")
+    }
+
     /// The messages in somebody's Maildir.
     ///
     /// # Panics
     /// When one cannot be read.
     #[must_use]
     pub fn mail(&self, mailbox: &str) -> Vec<Vec<u8>> {
-        let maildir = self.folder.path().join("mail").join(mailbox).join("new");
+        let maildir = self.mail_folder().join(mailbox).join("new");
         let mut paths = files(&maildir);
         paths.sort();
         paths.iter().map(|path| fs::read(path).expect("a delivered message")).collect()

@@ -185,7 +185,8 @@ fn wanted(keys: &mut Keys<'_>) -> Vec<Wanted> {
     if let Some((arrives, place)) = arrives(keys) {
         want(place, What::Arrives(arrives));
     }
-    if all.is_empty() && !WANTED.iter().any(|key| keys.item(key).is_some()) {
+    // A key that could not be read was to be one of them.
+    if all.is_empty() && keys.faults.is_empty() && !WANTED.iter().any(|key| keys.item(key).is_some()) {
         let message = format!("nothing is wanted: one of {} says what must come of it", WANTED.join(", "));
         keys.say(keys.place, message);
     }

@@ -1,16 +1,19 @@
-//! Catchers: mail servers of ours, SMTP and LMTP, that the servers under test deliver to.
+//! Catchers: mail servers of ours, SMTP and LMTP, that the servers under test deliver to; or Maildirs that they
+//! deliver to anyway ([`Maildirs`]).
 //!
 //! A catcher takes everything, and keeps of each message that carries a token of this run the envelope and the
 //! header. Mail without one is counted and dropped: it is none of ours. What is kept is bounded.
 
 use std::collections::{HashMap, HashSet};
+use std::io;
 use std::net::SocketAddr;
+use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
 use switchyard_daemon::drain::Drain;
 use switchyard_daemon::sockets::{self, SocketError};
-use switchyard_smtp::envelope::{Content, MailObject, Recipient, Sender};
+use switchyard_smtp::envelope::{MailObject, Recipient, Sender};
 use switchyard_smtp::extension::Offer;
 use switchyard_smtp::io::memory::MemoryBudget;
 use switchyard_smtp::io::serve::{Calm, ServeOptions, Service, serve};
@@ -22,6 +25,7 @@ use tokio::net::TcpListener;
 use tokio::sync::Notify;
 use tokio::sync::futures::Notified;
 
+use super::maildir::Maildirs;
 use crate::language::message::TOKEN_FIELD;
 use crate::pattern::bare;
 use crate::seen::Caught;
@@ -31,7 +35,7 @@ const MOST_COPIES: usize = 100;
 /// Messages kept.
 const MOST_MESSAGES: usize = 100_000;
 /// Octets of a header that are kept.
-const MOST_HEADER: usize = 64 << 10;
+pub(super) const MOST_HEADER: usize = 64 << 10;
 /// How long sessions may take to end.
 const LAST_WORDS: Duration = Duration::from_millis(200);
 
@@ -44,7 +48,7 @@ pub struct Catchers {
 }
 
 #[derive(Debug, Default)]
-struct Kept {
+pub(super) struct Kept {
     mail: Mutex<Mail>,
     more: Notify,
 }
@@ -61,6 +65,14 @@ pub enum CatchError {
     /// Two of one name.
     #[error("two catchers are named `{0}`: give each a name of its own, NAME=ADDRESS")]
     Twins(String),
+    /// The Maildirs can't be read.
+    #[error("{}: can't be read: {error}", folder.display())]
+    Folder {
+        /// Where.
+        folder: PathBuf,
+        /// Why.
+        error: io::Error,
+    },
     /// The address can't be had.
     #[error(transparent)]
     Socket(#[from] SocketError),
@@ -89,6 +101,21 @@ impl Catchers {
             tokio::spawn(accept(listener, catcher, drain.clone()));
         }
         Ok(Self { names, kept, drain })
+    }
+
+    /// Looks into the Maildirs below this folder as well.
+    ///
+    /// # Errors
+    /// When the name stands already, or the folder can't be read.
+    pub fn watch(&mut self, name: &str, folder: &Path) -> Result<(), CatchError> {
+        if self.names.iter().any(|other| other == name) {
+            return Err(CatchError::Twins(name.to_owned()));
+        }
+        let maildirs = Maildirs::open(name, folder)
+            .map_err(|error| CatchError::Folder { folder: folder.to_owned(), error })?;
+        self.names.push(name.to_owned());
+        self.drain.track(maildirs.look(Arc::clone(&self.kept), self.drain.clone()));
+        Ok(())
     }
 
     /// Their names.
@@ -125,7 +152,7 @@ impl Kept {
         self.mail.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    fn keep(&self, token: Option<String>, copies: Vec<Caught>) {
+    pub(super) fn keep(&self, token: Option<String>, copies: Vec<Caught>) {
         let mut mail = self.lock();
         let is_full = mail.by_token.len() >= MOST_MESSAGES;
         match token {
@@ -224,9 +251,8 @@ impl Service for Catcher {
     }
 
     async fn content(&mut self, _client: &Client, (): (), mail: MailObject) -> Result<Looked, Reply> {
-        let header = header(&mail.content);
-        let token = header.iter().find(|(name, _)| name.eq_ignore_ascii_case(TOKEN_FIELD));
-        let token = token.map(|(_, token)| token.clone());
+        let header = fields(&[mail.content.added.as_ref(), &unstuff(&mail.content.wire)].concat());
+        let token = token(&header);
         let from = bare(&mail.envelope.sender.reverse_path.to_string()).to_owned();
         let copy = |recipient: &Recipient| Caught {
             place: self.place.to_string(),
@@ -243,9 +269,8 @@ impl Service for Catcher {
 }
 
 /// Header fields with their values, unfolded (RFC 5322 §2.2.3).
-fn header(content: &Content) -> Vec<(String, String)> {
-    let octets = [content.added.as_ref(), &unstuff(&content.wire)].concat();
-    let text = String::from_utf8_lossy(octets.get(..MOST_HEADER).unwrap_or(&octets)).into_owned();
+pub(super) fn fields(message: &[u8]) -> Vec<(String, String)> {
+    let text = String::from_utf8_lossy(message.get(..MOST_HEADER).unwrap_or(message)).into_owned();
     let mut fields: Vec<(String, String)> = Vec::new();
     for line in text.lines().take_while(|line| !line.is_empty()) {
         match (line.strip_prefix([' ', '\t']), fields.last_mut()) {
@@ -263,17 +288,19 @@ fn header(content: &Content) -> Vec<(String, String)> {
     fields
 }
 
+/// What tells whose message it is.
+pub(super) fn token(header: &[(String, String)]) -> Option<String> {
+    let field = header.iter().find(|(name, _)| name.eq_ignore_ascii_case(TOKEN_FIELD));
+    field.map(|(_, token)| token.clone())
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
 
     #[test]
     fn a_header_is_unfolded_and_ends_before_the_body() {
-        let content = Content {
-            added: "A: 1\r\n".into(),
-            wire: "B : two\r\n\tthree\r\nno field\r\nC:\r\n\r\nD: 4\r\n".into(),
-        };
-        let fields = header(&content);
+        let fields = fields(b"A: 1\r\nB : two\r\n\tthree\r\nno field\r\nC:\r\n\r\nD: 4\r\n");
         let fields: Vec<_> = fields.iter().map(|(name, value)| (&**name, &**value)).collect();
         assert_eq!(fields, [("A", "1"), ("B", "two three"), ("C", "")]);
     }

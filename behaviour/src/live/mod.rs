@@ -6,6 +6,7 @@
 //! too many that came late is still one too many.
 
 pub mod catch;
+mod maildir;
 mod speak;
 pub mod target;
 
@@ -103,7 +104,7 @@ impl Live<'_> {
         let answers = match tokio::time::timeout_at(deadline, talk).await {
             Ok(answers) => answers,
             Err(_) => {
-                let why = format!("no end of the dialogue within {} s", self.pace.deadline.as_secs());
+                let why = format!("no end of the dialogue within {:?}", self.pace.deadline);
                 Err(Trouble::Failed(why))
             }
         };

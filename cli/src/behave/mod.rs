@@ -11,10 +11,11 @@ use std::collections::BTreeSet;
 use std::fs::File;
 use std::io::{self, IsTerminal as _, Write as _};
 use std::net::SocketAddr;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use clap::Args;
+use switchyard_behaviour::live::catch::CatchError;
 use switchyard_behaviour::live::target::named;
 use switchyard_behaviour::live::{Catchers, Live, Pace, Standing, Target};
 use switchyard_behaviour::offline::Offline;
@@ -39,7 +40,8 @@ Examples:
   switchyard behave site --only '*refused*' --json
   switchyard behave site --against mx1.example.org:25
   switchyard behave site --against old=192.0.2.1:25 --against new=192.0.2.2:25 \\
-      --catch mailboxes=192.0.2.9:2424")]
+      --catch mailboxes=192.0.2.9:2424
+  switchyard behave switchyard-up/site --against 127.0.0.1:2525 --maildir mailboxes=switchyard-up/mail")]
 pub(crate) struct Arguments {
     /// The site's folder: where site.toml and behaviours/ stand
     #[arg(value_name = "DIR")]
@@ -56,6 +58,9 @@ pub(crate) struct Arguments {
     /// Listen here, SMTP and LMTP, for what the servers deliver; NAME is the place that `arrives` asks for
     #[arg(long, value_name = "[NAME=]ADDRESS:PORT", requires = "against", value_parser = catcher)]
     catch: Vec<(String, SocketAddr)>,
+    /// Look into the Maildirs below DIR as well: each is named by its mailbox's address
+    #[arg(long, value_name = "[NAME=]DIR", requires = "against")]
+    maildir: Vec<String>,
     /// The servers wait for a PROXY header: speak by it as the client that a behaviour names
     #[arg(long, requires = "against")]
     proxy_protocol: bool,
@@ -180,10 +185,7 @@ impl Arguments {
             }
             targets.push(target);
         }
-        let catchers = match &*self.catch {
-            [] => None,
-            catch => Some(Catchers::listen(catch).map_err(text)?),
-        };
+        let catchers = self.catchers().map_err(text)?;
         let standing = if self.proxy_protocol { Standing::Proxy } else { Standing::Xclient };
         let live = Live { targets: &targets, catchers: catchers.as_ref(), standing, pace: Pace::default() };
         let progress = Progress::of(behaviours.len() * targets.len());
@@ -201,6 +203,21 @@ impl Arguments {
         let rows = behaviours.into_iter().zip(verdicts);
         let rows = rows.map(|(behaviour, verdicts)| Row { behaviour, verdicts }).collect();
         Ok(Report { asked: targets.into_iter().map(|target| target.name).collect(), rows })
+    }
+}
+
+impl Arguments {
+    /// Whatever looks at what the servers deliver; none where nothing was asked for.
+    fn catchers(&self) -> Result<Option<Catchers>, CatchError> {
+        if self.catch.is_empty() && self.maildir.is_empty() {
+            return Ok(None);
+        }
+        let mut catchers = Catchers::listen(&self.catch)?;
+        for words in &self.maildir {
+            let (name, folder) = named(words);
+            catchers.watch(name.unwrap_or("maildir"), Path::new(folder))?;
+        }
+        Ok(Some(catchers))
     }
 }
 

@@ -102,12 +102,11 @@ impl Page<'_> {
             write!(formatter, ", {}", self.painted(RED, &fails))?;
         }
         if not_asked > 0 {
-            write!(formatter, ", {}", self.painted(YELLOW, &format!("{not_asked} not asked here")))?;
+            write!(formatter, ", {}", self.painted(YELLOW, &format!("{not_asked} not asked here at all")))?;
         }
         if unasked > 0 {
-            let single =
-                format!("and {unasked} single thing{} of the others not asked here", plural(unasked));
-            write!(formatter, ", {}", self.painted(YELLOW, &single))?;
+            let things = format!("{unasked} thing{} that they want not asked here", plural(unasked));
+            write!(formatter, "; {}", self.painted(YELLOW, &things))?;
         }
         writeln!(formatter)
     }

@@ -67,9 +67,11 @@ impl Twice {
         self.site.path("")
     }
 
-    /// Changes a map of the mx and the router; Postfix has read its own.
-    pub(super) fn plant(&self, map: &str, text: &str) {
+    /// Changes a map of the mx, which starts anew with it; Postfix has its own copy.
+    pub(super) fn plant(&mut self, map: &str, text: &str) {
+        assert!(self.mx.terminate().success(), "{}", self.mx.log_end());
         self.site.write(&format!("maps/{map}"), text);
+        self.mx.start();
     }
 }
 

@@ -23,6 +23,7 @@ fn states(told: &Told, server: &str) -> Vec<(String, String)> {
 fn unasked(told: &Told, server: &str) -> usize {
     let run = told.json();
     let findings = run["behaviours"].as_array().expect("behaviours").iter();
-    let findings = findings.flat_map(|behaviour| behaviour["verdicts"][server]["findings"].as_array().cloned());
+    let findings =
+        findings.flat_map(|behaviour| behaviour["verdicts"][server]["findings"].as_array().cloned());
     findings.flatten().filter(|finding| finding["holds"]["not_asked"].is_string()).count()
 }

@@ -9,8 +9,9 @@ use switchyard_tests::tool::{example, switchyard, write};
 fn a_behaviour_that_is_none_is_told_with_its_place() {
     let (_folder, site) = example();
     let file = Path::new(&site).join("behaviours/more.toml");
-    write(&file, "[[behaviour]]\nname = 'n'\nfrom = ''\nto = 'a@b.example'\nreplies = 250\n");
-    let fault = format!("{}:5:1: unknown key `replies` in [[behaviour]]; did you mean `reply`?\n", file.display());
+    write(&file, "[[behaviour]]\nname = 'n'\nfrom = ''\nto = 'a@b.example'\nrepyl = 250\n");
+    let fault =
+        format!("{}:5:1: unknown key `repyl` in [[behaviour]]; did you mean `reply`?\n", file.display());
     let told = switchyard(["behave", &site]);
     assert_eq!((told.code, told.data.as_str(), told.speech.as_str()), (Some(2), "", fault.as_str()));
     let checked = switchyard(["check", &site]);

@@ -94,6 +94,7 @@ fn what_a_peer_offers() {
         size: Some(Some(52_428_800)),
         recipients: Some(1000),
         xforward: true,
+        xclient: true,
         xtxn: true,
     };
     assert_eq!(everything, all);
