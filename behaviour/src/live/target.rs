@@ -2,6 +2,10 @@
 
 use std::io;
 use std::net::SocketAddr;
+use std::time::Duration;
+
+/// How long a name's address, and a connection, may take.
+const PATIENCE: Duration = Duration::from_secs(5);
 
 /// A server that is asked.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -54,14 +58,20 @@ impl Target {
             io::ErrorKind::InvalidInput => TargetError::Words(words.to_owned()),
             _ => TargetError::Unknown { host: host.to_owned(), error },
         };
-        let address = tokio::net::lookup_host(place).await.map_err(unknown)?.next();
+        let found = in_time(tokio::net::lookup_host(place)).await;
+        let address = found.map_err(unknown)?.next();
         let address = address.ok_or_else(|| unknown(io::ErrorKind::NotFound.into()))?;
         let name = name.unwrap_or(place).to_owned();
-        match tokio::net::TcpStream::connect(address).await {
+        match in_time(tokio::net::TcpStream::connect(address)).await {
             Ok(_) => Ok(Self { name, host: host.to_owned(), address }),
             Err(error) => Err(TargetError::Silent { name, address, error }),
         }
     }
+}
+
+/// A host behind a filter is silent for minutes; nobody waits so long to hear of a slip.
+async fn in_time<T>(work: impl Future<Output = io::Result<T>>) -> io::Result<T> {
+    tokio::time::timeout(PATIENCE, work).await.unwrap_or_else(|_| Err(io::ErrorKind::TimedOut.into()))
 }
 
 /// `NAME=REST`, or `REST` alone.

@@ -154,6 +154,17 @@ async fn a_client_is_spoken_for_or_not_asked() {
 }
 
 #[tokio::test]
+async fn a_proxy_header_speaks_for_the_client_before_the_greeting() {
+    let script = "C: PROXY TCP4 192.0.2.7 127.0.0.1 45000 *\nS: 220 mx\nC: EHLO behave.invalid\nS: 550 5.7.1 no\n\
+                  C: HELO *\nS: 550 5.7.1 not you\nX";
+    let text = "[[behaviour]]\nname = 'n'\nclient = '192.0.2.7'\nreply = '550 5.7.1 not you'\nat = 'helo'\n";
+    let targets = [scripted(script).await];
+    let live = Live { targets: &targets, catchers: None, standing: Standing::Proxy, pace: PACE };
+    let verdict = live.run(&behaviours(text), |_, _, _| ()).await.remove(0).remove(0);
+    assert_eq!(verdict.state, State::Holds, "{verdict:#?}");
+}
+
+#[tokio::test]
 async fn a_server_that_is_none_is_told_at_once() {
     for (words, why) in [
         ("mx", "`mx` is no server: write HOST:PORT"),
