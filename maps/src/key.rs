@@ -88,39 +88,41 @@ pub(crate) fn read(keys: Keys, text: &str) -> Result<String, Wrong> {
 /// True for text that [`read`] would give back as it is. Most keys of most files are such, and to see that costs a
 /// fraction of reading them; what is not seen here is read.
 pub(crate) fn is_settled(keys: Keys, text: &str) -> bool {
-    match keys {
-        Keys::Domain => is_settled_domain(text),
-        Keys::Transport | Keys::RecipientAccess | Keys::SenderAccess => match text.split_once('@') {
-            Some((local, domain)) => is_settled_local(local) && is_settled_domain(domain),
-            None => is_settled_domain(text),
-        },
-        Keys::Address | Keys::Sender | Keys::Backend => text
-            .split_once('@')
-            .is_some_and(|(local, domain)| is_settled_local(local) && is_settled_domain(domain)),
-        Keys::Client | Keys::Helo => false,
+    let at = memchr::memchr(b'@', text.as_bytes());
+    let (local, domain) = text.as_bytes().split_at(at.unwrap_or(0));
+    match (keys, domain) {
+        (Keys::Client | Keys::Helo, _) => false,
+        (Keys::Domain | Keys::Transport | Keys::RecipientAccess | Keys::SenderAccess, domain)
+            if at.is_none() =>
+        {
+            is_settled_domain(domain)
+        }
+        (Keys::Domain, _) => false,
+        (_, [b'@', domain @ ..]) => is_settled_local(local) && is_settled_domain(domain),
+        _ => false,
     }
 }
 
-/// Letters and figures of local parts that need no quotes, in lower case.
-fn is_settled_local(text: &str) -> bool {
-    let letter = |octet: u8| matches!(octet, b'a'..=b'z' | b'0'..=b'9' | b'+' | b'-' | b'_' | b'=');
-    text.len() <= MAX_LOCAL_PART && text.split('.').all(|part| !part.is_empty() && part.bytes().all(letter))
+/// Words of local parts that need no quotes, in lower case.
+fn is_settled_local(text: &[u8]) -> bool {
+    let letter = |octet: &u8| matches!(octet, b'a'..=b'z' | b'0'..=b'9' | b'+' | b'-' | b'_' | b'=');
+    let is_word = |word: &[u8]| !word.is_empty() && word.iter().all(letter);
+    text.len() <= MAX_LOCAL_PART && text.split(|octet| *octet == b'.').all(is_word)
 }
 
-/// A domain in A-labels of which none is encoded, in lower case.
-fn is_settled_domain(text: &str) -> bool {
-    let letter = |octet: u8| matches!(octet, b'a'..=b'z' | b'0'..=b'9' | b'-' | b'_');
-    let is_label = |label: &str| {
+/// A domain in lower case, of labels that encode nothing.
+fn is_settled_domain(text: &[u8]) -> bool {
+    let letter = |octet: &u8| matches!(octet, b'a'..=b'z' | b'0'..=b'9' | b'-' | b'_');
+    let is_label = |label: &[u8]| {
         (1..=63).contains(&label.len())
-            && label.bytes().all(letter)
-            && !label.starts_with('-')
-            && !label.ends_with('-')
-            && !label.starts_with("xn--")
+            && label.iter().all(letter)
+            && !label.starts_with(b"-")
+            && !label.ends_with(b"-")
+            && !label.starts_with(b"xn--")
     };
-    // A last label of figures alone is an address to some.
-    text.len() <= MAX_DOMAIN
-        && text.split('.').all(is_label)
-        && text.ends_with(|last: char| last.is_ascii_lowercase())
+    // Figures alone may be an address.
+    let is_name = text.last().is_some_and(u8::is_ascii_lowercase);
+    is_name && text.len() <= MAX_DOMAIN && text.split(|octet| *octet == b'.').all(is_label)
 }
 
 fn address(text: &str) -> Result<String, Wrong> {

@@ -8,6 +8,8 @@ use std::fs::{self, File};
 use std::io::{self, Read as _, Seek as _};
 use std::path::Path;
 
+use memchr::memchr_iter;
+
 use crate::source::MAX_LINE;
 
 /// Octets of a map's file.
@@ -54,13 +56,15 @@ fn steady(file: &mut File, mut between: impl FnMut()) -> Result<Vec<u8>, Unread>
         if read.is_empty() {
             break;
         }
-        for piece in read.split_inclusive(|octet| *octet == b'\n') {
-            line += piece.len();
+        let mut start = 0;
+        for end in memchr_iter(b'\n', read).chain([read.len()]) {
+            // What ends with the part may go on in the next one.
+            line += end - start;
             if line > MAX_LINE {
                 return Err(Unread::Line(number));
             }
-            if piece.ends_with(b"\n") {
-                (line, number) = (0, number.saturating_add(1));
+            if end < read.len() {
+                (line, number, start) = (0, number.saturating_add(1), end + 1);
             }
         }
         if octets.len() as u64 + read.len() as u64 > before.len() {

@@ -43,9 +43,18 @@ impl Up {
     /// When it does not end well, or not start again.
     #[must_use]
     pub fn again(self) -> Self {
+        self.stop().start()
+    }
+
+    /// Ends it by Ctrl-C; its folder stays.
+    ///
+    /// # Panics
+    /// When it does not end well.
+    #[must_use]
+    pub fn stop(self) -> Stopped {
         let Self { process, folder, .. } = self;
         assert!(interrupt(process).success());
-        Self::start_in(folder)
+        Stopped(folder)
     }
 
     fn start_in(folder: TempDir) -> Self {
@@ -134,6 +143,21 @@ impl Up {
     #[must_use]
     pub fn interrupt(self) -> ExitStatus {
         interrupt(self.process)
+    }
+}
+
+/// What a site that ended has left.
+#[derive(Debug)]
+pub struct Stopped(TempDir);
+
+impl Stopped {
+    /// Starts it again, with all that was edited there.
+    ///
+    /// # Panics
+    /// When it does not start.
+    #[must_use]
+    pub fn start(self) -> Up {
+        Up::start_in(self.0)
     }
 }
 
