@@ -9,7 +9,7 @@
 //! | sender and recipient access | user+ext@domain, user@domain, domain, .parent and its parents, user+ext@, user@ |
 //! | backend | user+ext@domain, user@domain, the longest prefix*@domain, @domain |
 //!
-//! A table of patterns is asked the first of these, the whole key, and never a part of it.
+//! A table of patterns is asked the first of these, the whole key, and never a part of it; and `*`, as it stands.
 
 #[cfg(test)]
 mod tests;
@@ -194,7 +194,8 @@ pub(crate) fn transport<'a>(tables: &Asking<'a>, mailbox: &Mailbox, rules: &Rule
     }
     match parents(tables, asked.host(), rules, MapName::Transport, Asking::part)? {
         Some(hit) => Ok(Some(hit)),
-        None => tables.part("*"),
+        // Postfix asks patterns for this one too: it is no part of the address.
+        None => tables.whole("*", "*"),
     }
 }
 

@@ -8,7 +8,6 @@ use std::io::{self, Read};
 use std::ops::Deref;
 use std::os::unix::fs::PermissionsExt;
 use std::path::Path;
-use std::sync::Arc;
 
 use memmap2::{Advice, Mmap, MmapMut};
 
@@ -18,7 +17,7 @@ use super::mapped;
 #[derive(Debug)]
 pub enum Bytes {
     /// In this process's memory.
-    Heap(Arc<[u8]>),
+    Heap(Vec<u8>),
     /// A file, or a copy in pages of its own, mapped for reading.
     Mapped(Mmap),
 }
@@ -104,6 +103,6 @@ impl Deref for Bytes {
 
 impl From<Vec<u8>> for Bytes {
     fn from(octets: Vec<u8>) -> Self {
-        Self::Heap(octets.into())
+        Self::Heap(octets)
     }
 }

@@ -10,3 +10,4 @@ mod postmap;
 mod routing;
 mod servers;
 mod swap;
+mod unreadable;

@@ -4,7 +4,10 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::fmt::Write as _;
 
-use switchyard_maps::{Answer, MapHandle, MapName, MapOptions, MapSet, Resolved, Route, Side, Snapshot};
+use fastrand::Rng;
+use switchyard_maps::{
+    Answer, MapHandle, MapName, MapOptions, MapSet, Resolved, Route, Side, Snapshot, TableSpec,
+};
 use switchyard_smtp::address::{Domain, Host, Mailbox};
 use switchyard_tests::expect;
 use switchyard_tests::peer::postfix::{Onward, Options, Postfix};
@@ -66,6 +69,36 @@ impl World {
         let postfix = Postfix::start(&Options { settings: &settings, ..Options::new(Onward::Maildir) });
         Self { maps: maps(site, parents, uses), postfix, _tables: tables }
     }
+
+    /// Both with these tables of the folder as one transport map.
+    fn of_list(tables: Postmap, list: &[&str]) -> Self {
+        let full = |table: &&str| table.replacen(':', &format!(":{}/", tables.folder().display()), 1);
+        let theirs = list.iter().map(full).collect::<Vec<_>>().join(", ");
+        let settings = [
+            ("virtual_mailbox_domains", ""),
+            ("virtual_mailbox_maps", ""),
+            ("transport_maps", theirs.as_str()),
+            ("myorigin", ORIGIN),
+            ("mydestination", ORIGIN),
+            ("recipient_delimiter", "+"),
+            ("append_dot_mydomain", "no"),
+            ("parent_domain_matches_subdomains", ""),
+        ];
+        let options = MapOptions {
+            folder: tables.folder().to_owned(),
+            tables: [(
+                MapName::Transport,
+                list.iter().map(|table| TableSpec::parse(table).expect("a table")).collect(),
+            )]
+            .into(),
+            recipient_delimiter: "+".to_owned(),
+            allow_dead_rules: true,
+            ..MapOptions::default()
+        };
+        let set = MapSet::load(&options).unwrap_or_else(|faults| panic!("{faults}"));
+        let postfix = Postfix::start(&Options { settings: &settings, ..Options::new(Onward::Maildir) });
+        Self { maps: MapHandle::new(set).snapshot(), postfix, _tables: tables }
+    }
 }
 
 /// Each map, and how Postfix calls it.
@@ -125,16 +158,19 @@ fn yes<T>(answer: Answer<T>) -> bool {
     }
 }
 
-#[test]
-fn addresses_are_routed_as_trivial_rewrite_routes_them() {
-    let uses = [MapName::Transport, MapName::RelayDomains, MapName::VirtualAlias];
-    let (mut asked, mut routed, mut wrong) = (0, 0, String::new());
-    for number in 0..SITES {
-        let site = Site::new(&mut chance("routing", number), ADDRESSES);
-        let parents = if number % 2 == 0 { Parents::NeedADot } else { Parents::Match };
-        let world = World::new(&site, parents, &uses, &[]);
+/// What a Postfix and we made of the same addresses.
+#[derive(Debug, Default)]
+struct Compared {
+    asked: u32,
+    routed: u32,
+    wrong: String,
+}
+
+impl Compared {
+    /// Asks both where these go.
+    fn ask(&mut self, world: &World, addresses: &[String], of: &str) {
         let mut rewrite = Rewrite::connect(&world.postfix);
-        for address in &site.addresses {
+        for address in addresses {
             let mailbox = Mailbox::parse(address).expect(address);
             let Host::Domain(domain) = &mailbox.host else { continue };
             // Here a user in quotes has an extension too: see the differences.
@@ -142,7 +178,7 @@ fn addresses_are_routed_as_trivial_rewrite_routes_them() {
                 continue;
             }
             let way = rewrite.resolve(address);
-            asked += 1;
+            self.asked += 1;
             let class = match () {
                 () if domain.as_str() == ORIGIN => Class::Local,
                 () if yes(world.maps.is_alias_domain(domain)) => Class::VirtualAlias,
@@ -150,14 +186,13 @@ fn addresses_are_routed_as_trivial_rewrite_routes_them() {
                 () => Class::Default,
             };
             if class != way.class {
-                let _ =
-                    writeln!(wrong, "{number} {parents:?} {address}: Postfix {:?}, we {class:?}", way.class);
+                let _ = writeln!(self.wrong, "{of} {address}: Postfix {:?}, we {class:?}", way.class);
             }
             // Those are Postfix's own affair: here aliases come first, and nothing is local.
             if matches!(class, Class::Local | Class::VirtualAlias) {
                 continue;
             }
-            routed += 1;
+            self.routed += 1;
             // relay is smtp by another name.
             let transport = if way.transport == "relay" { "smtp".to_owned() } else { way.transport };
             let ours = route(&world.maps, &mailbox);
@@ -168,16 +203,71 @@ fn addresses_are_routed_as_trivial_rewrite_routes_them() {
                 way.nexthop
             };
             if ours != (transport.clone(), nexthop.clone()) {
-                let _ = writeln!(
-                    wrong,
-                    "{number} {parents:?} {address}: Postfix {transport}:{nexthop}, we {ours:?}"
-                );
+                let _ = writeln!(self.wrong, "{of} {address}: Postfix {transport}:{nexthop}, we {ours:?}");
             }
         }
     }
-    println!("{asked} addresses, {routed} of them routed; seed {}", seed());
-    assert!(wrong.is_empty(), "seed {}:\n{wrong}", seed());
-    assert!(routed >= 500, "{routed}");
+
+    fn are_alike(&self) {
+        println!("{} addresses, {} of them routed; seed {}", self.asked, self.routed, seed());
+        assert!(self.wrong.is_empty(), "seed {}:\n{}", seed(), self.wrong);
+        assert!(self.routed >= 500, "{}", self.routed);
+    }
+}
+
+#[test]
+fn addresses_are_routed_as_trivial_rewrite_routes_them() {
+    let uses = [MapName::Transport, MapName::RelayDomains, MapName::VirtualAlias];
+    let mut compared = Compared::default();
+    for number in 0..SITES {
+        let site = Site::new(&mut chance("routing", number), ADDRESSES);
+        let parents = if number % 2 == 0 { Parents::NeedADot } else { Parents::Match };
+        let world = World::new(&site, parents, &uses, &[]);
+        compared.ask(&world, &site.addresses, &format!("{number} {parents:?}"));
+    }
+    compared.are_alike();
+}
+
+/// Lists of a table of patterns and one of keys. Postfix asks all of a list for each key in turn, and patterns
+/// for whole addresses only.
+const LISTS: [&[&str]; 3] = [
+    &["regexp:patterns", "hash:transport"],
+    &["hash:transport", "regexp:patterns"],
+    &["pcre:more", "hash:transport", "regexp:patterns"],
+];
+
+#[test]
+fn patterns_and_keys_in_one_list_are_asked_as_trivial_rewrite_asks_them() {
+    let mut compared = Compared::default();
+    for (number, list) in LISTS.iter().enumerate() {
+        let rng = &mut chance("mixed", number);
+        let site = Site::new(rng, ADDRESSES);
+        let tables = Postmap::new();
+        for name in ["patterns", "more"] {
+            tables.write(name, pattern_routes(rng));
+        }
+        let transport = tables.write("transport", &site.transport);
+        assert_eq!(tables.compile(Program::Postmap, "hash", &transport), "");
+        let world = World::of_list(tables, list);
+        compared.ask(&world, &site.addresses, &format!("{list:?}"));
+    }
+    compared.are_alike();
+}
+
+/// Patterns that match some of the site's addresses; of the last three, the first matches `*`, which is asked
+/// last, and the others would match pieces of addresses.
+fn pattern_routes(rng: &mut Rng) -> String {
+    const RULES: &[&str] = &[
+        "/^joe@/ smtp:[joe.example]",
+        "/^j[a-z]*\\+ext@/ smtp:[pool.example]:2525",
+        "/@a\\.example\\.org$/ lmtp:[a.example]",
+        "/@.*\\.example\\.net$/ smtp:[net.example]",
+        "/@.*\\.a\\.example\\.org$/ error:5.1.2 nobody there",
+        "!/@/ smtp:[all.example]",
+        "/^example\\.org$/ smtp:[never.example]",
+        "/^\\./ smtp:[never.example]",
+    ];
+    RULES.iter().filter(|_| rng.u8(..3) > 0).fold("# patterns\n".to_owned(), |text, rule| text + rule + "\n")
 }
 
 /// What cleanup makes of addresses, beside what we make of them; the share that led elsewhere.
@@ -271,4 +361,15 @@ fn difference_a_user_in_quotes_has_an_extension_in_the_transport_map_too() {
         assert_eq!(rewrite.resolve(address).transport, theirs, "{address}");
         assert_eq!(route(&world.maps, &Mailbox::parse(address).expect(address)).0, ours, "{address}");
     }
+}
+
+#[test]
+fn difference_a_pattern_puts_a_part_of_the_address_into_a_route() {
+    let tables = Postmap::new();
+    tables.write("patterns", "/^(.*)@x\\.example$/ smtp:[$1.example]\n/@x\\.example$/ smtp:[all.example]\n");
+    let world = World::of_list(tables, &["regexp:patterns"]);
+    let way = Rewrite::connect(&world.postfix).resolve("joe@x.example");
+    assert_eq!((way.transport.as_str(), way.nexthop.as_str()), ("smtp", "[all.example]"));
+    let ours = route(&world.maps, &Mailbox::parse("joe@x.example").expect("an address"));
+    assert_eq!(ours, ("smtp".to_owned(), "[joe.example]".to_owned()));
 }
