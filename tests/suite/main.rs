@@ -9,6 +9,6 @@ mod load;
 mod map;
 mod message;
 mod peers;
-mod site;
 mod queue;
+mod site;
 mod tls;

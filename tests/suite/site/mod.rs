@@ -3,4 +3,5 @@
 mod five;
 mod hosts;
 mod pages;
+mod quick_start;
 mod schema;
