@@ -18,6 +18,7 @@ mod man;
 mod map;
 mod output;
 mod queue;
+mod reload;
 mod render;
 mod schema;
 mod texts;
@@ -48,6 +49,7 @@ enum Verb {
     Man(man::Arguments),
     Map(map::Arguments),
     Queue(queue::Arguments),
+    Reload(reload::Arguments),
     Render(render::Arguments),
     Schema(schema::Arguments),
     Up(up::Arguments),
@@ -64,6 +66,7 @@ fn main() -> ExitCode {
         Verb::Man(arguments) => man::run(arguments, &mut Output::standard()),
         Verb::Map(arguments) => map::run(arguments, &mut Output::standard()),
         Verb::Queue(arguments) => queue::run(arguments, &mut Output::standard()),
+        Verb::Reload(arguments) => reload::run(arguments, &mut Output::standard()),
         Verb::Render(arguments) => render::run(arguments, &mut Output::standard()),
         Verb::Schema(arguments) => schema::run(arguments, &mut Output::standard()),
         // Its daemons write to the terminal while it runs.

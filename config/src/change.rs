@@ -30,8 +30,10 @@ impl Effective {
     #[must_use]
     pub fn differences(&self, after: &Self) -> Vec<Difference> {
         let changed = self.0.iter().filter_map(|old| {
-            let new = after.get(&old.path).and_then(|new| new.text.clone());
-            (new != old.text).then(|| difference(old, old.text.clone(), new))
+            let new = after.get(&old.path);
+            let text = new.and_then(|new| new.text.clone());
+            let one = new.filter(|new| new.change == Change::Restart).unwrap_or(old);
+            (text != old.text).then(|| difference(one, old.text.clone(), text))
         });
         let added = after.0.iter().filter(|new| self.get(&new.path).is_none() && new.text.is_some());
         changed.chain(added.map(|new| difference(new, None, new.text.clone()))).collect()
@@ -80,11 +82,11 @@ mod tests {
         assert_eq!(
             told("pools.a.members = ['[b]']", "pools.b.members = ['[b]']\nspool.folder = '/s'"),
             [
-                "pools.a.members [\"[b]\"] - restart",
+                "pools.a.members [\"[b]\"] - live",
                 "spool.folder \"/var/lib/switchyard-router/spool\" \"/s\" restart",
-                "pools.b.members - [\"[b]\"] restart"
+                "pools.b.members - [\"[b]\"] live"
             ]
         );
-        assert_eq!(effective("").differences(&effective("limits.sessions = 5"))[0].change, Change::Restart);
+        assert_eq!(effective("").differences(&effective("limits.sessions = 5"))[0].change, Change::Live);
     }
 }

@@ -5,9 +5,8 @@ use std::time::Duration;
 use ipnet::IpNet;
 use switchyard_maps::options::MapOptions;
 
-use crate::common::{self, ClientTls, Common, Defaults, MapKeys, TlsLevel, client_tls, map_options};
+use crate::common::{self, ClientTls, Common, Defaults, Hold, MapKeys, TlsLevel, client_tls, map_options};
 use crate::reader::Section;
-use crate::reference::Change;
 use crate::settings::Settings;
 use crate::words::Peer;
 
@@ -81,6 +80,12 @@ impl Settings for MxSettings {
         }
         Self { common, maps, trust, routers: root.section("routers", routers) }
     }
+
+    fn hold(&self, now: &mut Self) -> Vec<String> {
+        let mut hold = Hold::default();
+        hold.keep_common(&self.common, &mut now.common);
+        hold.names()
+    }
 }
 
 fn trust(section: &mut Section<'_>) -> Trust {
@@ -107,7 +112,7 @@ fn routers(section: &mut Section<'_>) -> Routers {
             .at_least(1_usize)
             .at_most(100_000_usize)
             .or(200),
-        tls: client_tls(section, TlsLevel::May, Change::Live),
+        tls: client_tls(section, TlsLevel::May),
         connect_timeout: section
             .live("connect_timeout", "For a connection to a router to stand.")
             .at_least(Duration::from_millis(100))

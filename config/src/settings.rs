@@ -16,6 +16,9 @@ pub trait Settings: Sized {
     /// Declares and reads each setting.
     fn read(root: &mut Section<'_>) -> Self;
 
+    /// Puts back, in new settings, what a running daemon with these cannot take, and names it.
+    fn hold(&self, now: &mut Self) -> Vec<String>;
+
     /// Reads a settings file. Relative paths in it are seen from its folder.
     ///
     /// # Errors

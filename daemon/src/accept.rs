@@ -1,6 +1,6 @@
 //! The accept loop: every newcomer gets a session or a refusal, and running out of anything costs a delay.
 //!
-//! The order for one newcomer: accept → a permit from [`Sessions`] → `serve`; without a permit → `over`, which
+//! The order for one newcomer: accept → a place in [`Sessions`] → `serve`; without a place → `over`, which
 //! writes the refusal (421). Refusals are bounded too; past that bound the connection is closed.
 //!
 //! Out of descriptors the listening socket stays readable, and a loop that simply tries again takes a whole
@@ -12,27 +12,32 @@ use std::future::Future;
 use std::io;
 use std::net::SocketAddr;
 use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::Duration;
 
 use futures_util::FutureExt;
 use rustix::io::Errno;
 use tokio::net::{TcpListener, TcpStream};
-use tokio::sync::{Notify, OwnedSemaphorePermit, Semaphore};
+use tokio::sync::{Notify, Semaphore};
 
 use crate::drain::Drain;
 use crate::metrics::{Counter, CounterVec, Gauge, MetricsError, Registry};
 
 /// How many sessions may be open at once. Clones share the count, so several listeners may share one cap.
 #[derive(Debug, Clone)]
-pub struct Sessions(Arc<House>);
+pub struct Sessions {
+    house: Arc<House>,
+    /// What ends those who come in this way.
+    drain: Drain,
+}
 
 /// What all listeners and all sessions under one cap share; each session holds one pointer to it.
 #[derive(Debug)]
 struct House {
-    permits: Arc<Semaphore>,
+    open: AtomicUsize,
+    max: AtomicUsize,
     refusals: Arc<Semaphore>,
     ended: Notify,
-    drain: Drain,
     metrics: AcceptMetrics,
 }
 
@@ -68,23 +73,43 @@ impl Sessions {
     /// At most `max` sessions, which end when `drain` says so.
     #[must_use]
     pub fn new(max: usize, drain: Drain, metrics: AcceptMetrics) -> Self {
-        Self(Arc::new(House {
-            permits: Arc::new(Semaphore::new(max.min(Semaphore::MAX_PERMITS))),
+        let house = House {
+            open: AtomicUsize::new(0),
+            max: AtomicUsize::new(max),
             refusals: Arc::new(Semaphore::new(MAX_REFUSALS)),
             ended: Notify::new(),
-            drain,
             metrics,
-        }))
+        };
+        Self { house: Arc::new(house), drain }
     }
 
-    /// Runs `session` with a permit that is given back when it ends, however it ends.
-    fn start(&self, permit: OwnedSemaphorePermit, session: impl Future<Output = ()> + Send + 'static) {
-        self.0.metrics.open.inc();
-        let place = Place { house: Arc::clone(&self.0), _permit: permit };
+    /// The same cap for those who come in another way, which may be closed before the rest.
+    #[must_use]
+    pub fn behind(&self, drain: Drain) -> Self {
+        Self { house: Arc::clone(&self.house), drain }
+    }
+
+    /// At most so many from now on. Who is in stays: over a smaller cap, nobody comes in until enough have left.
+    pub fn set_max(&self, max: usize) {
+        self.house.max.store(max, Ordering::Relaxed);
+    }
+
+    /// A place for one more, unless the house is full.
+    fn enter(&self) -> Option<Place> {
+        let House { open, max, metrics, .. } = &*self.house;
+        let max = max.load(Ordering::Relaxed);
+        let one_more = |now: usize| (now < max).then_some(now + 1);
+        open.fetch_update(Ordering::Relaxed, Ordering::Relaxed, one_more).ok()?;
+        metrics.open.inc();
+        Some(Place(Arc::clone(&self.house)))
+    }
+
+    /// Runs `session` in a place that is given back when it ends, however it ends.
+    fn start(&self, place: Place, session: impl Future<Output = ()> + Send + 'static) {
         // Boxed, because a future moved into another takes its room twice, and idle sessions are what an MX
         // has most of.
         let session = Box::pin(session);
-        self.0.drain.track(async move {
+        self.drain.track(async move {
             let _place = place;
             session.await;
         });
@@ -107,7 +132,8 @@ where
     O: Fn(TcpStream, SocketAddr) -> OF + Send,
     OF: Future<Output = ()> + Send + 'static,
 {
-    let House { drain, metrics, ended, .. } = &*sessions.0;
+    let House { metrics, ended, .. } = &*sessions.house;
+    let drain = &sessions.drain;
     let mut spare = spare_descriptor();
     let mut exhausted: Option<Duration> = None;
     loop {
@@ -178,16 +204,16 @@ fn admit<SF, OF>(
     SF: Future<Output = ()> + Send + 'static,
     OF: Future<Output = ()> + Send + 'static,
 {
-    let House { permits, refusals, drain, metrics, .. } = &*sessions.0;
+    let House { refusals, metrics, .. } = &*sessions.house;
     // Replies are small and waited for; a socket that cannot be set is about to fail anyway.
     let _best_effort = stream.set_nodelay(true);
-    if let Ok(permit) = Arc::clone(permits).try_acquire_owned() {
+    if let Some(place) = sessions.enter() {
         metrics.accepted.inc();
-        sessions.start(permit, serve(stream, peer));
+        sessions.start(place, serve(stream, peer));
     } else if let Ok(permit) = Arc::clone(refusals).try_acquire_owned() {
         metrics.refused.inc();
         let refusal = over(stream, peer);
-        drain.track(async move {
+        sessions.drain.track(async move {
             let _permit = permit;
             let _answered = tokio::time::timeout(REFUSAL_TIME, refusal).await;
         });
@@ -256,18 +282,16 @@ impl Fault {
 // ---- a session's place ----
 
 /// Held by a running session; dropping it, by an end or a panic, makes room for the next.
-struct Place {
-    house: Arc<House>,
-    _permit: OwnedSemaphorePermit,
-}
+struct Place(Arc<House>);
 
 impl Drop for Place {
     fn drop(&mut self) {
-        self.house.metrics.open.dec();
+        self.0.open.fetch_sub(1, Ordering::Relaxed);
+        self.0.metrics.open.dec();
         if std::thread::panicking() {
-            self.house.metrics.panicked.inc();
+            self.0.metrics.panicked.inc();
         }
-        self.house.ended.notify_waiters();
+        self.0.ended.notify_waiters();
     }
 }
 

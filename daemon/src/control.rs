@@ -11,7 +11,7 @@ mod socket;
 
 use std::io;
 use std::path::{Path, PathBuf};
-use std::sync::Arc;
+use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
 use axum::Router;
@@ -22,7 +22,7 @@ use rustix::process::geteuid;
 use serde::Serialize;
 use serde::de::DeserializeOwned;
 use tokio::net::UnixStream;
-use tokio::sync::Semaphore;
+use tokio::sync::{Semaphore, mpsc};
 use tokio::task::JoinSet;
 
 use crate::http;
@@ -45,26 +45,75 @@ pub enum ControlError {
     },
 }
 
-/// Opens the socket and answers `routes` there for as long as the process lives.
+/// Where a running daemon answers the operator's tool; it may move.
+#[derive(Debug)]
+pub struct Control {
+    path: Mutex<Option<PathBuf>>,
+    moves: mpsc::Sender<Option<Socket>>,
+}
+
+/// The next place, which answers nobody yet.
+#[derive(Debug)]
+pub struct Prepared {
+    path: Option<PathBuf>,
+    /// None where nothing changes.
+    to: Option<Option<Socket>>,
+}
+
+/// Opens the socket, where there is to be one, and answers `routes` there for as long as the process lives.
 ///
 /// # Errors
 /// When the socket cannot be had: another process has it, or the folder is not ours alone.
-pub fn start(path: &Path, routes: Router, process: &mut Process) -> Result<(), ControlError> {
-    let socket = Socket::bind(path)?;
-    tracing::debug!(socket = %path.display(), "the operator's tool is listened to");
-    process.tasks.helper("control", serve(socket, routes.layer(DefaultBodyLimit::max(MAX_QUESTION))));
-    Ok(())
+pub fn start(path: Option<&Path>, routes: Router, process: &mut Process) -> Result<Control, ControlError> {
+    let socket = path.map(Socket::bind).transpose()?;
+    if let Some(path) = path {
+        tracing::debug!(socket = %path.display(), "the operator's tool is listened to");
+    }
+    let (moves, moved) = mpsc::channel(1);
+    process.tasks.helper("control", serve(socket, moved, routes.layer(DefaultBodyLimit::max(MAX_QUESTION))));
+    Ok(Control { path: Mutex::new(path.map(Path::to_owned)), moves })
+}
+
+impl Control {
+    /// Binds the place to move to, if it is another one.
+    ///
+    /// # Errors
+    /// When the socket cannot be had; nothing has changed.
+    pub fn prepare(&self, path: Option<&Path>) -> Result<Prepared, ControlError> {
+        let path = path.map(Path::to_owned);
+        let is_here = *self.path.lock().unwrap_or_else(PoisonError::into_inner) == path;
+        let to = match is_here {
+            true => None,
+            false => Some(path.as_deref().map(Socket::bind).transpose()?),
+        };
+        Ok(Prepared { path, to })
+    }
+
+    /// Moves there. Who asks at the old place at this moment is answered still.
+    pub async fn commit(&self, prepared: Prepared) {
+        let Prepared { path, to: Some(socket) } = prepared else { return };
+        *self.path.lock().unwrap_or_else(PoisonError::into_inner) = path;
+        // Nobody takes it when the process is about to end.
+        let _at_the_end = self.moves.send(socket).await;
+    }
 }
 
 /// Takes connections until it is dropped, and what is open with it.
-async fn serve(socket: Socket, routes: Router) {
+async fn serve(mut socket: Option<Socket>, mut moved: mpsc::Receiver<Option<Socket>>, routes: Router) {
     let places = Arc::new(Semaphore::new(MAX_CONNECTIONS));
     let mut open = JoinSet::new();
     loop {
         // Over the cap, newcomers wait in the socket's own short queue: they are this machine's operators.
         let Ok(place) = Arc::clone(&places).acquire_owned().await else { return };
-        let stream = match socket.listener.accept().await {
-            Ok((stream, _)) => stream,
+        let accepted = tokio::select! {
+            Some(next) = moved.recv() => {
+                socket = next;
+                continue;
+            }
+            accepted = accept(socket.as_ref()) => accepted,
+        };
+        let stream = match accepted {
+            Ok(stream) => stream,
             Err(error) => {
                 tracing::warn!(%error, "the control socket takes no connection for a moment");
                 tokio::time::sleep(PAUSE).await;
@@ -77,6 +126,14 @@ async fn serve(socket: Socket, routes: Router) {
             converse(stream, routes).await;
         });
         while open.try_join_next().is_some() {}
+    }
+}
+
+/// The next connection; where there is no socket, none ever comes.
+async fn accept(socket: Option<&Socket>) -> io::Result<UnixStream> {
+    match socket {
+        Some(socket) => socket.listener.accept().await.map(|(stream, _)| stream),
+        None => std::future::pending().await,
     }
 }
 

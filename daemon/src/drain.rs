@@ -3,8 +3,13 @@
 //! One [`Drain`] is made per process and cloned into every room. A room asks [`Drain::started`] between two
 //! pieces of work (a session: between two transactions), or waits for it beside its own work. Sessions are
 //! started through [`Drain::track`], so the end knows whom it still waits for.
+//!
+//! A part of the process that may end before the rest, a listener say, has a [`Drain::part`] of its own: it ends
+//! with the whole, or alone, and its sessions count in both.
 
 use std::future::Future;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 
 use tokio_util::sync::CancellationToken;
@@ -16,6 +21,9 @@ pub struct Drain {
     begun: CancellationToken,
     cut: CancellationToken,
     sessions: TaskTracker,
+    /// The sessions of the whole, where this is the drain of a part.
+    whole: Option<TaskTracker>,
+    deadline_ms: Arc<AtomicU64>,
 }
 
 /// How a drain ended.
@@ -32,6 +40,29 @@ impl Drain {
     #[must_use]
     pub fn new() -> Self {
         Self::default()
+    }
+
+    /// The drain of a part of what this one drains: it begins with this one or before it, and is cut likewise.
+    #[must_use]
+    pub fn part(&self) -> Self {
+        Self {
+            begun: self.begun.child_token(),
+            cut: self.cut.child_token(),
+            sessions: TaskTracker::new(),
+            whole: Some(self.whole.as_ref().unwrap_or(&self.sessions).clone()),
+            deadline_ms: Arc::clone(&self.deadline_ms),
+        }
+    }
+
+    /// How long sessions may take to end from now on; parts have the same.
+    pub fn set_deadline(&self, deadline: Duration) {
+        self.deadline_ms.store(u64::try_from(deadline.as_millis()).unwrap_or(u64::MAX), Ordering::Relaxed);
+    }
+
+    /// How long sessions may take to end.
+    #[must_use]
+    pub fn deadline(&self) -> Duration {
+        Duration::from_millis(self.deadline_ms.load(Ordering::Relaxed))
     }
 
     /// Asks every room to end. Asking twice is asking once.
@@ -65,10 +96,14 @@ impl Drain {
         let cut = self.cut.clone();
         // Boxed, because a future moved into another takes its room twice.
         let session = Box::pin(session);
-        self.sessions.spawn(async move {
+        let session = self.sessions.track_future(async move {
             // The future is dropped, and with it its socket, when the deadline wins.
             let _ended = cut.run_until_cancelled(session).await;
         });
+        match &self.whole {
+            Some(whole) => drop(whole.spawn(session)),
+            None => drop(tokio::spawn(session)),
+        }
     }
 
     /// How many tracked sessions are open.
@@ -145,5 +180,21 @@ mod tests {
         assert_eq!(start.elapsed().as_secs(), DEADLINE.as_secs(), "not a moment before the deadline");
         assert!(held.await.is_err(), "what the session held is dropped");
         assert_eq!(drain.finished(DEADLINE).await, Drained::Whole, "asking again is harmless");
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn a_part_ends_alone_and_counts_in_the_whole() {
+        let whole = Drain::new();
+        let (one, other) = (whole.part(), whole.part());
+        whole.set_deadline(DEADLINE);
+        assert_eq!(one.deadline(), DEADLINE);
+        one.track(std::future::pending());
+        other.track(std::future::pending());
+        assert_eq!((one.open(), other.open(), whole.open()), (1, 1, 2));
+        assert_eq!(one.finished(DEADLINE).await, Drained::Cut(1));
+        assert!(one.started() && !other.started() && !whole.started());
+        assert_eq!((other.open(), whole.open()), (1, 1));
+        assert_eq!(whole.finished(DEADLINE).await, Drained::Cut(1));
+        assert!(other.started());
     }
 }

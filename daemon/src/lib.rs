@@ -6,10 +6,10 @@
 //!    there is no global but the log.
 //! 3. [`readiness::Readiness`] gathers what must be true before traffic may come; [`http`] shows it
 //!    and [`service`] tells systemd; [`control`] answers the operator's tool.
-//! 4. [`accept::accept`] takes connections, bounded by [`accept::Sessions`]; [`supervise::Supervisor`] owns
-//!    every long-lived task and makes an early end an event.
+//! 4. [`doors::Doors`] listens where the settings say; [`accept::accept`] takes connections, bounded by
+//!    [`accept::Sessions`]; [`supervise::Supervisor`] owns every long-lived task and makes an early end an event.
 //! 5. [`process::Process`] holds these together: it turns [`signal`]s into reloads and the drain, and says how
-//!    the process ended.
+//!    the process ended; [`reload`] tells what came of new settings.
 //!
 //! Invariants kept here:
 //! - A full house is answered, never queued without bound: over the cap a newcomer gets its refusal at once.
@@ -23,6 +23,7 @@ pub mod accept;
 pub mod arguments;
 pub mod clock;
 pub mod control;
+pub mod doors;
 pub mod drain;
 pub mod http;
 pub mod log;
@@ -30,6 +31,7 @@ pub mod metrics;
 pub mod process;
 pub mod program;
 pub mod readiness;
+pub mod reload;
 pub mod service;
 pub mod signal;
 pub mod sockets;

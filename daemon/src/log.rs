@@ -58,6 +58,10 @@ pub struct LogGuard {
     _writer: WorkerGuard,
 }
 
+/// A filter that was read and is none the log has yet.
+#[derive(Debug)]
+pub struct Filter(EnvFilter);
+
 /// The log cannot start.
 #[derive(Debug, thiserror::Error)]
 pub enum LogError {
@@ -116,9 +120,20 @@ pub fn start(options: &LogOptions) -> Result<LogGuard, LogError> {
 const BUFFERED_LINES: usize = 16_384;
 
 impl LogGuard {
+    /// Reads another filter; the environment's stands over it here too.
+    ///
+    /// # Errors
+    /// When it is none.
+    pub fn filter(&self, filter: &str) -> Result<Filter, LogError> {
+        filter_of(filter).map(Filter)
+    }
+
     /// Puts another filter in place, at a reload.
-    pub fn set_filter(&self, filter: &str) -> Result<(), LogError> {
-        self.filter.reload(filter_of(filter)?).map_err(|_| LogError::Taken)
+    ///
+    /// # Errors
+    /// When the log has ended.
+    pub fn set_filter(&self, filter: Filter) -> Result<(), LogError> {
+        self.filter.reload(filter.0).map_err(|_| LogError::Taken)
     }
 }
 

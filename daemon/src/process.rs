@@ -10,6 +10,7 @@ use std::time::Duration;
 
 use crate::drain::{Drain, Drained};
 use crate::readiness::{Readiness, Ready};
+use crate::reload::{Reloaded, Reloads, Wishers};
 use crate::service::ServiceManager;
 use crate::signal::{Wish, Wishes};
 use crate::supervise::{Supervisor, TaskDied};
@@ -25,6 +26,9 @@ pub struct Process {
     pub service: ServiceManager,
     /// The long-lived tasks.
     pub tasks: Supervisor,
+    /// What came of new settings.
+    pub reloads: Reloads,
+    wishers: Wishers,
 }
 
 /// The process did not end well: exit with a status that is not zero.
@@ -52,13 +56,16 @@ impl Process {
         let mut tasks = Supervisor::new(drain.clone());
         let manager = service.clone();
         tasks.helper("watchdog", async move { manager.keep_alive().await });
-        Self { readiness: Readiness::new(drain.clone()), drain, service, tasks }
+        let (reloads, wishers) = Reloads::new();
+        Self { readiness: Readiness::new(drain.clone()), drain, service, tasks, reloads, wishers }
     }
 
-    /// Lives until the end: tells the service manager, calls `reload` at every SIGHUP, and drains for at most
-    /// `deadline` when asked to, or when an essential task dies.
+    /// Lives until the end: tells the service manager, calls `reload` at every SIGHUP and whenever the operator's
+    /// tool asks, and drains for at most `deadline` when asked to, or when an essential task dies. A reload may set
+    /// another deadline ([`Drain::set_deadline`]).
     ///
-    /// An error of `reload` is told and logged; the settings that hold are the ones that held before.
+    /// `reload` returns the settings that take a restart. Its error is told and logged; the settings that hold are
+    /// the ones that held before.
     pub async fn run<R, F, E>(
         mut self,
         mut wishes: Wishes,
@@ -67,14 +74,15 @@ impl Process {
     ) -> Result<Drained, ProcessError>
     where
         R: FnMut() -> F,
-        F: Future<Output = Result<(), E>>,
+        F: Future<Output = Result<Vec<String>, E>>,
         E: fmt::Display,
     {
+        self.drain.set_deadline(deadline);
         let death = self.live(&mut wishes, &mut reload).await;
         let end = tokio::select! {
             biased;
             () = hurried(&mut wishes) => Err(ProcessError::Hurried { open: self.drain.open() }),
-            end = end(&self.drain, &self.service, &mut self.tasks, deadline) => end,
+            end = end(&self.drain, &self.service, &mut self.tasks) => end,
         };
         self.tasks.stop().await;
         match death {
@@ -87,7 +95,7 @@ impl Process {
     async fn live<R, F, E>(&mut self, wishes: &mut Wishes, reload: &mut R) -> Option<TaskDied>
     where
         R: FnMut() -> F,
-        F: Future<Output = Result<(), E>>,
+        F: Future<Output = Result<Vec<String>, E>>,
         E: fmt::Display,
     {
         let mut changes = self.readiness.changes();
@@ -105,19 +113,29 @@ impl Process {
                 () = self.drain.wait_started() => return None,
                 wish = wishes.next() => match wish {
                     Wish::Drain | Wish::Exit => return None,
-                    Wish::Reload => {
-                        self.service.reloading();
-                        match reload().await {
-                            Ok(()) => tracing::info!("settings reloaded"),
-                            Err(error) => tracing::error!(%error, "settings not reloaded; the old ones hold"),
-                        }
-                        self.service.ready(&self.readiness.now().to_string());
-                    }
+                    Wish::Reload => drop(self.reload(reload).await),
                 },
+                Some(wisher) = self.wishers.recv() => {
+                    let reloaded = self.reload(reload).await;
+                    // Who does not wait any more has the log.
+                    let _gone = wisher.send(reloaded);
+                }
                 // The sender lives in `self.readiness`.
                 _ = changes.changed() => {}
             }
         }
+    }
+
+    async fn reload<R, F, E>(&self, reload: &mut R) -> Reloaded
+    where
+        R: FnMut() -> F,
+        F: Future<Output = Result<Vec<String>, E>>,
+        E: fmt::Display,
+    {
+        self.service.reloading();
+        let reloaded = self.reloads.tell(reload().await.map_err(|error| error.to_string()));
+        self.service.ready(&self.readiness.now().to_string());
+        reloaded
     }
 }
 
@@ -126,14 +144,13 @@ async fn end(
     drain: &Drain,
     service: &ServiceManager,
     tasks: &mut Supervisor,
-    deadline: Duration,
 ) -> Result<Drained, ProcessError> {
     drain.begin();
     let open = drain.open();
     tracing::info!(sessions = open, "draining");
     service.stopping(&format!("draining {open} sessions"));
 
-    let drained = drain.finished(deadline).await;
+    let drained = drain.finished(drain.deadline()).await;
     match drained {
         Drained::Whole => tracing::info!("every session ended"),
         Drained::Cut(sessions) => tracing::warn!(sessions, "sessions were cut at the deadline"),

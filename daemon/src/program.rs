@@ -12,7 +12,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use crate::arguments::Arguments;
-use crate::log::{self, LogOptions};
+use crate::log::{self, LogGuard, LogOptions};
 use crate::process::Process;
 use crate::service::ServiceManager;
 use crate::signal::Wishes;
@@ -54,8 +54,11 @@ pub trait Daemon: Sized + Send + Sync + 'static {
         process: &mut Process,
     ) -> impl Future<Output = Result<Self, Self::Error>> + Send;
 
-    /// Takes new settings, whole or not at all.
-    fn reload(&self, settings: Self::Settings) -> impl Future<Output = Result<(), Self::Error>> + Send;
+    /// Takes new settings, whole or not at all. Returns what differs in them and takes a restart.
+    fn reload(
+        &self,
+        settings: Self::Settings,
+    ) -> impl Future<Output = Result<Vec<String>, Self::Error>> + Send;
 
     /// The last thing: sessions are over, what is kept is made durable.
     fn finish(&self) -> impl Future<Output = ()> + Send;
@@ -84,7 +87,7 @@ pub fn run<D: Daemon>(arguments: impl IntoIterator<Item = OsString>) -> ExitCode
         Ok(runtime) => runtime,
         Err(error) => return fail(&error),
     };
-    let ended = runtime.block_on(live::<D>(&config, settings, &mut listeners));
+    let ended = runtime.block_on(live::<D>(&config, settings, &mut listeners, &guard));
     drop(runtime);
     match ended {
         Ok(()) => ExitCode::SUCCESS,
@@ -101,6 +104,7 @@ async fn live<D: Daemon>(
     config: &Path,
     settings: D::Settings,
     listeners: &mut Listeners,
+    log: &LogGuard,
 ) -> Result<(), String> {
     let wishes = Wishes::listen().map_err(|error| format!("signals: {error}"))?;
     let service = ServiceManager::from_environment().map_err(|error| error.to_string())?;
@@ -108,10 +112,20 @@ async fn live<D: Daemon>(
     let mut process = Process::new(service);
     let daemon = D::start(settings, listeners, &mut process).await.map_err(|error| error.to_string())?;
     let daemon = Arc::new(daemon);
+    let drain = process.drain.clone();
     let reload = || {
+        let drain = drain.clone();
         let daemon = Arc::clone(&daemon);
-        let settings = D::load(config);
-        async move { daemon.reload(settings?).await }
+        async move {
+            let settings = D::load(config).map_err(|faults| faults.to_string())?;
+            // Made before anything is changed, put in place after everything was.
+            let filter = log.filter(&D::log(&settings).filter).map_err(|error| error.to_string())?;
+            let deadline = D::drain_deadline(&settings);
+            let held = daemon.reload(settings).await.map_err(|error| error.to_string())?;
+            drain.set_deadline(deadline);
+            log.set_filter(filter).map_err(|error| error.to_string())?;
+            Ok::<_, String>(held)
+        }
     };
     let ended = process.run(wishes, deadline, reload).await;
     daemon.finish().await;

@@ -226,3 +226,38 @@ async fn a_set_that_was_read_at_the_start_is_in_use_until_an_edit() {
     assert_eq!(site.handle.snapshot().generation(), 2);
     stop.cancel();
 }
+
+#[tokio::test]
+async fn other_files_are_put_in_use_whole_and_watched_from_then_on() {
+    let folder = tempfile::tempdir().unwrap();
+    let (old, new) = (folder.path().join("transport"), folder.path().join("other"));
+    in_place(&old, "a.example smtp:[one.example]\n");
+    in_place(&new, "a.example uucp:x\n");
+    let site = site(folder.path(), 10 * LONG);
+    let stop = CancellationToken::new();
+    let task = spawn(site.reloader.clone(), stop.clone());
+    let options = MapOptions { folder: folder.path().into(), ..MapOptions::default() };
+    let other = || MapOptions { settle: Duration::from_millis(5), poll: 10 * LONG, ..options.clone() };
+
+    let same = other().with_file(MapName::Transport, "transport");
+    assert!(site.reloader.prepare(same).unwrap().is_none(), "nothing new is nothing to do");
+    let wanted = || other().with_file(MapName::Transport, "other");
+    let faults = site.reloader.prepare(wanted()).unwrap_err().to_string();
+    assert!(faults.contains("/other:1:11: unknown transport `uucp`"), "{faults}");
+    assert_eq!(site.route(), "smtp:[one.example]");
+
+    in_place(&new, "a.example smtp:[two.example]\n");
+    let prepared = site.reloader.prepare(wanted()).unwrap().unwrap();
+    assert_eq!(site.route(), "smtp:[one.example]", "it waits");
+    let mut generations = site.handle.generations();
+    site.reloader.commit(prepared);
+    assert_eq!(site.route(), "smtp:[two.example]");
+    // The old file is none of ours any more, and the new one is.
+    by_rename(&old, "a.example smtp:[old.example]\n");
+    by_rename(&new, "a.example smtp:[three.example]\n");
+    generation_is(&mut generations, 3).await;
+    assert_eq!(site.route(), "smtp:[three.example]");
+
+    stop.cancel();
+    timeout(LONG, task).await.unwrap().unwrap();
+}

@@ -2,7 +2,8 @@
 //!
 //! 1. A listener behind a balancer expects a PROXY header, and only from the networks in the settings. From
 //!    anybody else, without one, or with a bad one the connection is closed without a word.
-//! 2. The session runs under the rules of the moment it began ([`Live`]): a reload is for those to come.
+//! 2. The session runs under the rules of the moment it began ([`Live`]): a reload puts another [`Door`] in place,
+//!    for those to come.
 //! 3. Its place in the caps is given back when it ends, however it ends.
 
 pub(crate) mod networks;
@@ -13,8 +14,9 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::Duration;
 
-use arc_swap::ArcSwap;
 use ipnet::IpNet;
+use switchyard_daemon::doors::Host;
+use switchyard_daemon::drain::Drain;
 use switchyard_smtp::io::serve::{Ended, ServeOptions, Stress, serve};
 use switchyard_smtp::io::stream::Stream;
 use switchyard_smtp::reply::table;
@@ -27,7 +29,7 @@ use crate::policy::{Policy, Rules, SessionId};
 /// For a PROXY header to arrive.
 const PROXY_HEADER_TIME: Duration = Duration::from_secs(5);
 
-/// What a reload replaces, as one.
+/// What sessions begin with.
 #[derive(Debug)]
 pub(crate) struct Live {
     pub(crate) serve: ServeOptions,
@@ -35,10 +37,21 @@ pub(crate) struct Live {
     pub(crate) proxy_networks: Vec<IpNet>,
 }
 
+impl Live {
+    /// The same at one door.
+    pub(crate) fn behind(&self, drain: &Drain) -> Self {
+        Self {
+            serve: ServeOptions { drain: drain.token(), ..self.serve.clone() },
+            rules: Arc::clone(&self.rules),
+            proxy_networks: self.proxy_networks.clone(),
+        }
+    }
+}
+
 /// One listener's door.
 #[derive(Debug)]
 pub(crate) struct Door {
-    pub(crate) live: Arc<ArcSwap<Live>>,
+    pub(crate) live: Live,
     pub(crate) load: Arc<Load>,
     /// The listener's name, for the log.
     pub(crate) name: String,
@@ -46,16 +59,16 @@ pub(crate) struct Door {
     pub(crate) proxy_protocol: bool,
 }
 
-impl Door {
+impl Host for Door {
     /// One client's session, from its first octet to its last.
-    pub(crate) async fn session(self: Arc<Self>, stream: TcpStream, peer: SocketAddr) {
+    async fn serve(self: Arc<Self>, stream: TcpStream, peer: SocketAddr) {
         let _open = Load::enter(&self.load);
-        let live = self.live.load_full();
+        let live = &self.live;
         let peer = SocketAddr::new(peer.ip().to_canonical(), peer.port());
         let mut stream = stream;
         let client = if self.proxy_protocol {
             // Boxed, so that no idle session carries its size.
-            match Box::pin(self.behind_proxy(&live, &mut stream, peer)).await {
+            match Box::pin(self.behind_proxy(&mut stream, peer)).await {
                 Some(client) => client,
                 None => return,
             }
@@ -70,14 +83,22 @@ impl Door {
         report(id, client, ended);
     }
 
+    /// Answers one who is too many.
+    async fn refuse(self: Arc<Self>, mut stream: TcpStream, peer: SocketAddr) {
+        if self.proxy_protocol && !is_in(&self.live.proxy_networks, peer.ip().to_canonical()) {
+            return;
+        }
+        let mut refusal = Vec::new();
+        table::TOO_MANY_SESSIONS.write_to(&mut refusal);
+        // Whoever is gone by now needs no answer.
+        let _best_effort = stream.write_all(&refusal).await;
+    }
+}
+
+impl Door {
     /// The client that a balancer speaks for; none when the connection is to be closed.
-    async fn behind_proxy(
-        &self,
-        live: &Live,
-        stream: &mut TcpStream,
-        peer: SocketAddr,
-    ) -> Option<SocketAddr> {
-        if !is_in(&live.proxy_networks, peer.ip()) {
+    async fn behind_proxy(&self, stream: &mut TcpStream, peer: SocketAddr) -> Option<SocketAddr> {
+        if !is_in(&self.live.proxy_networks, peer.ip()) {
             tracing::warn!(listener = self.name, %peer, "closed: not a network whose PROXY header is believed");
             return None;
         }
@@ -94,17 +115,6 @@ impl Door {
                 None
             }
         }
-    }
-
-    /// Answers one who is too many.
-    pub(crate) async fn refuse(self: Arc<Self>, mut stream: TcpStream, peer: SocketAddr) {
-        if self.proxy_protocol && !is_in(&self.live.load().proxy_networks, peer.ip().to_canonical()) {
-            return;
-        }
-        let mut refusal = Vec::new();
-        table::TOO_MANY_SESSIONS.write_to(&mut refusal);
-        // Whoever is gone by now needs no answer.
-        let _best_effort = stream.write_all(&refusal).await;
     }
 }
 

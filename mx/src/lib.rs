@@ -22,41 +22,43 @@ mod tasks;
 
 use std::net::SocketAddr;
 use std::path::Path;
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 use arc_swap::ArcSwap;
 use switchyard_config::{MxSettings, Settings};
 use switchyard_daemon::accept::{AcceptMetrics, Sessions};
 use switchyard_daemon::clock::Clock;
+use switchyard_daemon::control::{self, Control};
+use switchyard_daemon::doors::Doors;
+use switchyard_daemon::drain::Drain;
+use switchyard_daemon::http;
 use switchyard_daemon::log::LogOptions;
 use switchyard_daemon::metrics::Registry;
 use switchyard_daemon::process::Process;
 use switchyard_daemon::program::Daemon;
 use switchyard_daemon::service::ServiceManager;
 use switchyard_daemon::sockets::Listeners;
-use switchyard_daemon::{control, http};
 use switchyard_maps::explain::{Explanation, Message};
 use switchyard_maps::{MapHandle, MapMetrics, MapSet, Reloader, Snapshot, watch};
 use switchyard_smtp::io::memory::MemoryBudget;
-use tokio_util::sync::CancellationToken;
 
 use crate::accept::networks::Networks;
-use crate::accept::{Door, Live, Load};
-use crate::deliver::Resolver;
+use crate::accept::{Door, Load};
 use crate::metrics::Metrics;
 use crate::policy::{RefusedRecipients, Shared};
-use crate::settings::hold::hold;
 use crate::settings::options::{explaining, high, router_tls};
+use crate::settings::rooms::hand_over;
 
 /// A running front.
 #[derive(Debug)]
 pub struct Mx {
-    live: Arc<ArcSwap<Live>>,
     settings: Mutex<MxSettings>,
     kept: Kept,
+    doors: Doors<Door>,
+    control: Control,
+    explains: Arc<ArcSwap<explain::Front>>,
     reloader: Reloader,
-    addresses: Vec<SocketAddr>,
     metrics_addresses: Vec<SocketAddr>,
 }
 
@@ -66,8 +68,7 @@ struct Kept {
     shared: Arc<Shared>,
     load: Arc<Load>,
     memory: MemoryBudget,
-    drain: CancellationToken,
-    resolver: Resolver,
+    drain: Drain,
     service: ServiceManager,
 }
 
@@ -128,98 +129,61 @@ impl Daemon for Mx {
             .await
             .map_err(MxError::because)?;
         let limits = &settings.common.limits;
-        let dns = &settings.common.dns;
+        let (clock, metrics) = (Clock::system(), Metrics::register(&registry).map_err(MxError::because)?);
+        let hand_over = hand_over(&settings, &clock, &metrics, &process.service)?;
         let kept = Kept {
             shared: Arc::new(Shared {
                 maps,
+                hand_over: ArcSwap::from_pointee(hand_over),
                 networks: Arc::new(Networks::default()),
                 refused: RefusedRecipients::default(),
-                metrics: Metrics::register(&registry).map_err(MxError::because)?,
-                clock: Clock::system(),
+                metrics,
+                clock,
             }),
             load: Arc::new(Load::new(high(&settings))),
             memory: MemoryBudget::new(limits.content_memory),
-            drain: process.drain.token(),
-            resolver: Resolver::new(&dns.servers, dns.timeout).map_err(MxError::because)?,
+            drain: process.drain.clone(),
             service: process.service.clone(),
         };
-        let hand_over = Arc::new(kept.hand_over(&settings)?);
-        let live = Arc::new(ArcSwap::from_pointee(kept.live(&settings, hand_over)?));
-
-        let keep = settings.routers.connection_idle;
-        process.tasks.helper("router connections", tasks::tend_connections(Arc::clone(&live), keep));
+        let live = kept.live(&settings)?;
+        process.tasks.helper("router connections", tasks::tend_connections(Arc::clone(&kept.shared)));
         let accepting = AcceptMetrics::register(&registry, "smtp_server").map_err(MxError::because)?;
         let sessions = Sessions::new(limits.sessions, process.drain.clone(), accepting);
         let metrics_addresses =
             http::start(&settings.common.metrics, listeners, &registry, process).map_err(MxError::because)?;
-        let mut addresses = Vec::new();
-        for listener in &settings.common.listen {
-            let door = Arc::new(Door {
-                live: Arc::clone(&live),
-                load: Arc::clone(&kept.load),
-                name: listener.name.clone(),
-                proxy_protocol: listener.proxy_protocol,
-            });
-            for socket in listeners.open(&listener.socket).map_err(MxError::because)? {
-                addresses.push(socket.local_addr().map_err(MxError::because)?);
-                let (door, over) = (Arc::clone(&door), Arc::clone(&door));
-                let accepting = switchyard_daemon::accept::accept(
-                    socket,
-                    sessions.clone(),
-                    move |stream, peer| Arc::clone(&door).session(stream, peer),
-                    move |stream, peer| Arc::clone(&over).refuse(stream, peer),
-                );
-                process.tasks.essential("accept", accepting);
-            }
-        }
+        let doors = Doors::new(sessions, process);
+        let sockets = settings.common.listen.iter().map(|listener| &listener.socket);
+        let sockets = doors.prepare(sockets, listeners).map_err(MxError::because)?;
         for name in listeners.unclaimed() {
             tracing::warn!(name, "systemd passed a socket that no setting names");
         }
-        if let Some(socket) = &settings.common.control {
-            let routes = control_routes(&settings, &kept.shared.maps, &reloader);
-            control::start(socket, routes, process).map_err(MxError::because)?;
-        }
+        let explains = Arc::new(ArcSwap::from_pointee(explaining(&settings)));
+        process.reloads.register(&registry).map_err(MxError::because)?;
+        let routes = control_routes(&explains, &kept.shared.maps, &reloader).merge(process.reloads.routes());
+        let control = control::start(settings.common.control.as_deref(), routes, process);
+        let control = control.map_err(MxError::because)?;
+        doors.commit(sockets, |index, drain| kept.door(&settings, index, &live, drain)).await;
+        let addresses = doors.addresses();
         tracing::info!(?addresses, routers = settings.routers.pool.len(), "listening");
         listening.met();
-        Ok(Self { live, settings: Mutex::new(settings), kept, reloader, addresses, metrics_addresses })
+        let settings = Mutex::new(settings);
+        Ok(Self { settings, kept, doors, control, explains, reloader, metrics_addresses })
     }
 
-    async fn reload(&self, mut settings: MxSettings) -> Result<(), MxError> {
-        let before = self.settings.lock().unwrap_or_else(PoisonError::into_inner).clone();
-        for name in hold(&before, &mut settings) {
-            tracing::warn!(setting = name, "changed, and takes a restart: the old value holds");
-        }
-        // A certificate may be another one under the same name: with any file in play they are read again.
-        let tls = &settings.routers.tls;
-        let hand_over = if settings.routers == before.routers && tls.ca.is_none() && tls.certificate.is_none()
-        {
-            Arc::clone(&self.live.load().rules.hand_over)
-        } else {
-            Arc::new(self.kept.hand_over(&settings)?)
-        };
-        let live = self.kept.live(&settings, hand_over)?;
-        self.kept.load.set_high(high(&settings));
-        let before = self.live.swap(Arc::new(live));
-        if !Arc::ptr_eq(&before.rules.hand_over, &self.live.load().rules.hand_over) {
-            before.rules.hand_over.close_idle(true).await;
-        }
-        *self.settings.lock().unwrap_or_else(PoisonError::into_inner) = settings;
-        let reloader = self.reloader.clone();
-        let maps = tokio::task::spawn_blocking(move || reloader.reload()).await;
-        // What is wrong with the maps is in the log by now. The old ones hold, and the settings are the new ones.
-        maps.map(drop).map_err(MxError::because)
+    async fn reload(&self, settings: MxSettings) -> Result<Vec<String>, MxError> {
+        self.take(settings).await
     }
 
     async fn finish(&self) {
-        self.live.load_full().rules.hand_over.close_idle(true).await;
+        self.kept.shared.hand_over.load_full().close_idle(true).await;
     }
 }
 
 impl Mx {
     /// Where SMTP is listened for, in the order of the settings.
     #[must_use]
-    pub fn addresses(&self) -> &[SocketAddr] {
-        &self.addresses
+    pub fn addresses(&self) -> Vec<SocketAddr> {
+        self.doors.addresses()
     }
 
     /// Where metrics and health are served.
@@ -236,10 +200,15 @@ pub fn explain(settings: &MxSettings, maps: &Snapshot, message: &Message) -> Exp
 }
 
 /// What the operator's tool may ask.
-fn control_routes(settings: &MxSettings, maps: &MapHandle, reloader: &Reloader) -> axum::Router {
-    let front = explaining(settings);
-    let explaining =
-        switchyard_maps::control::explaining(maps.clone(), move |maps, message| front.explain(maps, message));
+fn control_routes(
+    explains: &Arc<ArcSwap<explain::Front>>,
+    maps: &MapHandle,
+    reloader: &Reloader,
+) -> axum::Router {
+    let front = Arc::clone(explains);
+    let explaining = switchyard_maps::control::explaining(maps.clone(), move |maps, message| {
+        front.load().explain(maps, message)
+    });
     switchyard_maps::control::routes(maps.clone(), reloader.clone()).merge(explaining)
 }
 

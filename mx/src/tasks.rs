@@ -3,16 +3,17 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use arc_swap::ArcSwap;
+use crate::policy::Shared;
 
-use crate::accept::Live;
+/// How often connections are looked at: often enough for the shortest time that makes sense, and a reload may
+/// set any.
+const LOOK: Duration = Duration::from_secs(1);
 
 /// Says goodbye on connections to routers that nobody used for a while.
-pub(crate) async fn tend_connections(live: Arc<ArcSwap<Live>>, keep: Duration) {
-    let mut ticks = tokio::time::interval((keep / 2).max(Duration::from_secs(1)));
+pub(crate) async fn tend_connections(shared: Arc<Shared>) {
+    let mut ticks = tokio::time::interval(LOOK);
     loop {
         ticks.tick().await;
-        let hand_over = Arc::clone(&live.load().rules.hand_over);
-        hand_over.close_idle(false).await;
+        shared.hand_over.load_full().close_idle(false).await;
     }
 }

@@ -1,9 +1,11 @@
 //! Who speaks to us, and the way of a message from the first command to its receipt: relay policy and
 //! recipients on one snapshot of the maps, then rewriting, then the spool, and only then 250.
 
+mod door;
+
 use std::net::SocketAddr;
 use std::sync::Arc;
-use std::time::{Duration, SystemTime};
+use std::time::SystemTime;
 
 use arc_swap::ArcSwap;
 use jiff::Timestamp;
@@ -20,8 +22,9 @@ use switchyard_smtp::io::stream::Stream;
 use switchyard_smtp::reply::{Reply, table};
 use switchyard_smtp::server::{Client, Event, Transaction};
 use switchyard_smtp::trace::Received;
-use tokio::io::AsyncWriteExt;
 use tokio::net::TcpStream;
+
+pub use door::Door;
 
 use crate::explain;
 use crate::metrics::ServerMetrics;
@@ -50,7 +53,7 @@ pub struct Front(Arc<Shared>);
 struct Shared {
     live: ArcSwap<LiveOptions>,
     maps: MapHandle,
-    route: RouteOptions,
+    route: ArcSwap<RouteOptions>,
     spool: Spool,
     queue: QueueHandle,
     clock: Clock,
@@ -82,7 +85,7 @@ impl Front {
         Self(Arc::new(Shared {
             live: ArcSwap::from_pointee(live),
             maps,
-            route,
+            route: ArcSwap::from_pointee(route),
             spool,
             queue,
             clock,
@@ -90,9 +93,11 @@ impl Front {
         }))
     }
 
-    /// New sessions get these options; open ones keep theirs.
-    pub fn change(&self, live: LiveOptions) {
+    /// New transactions are routed so from now on. New sessions get their options by their doors, and so does what
+    /// is explained; open ones keep theirs.
+    pub fn change(&self, live: LiveOptions, route: RouteOptions) {
         self.0.live.store(Arc::new(live));
+        self.0.route.store(Arc::new(route));
     }
 
     /// What would become of a message by these maps, and why.
@@ -102,7 +107,7 @@ impl Front {
         let rooms = explain::Rooms {
             host: &live.serve.host_name,
             relay: &live.relay,
-            route: &self.0.route,
+            route: &self.0.route.load(),
             without_srs: None,
             now: self.0.clock.now_wall(),
         };
@@ -110,8 +115,7 @@ impl Front {
     }
 
     /// Serves one client to its end.
-    pub async fn serve(self, stream: TcpStream, peer: SocketAddr) {
-        let live = self.0.live.load_full();
+    async fn serve(self, live: Arc<LiveOptions>, stream: TcpStream, peer: SocketAddr) {
         let mut service = RouterService {
             shared: self.0.clone(),
             live: live.clone(),
@@ -123,18 +127,6 @@ impl Front {
         if ended != Ended::Closed {
             tracing::debug!(client = %peer, ended = ended.as_str(), "session ended");
         }
-    }
-
-    /// Tells one client too many to come again.
-    pub async fn refuse(mut stream: TcpStream) {
-        let mut reply = Vec::new();
-        table::TOO_MANY_SESSIONS.write_to(&mut reply);
-        // The socket closes either way; said goodbye to, it does not take the reply with it.
-        let goodbye = async {
-            stream.write_all(&reply).await?;
-            stream.shutdown().await
-        };
-        let _best_effort = tokio::time::timeout(Duration::from_secs(1), goodbye).await;
     }
 }
 
@@ -153,6 +145,7 @@ struct RouterService {
 /// One transaction, one snapshot of the maps: RSET drops it.
 struct Kept {
     maps: Snapshot,
+    route: Arc<RouteOptions>,
     may_relay: bool,
     /// What access tables have said of its client, its sender and its recipients.
     standing: Standing,
@@ -200,7 +193,8 @@ impl Service for RouterService {
         let path = &sender.reverse_path;
         let answer = Box::pin(maps.settled(|maps| maps.access_sender(path))).await;
         self.rule(&mut standing, Asked::Sender, answer, client, path)?;
-        Ok(Kept { maps, may_relay: self.live.relay.may_relay(client), standing })
+        let route = self.shared.route.load_full();
+        Ok(Kept { maps, route, may_relay: self.live.relay.may_relay(client), standing })
     }
 
     async fn recipient(
@@ -210,14 +204,14 @@ impl Service for RouterService {
         recipient: &Recipient,
     ) -> Result<(), Reply> {
         let Transaction { envelope, kept, .. } = transaction;
-        let Kept { maps, may_relay, standing } = kept;
+        let Kept { maps, route, may_relay, standing } = kept;
         let path = &recipient.forward_path;
         let mut of_recipient = standing.clone();
         if let ForwardPath::Mailbox(mailbox) = path {
             let answer = Box::pin(maps.settled(|maps| maps.access_recipient(mailbox))).await;
             self.rule(&mut of_recipient, Asked::Recipient, answer, client, path)?;
         }
-        let route = &self.shared.route;
+        let route = &**route;
         let judged = match judge_rewritten(route, path, self.shared.clock.now_wall()) {
             Some(judged) => judged,
             None => {
@@ -238,7 +232,8 @@ impl Service for RouterService {
     }
 
     async fn content(&mut self, client: &Client, kept: Kept, mail: MailObject) -> Result<Receipt, Reply> {
-        let Shared { spool, queue, route, clock, .. } = &*self.shared;
+        let Shared { spool, queue, clock, .. } = &*self.shared;
+        let route = &*kept.route;
         let id = spool.next_id();
         let MailObject { mut envelope, mut content } = mail;
         let wall = clock.now_wall();

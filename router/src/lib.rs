@@ -23,11 +23,14 @@ pub mod spool;
 
 use std::net::SocketAddr;
 use std::path::Path;
-use std::sync::{Mutex, PoisonError};
+use std::sync::Mutex;
 use std::time::Duration;
 
 use switchyard_config::{RouterSettings, Settings};
+use switchyard_daemon::accept::{AcceptMetrics, Sessions};
 use switchyard_daemon::clock::Clock;
+use switchyard_daemon::control::Control;
+use switchyard_daemon::doors::Doors;
 use switchyard_daemon::drain::Drain;
 use switchyard_daemon::http;
 use switchyard_daemon::log::LogOptions;
@@ -39,24 +42,26 @@ use switchyard_maps::explain::{Explanation, Message};
 use switchyard_maps::{MapHandle, MapMetrics, MapSet, Reloader, Snapshot, watch};
 use switchyard_smtp::io::memory::MemoryBudget;
 
-use accept::{Front, Rooms};
+use accept::{Door, Front, Rooms};
 use deliver::TlsPolicy;
 use metrics::ServerMetrics;
 use queue::{Parts, Queue, QueueHandle, QueueMetrics};
-use settings::hold::hold;
+use route::srs::SrsMetrics;
 use settings::options::{live_options, queue_options, relay_options, route_options, tls_options};
-use settings::rooms::{bouncer, deliverer, listen, open_spool, suspensions};
+use settings::rooms::{bouncer, deliverer, open_spool, suspensions};
 use spool::Spool;
 
 /// A running router.
 #[derive(Debug)]
 pub struct Router {
-    addresses: Vec<SocketAddr>,
     metrics_addresses: Vec<SocketAddr>,
     settings: Mutex<RouterSettings>,
     front: Front,
+    doors: Doors<Door>,
+    control: Control,
     queue: QueueHandle,
     spool: Spool,
+    srs: SrsMetrics,
     reloader: Reloader,
     memory: MemoryBudget,
     drain: Drain,
@@ -99,7 +104,7 @@ impl Daemon for Router {
         if let Some(Err(error)) = settings.common.tls.as_ref().map(|tls| tls.load()) {
             faults.push(error.to_string());
         }
-        if let Err(error) = route_options(settings, &Registry::new()) {
+        if let Err(error) = route_options(settings, &uncounted()?) {
             faults.push(error.to_string());
         }
         if let Err(error) = TlsPolicy::new(&tls_options(settings)) {
@@ -125,7 +130,8 @@ impl Daemon for Router {
             .await
             .map_err(RouterError::because)?;
         let (spool, recovered) = open_spool(&settings, &registry, &clock).await?;
-        let route = route_options(&settings, &registry)?;
+        let srs = SrsMetrics::register(&registry).map_err(RouterError::because)?;
+        let route = route_options(&settings, &srs)?;
         let parts = Parts {
             options: queue_options(&settings),
             spool: spool.clone(),
@@ -145,12 +151,19 @@ impl Daemon for Router {
         let metrics = ServerMetrics::register(&registry).map_err(RouterError::because)?;
         let asked = maps.clone();
         let rooms = Rooms { maps, route, spool: spool.clone(), queue: queue.clone(), clock, metrics };
-        let front = Front::new(live, rooms);
-        if let Some(socket) = &settings.common.control {
-            let routes = control_routes(&front, asked, &reloader).merge(control::routes(&queue));
-            switchyard_daemon::control::start(socket, routes, process).map_err(RouterError::because)?;
-        }
-        let addresses = listen(&settings, listeners, &registry, process, &front)?;
+        let front = Front::new(live.clone(), rooms);
+        let accepting = AcceptMetrics::register(&registry, "smtp_server").map_err(RouterError::because)?;
+        let sessions = settings.common.limits.sessions;
+        let doors = Doors::new(Sessions::new(sessions, process.drain.clone(), accepting), process);
+        let sockets = settings.common.listen.iter().map(|listener| &listener.socket);
+        let sockets = doors.prepare(sockets, listeners).map_err(RouterError::because)?;
+        process.reloads.register(&registry).map_err(RouterError::because)?;
+        let routes = control_routes(&front, asked, &reloader).merge(control::routes(&queue));
+        let routes = routes.merge(process.reloads.routes());
+        let control = switchyard_daemon::control::start(settings.common.control.as_deref(), routes, process);
+        let control = control.map_err(RouterError::because)?;
+        doors.commit(sockets, |_, drain| Door::new(&front, &live, drain)).await;
+        let addresses = doors.addresses();
         tracing::info!(?addresses, spool = %settings.spool.folder.display(), "listening");
         listening.met();
 
@@ -162,20 +175,23 @@ impl Daemon for Router {
             waiting.drain().await;
         });
         let settings = Mutex::new(settings);
-        Ok(Self { addresses, metrics_addresses, settings, front, queue, spool, reloader, memory, drain })
+        Ok(Self {
+            metrics_addresses,
+            settings,
+            front,
+            doors,
+            control,
+            queue,
+            spool,
+            srs,
+            reloader,
+            memory,
+            drain,
+        })
     }
 
-    async fn reload(&self, mut settings: RouterSettings) -> Result<(), RouterError> {
-        let before = self.settings.lock().unwrap_or_else(PoisonError::into_inner).clone();
-        for name in hold(&before, &mut settings) {
-            tracing::warn!(setting = name, "changed, and takes a restart: the old value holds");
-        }
-        self.front.change(live_options(&settings, &self.memory, &self.drain)?);
-        *self.settings.lock().unwrap_or_else(PoisonError::into_inner) = settings;
-        let reloader = self.reloader.clone();
-        let maps = tokio::task::spawn_blocking(move || reloader.reload()).await;
-        // What is wrong with the maps is in the log, and the old ones hold.
-        maps.map_err(RouterError::because)?.map(drop).map_err(RouterError::because)
+    async fn reload(&self, settings: RouterSettings) -> Result<Vec<String>, RouterError> {
+        self.take(settings).await
     }
 
     async fn finish(&self) {
@@ -193,8 +209,8 @@ const LAST_ATTEMPTS: Duration = Duration::from_secs(10);
 impl Router {
     /// Where SMTP is listened for, in the order of the settings.
     #[must_use]
-    pub fn addresses(&self) -> &[SocketAddr] {
-        &self.addresses
+    pub fn addresses(&self) -> Vec<SocketAddr> {
+        self.doors.addresses()
     }
 
     /// Where metrics and health are served.
@@ -210,6 +226,11 @@ impl Router {
     }
 }
 
+/// For what is only looked at.
+fn uncounted() -> Result<SrsMetrics, RouterError> {
+    SrsMetrics::register(&Registry::new()).map_err(RouterError::because)
+}
+
 /// What a router with these settings would do with a message, and why, by these maps.
 ///
 /// # Errors
@@ -220,12 +241,12 @@ pub fn explain(
     message: &Message,
 ) -> Result<Explanation, RouterError> {
     let relay = relay_options(settings);
-    let (route, without_srs) = match route_options(settings, &Registry::new()) {
+    let (route, without_srs) = match route_options(settings, &uncounted()?) {
         Ok(route) => (route, None),
         // Its secrets are the host's own: where they are not, the rest can still be explained.
         Err(why) if settings.srs.is_some() => {
             let others = RouterSettings { srs: None, ..settings.clone() };
-            (route_options(&others, &Registry::new())?, Some(why.to_string()))
+            (route_options(&others, &uncounted()?)?, Some(why.to_string()))
         }
         Err(why) => return Err(why),
     };

@@ -4,6 +4,7 @@
 #![allow(clippy::print_stdout)] // A scenario says its figures: they are what a run is read for.
 
 mod behave;
+mod change;
 mod crash;
 mod load;
 mod map;

@@ -237,7 +237,7 @@ async fn start<D: Daemon>(settings: D::Settings) -> Result<Running, UpError> {
         .map_err(|error| UpError::Daemon { name: D::NAME, error: error.to_string() })?;
     let (wish, wishes) = Wishes::twin();
     let life = tokio::spawn(async move {
-        let ended = process.run(wishes, deadline, || async { Ok::<(), String>(()) }).await;
+        let ended = process.run(wishes, deadline, || async { Ok::<_, String>(Vec::new()) }).await;
         daemon.finish().await;
         ended.map(drop).map_err(|error| error.to_string())
     });

@@ -7,7 +7,7 @@ use crate::reader::Section;
 /// The socket's file; none for a daemon that answers no tool.
 pub(super) fn control(section: &mut Section<'_>) -> Option<PathBuf> {
     section
-        .restart(
+        .live(
             "socket",
             "Unix socket where `switchyard explain` and `switchyard map` ask this daemon; its user and root only.",
         )

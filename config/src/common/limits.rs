@@ -29,20 +29,20 @@ pub struct Limits {
 pub(super) fn limits(section: &mut Section<'_>, defaults: &Defaults) -> Limits {
     Limits {
         sessions: section
-            .restart("sessions", "Open sessions at once; a newcomer over it gets 421.")
+            .live("sessions", "Open sessions at once; a newcomer over it gets 421.")
             .at_least(1_usize)
             .at_most(1_000_000_usize)
             .or(10_000),
         sessions_per_network: if defaults.edge { sessions_per_network(section) } else { 0 },
         session: session_limits(section, defaults.edge),
         content_memory: section
-            .restart("content_memory", "Message content in memory at once, over all sessions.")
+            .live("content_memory", "Message content in memory at once, over all sessions.")
             .at_least(Size(1 << 20))
             .or(Size(defaults.content_memory))
             .0,
         stress_percent: if defaults.edge { stress_percent(section) } else { 100 },
         drain_deadline: section
-            .restart("drain_deadline", "For running transactions to end when the daemon stops.")
+            .live("drain_deadline", "For running transactions to end when the daemon stops.")
             .at_most(Duration::from_secs(3600))
             .or(Duration::from_secs(30)),
     }

@@ -62,21 +62,20 @@ pub(crate) fn map_options(section: &mut Section<'_>, keys: &MapKeys) -> MapOptio
     // File names are seen from the folder, so they are read as text: the folder alone is a path.
     let mut tables = BTreeMap::new();
     for map in MapName::ALL.into_iter().filter(|map| keys.has(*map)) {
-        if let Some(Tables(specs)) = section.restart(map.as_str(), doc(map)).optional()
+        if let Some(Tables(specs)) = section.live(map.as_str(), doc(map)).optional()
             && !specs.is_empty()
         {
             tables.insert(map, specs);
         }
     }
     let files = tables.values().flatten().flat_map(|spec| spec.leaves()).any(|spec| spec.file().is_some());
-    let folder: Option<PathBuf> = section
-        .restart("folder", "Where the map files stand; a file name may also be a whole path.")
-        .optional();
+    let folder: Option<PathBuf> =
+        section.live("folder", "Where the map files stand; a file name may also be a whole path.").optional();
     if files && folder.is_none() && !section.has("folder") {
         section.fault(&[], "`maps.folder` is missing: map files are named, but not where they stand");
     }
     let recipient_delimiter = section
-        .restart("recipient_delimiter", "Characters that part a user from an extension: \"+\" for user+ext.")
+        .live("recipient_delimiter", "Characters that part a user from an extension: \"+\" for user+ext.")
         .or(String::new());
     if recipient_delimiter.len() > MAX_DELIMITERS
         || !recipient_delimiter.bytes().all(|octet| octet.is_ascii_punctuation())
@@ -85,26 +84,23 @@ pub(crate) fn map_options(section: &mut Section<'_>, keys: &MapKeys) -> MapOptio
             .fault(&["recipient_delimiter"], "`recipient_delimiter` is a few signs such as \"+\" or \"+-\"");
     }
     let propagate_unmatched_extensions = section
-        .restart(
+        .live(
             "propagate_unmatched_extensions",
             "An extension that an alias's key does not name goes on to its targets.",
         )
         .or(true);
     let parents: Vec<MapName> = section
-        .restart(
+        .live(
             "parent_domain_matches_subdomains",
             "Maps in which `example.org` stands for the domains below it too; in others, `.example.org` does.",
         )
         .list(Vec::new());
     let local_domains: Vec<Domain> = section
-        .restart(
-            "local_domains",
-            "Domains whose users a key without a domain stands for, besides the origin.",
-        )
+        .live("local_domains", "Domains whose users a key without a domain stands for, besides the origin.")
         .list(Vec::new());
     let origin = match keys {
         MapKeys::Edge => section
-            .restart("origin", "Domain of a target without one; without it such targets are refused.")
+            .live("origin", "Domain of a target without one; without it such targets are refused.")
             .optional(),
         // The router has one for all addresses.
         MapKeys::Routing => None,
@@ -121,28 +117,25 @@ pub(crate) fn map_options(section: &mut Section<'_>, keys: &MapKeys) -> MapOptio
         edge: matches!(keys, MapKeys::Edge),
         remote: section.section("servers", table_servers),
         installed: section
-            .restart("set", "A compiled set in place of the texts: a folder, or a link to one.")
+            .live("set", "A compiled set in place of the texts: a folder, or a link to one.")
             .optional(),
         candidate: section
-            .restart("candidate", "Folder of a candidate for the next maps, asked beside those in use.")
+            .live("candidate", "Folder of a candidate for the next maps, asked beside those in use.")
             .optional(),
         allow_dead_rules: section
-            .restart("allow_dead_rules", "Rules that can never answer may stand in a table of rules.")
+            .live("allow_dead_rules", "Rules that can never answer may stand in a table of rules.")
             .or(usual.allow_dead_rules),
         budget: Budget {
             removed: section
-                .restart("max_removed", "Keys of a map that may go in one change, in per cent.")
+                .live("max_removed", "Keys of a map that may go in one change, in per cent.")
                 .at_most(100_u8)
                 .or(usual.budget.removed),
             changed: section
-                .restart("max_changed", "Keys of a map that may lead elsewhere in one change, in per cent.")
+                .live("max_changed", "Keys of a map that may lead elsewhere in one change, in per cent.")
                 .at_most(100_u8)
                 .or(usual.budget.changed),
             least: section
-                .restart(
-                    "always_allowed",
-                    "So many keys may go or change whatever share of the map they are.",
-                )
+                .live("always_allowed", "So many keys may go or change whatever share of the map they are.")
                 .or(usual.budget.least),
         },
         ..MapOptions::default()

@@ -2,7 +2,9 @@
 //! and the bounds of its sessions.
 
 mod control;
+mod hold;
 mod limits;
+mod listen;
 mod maps;
 mod table_servers;
 mod tls;
@@ -16,8 +18,10 @@ use switchyard_daemon::sockets::ListenOn;
 use switchyard_smtp::address::Domain;
 
 pub use limits::Limits;
+pub use listen::Listener;
 pub use tls::{Certificate, ClientTls, TlsLevel};
 
+pub(crate) use hold::Hold;
 pub(crate) use maps::{MapKeys, map_options};
 pub(crate) use tls::client_tls;
 
@@ -45,17 +49,6 @@ pub struct Common {
     pub limits: Limits,
 }
 
-/// One place to listen.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Listener {
-    /// Its name in logs and metrics.
-    pub name: String,
-    /// An address to bind, or a socket that systemd holds.
-    pub socket: ListenOn,
-    /// Whether each connection starts with a PROXY header (mx only).
-    pub proxy_protocol: bool,
-}
-
 /// Who is asked for names.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Dns {
@@ -78,9 +71,9 @@ pub(crate) struct Defaults {
 pub(crate) fn read(root: &mut Section<'_>, defaults: &Defaults) -> Common {
     Common {
         host_name: root
-            .restart("host_name", "The host's full name: in the greeting, in HELO and in Received fields.")
+            .live("host_name", "The host's full name: in the greeting, in HELO and in Received fields.")
             .required(),
-        listen: root.section("listen", |section| listeners(section, defaults.edge)),
+        listen: root.section("listen", |section| listen::listeners(section, defaults.edge)),
         metrics: root.section("metrics", |section| {
             section
                 .restart(
@@ -101,7 +94,7 @@ pub(crate) fn read(root: &mut Section<'_>, defaults: &Defaults) -> Common {
                 )
                 .or(LogFormat::Auto),
             filter: section
-                .restart(
+                .live(
                     "level",
                     "Least level that is logged, by part if need be: info,switchyard_router=debug.",
                 )
@@ -109,53 +102,16 @@ pub(crate) fn read(root: &mut Section<'_>, defaults: &Defaults) -> Common {
         }),
         dns: root.section("dns", |section| Dns {
             servers: section
-                .restart("servers", "Resolvers to ask; an empty list stands for the system's own.")
+                .live("servers", "Resolvers to ask; an empty list stands for the system's own.")
                 .list(Vec::new()),
             timeout: section
-                .restart("timeout", "For one question to one resolver.")
+                .live("timeout", "For one question to one resolver.")
                 .at_least(Duration::from_millis(100))
                 .at_most(Duration::from_secs(60))
                 .or(Duration::from_secs(5)),
         }),
         tls: root.section("tls", tls::server_tls),
         limits: root.section("limits", |section| limits::limits(section, defaults)),
-    }
-}
-
-fn listeners(section: &mut Section<'_>, edge: bool) -> Vec<Listener> {
-    let mut taken: Vec<ListenOn> = Vec::new();
-    let listeners = section.each("smtp", |section| {
-        let listener = listener(section, edge);
-        // Port 0 is any free port: two of these are two.
-        let any_port = matches!(&listener.socket, ListenOn::Address(address) if address.port() == 0);
-        if taken.contains(&listener.socket) && !any_port {
-            section.fault(&["socket"], format!("`{}` is listened on twice", listener.socket));
-        }
-        taken.push(listener.socket.clone());
-        listener
-    });
-    if !section.has("smtp") || section.is_empty_list("smtp") {
-        section.fault(&["smtp"], "no socket to listen on: [[listen.smtp]] with `socket` is needed");
-    }
-    listeners
-}
-
-fn listener(section: &mut Section<'_>, edge: bool) -> Listener {
-    let socket: ListenOn = section
-        .restart("socket", "An address with port to bind, or `systemd:NAME` for a socket that systemd holds.")
-        .required();
-    if !edge {
-        return Listener { name: socket.to_string(), socket, proxy_protocol: false };
-    }
-    Listener {
-        name: section
-            .restart("name", "Name in logs and metrics; the socket's own text without it.")
-            .optional()
-            .unwrap_or_else(|| socket.to_string()),
-        socket,
-        proxy_protocol: section
-            .restart("proxy_protocol", "Each connection starts with a PROXY header, version 1 or 2.")
-            .or(false),
     }
 }
 

@@ -6,7 +6,6 @@ pub use switchyard_smtp::io::tls_client::TlsLevel;
 pub use switchyard_smtp::io::tls_server::Certificate;
 
 use crate::reader::Section;
-use crate::reference::Change;
 use crate::words::Choice;
 
 /// TLS where we are the client.
@@ -41,21 +40,19 @@ pub(super) fn server_tls(section: &mut Section<'_>) -> Option<Certificate> {
 }
 
 /// Declares the keys `tls`, `ca`, `certificate` and `key` of a table about hosts we connect to.
-pub(crate) fn client_tls(section: &mut Section<'_>, level: TlsLevel, change: Change) -> ClientTls {
+pub(crate) fn client_tls(section: &mut Section<'_>, level: TlsLevel) -> ClientTls {
     let level = section
-        .changing(
-            change,
+        .live(
             "tls",
             "TLS to these hosts: never, when offered, always, or always with a verified certificate.",
         )
         .or(level);
     let ca: Option<PathBuf> =
-        section.changing(change, "ca", "PEM file: authorities to trust; needed by `verify`.").optional();
+        section.live("ca", "PEM file: authorities to trust; needed by `verify`.").optional();
     let certificate: Option<PathBuf> = section
-        .changing(change, "certificate", "PEM file: our certificate towards these hosts, for mutual TLS.")
+        .live("certificate", "PEM file: our certificate towards these hosts, for mutual TLS.")
         .optional();
-    let key: Option<PathBuf> =
-        section.changing(change, "key", "PEM file: that certificate's key.").optional();
+    let key: Option<PathBuf> = section.live("key", "PEM file: that certificate's key.").optional();
     pair(section, certificate.is_some(), key.is_some());
     if level == TlsLevel::Verify && ca.is_none() && !section.has("ca") {
         section.fault(&["tls"], "`tls = \"verify\"` needs `ca`: a PEM file with the authorities to trust");

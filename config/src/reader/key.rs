@@ -15,6 +15,8 @@ pub struct Key<'s, 'a> {
     name: &'static str,
     doc: &'static str,
     change: Change,
+    /// The value that is given takes a restart, whatever others do.
+    holds_until_restart: bool,
     /// With its text for the reference.
     least: Option<(u64, String)>,
     most: Option<(u64, String)>,
@@ -27,7 +29,7 @@ impl<'s, 'a> Key<'s, 'a> {
         doc: &'static str,
         change: Change,
     ) -> Self {
-        Self { section, name, doc, change, least: None, most: None }
+        Self { section, name, doc, change, holds_until_restart: false, least: None, most: None }
     }
 
     /// The smallest value that makes sense.
@@ -41,6 +43,16 @@ impl<'s, 'a> Key<'s, 'a> {
     #[must_use]
     pub fn at_most<W: Word + Copy>(mut self, most: W) -> Self {
         self.most = Some((most.measure(), most.write()));
+        self
+    }
+
+    /// Needs a restart where the value, before or after the change, is one of these.
+    #[must_use]
+    pub fn restart_where<W: Word>(mut self, is_one: impl Fn(&W) -> bool) -> Self {
+        let given = self.section.entry(self.name).and_then(|entry| W::read(&entry.item.node).ok());
+        if given.is_some_and(|word| is_one(&word)) {
+            self.holds_until_restart = true;
+        }
         self
     }
 
@@ -132,7 +144,8 @@ impl<'s, 'a> Key<'s, 'a> {
     /// Keeps what holds in the end, given or not.
     fn holds(&self, text: Option<String>) {
         let path = format!("{}{}", self.section.place_path, self.name);
-        self.section.reader.values.borrow_mut().push(Value { path, text, change: self.change });
+        let change = if self.holds_until_restart { Change::Restart } else { self.change };
+        self.section.reader.values.borrow_mut().push(Value { path, text, change });
     }
 
     fn missing(&self, kind: &str) {

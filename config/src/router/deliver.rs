@@ -9,7 +9,6 @@ use switchyard_smtp::address::Domain;
 
 use crate::common::{ClientTls, TlsLevel, client_tls};
 use crate::reader::Section;
-use crate::reference::Change;
 use crate::words::Size;
 
 /// How mail is delivered.
@@ -57,53 +56,50 @@ pub struct Bounce {
 pub(super) fn deliver(section: &mut Section<'_>, host_name: &Domain) -> Deliver {
     Deliver {
         helo_name: section
-            .restart("helo_name", "Our name in HELO; the host's own name without it.")
+            .live("helo_name", "Our name in HELO; the host's own name without it.")
             .optional()
             .unwrap_or_else(|| host_name.clone()),
         connect_timeout: section
-            .restart("connect_timeout", "For a connection to a next hop to stand.")
+            .live("connect_timeout", "For a connection to a next hop to stand.")
             .at_least(Duration::from_millis(100))
             .or(Duration::from_secs(30)),
         connection_idle: section
-            .restart("connection_idle", "How long a connection without work is kept.")
+            .live("connection_idle", "How long a connection without work is kept.")
             .or(Duration::from_secs(5)),
         connection_messages: section
-            .restart("connection_messages", "Messages over one connection.")
+            .live("connection_messages", "Messages over one connection.")
             .at_least(1_u32)
             .or(100),
-        tls: client_tls(section, TlsLevel::May, Change::Restart),
+        tls: client_tls(section, TlsLevel::May),
         tls_policy: tls_policy(section),
         addresses_tried: section
-            .restart("addresses_tried", "Addresses of a next hop tried in one attempt.")
+            .live("addresses_tried", "Addresses of a next hop tried in one attempt.")
             .at_least(1_usize)
             .at_most(100_usize)
             .or(5),
         dead_host_wait: section
-            .restart("dead_host_wait", "How long an address that did not answer is tried last.")
+            .live("dead_host_wait", "How long an address that did not answer is tried last.")
             .or(Duration::from_secs(60)),
-        port: section.restart("port", "The port of mail exchangers.").at_least(1_u16).or(25),
-        bind_address: section.restart("bind_address", "Address that connections start from.").optional(),
+        port: section.live("port", "The port of mail exchangers.").at_least(1_u16).or(25),
+        bind_address: section.live("bind_address", "Address that connections start from.").optional(),
         address_filter_allow: section
-            .restart(
+            .live(
                 "address_filter_allow",
                 "Loopback or private networks that a mail exchanger found by DNS may stand in all the same.",
             )
             .list(Vec::new()),
         own_names: section
-            .restart(
-                "own_names",
-                "Names that are this host, besides `host_name`, in a list of mail exchangers.",
-            )
+            .live("own_names", "Names that are this host, besides `host_name`, in a list of mail exchangers.")
             .list(Vec::new()),
         own_addresses: section
-            .restart("own_addresses", "Addresses that are this host, likewise.")
+            .live("own_addresses", "Addresses that are this host, likewise.")
             .list(Vec::new()),
     }
 }
 
 fn tls_policy(section: &mut Section<'_>) -> BTreeMap<String, TlsLevel> {
     let policy: BTreeMap<String, TlsLevel> = section
-        .restart(
+        .live(
             "tls_policy",
             "TLS level by next hop, written as in a transport map: \"[gw.example.net]:25\" = \"verify\".",
         )
@@ -120,16 +116,16 @@ fn tls_policy(section: &mut Section<'_>) -> BTreeMap<String, TlsLevel> {
 pub(super) fn bounce(section: &mut Section<'_>) -> Bounce {
     Bounce {
         size_limit: section
-            .restart("size_limit", "Of the returned message, at most this much is in a report.")
+            .live("size_limit", "Of the returned message, at most this much is in a report.")
             .at_most(Size(10_000_000))
             .or(Size(50_000))
             .octets(),
         per_domain_limit: section
-            .restart("per_domain_limit", "Reports to one domain within `per_domain_window`.")
+            .live("per_domain_limit", "Reports to one domain within `per_domain_window`.")
             .at_least(1_u32)
             .or(1000),
         per_domain_window: section
-            .restart("per_domain_window", "The time that `per_domain_limit` counts in.")
+            .live("per_domain_window", "The time that `per_domain_limit` counts in.")
             .at_least(Duration::from_secs(1))
             .or(Duration::from_secs(3600)),
     }

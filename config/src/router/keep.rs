@@ -89,44 +89,41 @@ pub(super) fn queue(section: &mut Section<'_>) -> Queue {
     let hours = |count: u64| Duration::from_secs(count * 3600);
     let queue = Queue {
         active_limit: section
-            .restart("active_limit", "Messages being delivered or next to be; the others wait on disk.")
+            .live("active_limit", "Messages being delivered or next to be; the others wait on disk.")
             .at_least(1_usize)
             .at_most(1_000_000_usize)
             .or(20_000),
         minimal_backoff: section
-            .restart("minimal_backoff", "From a first failure to the next attempt; doubled from then on.")
+            .live("minimal_backoff", "From a first failure to the next attempt; doubled from then on.")
             .at_least(second)
             .or(Duration::from_secs(300)),
         maximal_backoff: section
-            .restart("maximal_backoff", "Between two attempts at most.")
+            .live("maximal_backoff", "Between two attempts at most.")
             .at_least(second)
             .or(Duration::from_secs(4000)),
         queue_lifetime: section
-            .restart("queue_lifetime", "After that, undelivered mail is returned to its sender.")
+            .live("queue_lifetime", "After that, undelivered mail is returned to its sender.")
             .or(hours(120)),
         bounce_queue_lifetime: section
-            .restart(
-                "bounce_queue_lifetime",
-                "The same for mail with the null reverse-path, which is dropped.",
-            )
+            .live("bounce_queue_lifetime", "The same for mail with the null reverse-path, which is dropped.")
             .or(hours(120)),
         delay_warning: section
-            .restart("delay_warning", "After that, the sender is told that the mail waits; 0s is never.")
+            .live("delay_warning", "After that, the sender is told that the mail waits; 0s is never.")
             .or(hours(4)),
         destination_concurrency: section
-            .restart("destination_concurrency", "Deliveries to one destination at once.")
+            .live("destination_concurrency", "Deliveries to one destination at once.")
             .at_least(1_u32)
             .at_most(10_000_u32)
             .or(20),
         initial_destination_concurrency: section
-            .restart("initial_destination_concurrency", "The same to begin with; it grows with success.")
+            .live("initial_destination_concurrency", "The same to begin with; it grows with success.")
             .at_least(1_u32)
             .or(5),
         dead_destination_wait: section
-            .restart("dead_destination_wait", "How long a destination that nobody could reach is left alone.")
+            .live("dead_destination_wait", "How long a destination that nobody could reach is left alone.")
             .or(Duration::from_secs(300)),
         content_memory: section
-            .restart(
+            .live(
                 "content_memory",
                 "Content kept in memory for the first attempt; other content is read back.",
             )

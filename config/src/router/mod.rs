@@ -15,7 +15,7 @@ pub use keep::{Queue, Spool};
 pub use route::{Pool, Relay, Rewrite, Routing};
 pub use srs::Srs;
 
-use crate::common::{self, Common, Defaults, MapKeys, map_options};
+use crate::common::{self, Common, Defaults, Hold, MapKeys, map_options};
 use crate::reader::Section;
 use crate::settings::Settings;
 
@@ -98,5 +98,12 @@ impl Settings for RouterSettings {
             bounce: root.section("bounce", deliver::bounce),
             common,
         }
+    }
+
+    fn hold(&self, now: &mut Self) -> Vec<String> {
+        let mut hold = Hold::default();
+        hold.keep_common(&self.common, &mut now.common);
+        hold.keep("spool", &self.spool, &mut now.spool);
+        hold.names()
     }
 }

@@ -74,21 +74,21 @@ pub(super) fn relay(section: &mut Section<'_>, tls: Option<&Certificate>) -> Rel
 
 pub(super) fn rewrite(section: &mut Section<'_>, host_name: &Domain) -> Rewrite {
     let origin =
-        section.restart("origin", "Domain of an address that has none; the host's own name without it.");
+        section.live("origin", "Domain of an address that has none; the host's own name without it.");
     Rewrite { origin: origin.optional().unwrap_or_else(|| host_name.clone()) }
 }
 
 pub(super) fn pool(section: &mut Section<'_>) -> Pool {
     Pool {
-        members: section.restart("members", "Next hops, tried in turn: \"[192.0.2.1]:25\".").list(Vec::new()),
+        members: section.live("members", "Next hops, tried in turn: \"[192.0.2.1]:25\".").list(Vec::new()),
     }
 }
 
 pub(super) fn routing(section: &mut Section<'_>, pools: &BTreeMap<String, Pool>) -> Routing {
     let default_transport =
-        section.restart("default_transport", "Protocol when no map names one.").or(Transport::Smtp);
+        section.live("default_transport", "Protocol when no map names one.").or(Transport::Smtp);
     let relayhost: Option<String> = section
-        .restart(
+        .live(
             "relayhost",
             "Next hops of mail that no map routes, parted by commas, or `@pool`; without it, by MX.",
         )

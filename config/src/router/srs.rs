@@ -21,16 +21,16 @@ pub struct Srs {
 pub(super) fn srs(section: &mut Section<'_>) -> Option<Srs> {
     let day = Duration::from_secs(24 * 3600);
     let domain: Option<Domain> = section
-        .restart(
+        .live(
             "domain",
             "Domain of rewritten senders, whose mail comes back to the routers; without it none is rewritten.",
         )
         .optional();
     let secrets: Vec<PathBuf> = section
-        .restart("secrets", "Files with one secret each: the first signs, all of them verify.")
+        .live("secrets", "Files with one secret each: the first signs, all of them verify.")
         .list(Vec::new());
     let max_age = section
-        .restart("max_age", "How long a rewritten address is good for, in whole days.")
+        .live("max_age", "How long a rewritten address is good for, in whole days.")
         .at_least(day)
         .at_most(day * 365)
         .or(day * 21);

@@ -72,7 +72,7 @@ async fn over_the_cap_a_newcomer_is_refused_at_once_and_an_end_makes_room() {
     assert_eq!(third.read(&mut [0]).await.unwrap(), 0, "and the connection is closed");
     assert_eq!((site.count("sessions"), site.count("refused_total")), (2, 1));
 
-    let ended = site.sessions.0.ended.notified();
+    let ended = site.sessions.house.ended.notified();
     drop(first);
     ended.await;
     let (fourth, word) = greeted(address).await;
@@ -89,13 +89,30 @@ async fn over_the_cap_a_newcomer_is_refused_at_once_and_an_end_makes_room() {
 }
 
 #[tokio::test]
+async fn a_smaller_cap_lets_nobody_in_until_enough_have_left() {
+    let site = Site::new(2);
+    let (listener, address) = listener().await;
+    let _door = site.open(listener);
+    let (first, _) = greeted(address).await;
+    let (_second, _) = greeted(address).await;
+    site.sessions.set_max(1);
+    assert_eq!(greeted(address).await.1, "full!");
+    let ended = site.sessions.house.ended.notified();
+    drop(first);
+    ended.await;
+    assert_eq!(greeted(address).await.1, "full!", "one is in, and one may be");
+    site.sessions.set_max(2);
+    assert_eq!(greeted(address).await.1, "hello");
+}
+
+#[tokio::test]
 async fn a_session_that_panics_gives_its_place_back() {
     let site = Site::new(1);
     let (listener, address) = listener().await;
     let faulty = |_stream: TcpStream, _peer: SocketAddr| async { panic!("a fault in the program") };
     let _door = tokio::spawn(accept(listener, site.sessions.clone(), faulty, full));
     for _ in 0..2 {
-        let ended = site.sessions.0.ended.notified();
+        let ended = site.sessions.house.ended.notified();
         let mut stream = TcpStream::connect(address).await.unwrap();
         assert_eq!(stream.read(&mut [0]).await.unwrap_or(0), 0);
         ended.await;
@@ -141,7 +158,7 @@ async fn r9_exhaustion_backs_off_and_a_session_that_ends_cuts_the_wait() {
 
     while asks.try_recv().is_ok() {}
     let before = Instant::now();
-    site.sessions.0.ended.notify_waiters();
+    site.sessions.house.ended.notify_waiters();
     assert_eq!(asks.recv().await, Some(before), "at once");
     site.drain.begin();
     door.await.unwrap().unwrap();

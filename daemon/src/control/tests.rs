@@ -32,7 +32,7 @@ async fn a_question_is_read_and_answered() {
     let folder = tempfile::tempdir().unwrap();
     let path = folder.path().join("own/control.sock");
     let mut process = Process::new(ServiceManager::nobody());
-    start(&path, routes(), &mut process).unwrap();
+    start(Some(&path), routes(), &mut process).unwrap();
 
     let told = post_words(&path, r#"["a","b"]"#).await;
     assert!(told.starts_with("HTTP/1.1 200 OK\r\n") && told.ends_with("\r\n\r\n[\"a\",\"b\"]"), "{told}");
@@ -46,18 +46,42 @@ async fn a_question_is_read_and_answered() {
 }
 
 #[tokio::test]
+async fn it_moves_and_a_place_it_cannot_have_changes_nothing() {
+    let folder = tempfile::tempdir().unwrap();
+    let (old, new) = (folder.path().join("own/old.sock"), folder.path().join("own/new.sock"));
+    let mut process = Process::new(ServiceManager::nobody());
+    let control = start(Some(&old), routes(), &mut process).unwrap();
+    let get = "GET /alive HTTP/1.1\r\nHost: here\r\n\r\n";
+
+    control.prepare(Some(Path::new("/proc/no.sock"))).unwrap_err();
+    drop(control.prepare(Some(&new)).unwrap());
+    assert!(!new.exists(), "what is prepared and not wanted leaves nothing behind");
+    assert!(ask(&old, get).await.ends_with("alive\n"));
+
+    control.commit(control.prepare(Some(&old)).unwrap()).await;
+    control.commit(control.prepare(Some(&new)).unwrap()).await;
+    assert!(ask(&new, get).await.ends_with("alive\n"));
+    assert!(!old.exists());
+    // Taken in turn: the first is in place when the second can be sent.
+    control.commit(control.prepare(None).unwrap()).await;
+    control.commit(control.prepare(Some(&old)).unwrap()).await;
+    assert!(ask(&old, get).await.ends_with("alive\n"));
+    assert!(!new.exists());
+}
+
+#[tokio::test]
 async fn only_the_owner_may_open_it() {
     let folder = tempfile::tempdir().unwrap();
     let path = folder.path().join("own/control.sock");
     let mut process = Process::new(ServiceManager::nobody());
-    start(&path, routes(), &mut process).unwrap();
+    start(Some(&path), routes(), &mut process).unwrap();
     let mode = |path: &Path| fs::symlink_metadata(path).unwrap().permissions().mode() & 0o777;
     assert_eq!((mode(&path), mode(path.parent().unwrap())), (0o600, 0o700));
 
     let open = folder.path().join("open");
     fs::create_dir(&open).unwrap();
     fs::set_permissions(&open, fs::Permissions::from_mode(0o777)).unwrap();
-    let error = start(&open.join("control.sock"), routes(), &mut process).unwrap_err().to_string();
+    let error = start(Some(&open.join("control.sock")), routes(), &mut process).unwrap_err().to_string();
     assert!(error.contains("others may write to "), "{error}");
 }
 
@@ -66,16 +90,16 @@ async fn a_dead_socket_is_replaced_and_a_live_one_is_not() {
     let folder = tempfile::tempdir().unwrap();
     let path = folder.path().join("own/control.sock");
     let mut process = Process::new(ServiceManager::nobody());
-    start(&path, routes(), &mut process).unwrap();
+    start(Some(&path), routes(), &mut process).unwrap();
     let mut second = Process::new(ServiceManager::nobody());
-    let error = start(&path, routes(), &mut second).unwrap_err();
+    let error = start(Some(&path), routes(), &mut second).unwrap_err();
     assert!(matches!(error, ControlError::InUse(_)), "{error}");
     process.tasks.stop().await;
     assert!(!path.exists(), "its file goes with it");
 
     // A listener that is dropped without a word leaves its file, as a killed process does.
     drop(std::os::unix::net::UnixListener::bind(&path).unwrap());
-    start(&path, routes(), &mut second).unwrap();
+    start(Some(&path), routes(), &mut second).unwrap();
     assert!(ask(&path, "GET /alive HTTP/1.1\r\nHost: here\r\n\r\n").await.ends_with("alive\n"));
     assert_eq!(fs::read_dir(path.parent().unwrap()).unwrap().count(), 1, "nothing is left aside");
 
@@ -83,7 +107,7 @@ async fn a_dead_socket_is_replaced_and_a_live_one_is_not() {
     let mut third = Process::new(ServiceManager::nobody());
     #[expect(clippy::disallowed_methods, reason = "a test's own data")]
     fs::write(&path, "a person's file").unwrap();
-    let error = start(&path, routes(), &mut third).unwrap_err().to_string();
+    let error = start(Some(&path), routes(), &mut third).unwrap_err().to_string();
     assert!(error.contains("something that is no socket stands there"), "{error}");
     assert!(path.exists(), "and it stays");
 }

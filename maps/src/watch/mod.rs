@@ -18,7 +18,7 @@ use tokio::time;
 use tokio_util::sync::CancellationToken;
 
 use self::files::{Folders, Look};
-pub use self::reloader::{Reload, Reloader};
+pub use self::reloader::{Prepared, Reload, Reloader};
 use crate::metrics::MapMetrics;
 use crate::options::MapOptions;
 use crate::remote::Remotes;
@@ -58,7 +58,7 @@ pub async fn start(
 /// Watches the files of a set and reloads it when they change, until `shutdown`. The set in use may have been
 /// read a while ago, so the files are read once more at first.
 pub fn spawn(reloader: Reloader, shutdown: CancellationToken) -> JoinHandle<()> {
-    let watch = Watch::begin(reloader.options());
+    let watch = Watch::begin(&reloader.sources().options);
     tokio::spawn(async move {
         aside(&reloader, reload).await;
         watch.keep_current(&reloader, &shutdown).await;
@@ -82,10 +82,19 @@ impl Watch {
     }
 
     async fn keep_current(mut self, reloader: &Reloader, shutdown: &CancellationToken) {
-        let options = Arc::clone(reloader.options());
+        let mut changed = reloader.sources_change();
         loop {
+            let sources = Arc::clone(&changed.borrow_and_update());
+            let options = &sources.options;
             let told = tokio::select! {
                 () = shutdown.cancelled() => return,
+                // The sender lives in the reloader. What was written since the set was read is seen by reading it
+                // once more.
+                Ok(()) = changed.changed() => {
+                    self = Self::begin(&reloader.sources().options);
+                    aside(reloader, reload).await;
+                    continue;
+                }
                 Some(()) = self.changes.recv() => {
                     self.settle(options.settle).await;
                     true
@@ -93,7 +102,7 @@ impl Watch {
                 () = time::sleep(options.poll) => false,
             };
             self.folders.watch();
-            let look = Look::at(&options);
+            let look = Look::at(options);
             if told || look != self.seen {
                 self.seen = look;
                 aside(reloader, reload).await;

@@ -22,13 +22,27 @@ pub enum Reload {
     Unchanged,
 }
 
+/// Which files are read, and who is asked beside them.
+#[derive(Debug)]
+pub(super) struct Sources {
+    pub(super) options: MapOptions,
+    remotes: Remotes,
+}
+
+/// A set that was read by other options than those in use, and waits to be put in use with them.
+#[derive(Debug)]
+pub struct Prepared {
+    sources: Sources,
+    set: Verified<MapSet>,
+}
+
 /// Reads map sets for one handle, on a change or when asked (SIGHUP).
 #[derive(Debug, Clone)]
 pub struct Reloader {
     handle: MapHandle,
-    options: Arc<MapOptions>,
+    /// A new settings file may change them.
+    sources: Arc<watch::Sender<Arc<Sources>>>,
     metrics: MapMetrics,
-    remotes: Remotes,
     /// What is wrong with the newest files; also keeps a bad set from being logged at each look.
     faults: Arc<watch::Sender<Faults>>,
     /// A good set that changes too much at once: it waits for the operator's word.
@@ -55,8 +69,7 @@ impl Reloader {
     ) -> Self {
         let reloader = Self {
             handle,
-            options: Arc::new(options),
-            remotes,
+            sources: Arc::new(watch::Sender::new(Arc::new(Sources { options, remotes }))),
             metrics,
             faults: Arc::default(),
             refused: Arc::default(),
@@ -74,7 +87,8 @@ impl Reloader {
     /// With what is wrong; the old set stays in use.
     pub fn reload(&self) -> Result<Reload, Faults> {
         let _reading = self.reading.lock().unwrap_or_else(PoisonError::into_inner);
-        let (set, faults) = MapSet::start_with(&self.options, &self.remotes);
+        let sources = self.sources();
+        let (set, faults) = MapSet::start_with(&sources.options, &sources.remotes);
         let live = self.handle.set();
         if faults.is_empty() && set.get().digest() == live.digest() {
             self.mended();
@@ -86,7 +100,7 @@ impl Reloader {
             self.tell(&faults, "the new maps are bad, the old ones stay in use");
             return Err(faults);
         }
-        let faults = over_budget(&live, set.get(), self.options.budget);
+        let faults = over_budget(&live, set.get(), sources.options.budget);
         if !faults.is_empty() {
             self.wait_with(Some(set));
             self.tell(&faults, "the new maps change too much at once, the old ones stay in use");
@@ -95,6 +109,37 @@ impl Reloader {
         let generation = self.put_in_use(set);
         self.look_at_candidate();
         Ok(Reload::Swapped(generation))
+    }
+
+    /// Reads a set by other options; none when they are those in use. It may take seconds, as a reload does.
+    ///
+    /// That it differs much from the set in use is no fault: whoever changes the settings means it.
+    ///
+    /// # Errors
+    /// With what is wrong; nothing has changed.
+    pub fn prepare(&self, options: MapOptions) -> Result<Option<Prepared>, Faults> {
+        let sources = self.sources();
+        if sources.options == options {
+            return Ok(None);
+        }
+        let remotes = match sources.options.remote == options.remote {
+            true => sources.remotes.clone(),
+            false => Remotes::new(options.remote.clone(), self.metrics.remote.clone()),
+        };
+        let (set, faults) = MapSet::start_with(&options, &remotes);
+        match faults.is_empty() {
+            true => Ok(Some(Prepared { sources: Sources { options, remotes }, set })),
+            false => Err(faults),
+        }
+    }
+
+    /// Puts a set in use together with the options that it was read by: its files are watched from now on.
+    pub fn commit(&self, prepared: Prepared) {
+        let _reading = self.reading.lock().unwrap_or_else(PoisonError::into_inner);
+        let Prepared { sources, set } = prepared;
+        self.wait_with(None);
+        self.put_in_use(set);
+        self.sources.send_replace(Arc::new(sources));
     }
 
     /// Takes the set that was refused because too much would change at once; none when there is none.
@@ -132,14 +177,15 @@ impl Reloader {
     /// Asks the candidate beside the set in use while there is one that differs. One that is bad is told, and
     /// not asked.
     fn look_at_candidate(&self) {
-        let Some(options) = self.options.of_candidate() else {
+        let sources = self.sources();
+        let Some(options) = sources.options.of_candidate() else {
             if self.handle.shadow().is_some() {
                 self.handle.set_shadow(None);
                 tracing::info!("no candidate is asked any more");
             }
             return;
         };
-        let (set, faults) = MapSet::start_with(&options, &self.remotes);
+        let (set, faults) = MapSet::start_with(&options, &sources.remotes);
         if let Some(fault) = faults.iter().next() {
             self.handle.set_shadow(None);
             tracing::error!(%fault, faults = faults.len(), "the candidate is bad and is not asked");
@@ -163,8 +209,13 @@ impl Reloader {
         Some(generation)
     }
 
-    pub(super) fn options(&self) -> &Arc<MapOptions> {
-        &self.options
+    pub(super) fn sources(&self) -> Arc<Sources> {
+        Arc::clone(&self.sources.borrow())
+    }
+
+    /// Tells when other files are read.
+    pub(super) fn sources_change(&self) -> watch::Receiver<Arc<Sources>> {
+        self.sources.subscribe()
     }
 
     /// What is wrong with the newest files; empty while they are in use.

@@ -20,7 +20,7 @@ impl Policy {
         self.place = rules.shared.networks.enter(address, rules.sessions_per_network);
         let refusal = if self.place.is_none() {
             Some((table::TOO_MANY_FROM_YOU, Reason::Network))
-        } else if rules.hand_over.is_full() {
+        } else if rules.shared.hand_over.load().is_full() {
             Some((table::TOO_BUSY, Reason::Busy))
         } else {
             None

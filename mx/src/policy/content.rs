@@ -17,7 +17,7 @@ const MOST_LOGGED: usize = 10;
 impl Policy {
     /// Before a message comes: no client should send one that nobody can take.
     pub(super) fn decide_room(&self) -> Result<(), Reply> {
-        match self.rules.hand_over.obstacle() {
+        match self.rules.shared.hand_over.load().obstacle() {
             None => Ok(()),
             Some((reply, reason)) => {
                 self.rules.shared.metrics.verdict(Stage::Content, Some(reply.code), reason);
@@ -48,7 +48,7 @@ impl Policy {
             ident: Some(id.into()),
         };
         let arrived = shared.clock.now_monotonic();
-        let answer = self.rules.hand_over.hand_over(&mail, &forwarded).await;
+        let answer = shared.hand_over.load_full().hand_over(&mail, &forwarded).await;
         let answered = shared.clock.now_monotonic();
 
         if let Err(not_taken) = &answer {

@@ -14,6 +14,7 @@ mod sender;
 use std::sync::Arc;
 use std::time::Duration;
 
+use arc_swap::ArcSwap;
 use ipnet::IpNet;
 use switchyard_daemon::clock::Clock;
 use switchyard_maps::MapHandle;
@@ -45,8 +46,6 @@ pub(crate) struct Rules {
     pub(crate) sessions_per_network: usize,
     /// How long a router's refusal of a recipient is remembered; zero is not at all.
     pub(crate) refused_recipient_memory: Duration,
-    /// The routers.
-    pub(crate) hand_over: Arc<HandOver>,
     /// Those that outlive a reload.
     pub(crate) shared: Arc<Shared>,
 }
@@ -55,6 +54,8 @@ pub(crate) struct Rules {
 #[derive(Debug)]
 pub(crate) struct Shared {
     pub(crate) maps: MapHandle,
+    /// The way to the routers: each message takes the newest.
+    pub(crate) hand_over: ArcSwap<HandOver>,
     pub(crate) networks: Arc<Networks>,
     pub(crate) refused: RefusedRecipients,
     pub(crate) metrics: Metrics,

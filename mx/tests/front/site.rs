@@ -48,7 +48,7 @@ impl Front {
         let mut process = Process::new(ServiceManager::nobody());
         let mx = Mx::start(settings, &mut Listeners::none(), &mut process).await.unwrap();
         let (hand, wishes) = Wishes::twin();
-        let reload = || async { Ok::<(), MxError>(()) };
+        let reload = || async { Ok::<_, MxError>(Vec::new()) };
         let running = tokio::spawn(process.run(wishes, Duration::from_secs(60), reload));
         Self { mx: Arc::new(mx), folder, wishes: hand, running }
     }

@@ -7,22 +7,16 @@ use std::time::{Duration, Instant};
 const MAX_DOMAINS: usize = 10_000;
 
 /// Counts reports by domain, and starts anew with each window.
-#[derive(Debug)]
+#[derive(Debug, Default)]
 pub(super) struct Cap {
-    limit: u32,
-    window: Duration,
     started: Option<Instant>,
     counts: HashMap<String, u32>,
 }
 
 impl Cap {
-    pub(super) fn new(limit: u32, window: Duration) -> Self {
-        Self { limit, window, started: None, counts: HashMap::new() }
-    }
-
-    /// True when one more report may go to this domain.
-    pub(super) fn take(&mut self, domain: &str, now: Instant) -> bool {
-        if self.started.is_none_or(|started| now.saturating_duration_since(started) >= self.window) {
+    /// True when one more report may go to this domain, of so many in a window.
+    pub(super) fn take(&mut self, domain: &str, now: Instant, limit: u32, window: Duration) -> bool {
+        if self.started.is_none_or(|started| now.saturating_duration_since(started) >= window) {
             self.started = Some(now);
             self.counts.clear();
         }
@@ -30,7 +24,7 @@ impl Cap {
             return false;
         }
         let count = self.counts.entry(domain.to_owned()).or_default();
-        if *count >= self.limit {
+        if *count >= limit {
             return false;
         }
         *count += 1;
@@ -45,20 +39,21 @@ mod tests {
     #[test]
     fn b3_a_domain_has_its_share_and_no_more() {
         let window = Duration::from_secs(3600);
-        let mut cap = Cap::new(3, window);
+        let mut cap = Cap::default();
         let now = Instant::now();
-        let taken = (0..100_000).filter(|_| cap.take("victim.example", now)).count();
+        let taken = (0..100_000).filter(|_| cap.take("victim.example", now, 3, window)).count();
         assert_eq!(taken, 3);
-        assert!(cap.take("other.example", now));
-        assert!(!cap.take("victim.example", now + window / 2));
-        assert!(cap.take("victim.example", now + window));
+        assert!(cap.take("other.example", now, 3, window));
+        assert!(!cap.take("victim.example", now + window / 2, 3, window));
+        assert!(cap.take("victim.example", now + window, 3, window));
     }
 
     #[test]
     fn b3_many_domains_take_a_bounded_room() {
-        let mut cap = Cap::new(3, Duration::from_secs(3600));
-        let now = Instant::now();
-        let taken = (0..100_000).filter(|number| cap.take(&format!("d{number}.example"), now)).count();
+        let mut cap = Cap::default();
+        let (now, window) = (Instant::now(), Duration::from_secs(3600));
+        let names = (0..100_000).map(|number| format!("d{number}.example"));
+        let taken = names.filter(|name| cap.take(name, now, 3, window)).count();
         assert_eq!((taken, cap.counts.len()), (MAX_DOMAINS, MAX_DOMAINS));
     }
 }

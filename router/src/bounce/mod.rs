@@ -76,7 +76,7 @@ pub struct Bouncer {
     options: BounceOptions,
     metrics: BounceMetrics,
     clock: Clock,
-    cap: Mutex<Cap>,
+    cap: Arc<Mutex<Cap>>,
 }
 
 /// Whether a sender wants to hear of an event at all (RFC 3461 §4.1).
@@ -95,7 +95,13 @@ impl Bouncer {
     /// Makes reports in our name.
     #[must_use]
     pub fn new(options: BounceOptions, metrics: BounceMetrics, clock: Clock) -> Self {
-        let cap = Mutex::new(Cap::new(options.per_domain, options.window));
+        Self { options, metrics, clock, cap: Arc::default() }
+    }
+
+    /// One for other settings, which knows how many reports each domain has had.
+    #[must_use]
+    pub fn renewed(&self, options: BounceOptions) -> Self {
+        let (metrics, clock, cap) = (self.metrics.clone(), self.clock.clone(), Arc::clone(&self.cap));
         Self { options, metrics, clock, cap }
     }
 
@@ -115,7 +121,9 @@ impl Bouncer {
             return None;
         };
         let now = self.clock.now_monotonic();
-        if !self.cap.lock().unwrap_or_else(PoisonError::into_inner).take(&sender.host.to_string(), now) {
+        let BounceOptions { per_domain, window, .. } = self.options;
+        let mut cap = self.cap.lock().unwrap_or_else(PoisonError::into_inner);
+        if !cap.take(&sender.host.to_string(), now, per_domain, window) {
             refused("the sender's domain has had too many reports");
             return None;
         }

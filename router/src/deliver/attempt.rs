@@ -95,6 +95,11 @@ impl Deliverer {
     /// `Some` when the kept connection has answered for everybody.
     async fn on_kept(&self, course: &mut Course<'_>, kept: Option<Kept>) -> Option<Kept> {
         let mut kept = kept?;
+        // Other settings may ask for another host, or for TLS where there was none.
+        if !Arc::ptr_eq(&kept.rules, &self.rules) {
+            kept.close();
+            return None;
+        }
         if !kept.still_waits() {
             return None;
         }
@@ -155,7 +160,7 @@ impl Deliverer {
         let connected = Box::pin(self.dial(destination.transport, candidate, level)).await;
         let connection = connected.map_err(|error| {
             if !error.is_tls() {
-                self.dead.bury(&candidate.place, self.clock.now_monotonic());
+                self.dead.bury(&candidate.place, self.clock.now_monotonic(), self.dead_host_wait);
             }
             self.count_tls(level, "failed");
             // RFC 7504: 521 is for good; any other refusal may pass.
@@ -180,7 +185,12 @@ impl Deliverer {
                 Some(_) => "encrypted",
             },
         );
-        Ok(Kept { connection: Box::new(connection), relay: names.relay, host: names.host })
+        Ok(Kept {
+            connection: Box::new(connection),
+            relay: names.relay,
+            host: names.host,
+            rules: Arc::clone(&self.rules),
+        })
     }
 
     async fn dial(

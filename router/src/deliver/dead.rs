@@ -10,19 +10,14 @@ use super::hosts::{Candidate, Place};
 const MAX_DEAD: usize = 1000;
 
 /// Remembers failures to connect.
-#[derive(Debug)]
+#[derive(Debug, Default)]
 pub(super) struct DeadHosts {
-    wait: Duration,
     until: Mutex<HashMap<Place, Instant>>,
 }
 
 impl DeadHosts {
-    pub(super) fn new(wait: Duration) -> Self {
-        Self { wait, until: Mutex::new(HashMap::new()) }
-    }
-
-    /// Nobody answered there.
-    pub(super) fn bury(&self, place: &Place, now: Instant) {
+    /// Nobody answered there; it is tried last for so long.
+    pub(super) fn bury(&self, place: &Place, now: Instant, wait: Duration) {
         let mut until = self.until.lock().unwrap_or_else(PoisonError::into_inner);
         if until.len() >= MAX_DEAD && !until.contains_key(place) {
             until.retain(|_, end| *end > now);
@@ -32,7 +27,7 @@ impl DeadHosts {
                 until.remove(&oldest);
             }
         }
-        until.insert(place.clone(), now + self.wait);
+        until.insert(place.clone(), now + wait);
     }
 
     /// Somebody answered there.
@@ -64,10 +59,11 @@ mod tests {
 
     #[test]
     fn the_dead_are_tried_last_and_are_few() {
-        let dead = DeadHosts::new(Duration::from_secs(60));
+        let dead = DeadHosts::default();
         let now = Instant::now();
         let mut list = vec![candidate(1), candidate(2), candidate(3)];
-        dead.bury(&candidate(1).place, now);
+        let wait = Duration::from_secs(60);
+        dead.bury(&candidate(1).place, now, wait);
         dead.put_last(&mut list, now);
         assert_eq!(list, [candidate(2), candidate(3), candidate(1)]);
         list.sort_by(|one, other| one.place.cmp(&other.place));
@@ -75,7 +71,7 @@ mod tests {
         assert_eq!(list[0], candidate(1));
         dead.revive(&candidate(1).place);
         for port in 0..3000 {
-            dead.bury(&candidate(port).place, now);
+            dead.bury(&candidate(port).place, now, wait);
         }
         assert_eq!(dead.until.lock().unwrap().len(), MAX_DEAD);
     }

@@ -43,6 +43,7 @@ pub use metrics::DeliverMetrics;
 pub use outcome::{Fate, Verdict};
 pub use pools::Pools;
 pub use resolver::{Resolver, ResolverError, ResolverOptions};
+use reuse::Rules;
 pub use reuse::{Kept, ReuseOptions};
 pub use tls_policy::{TlsOptions, TlsPolicy, TlsPolicyError};
 
@@ -88,7 +89,9 @@ pub struct Deliverer {
     pools: Pools,
     tls: TlsPolicy,
     reuse: ReuseOptions,
-    dead: DeadHosts,
+    rules: Arc<Rules>,
+    dead_host_wait: Duration,
+    dead: Arc<DeadHosts>,
     metrics: DeliverMetrics,
     clock: Clock,
     chance: Mutex<fastrand::Rng>,
@@ -119,11 +122,23 @@ impl Deliverer {
             pools: Pools::new(options.pools),
             tls,
             reuse: options.reuse,
-            dead: DeadHosts::new(options.dead_host_wait),
+            rules: Arc::new(Rules),
+            dead_host_wait: options.dead_host_wait,
+            dead: Arc::default(),
             metrics,
             clock,
             chance: Mutex::new(chance),
         }
+    }
+
+    /// One for other settings, which knows of the same dead hosts. Connections that this one made are not used by
+    /// it.
+    #[must_use]
+    pub fn renewed(&self, options: DeliverOptions, resolver: Resolver, tls: TlsPolicy) -> Self {
+        let chance = self.chance.lock().unwrap_or_else(PoisonError::into_inner).fork();
+        let (metrics, clock) = (self.metrics.clone(), self.clock.clone());
+        let dead = Arc::clone(&self.dead);
+        Self { dead, ..Self::new(options, resolver, tls, metrics, clock, chance) }
     }
 
     /// How long connections are kept.

@@ -29,7 +29,13 @@ pub struct Kept {
     pub relay: Arc<str>,
     /// `mx.example`, for reports.
     pub host: Arc<str>,
+    /// Under which options it was made.
+    pub(super) rules: Arc<Rules>,
 }
+
+/// Stands for the options of one deliverer: connections made under others are not used.
+#[derive(Debug)]
+pub(super) struct Rules;
 
 impl Kept {
     /// True when one more message may go this way.

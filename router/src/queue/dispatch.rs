@@ -10,6 +10,7 @@ use switchyard_smtp::envelope::{Envelope, Recipient, Sender};
 use switchyard_smtp::status::EnhancedStatus;
 
 use super::Shared;
+use super::means::Means;
 use super::message::{Job, Message};
 use super::scheduler::{Offered, Start};
 use super::worker;
@@ -59,13 +60,14 @@ impl Shared {
         let reroutes = message.state().reroutes.clone();
         let Envelope { sender, recipients } = &*message.envelope;
         let sender = &sender.reverse_path;
+        let Means { routes, .. } = &*self.means();
         let decide = |maps: &Snapshot, index: u32, recipient: &Recipient| -> Decision {
             let path = &recipient.forward_path;
             let resolved = match reroutes.get(&index) {
-                Some(route) => resolve_by(&self.routes, route, path),
-                None => resolve(maps, &self.routes, sender, path)?,
+                Some(route) => resolve_by(routes, route, path),
+                None => resolve(maps, routes, sender, path)?,
             };
-            Ok((resolved, is_forwarded(maps, &self.routes, sender, recipient)?))
+            Ok((resolved, is_forwarded(maps, routes, sender, recipient)?))
         };
         let all = |maps: &Snapshot| {
             let of = |index: &u32| Some((*index, decide(maps, *index, recipients.get(*index as usize)?)));
@@ -90,7 +92,7 @@ impl Shared {
         let is_attempt = asked == 0 || !decisions.is_empty();
         let groups = self.group(message, decisions);
         let now = self.clock.now_monotonic();
-        let size = self.options.recipients_per_job.max(1);
+        let size = self.means.load().options.recipients_per_job.max(1);
         let rewritten = self.rewritten_sender(message, &groups);
         let jobs: Vec<(Destination, Job)> = groups
             .into_iter()
@@ -162,7 +164,8 @@ impl Shared {
 
     /// The sender of what is forwarded, if any of it is and the sender's address has room for it.
     fn rewritten_sender(&self, message: &Message, groups: &Groups) -> Option<Arc<Sender>> {
-        let srs = self.routes.srs.as_ref().filter(|_| groups.keys().any(|way| way.forwarded))?;
+        let means = self.means();
+        let srs = means.routes.srs.as_ref().filter(|_| groups.keys().any(|way| way.forwarded))?;
         let sender = &message.envelope.sender;
         let rewritten = srs.rewrite(sender.reverse_path.mailbox()?, self.clock.now_wall())?;
         Some(Arc::new(Sender { reverse_path: ReversePath::Mailbox(rewritten), ..sender.clone() }))

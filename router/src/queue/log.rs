@@ -29,7 +29,7 @@ pub(super) fn delivery(
 ) {
     let delays = delays.unwrap_or_default();
     let total = now.wall.duration_since(message.arrival.wall).unwrap_or_default();
-    let before = total.saturating_sub(now.monotonic.saturating_duration_since(message.admitted));
+    let before = total.saturating_sub(now.monotonic.saturating_duration_since(message.admitted.monotonic));
     let original = recipient.orcpt.as_ref().map(|orcpt| tracing::field::display(&orcpt.address));
     tracing::info!(
         id = %message.id,

@@ -9,11 +9,11 @@ use switchyard_maps::Route;
 use switchyard_smtp::envelope::{Content, Envelope, Sender};
 use switchyard_smtp::status::EnhancedStatus;
 
-use super::schedule::Deadlines;
+use super::schedule::Now;
 use super::suspend::Suspension;
 use crate::bounce::{Action, is_wanted};
 use crate::deliver::{Fate, Verdict};
-use crate::spool::{Arrival, Held, Outcome, Progress, QueueId, RecipientState, StoredMessage};
+use crate::spool::{Arrival, Held, Origin, Outcome, Progress, QueueId, RecipientState, StoredMessage};
 
 /// A message in the queue.
 #[derive(Debug)]
@@ -23,9 +23,10 @@ pub(super) struct Message {
     pub arrival: Arrival,
     /// Octets of its content.
     pub size: u64,
-    pub deadlines: Deadlines,
     /// When the queue got it.
-    pub admitted: Instant,
+    pub admitted: Now,
+    /// A report of ours.
+    pub is_report: bool,
     state: Mutex<MessageState>,
 }
 
@@ -72,8 +73,7 @@ pub(super) struct Job {
 impl Message {
     pub(super) fn new(
         stored: StoredMessage,
-        deadlines: Deadlines,
-        admitted: Instant,
+        admitted: Now,
         content: Option<Content>,
         reroutes: BTreeMap<u32, Arc<Route>>,
     ) -> Self {
@@ -85,8 +85,8 @@ impl Message {
             arrival: stored.arrival,
             size: stored.content_len,
             envelope: stored.envelope,
-            deadlines,
             admitted,
+            is_report: stored.origin == Origin::Report,
             state: Mutex::new(MessageState {
                 recipients,
                 attempts: stored.progress.attempts,

@@ -1,7 +1,7 @@
 //! Mail that waits for its delivery, and everything that happens to it until it is gone.
 //!
 //! The way of a message, by file:
-//! 1. `mod.rs`: [`QueueHandle::admit`] takes it, durable as it is; [`schedule`] gives it its deadlines.
+//! 1. `mod.rs`: [`QueueHandle::admit`] takes it, durable as it is; [`schedule`] says when it is tried and given up.
 //! 2. `dispatch.rs`: it becomes active; each recipient is routed by the maps of this moment, and recipients of
 //!    one destination become jobs.
 //! 3. `scheduler.rs`: jobs wait their turn at their destination (`destination.rs`, [`window`]).
@@ -23,6 +23,7 @@ mod destination;
 mod dispatch;
 mod hold;
 mod log;
+mod means;
 mod message;
 mod metrics;
 pub mod order;
@@ -44,6 +45,7 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, SystemTime};
 
+use arc_swap::ArcSwap;
 use switchyard_daemon::clock::Clock;
 use switchyard_maps::{MapHandle, Route};
 use switchyard_smtp::envelope::Content;
@@ -52,7 +54,8 @@ use tokio::sync::{Notify, watch};
 use crate::bounce::Bouncer;
 use crate::deliver::Deliverer;
 use crate::route::RouteOptions;
-use crate::spool::{NewMessage, Origin, Progress, QueueId, Receipt, Spool, StoredMessage};
+use crate::spool::{NewMessage, Progress, QueueId, Receipt, Spool, StoredMessage};
+pub use means::Means;
 use message::Message;
 pub use metrics::QueueMetrics;
 use schedule::{Now, ScheduleOptions};
@@ -151,12 +154,14 @@ impl Queue {
         let (summary, _) = watch::channel(Summary::default());
         let shared = Arc::new(Shared {
             scheduler: Mutex::new(Scheduler::new(parts.options.clone())),
-            options: parts.options,
+            means: ArcSwap::from_pointee(Means {
+                options: parts.options,
+                routes: parts.routes,
+                deliverer: parts.deliverer,
+                bouncer: parts.bouncer,
+            }),
             spool: parts.spool,
             maps: parts.maps,
-            routes: parts.routes,
-            deliverer: parts.deliverer,
-            bouncer: parts.bouncer,
             suspensions: parts.suspensions,
             clock: parts.clock,
             chance: Mutex::new(parts.chance),
@@ -238,12 +243,9 @@ impl QueueHandle {
 /// What all parts of the queue share.
 #[derive(Debug)]
 struct Shared {
-    options: QueueOptions,
+    means: ArcSwap<Means>,
     spool: Spool,
     maps: MapHandle,
-    routes: RouteOptions,
-    deliverer: Deliverer,
-    bouncer: Bouncer,
     suspensions: Suspensions,
     clock: Clock,
     chance: Mutex<fastrand::Rng>,
@@ -278,9 +280,7 @@ impl Shared {
 
     fn admit(self: &Arc<Self>, stored: StoredMessage, content: Option<Content>) {
         let now = self.now();
-        let schedule = &self.options.schedule;
-        let deadlines = schedule.deadlines(stored.arrival.wall, stored.origin == Origin::Report, now);
-        let due = schedule.due(stored.progress.next_attempt, now);
+        let due = self.means.load().options.schedule.due(stored.progress.next_attempt, now);
         let wish = match stored.progress.hold {
             Some(_) => Place::Hold,
             None if due > now.monotonic => Place::Deferred(due),
@@ -288,7 +288,7 @@ impl Shared {
         };
         let reroutes = self.reroutes(&stored);
         let content = content.filter(|content| wish == Place::Active && self.remember(content.len()));
-        let message = Arc::new(Message::new(stored, deadlines, now.monotonic, content, reroutes));
+        let message = Arc::new(Message::new(stored, now, content, reroutes));
         let begins = {
             let mut scheduler = self.lock();
             let begins = scheduler.insert(&message, wish);
@@ -317,7 +317,7 @@ impl Shared {
 
     /// Reserves memory for content; false when there is none left.
     fn remember(&self, octets: usize) -> bool {
-        let budget = self.options.content_memory;
+        let budget = self.means.load().options.content_memory;
         let take = |used: usize| used.checked_add(octets).filter(|sum| *sum <= budget);
         self.memory.fetch_update(Ordering::Relaxed, Ordering::Relaxed, take).is_ok()
     }

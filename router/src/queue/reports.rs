@@ -6,8 +6,9 @@ use std::time::SystemTime;
 use switchyard_smtp::status::EnhancedStatus;
 
 use super::Shared;
+use super::means::Means;
 use super::message::Message;
-use super::schedule::Now;
+use super::schedule::{Deadlines, Now};
 use crate::bounce::{Action, Event, is_wanted};
 use crate::spool::{Outcome, RecipientState, SpoolError};
 
@@ -19,8 +20,9 @@ impl Shared {
     pub(super) fn due_reports(&self, message: &Message, now: Now) -> Vec<Due> {
         let mut guard = message.state();
         let state = &mut *guard;
-        let is_expired = now.monotonic >= message.deadlines.expires;
-        let warns = message.deadlines.warns.is_some_and(|warns| now.monotonic >= warns);
+        let deadlines = self.deadlines(message);
+        let is_expired = now.monotonic >= deadlines.expires;
+        let warns = deadlines.warns.is_some_and(|warns| now.monotonic >= warns);
         let is_null = message.envelope.sender.reverse_path.is_null();
         let in_mailbox = std::mem::take(&mut state.in_mailbox);
         let mut due = Vec::new();
@@ -101,9 +103,10 @@ impl Shared {
             retry_until: self.retry_until(message),
             recipients,
         };
-        let Some(to) = self.bouncer.addressee(&event) else { return Ok(()) };
+        let Means { bouncer, .. } = &*self.means();
+        let Some(to) = bouncer.addressee(&event) else { return Ok(()) };
         let original = self.content(message).await?;
-        let report = self.bouncer.report(&event, to, &original);
+        let report = bouncer.report(&event, to, &original);
         let id = self.spool.next_id();
         let receipt = self.spool.accept(id, &report).await?;
         let action = recipients.first().map_or("failed", |(_, action, _)| action.as_str());
@@ -112,9 +115,15 @@ impl Shared {
         Ok(())
     }
 
+    /// By the lifetimes that hold now, for mail that has waited since before they did as well.
+    fn deadlines(&self, message: &Message) -> Deadlines {
+        let schedule = &self.means.load().options.schedule;
+        schedule.deadlines(message.arrival.wall, message.is_report, message.admitted)
+    }
+
     fn retry_until(&self, message: &Message) -> SystemTime {
         let now = self.now();
-        now.wall + message.deadlines.expires.saturating_duration_since(now.monotonic)
+        now.wall + self.deadlines(message).expires.saturating_duration_since(now.monotonic)
     }
 }
 

@@ -440,6 +440,17 @@ impl Scheduler {
     /// Starts nothing more; idle workers go.
     pub(super) fn drain(&mut self) {
         self.draining = true;
+        self.dismiss_idle();
+    }
+
+    /// Works in another way from now on; idle workers go, for their connections were made in the old one.
+    pub(super) fn change(&mut self, options: QueueOptions) {
+        self.destinations.values_mut().for_each(|state| state.window.fit(&options.window));
+        self.options = options;
+        self.dismiss_idle();
+    }
+
+    fn dismiss_idle(&mut self) {
         self.idle.clear();
         self.destinations.values_mut().for_each(|state| state.idle.clear());
     }

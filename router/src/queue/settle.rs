@@ -135,7 +135,7 @@ impl Shared {
             let wait = match state.suspended_until(message) {
                 _ if again => Duration::ZERO,
                 Some(until) => until.duration_since(now.wall).unwrap_or_default().min(LONGEST),
-                None => self.options.schedule.backoff(state.attempts, chance),
+                None => self.means.load().options.schedule.backoff(state.attempts, chance),
             };
             self.spool.progress(message.id, &state.progress(now.wall + wait));
             let place = match &state.hold {

@@ -25,7 +25,7 @@ use crate::deliver::{
     DeliverMetrics, DeliverOptions, Resolver, ResolverOptions, ReuseOptions, TlsOptions, TlsPolicy,
 };
 use crate::route::resolve::resolve;
-use crate::spool::{Arrival, Folder, Held, Holder, SpoolMetrics, SpoolOptions};
+use crate::spool::{Arrival, Folder, Held, Holder, Origin, SpoolMetrics, SpoolOptions};
 
 const DAY: Duration = Duration::from_secs(86_400);
 
@@ -446,7 +446,7 @@ async fn a_worker_that_dies_of_a_fault_loses_neither_its_job_nor_its_place() {
         (Arc::clone(&site.queue.0), Arc::clone(scheduler.message(id).unwrap().0))
     };
     let (sender, recipient) = (&message.envelope.sender.reverse_path, &message.envelope.recipients[0]);
-    let resolved = resolve(&shared.maps.snapshot(), &shared.routes, sender, &recipient.forward_path);
+    let resolved = resolve(&shared.maps.snapshot(), &shared.means().routes, sender, &recipient.forward_path);
     let Resolved::Deliver(destination) = resolved.unwrap() else { panic!("the map has a route") };
     let seat = worker::Seat { shared, destination, job: Some((message, vec![0])) };
     let died = tokio::spawn(async move {

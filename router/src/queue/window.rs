@@ -57,6 +57,11 @@ impl Window {
         }
     }
 
+    /// Stays within another limit.
+    pub fn fit(&mut self, options: &WindowOptions) {
+        self.size = self.size.min(options.limit.max(1));
+    }
+
     /// Connections that it may have now.
     #[must_use]
     pub fn size(&self) -> u32 {
@@ -134,6 +139,10 @@ mod tests {
         assert_eq!(window.size(), 20);
         window.learn(Feedback::Unreached, 20, now, &options);
         assert_eq!(window.size(), 19);
+        let options = WindowOptions { limit: 3, ..options };
+        window.fit(&options);
+        window.learn(Feedback::Reached, 3, now, &options);
+        assert_eq!(window.size(), 3);
     }
 
     #[test]

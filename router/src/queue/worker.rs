@@ -114,7 +114,7 @@ impl Shared {
             recipients: &job.recipients,
             content: &content,
         };
-        let attempted = self.deliverer.attempt(&attempt, kept).await;
+        let attempted = self.means().deliverer.attempt(&attempt, kept).await;
         if destination.transport == Transport::Lmtp {
             let sent = attempted.fates.iter().filter(|(_, fate)| fate.verdict == Verdict::Sent);
             job.message.state().in_mailbox.extend(sent.map(|(index, _)| *index));
@@ -131,7 +131,7 @@ impl Shared {
         slot: u64,
         mut receiver: oneshot::Receiver<Job>,
     ) -> Option<Job> {
-        let idle = self.deliverer.reuse().idle;
+        let idle = self.means.load().deliverer.reuse().idle;
         let job = tokio::select! {
             handed = &mut receiver => handed.ok(),
             () = self.clock.sleep(idle) => {

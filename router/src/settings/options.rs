@@ -5,7 +5,6 @@ use std::sync::Arc;
 
 use switchyard_config::RouterSettings;
 use switchyard_daemon::drain::Drain;
-use switchyard_daemon::metrics::Registry;
 use switchyard_maps::{Hop, Nexthop, Route};
 use switchyard_smtp::client::Timeouts;
 use switchyard_smtp::io::memory::MemoryBudget;
@@ -62,13 +61,12 @@ pub(crate) fn srs_options(settings: &RouterSettings) -> Option<SrsOptions> {
 
 pub(crate) fn route_options(
     settings: &RouterSettings,
-    registry: &Registry,
+    counted: &SrsMetrics,
 ) -> Result<RouteOptions, RouterError> {
     let RouterSettings { route, rewrite, .. } = settings;
     let nexthop = route.relayhost.clone().unwrap_or(Nexthop::RecipientDomain);
     let default_route = Route::Deliver { transport: Some(route.default_transport), nexthop };
-    let counted = SrsMetrics::register(registry).map_err(RouterError::because)?;
-    let srs = srs_options(settings).map(|options| Srs::load(&options, counted)).transpose();
+    let srs = srs_options(settings).map(|options| Srs::load(&options, counted.clone())).transpose();
     Ok(RouteOptions {
         origin: rewrite.origin.clone(),
         default_route,

@@ -1,20 +1,18 @@
-//! From the settings to the rooms of a daemon that starts.
-
-use std::net::SocketAddr;
+//! From the settings to the rooms of a daemon that starts, and to what a reload puts in their place.
 
 use switchyard_config::RouterSettings;
-use switchyard_daemon::accept::{AcceptMetrics, Sessions};
 use switchyard_daemon::clock::Clock;
 use switchyard_daemon::metrics::Registry;
-use switchyard_daemon::process::Process;
-use switchyard_daemon::sockets::Listeners;
 
-use super::options::{bounce_options, deliver_options, spool_options, tls_options};
+use super::options::{
+    bounce_options, deliver_options, queue_options, route_options, spool_options, tls_options,
+};
 use crate::RouterError;
-use crate::accept::Front;
 use crate::bounce::{BounceMetrics, Bouncer};
 use crate::deliver::{DeliverMetrics, Deliverer, Resolver, ResolverOptions, TlsPolicy};
+use crate::queue::Means;
 use crate::queue::suspend::Suspensions;
+use crate::route::srs::SrsMetrics;
 use crate::spool::{Folder, Recovered, Spool, SpoolMetrics};
 
 pub(crate) async fn open_spool(
@@ -50,11 +48,7 @@ pub(crate) fn deliverer(
     registry: &Registry,
     clock: &Clock,
 ) -> Result<Deliverer, RouterError> {
-    let dns = &settings.common.dns;
-    let options =
-        ResolverOptions { servers: dns.servers.clone(), timeout: dns.timeout, ..ResolverOptions::default() };
-    let resolver = Resolver::new(&options).map_err(RouterError::because)?;
-    let tls = TlsPolicy::new(&tls_options(settings)).map_err(RouterError::because)?;
+    let (resolver, tls) = (resolver(settings)?, tls_policy(settings)?);
     let metrics = DeliverMetrics::register(registry).map_err(RouterError::because)?;
     let chance = fastrand::Rng::new();
     Ok(Deliverer::new(deliver_options(settings), resolver, tls, metrics, clock.clone(), chance))
@@ -69,28 +63,29 @@ pub(crate) fn bouncer(
     Ok(Bouncer::new(bounce_options(settings), metrics, clock.clone()))
 }
 
-pub(crate) fn listen(
+/// What stands for the old one when settings change; certificates are read again, for they may be others under the
+/// same name.
+pub(crate) fn renewed(
+    before: &Means,
     settings: &RouterSettings,
-    listeners: &mut Listeners,
-    registry: &Registry,
-    process: &mut Process,
-    front: &Front,
-) -> Result<Vec<SocketAddr>, RouterError> {
-    let accepting = AcceptMetrics::register(registry, "smtp_server").map_err(RouterError::because)?;
-    let sessions = Sessions::new(settings.common.limits.sessions, process.drain.clone(), accepting);
-    let mut addresses = Vec::new();
-    for listener in &settings.common.listen {
-        for socket in listeners.open(&listener.socket).map_err(RouterError::because)? {
-            addresses.push(socket.local_addr().map_err(RouterError::because)?);
-            let front = front.clone();
-            let accepting = switchyard_daemon::accept::accept(
-                socket,
-                sessions.clone(),
-                move |stream, peer| front.clone().serve(stream, peer),
-                |stream, _peer| Front::refuse(stream),
-            );
-            process.tasks.essential("accept", accepting);
-        }
-    }
-    Ok(addresses)
+    counted: &SrsMetrics,
+) -> Result<Means, RouterError> {
+    let (resolver, tls) = (resolver(settings)?, tls_policy(settings)?);
+    Ok(Means {
+        options: queue_options(settings),
+        routes: route_options(settings, counted)?,
+        deliverer: before.deliverer.renewed(deliver_options(settings), resolver, tls),
+        bouncer: before.bouncer.renewed(bounce_options(settings)),
+    })
+}
+
+fn resolver(settings: &RouterSettings) -> Result<Resolver, RouterError> {
+    let dns = &settings.common.dns;
+    let options =
+        ResolverOptions { servers: dns.servers.clone(), timeout: dns.timeout, ..ResolverOptions::default() };
+    Resolver::new(&options).map_err(RouterError::because)
+}
+
+fn tls_policy(settings: &RouterSettings) -> Result<TlsPolicy, RouterError> {
+    TlsPolicy::new(&tls_options(settings)).map_err(RouterError::because)
 }

@@ -147,7 +147,7 @@ async fn a_report_to_a_rewritten_sender_is_taken_and_a_forged_one_is_not() {
     let maps = [("relay_domains", "example.org x\n"), ("transport", "* hold:look\n")];
     let running = start(&maps, &srs).await;
     let settings = running.router.settings.lock().unwrap().clone();
-    let options = route_options(&settings, &Registry::new()).unwrap();
+    let options = route_options(&settings, &uncounted().unwrap()).unwrap();
     let sender = switchyard_smtp::address::Mailbox::parse("ann@away.example").unwrap();
     let made = options.srs.unwrap().rewrite(&sender, std::time::SystemTime::now()).unwrap();
     let mut client = Client::connect(&running).await;

@@ -10,7 +10,7 @@ pub struct MemoryBudget(Arc<Inner>);
 
 #[derive(Debug)]
 struct Inner {
-    limit: u64,
+    limit: AtomicU64,
     used: AtomicU64,
 }
 
@@ -18,7 +18,13 @@ impl MemoryBudget {
     /// A budget of so many octets.
     #[must_use]
     pub fn new(limit: u64) -> Self {
-        Self(Arc::new(Inner { limit, used: AtomicU64::new(0) }))
+        Self(Arc::new(Inner { limit: AtomicU64::new(limit), used: AtomicU64::new(0) }))
+    }
+
+    /// So many octets from now on. What is held stays: over a smaller budget, nothing is added until enough is
+    /// given back.
+    pub fn set_limit(&self, limit: u64) {
+        self.0.limit.store(limit, Ordering::Relaxed);
     }
 
     /// Octets in use.
@@ -30,7 +36,7 @@ impl MemoryBudget {
     /// True when so many octets more would fit now.
     #[must_use]
     pub fn has_room(&self, octets: u64) -> bool {
-        self.used().saturating_add(octets) <= self.0.limit
+        self.used().saturating_add(octets) <= self.0.limit.load(Ordering::Relaxed)
     }
 
     /// Takes a share that grows with what it is for.
@@ -62,7 +68,7 @@ impl MemoryShare {
         }
         let Inner { limit, used } = &*self.budget.0;
         let before = used.fetch_add(more, Ordering::Relaxed);
-        if before.saturating_add(more) > *limit {
+        if before.saturating_add(more) > limit.load(Ordering::Relaxed) {
             used.fetch_sub(more, Ordering::Relaxed);
             return false;
         }
@@ -90,5 +96,9 @@ mod tests {
         drop(one);
         assert_eq!(budget.used(), 40);
         assert!(two.grow_to(100));
+        budget.set_limit(50);
+        assert!(!budget.has_room(0) && !budget.share().grow_to(1));
+        budget.set_limit(101);
+        assert!(budget.share().grow_to(1));
     }
 }

@@ -24,6 +24,11 @@ impl Settings {
         self.0.entry(table.to_owned()).or_default().remove(key);
     }
 
+    /// Leaves a whole table out.
+    pub fn drop_table(&mut self, table: &str) {
+        self.0.remove(table);
+    }
+
     /// The text in a value's quotes.
     #[must_use]
     pub fn text(&self, table: &str, key: &str) -> Option<&str> {

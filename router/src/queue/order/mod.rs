@@ -263,7 +263,7 @@ impl super::Shared {
 
     /// Reads a way that mail can go.
     pub(super) fn read_route(&self, text: &str) -> Result<Route, String> {
-        match Route::parse(text, &self.routes.pools.names()) {
+        match Route::parse(text, &self.means.load().routes.pools.names()) {
             Ok(route @ Route::Deliver { .. }) => Ok(route),
             Ok(_) => {
                 Err(format!("`{text}` is no next hop: write `smtp:[host]:port`, `lmtp:…` or `smtp:@pool`"))

@@ -12,7 +12,7 @@ use tokio::sync::oneshot;
 
 use crate::queue::QueueOptions;
 use crate::queue::message::{Job, Message};
-use crate::queue::schedule::{Now, ScheduleOptions};
+use crate::queue::schedule::Now;
 use crate::queue::scheduler::{Next, Offered, Place, Scheduler, Turn};
 use crate::queue::window::{Feedback, WindowOptions};
 use crate::spool::{Arrival, Origin, Progress, QueueId, StoredMessage};
@@ -36,8 +36,7 @@ fn message(id: &str) -> Arc<Message> {
         progress: Progress::fresh(1, wall, None),
         content_len: 0,
     };
-    let deadlines = ScheduleOptions::default().deadlines(wall, false, Now { monotonic, wall });
-    Arc::new(Message::new(stored, deadlines, monotonic, None, BTreeMap::new()))
+    Arc::new(Message::new(stored, Now { monotonic, wall }, None, BTreeMap::new()))
 }
 
 /// Workers that are played by hand.

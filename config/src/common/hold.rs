@@ -1,0 +1,34 @@
+//! What a running daemon cannot take: it keeps the old value until it starts anew, and says so.
+//!
+//! Each setting that is marked `restart` where it is declared is held by a line here or in the daemon's own
+//! settings, and no other is: a test walks all of them.
+
+use super::Common;
+use super::listen::hold_inherited;
+
+/// The settings that are held, by name.
+#[derive(Debug, Default)]
+pub(crate) struct Hold(Vec<String>);
+
+impl Hold {
+    /// Puts the old value back, if it is another.
+    pub(crate) fn keep<T: PartialEq + Clone>(&mut self, name: &str, before: &T, now: &mut T) {
+        if before != now {
+            now.clone_from(before);
+            self.0.push(name.to_owned());
+        }
+    }
+
+    /// What every daemon holds.
+    pub(crate) fn keep_common(&mut self, before: &Common, now: &mut Common) {
+        if hold_inherited(&before.listen, &mut now.listen) {
+            self.0.push("listen.smtp".to_owned());
+        }
+        self.keep("metrics.socket", &before.metrics, &mut now.metrics);
+        self.keep("log.format", &before.log.format, &mut now.log.format);
+    }
+
+    pub(crate) fn names(self) -> Vec<String> {
+        self.0
+    }
+}

@@ -1,0 +1,70 @@
+//! `[[listen.smtp]]`: where SMTP is listened for.
+
+use switchyard_daemon::sockets::ListenOn;
+
+use crate::reader::Section;
+
+/// One place to listen.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Listener {
+    /// Its name in logs and metrics.
+    pub name: String,
+    /// An address to bind, or a socket that systemd holds.
+    pub socket: ListenOn,
+    /// Whether each connection starts with a PROXY header (mx only).
+    pub proxy_protocol: bool,
+}
+
+pub(super) fn listeners(section: &mut Section<'_>, edge: bool) -> Vec<Listener> {
+    let mut taken: Vec<ListenOn> = Vec::new();
+    let listeners = section.each("smtp", |section| {
+        let listener = listener(section, edge);
+        // Port 0 is any free port: two of these are two.
+        let any_port = matches!(&listener.socket, ListenOn::Address(address) if address.port() == 0);
+        if taken.contains(&listener.socket) && !any_port {
+            section.fault(&["socket"], format!("`{}` is listened on twice", listener.socket));
+        }
+        taken.push(listener.socket.clone());
+        listener
+    });
+    if !section.has("smtp") || section.is_empty_list("smtp") {
+        section.fault(&["smtp"], "no socket to listen on: [[listen.smtp]] with `socket` is needed");
+    }
+    listeners
+}
+
+fn listener(section: &mut Section<'_>, edge: bool) -> Listener {
+    let socket: ListenOn = section
+        .live("socket", "An address with port to bind, or `systemd:NAME` for a socket that systemd holds.")
+        .restart_where(|on| matches!(on, ListenOn::Systemd(_)))
+        .required();
+    if !edge {
+        return Listener { name: socket.to_string(), socket, proxy_protocol: false };
+    }
+    Listener {
+        name: section
+            .live("name", "Name in logs and metrics; the socket's own text without it.")
+            .optional()
+            .unwrap_or_else(|| socket.to_string()),
+        socket,
+        proxy_protocol: section
+            .live("proxy_protocol", "Each connection starts with a PROXY header, version 1 or 2.")
+            .or(false),
+    }
+}
+
+/// Puts back what a running daemon cannot change: systemd passes its sockets to a process that starts, and one
+/// that it has must not be left with nobody who accepts. True when something was put back.
+pub(super) fn hold_inherited(before: &[Listener], now: &mut Vec<Listener>) -> bool {
+    let is_inherited = |listener: &Listener| matches!(listener.socket, ListenOn::Systemd(_));
+    let stands_in = |listeners: &[Listener], socket: &ListenOn| {
+        listeners.iter().any(|listener| listener.socket == *socket)
+    };
+    let wanted = now.len();
+    now.retain(|listener| !is_inherited(listener) || stands_in(before, &listener.socket));
+    let missing = |listener: &&Listener| is_inherited(listener) && !stands_in(now, &listener.socket);
+    let missing: Vec<Listener> = before.iter().filter(missing).cloned().collect();
+    let is_changed = now.len() != wanted || !missing.is_empty();
+    now.extend(missing);
+    is_changed
+}
