@@ -9,6 +9,7 @@ pub mod standing;
 use std::fmt;
 use std::sync::Arc;
 
+use switchyard_smtp::priority::{BadPriority, Priority};
 use switchyard_smtp::reply::{Reply, ReplyCode};
 use switchyard_smtp::status::EnhancedStatus;
 
@@ -39,6 +40,8 @@ pub enum Access {
     Discard(Arc<str>),
     /// `HOLD`: the message is taken and waits for the operator.
     Hold(Arc<str>),
+    /// `PRIORITY n`: how urgent the message is, from -9 to 9 (RFC 6710).
+    Priority(Priority),
     /// `WARN`: a line in the log.
     Warn(Arc<str>),
     /// `INFO`: a line in the log.
@@ -111,6 +114,9 @@ impl Access {
             "DEFER_IF_PERMIT" => refusal(DEFER_CODE, 4).map(Self::DeferIfPermit),
             "DISCARD" => noted().map(Self::Discard),
             "HOLD" => noted().map(Self::Hold),
+            "PRIORITY" => {
+                rest.parse().map(Self::Priority).map_err(|bad: BadPriority| Wrong::at(at, bad.to_string()))
+            }
             "WARN" => noted().map(Self::Warn),
             "INFO" => noted().map(Self::Info),
             name => Err(Wrong::new(not_carried(name, word))),
@@ -120,8 +126,8 @@ impl Access {
     /// The same, where a message can be kept, or dropped in our own name.
     pub(crate) fn where_mail_is_kept(self, kept: bool) -> Result<Self, Wrong> {
         match self {
-            Self::Hold(_) | Self::Discard(_) if !kept => {
-                let name = if matches!(self, Self::Hold(_)) { "HOLD" } else { "DISCARD" };
+            Self::Hold(_) | Self::Discard(_) | Self::Priority(_) if !kept => {
+                let name = self.as_str().to_ascii_uppercase();
                 Err(Wrong::new(format!("an mx keeps no mail: `{name}` belongs into the router's tables")))
             }
             other => Ok(other),
@@ -167,6 +173,7 @@ impl Access {
             Self::DeferIfPermit(_) => "defer_if_permit",
             Self::Discard(_) => "discard",
             Self::Hold(_) => "hold",
+            Self::Priority(_) => "priority",
             Self::Warn(_) => "warn",
             Self::Info(_) => "info",
         }
@@ -182,8 +189,8 @@ impl std::str::FromStr for Access {
     }
 }
 
-const EXPECTED: &str = "OK, DUNNO, REJECT, DEFER, 4NN text, 5NN text, DEFER_IF_REJECT, DEFER_IF_PERMIT, DISCARD, HOLD, WARN or \
-     INFO is expected";
+const EXPECTED: &str = "OK, DUNNO, REJECT, DEFER, 4NN text, 5NN text, DEFER_IF_REJECT, DEFER_IF_PERMIT, DISCARD, HOLD, \
+     PRIORITY, WARN or INFO is expected";
 
 /// What to do about an action that is not carried.
 fn not_carried(name: &str, word: &str) -> String {
@@ -220,6 +227,7 @@ impl fmt::Display for Access {
             Self::Dunno => return formatter.write_str("DUNNO"),
             Self::Discard(text) => return noted(formatter, "DISCARD", text),
             Self::Hold(text) => return noted(formatter, "HOLD", text),
+            Self::Priority(priority) => return write!(formatter, "PRIORITY {priority}"),
             Self::Warn(text) => return noted(formatter, "WARN", text),
             Self::Info(text) => return noted(formatter, "INFO", text),
             Self::DeferIfReject(refusal) => ("DEFER_IF_REJECT".to_owned(), refusal),

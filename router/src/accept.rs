@@ -28,9 +28,9 @@ pub use door::Door;
 
 use crate::explain;
 use crate::metrics::ServerMetrics;
-use crate::policy::access;
 use crate::policy::recipient::{Question, judge, judge_rewritten};
 use crate::policy::relay::RelayOptions;
+use crate::policy::{access, priority};
 use crate::queue::QueueHandle;
 use crate::route::RouteOptions;
 use crate::route::rewrite::{self, RewriteError};
@@ -172,6 +172,7 @@ impl Service for RouterService {
             require_tls: relay.require_tls,
             xclient: false,
             xforward: own_host,
+            priority: true,
             xtxn: own_host,
         })
     }
@@ -245,6 +246,8 @@ impl Service for RouterService {
         ));
         let rewritten = kept.maps.settled(|maps| rewritten(maps, route, &envelope, wall)).await;
         (envelope.sender.reverse_path, envelope.recipients) = rewritten.map_err(|error| error.reply())?;
+        let asked = envelope.sender.priority.map(|asked| priority::allowed(asked, kept.may_relay));
+        envelope.sender.priority = kept.standing.priority().or(asked);
         let envelope = Arc::new(envelope);
         let hold = kept.standing.hold().map(|reason| Held::new(Holder::Map, reason));
         let discard = kept.standing.discard();

@@ -5,6 +5,7 @@ use std::fmt;
 use bytes::Bytes;
 
 use crate::address::{ForwardPath, ReversePath};
+use crate::priority::Priority;
 
 /// An envelope and its content.
 #[derive(Debug, Clone)]
@@ -39,6 +40,8 @@ pub struct Sender {
     pub ret: Option<Ret>,
     /// `ENVID=`, decoded from xtext (RFC 3461 §4.4).
     pub envid: Option<Box<str>>,
+    /// `MT-PRIORITY=`: how urgent it is (RFC 6710 §3).
+    pub priority: Option<Priority>,
     /// `XTXN=`: the transaction's id on a hop between our own hosts, which makes that hop exactly-once.
     pub transaction: Option<TransactionId>,
 }
@@ -54,6 +57,7 @@ impl Sender {
             size: None,
             ret: None,
             envid: None,
+            priority: None,
             transaction: None,
         }
     }

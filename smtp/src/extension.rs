@@ -18,6 +18,8 @@ pub struct Offer {
     pub xclient: bool,
     /// `XFORWARD`: this client may say, for the log and the trace field, where mail came from.
     pub xforward: bool,
+    /// `MT-PRIORITY` (RFC 6710): how urgent a message is.
+    pub priority: bool,
     /// `XTXN`: a MAIL parameter that names the transaction, so that a repeated one is taken once.
     pub xtxn: bool,
 }
@@ -38,6 +40,9 @@ impl Offer {
         }
         if self.xforward {
             text.push_str("\nXFORWARD NAME ADDR PORT PROTO HELO IDENT SOURCE");
+        }
+        if self.priority {
+            text.push_str("\nMT-PRIORITY");
         }
         if self.xtxn {
             text.push_str("\nXTXN");
@@ -74,6 +79,8 @@ pub struct Extensions {
     pub xforward: bool,
     /// Postfix's XCLIENT, with NAME and ADDR at least.
     pub xclient: bool,
+    /// RFC 6710.
+    pub priority: bool,
     /// Our own hosts' transaction id.
     pub xtxn: bool,
 }

@@ -17,6 +17,7 @@ pub mod client;
 pub mod envelope;
 pub mod extension;
 pub mod io;
+pub mod priority;
 pub mod reply;
 pub mod server;
 pub mod status;

@@ -225,6 +225,7 @@ impl Service for Catcher {
             require_tls: false,
             xclient: false,
             xforward: false,
+            priority: false,
             xtxn: false,
         })
     }

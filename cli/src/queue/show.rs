@@ -76,6 +76,9 @@ fn page(row: &Row) -> String {
     }
     line("sender", &row.sender);
     line("came", &format!("{:.0} ({} ago) from {}", row.arrival, words::age(row.age), row.client));
+    if row.priority != 0 {
+        line("priority", &row.priority.to_string());
+    }
     line("size", &words::octets(row.size));
     line("attempts", &row.attempts.to_string());
     if let Some(next) = row.next_attempt {

@@ -58,6 +58,7 @@ impl Service for SinkService<'_> {
             require_tls: false,
             xclient: false,
             xforward: false,
+            priority: false,
             xtxn: false,
         })
     }

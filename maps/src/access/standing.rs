@@ -6,6 +6,7 @@
 
 use std::sync::Arc;
 
+use switchyard_smtp::priority::Priority;
 use switchyard_smtp::reply::{Reply, ReplyCode, table};
 
 use super::{Access, Refusal};
@@ -92,6 +93,7 @@ struct Waiting {
     if_permit: Option<Reply>,
     discard: Option<Arc<str>>,
     hold: Option<Arc<str>>,
+    priority: Option<Priority>,
 }
 
 impl Standing {
@@ -121,6 +123,9 @@ impl Standing {
             Access::Hold(why) => {
                 self.waiting().hold.get_or_insert(why);
             }
+            Access::Priority(priority) => {
+                self.waiting().priority.get_or_insert(priority);
+            }
             Access::Warn(text) => return Ruling::Note { warn: true, text, place },
             Access::Info(text) => return Ruling::Note { warn: false, text, place },
         }
@@ -149,10 +154,11 @@ impl Standing {
     /// Takes over what a recipient that was accepted means for the whole message, and nothing else of it.
     pub fn adopt(&mut self, of_recipient: &Self) {
         let Some(theirs) = &of_recipient.0 else { return };
-        if theirs.discard.is_some() || theirs.hold.is_some() {
+        if theirs.discard.is_some() || theirs.hold.is_some() || theirs.priority.is_some() {
             let mine = self.waiting();
             mine.discard = mine.discard.take().or_else(|| theirs.discard.clone());
             mine.hold = mine.hold.take().or_else(|| theirs.hold.clone());
+            mine.priority = mine.priority.or(theirs.priority);
         }
     }
 
@@ -166,6 +172,12 @@ impl Standing {
     #[must_use]
     pub fn hold(&self) -> Option<&Arc<str>> {
         self.0.as_ref()?.hold.as_ref()
+    }
+
+    /// How urgent the message is, if a table says.
+    #[must_use]
+    pub fn priority(&self) -> Option<Priority> {
+        self.0.as_ref()?.priority
     }
 
     fn waiting(&mut self) -> &mut Waiting {

@@ -25,6 +25,7 @@ fn actions_read_and_write() {
         ("defer_if_permit 4.7.0 slow", "DEFER_IF_PERMIT 4.7.0 slow"),
         ("DISCARD spam trap", "DISCARD spam trap"),
         ("HOLD", "HOLD"),
+        ("priority -3", "PRIORITY -3"),
         ("WARN a\tb", "WARN a b"),
         ("INFO caf\u{e9}", "INFO caf\u{e9}"),
     ] {

@@ -33,6 +33,7 @@ impl Kept {
             require_tls: false,
             xclient: false,
             xforward: false,
+            priority: false,
             xtxn: false,
         };
         let serve = ServeOptions {

@@ -204,6 +204,7 @@ impl Service for Mindful {
             require_tls: false,
             xclient: false,
             xforward: true,
+            priority: false,
             xtxn: self.mind.knows_ids,
         })
     }

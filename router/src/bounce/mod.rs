@@ -172,6 +172,8 @@ impl Bouncer {
         let mut envelope_sender = Sender::new(ReversePath::Null);
         envelope_sender.body = composed.body;
         envelope_sender.smtputf8 = composed.smtputf8;
+        // RFC 6710: a report is as urgent as what it is about.
+        envelope_sender.priority = sender.priority;
         let mut recipient = Recipient::new(ForwardPath::Mailbox(to.clone()));
         // RFC 3461 §6.2: nobody is told of a report's own fate.
         recipient.notify = Some(Notify::NEVER);

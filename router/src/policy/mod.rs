@@ -3,5 +3,6 @@
 //! [`recipient`] who exists.
 
 pub mod access;
+pub mod priority;
 pub mod recipient;
 pub mod relay;

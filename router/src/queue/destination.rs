@@ -1,10 +1,11 @@
 //! One destination: its jobs in their order, the workers that hold connections to it, and its window.
 
-use std::collections::VecDeque;
+use std::sync::Arc;
 
 use tokio::sync::oneshot;
 
 use super::message::Job;
+use super::turns::Turns;
 use super::window::{Window, WindowOptions};
 
 /// A worker that keeps a connection and waits for a job.
@@ -19,7 +20,7 @@ pub(super) struct Idle {
 /// What is known of a destination.
 #[derive(Debug)]
 pub(super) struct DestinationState {
-    pub jobs: VecDeque<Job>,
+    pub jobs: Turns<Job>,
     /// Workers, idle ones among them.
     pub workers: u32,
     /// The latest to fall idle is the last here, and the first to work again: the others grow old and go.
@@ -32,12 +33,18 @@ pub(super) struct DestinationState {
 impl DestinationState {
     pub(super) fn new(options: &WindowOptions) -> Self {
         Self {
-            jobs: VecDeque::new(),
+            jobs: Turns::default(),
             workers: 0,
             idle: Vec::new(),
             window: Window::new(options),
             waits: false,
         }
+    }
+
+    /// A job waits for its turn.
+    pub(super) fn queue(&mut self, job: Job) {
+        let message = Arc::clone(&job.message);
+        self.jobs.push(&message.lane(), job);
     }
 
     /// True when it wants another worker and its window allows one.

@@ -1,16 +1,20 @@
 //! A queued message: its envelope, and how far its delivery has come. Content is here only until the first
 //! attempt has ended, and only while there is room for it.
 
+use std::borrow::Cow;
 use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::{Instant, SystemTime};
 
 use switchyard_maps::Route;
+use switchyard_smtp::address::{Host, Mailbox};
 use switchyard_smtp::envelope::{Content, Envelope, Sender};
+use switchyard_smtp::priority::Priority;
 use switchyard_smtp::status::EnhancedStatus;
 
 use super::schedule::Now;
 use super::suspend::Suspension;
+use super::turns::Lane;
 use crate::bounce::{Action, is_wanted};
 use crate::deliver::{Fate, Verdict};
 use crate::spool::{Arrival, Held, Origin, Outcome, Progress, QueueId, RecipientState, StoredMessage};
@@ -104,6 +108,22 @@ impl Message {
 
     pub(super) fn state(&self) -> MutexGuard<'_, MessageState> {
         self.state.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// In whose line it waits.
+    pub(super) fn lane(&self) -> Lane<'_> {
+        let sender = &self.envelope.sender;
+        let (local, domain) = match sender.reverse_path.mailbox() {
+            Some(Mailbox { local, host: Host::Domain(domain) }) => (local.as_str(), domain.as_str().into()),
+            Some(Mailbox { local, host }) => (local.as_str(), host.to_string().into()),
+            None => ("", Cow::Borrowed("")),
+        };
+        Lane { priority: self.priority(), domain, local }
+    }
+
+    /// How urgent it is.
+    pub(super) fn priority(&self) -> Priority {
+        self.envelope.sender.priority.unwrap_or_default()
     }
 
     /// The recipients that still want an attempt.

@@ -4,7 +4,7 @@
 //! 1. `mod.rs`: [`QueueHandle::admit`] takes it, durable as it is; [`schedule`] says when it is tried and given up.
 //! 2. `dispatch.rs`: it becomes active; each recipient is routed by the maps of this moment, and recipients of
 //!    one destination become jobs.
-//! 3. `scheduler.rs`: jobs wait their turn at their destination (`destination.rs`, [`window`]).
+//! 3. `scheduler.rs`: jobs wait their turn (`turns.rs`) at their destination (`destination.rs`, [`window`]).
 //! 4. `worker.rs`: a worker takes a job, makes the attempt ([`crate::deliver`]) on the connection that it keeps,
 //!    and takes the next job of the same destination.
 //! 5. `settle.rs`: when the last job has ended, reports are spooled (`reports.rs`), and the message is done,
@@ -36,6 +36,7 @@ mod settle;
 pub mod suspend;
 #[cfg(test)]
 mod tests;
+mod turns;
 mod walk;
 pub mod window;
 mod worker;

@@ -30,6 +30,9 @@ pub struct Row {
     pub size: u64,
     /// Its reverse-path.
     pub sender: String,
+    /// How urgent it is, from -9 to 9.
+    #[serde(default)]
+    pub priority: i8,
     /// Who handed it over.
     pub client: String,
     /// Attempts so far.
@@ -174,6 +177,7 @@ impl Shared {
             age: age.as_secs(),
             size: message.size,
             sender: address_of_sender(&message),
+            priority: message.priority().number(),
             client: message.arrival.client.to_string(),
             attempts: state.attempts,
             next_attempt: due(place, now),

@@ -11,13 +11,18 @@ use std::sync::Arc;
 use std::time::Instant;
 
 use switchyard_maps::Destination;
+use switchyard_smtp::priority::Priority;
 use tokio::sync::oneshot;
 
 use super::destination::{DestinationState, Idle};
 use super::message::{Job, Message};
+use super::turns::Turns;
 use super::window::Feedback;
 use super::{QueueOptions, Summary};
 use crate::spool::QueueId;
+
+/// Of the active queue, urgent mail has one part in so many for itself.
+const URGENT_SHARE: usize = 10;
 
 /// Where a message is.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -77,7 +82,7 @@ pub(super) struct Scheduler {
     options: QueueOptions,
     /// In order of birth, so that the oldest is the first.
     messages: BTreeMap<QueueId, Entry>,
-    incoming: VecDeque<QueueId>,
+    incoming: Turns<QueueId>,
     deferred: BTreeSet<(Instant, QueueId)>,
     active: usize,
     incoming_count: usize,
@@ -101,7 +106,7 @@ impl Scheduler {
         Self {
             options,
             messages: BTreeMap::new(),
-            incoming: VecDeque::new(),
+            incoming: Turns::default(),
             deferred: BTreeSet::new(),
             active: 0,
             incoming_count: 0,
@@ -169,10 +174,10 @@ impl Scheduler {
     /// Takes a message in, at a place that is wished for. True when it became active: its jobs are to be made.
     pub(super) fn insert(&mut self, message: &Arc<Message>, wish: Place) -> bool {
         let place = match wish {
-            Place::Active if self.draining || self.active >= self.options.active_limit => Place::Incoming,
+            Place::Active if self.draining || !self.has_room_for(message.priority()) => Place::Incoming,
             other => other,
         };
-        self.enter(message.id, place);
+        self.enter(message, place);
         let before = self.messages.insert(message.id, Entry { message: Arc::clone(message), place });
         debug_assert!(before.is_none(), "a queue id came twice");
         place == Place::Active
@@ -182,8 +187,9 @@ impl Scheduler {
     pub(super) fn shift(&mut self, id: QueueId, to: Place) -> bool {
         let Some(entry) = self.messages.get_mut(&id) else { return false };
         let from = std::mem::replace(&mut entry.place, to);
+        let message = Arc::clone(&entry.message);
         self.exit(id, from);
-        self.enter(id, to);
+        self.enter(&message, to);
         true
     }
 
@@ -194,10 +200,11 @@ impl Scheduler {
         true
     }
 
-    fn enter(&mut self, id: QueueId, place: Place) {
+    fn enter(&mut self, message: &Message, place: Place) {
+        let id = message.id;
         match place {
             Place::Incoming => {
-                self.incoming.push_back(id);
+                self.incoming.push(&message.lane(), id);
                 self.incoming_count += 1;
             }
             Place::Active => self.active += 1,
@@ -218,8 +225,11 @@ impl Scheduler {
 
     /// Makes one waiting message active, if there is room and one whose time has come.
     pub(super) fn promote(&mut self, now: Instant) -> Option<Arc<Message>> {
-        if self.draining || self.active >= self.options.active_limit {
+        if self.draining {
             return None;
+        }
+        if !self.has_room_for(Priority::NORMAL) {
+            return self.promote_urgent();
         }
         self.deferred_first = !self.deferred_first;
         let id = if self.deferred_first {
@@ -231,12 +241,35 @@ impl Scheduler {
         self.messages.get(&id).map(|entry| Arc::clone(&entry.message))
     }
 
+    /// Urgent mail that waits behind a full active queue.
+    fn promote_urgent(&mut self) -> Option<Arc<Message>> {
+        while self.active < self.urgent_limit() {
+            let id = self.incoming.pop_urgent()?;
+            if self.messages.get(&id).is_some_and(|entry| entry.place == Place::Incoming) {
+                self.shift(id, Place::Active);
+                return self.messages.get(&id).map(|entry| Arc::clone(&entry.message));
+            }
+        }
+        None
+    }
+
+    /// Whether a message of this priority may become active: there is room beside what others may fill for urgent
+    /// mail alone.
+    fn has_room_for(&self, priority: Priority) -> bool {
+        let limit = if priority > Priority::NORMAL { self.urgent_limit() } else { self.options.active_limit };
+        self.active < limit
+    }
+
+    fn urgent_limit(&self) -> usize {
+        self.options.active_limit.saturating_add((self.options.active_limit / URGENT_SHARE).max(1))
+    }
+
     fn due(&self, now: Instant) -> Option<QueueId> {
         self.deferred.first().filter(|(until, _)| *until <= now).map(|(_, id)| *id)
     }
 
     fn first_incoming(&mut self) -> Option<QueueId> {
-        while let Some(id) = self.incoming.pop_front() {
+        while let Some(id) = self.incoming.pop() {
             if self.messages.get(&id).is_some_and(|entry| entry.place == Place::Incoming) {
                 return Some(id);
             }
@@ -268,13 +301,7 @@ impl Scheduler {
     pub(super) fn withdraw(&mut self, messages: &HashSet<QueueId>) -> Vec<Job> {
         let mut withdrawn = Vec::new();
         for destination in self.destinations.values_mut() {
-            if destination.jobs.is_empty() {
-                continue;
-            }
-            let jobs = std::mem::take(&mut destination.jobs).into_iter();
-            let (theirs, others): (Vec<Job>, _) = jobs.partition(|job| messages.contains(&job.message.id));
-            withdrawn.extend(theirs);
-            destination.jobs = others.into();
+            withdrawn.extend(destination.jobs.withdraw(|job| messages.contains(&job.message.id)));
         }
         withdrawn
     }
@@ -316,11 +343,11 @@ impl Scheduler {
             Err(job) => job,
         };
         if self.draining || state.workers >= state.window.size() {
-            state.jobs.push_back(job);
+            state.queue(job);
             return Offered::Taken;
         }
         if self.connections >= self.options.connection_limit {
-            state.jobs.push_back(job);
+            state.queue(job);
             self.stand_in_line(destination);
             return Offered::Taken;
         }
@@ -359,7 +386,7 @@ impl Scheduler {
             return Turn { next: Next::Leave, starts: Vec::new(), orphans };
         };
         if state.window.learn(feedback, state.workers, now, &self.options.window) {
-            orphans.extend(state.jobs.drain(..));
+            orphans.extend(state.jobs.drain());
         }
         let too_many = state.workers > state.window.size();
         // A used-up connection is the moment to let others have their turn.
@@ -367,7 +394,7 @@ impl Scheduler {
         if self.draining || too_many || yields {
             return self.leave(destination, orphans);
         }
-        if let Some(job) = state.jobs.pop_front() {
+        if let Some(job) = state.jobs.pop() {
             // A success may have opened the window for one more.
             let starts = self.fill(destination);
             return Turn { next: Next::Job(job), starts, orphans };
@@ -426,7 +453,7 @@ impl Scheduler {
         }
         let Some(state) = self.destinations.get_mut(destination) else { return starts };
         while state.wants_worker() && self.connections < self.options.connection_limit {
-            let Some(job) = state.jobs.pop_front() else { break };
+            let Some(job) = state.jobs.pop() else { break };
             state.workers += 1;
             self.connections += 1;
             starts.push(Start { destination: destination.clone(), job });

@@ -1,5 +1,6 @@
 //! The queue from end to end: a real spool in a folder, scripted peers on loopback, time moved by hand.
 
+mod fair;
 mod limits;
 mod orders;
 mod suspended;
@@ -121,7 +122,10 @@ impl Site {
     }
 
     async fn take(&self, sender: &str, recipients: Vec<Recipient>, hold: Option<Held>) -> QueueId {
-        let sender = Sender::new(ReversePath::parse(sender).unwrap());
+        self.take_from(Sender::new(ReversePath::parse(sender).unwrap()), recipients, hold).await
+    }
+
+    async fn take_from(&self, sender: Sender, recipients: Vec<Recipient>, hold: Option<Held>) -> QueueId {
         let message = NewMessage {
             envelope: Arc::new(Envelope { sender, recipients }),
             content: Content::from_wire(Bytes::from_static(b"Subject: x\r\n\r\nbody\r\n")),

@@ -9,6 +9,7 @@ use std::sync::Arc;
 
 use bytes::Bytes;
 use switchyard_smtp::envelope::{Content, Envelope};
+use switchyard_smtp::priority::Priority;
 
 use super::message::{Arrival, Held, NewMessage, Origin, Progress, RecipientState, from_micros, to_micros};
 use super::record::FRAME;
@@ -91,6 +92,9 @@ pub(super) fn write_accept(message: &NewMessage, blob_sum: Option<u32>) -> Optio
     for recipient in &message.envelope.recipients {
         out.recipient(recipient);
     }
+    if let Some(priority) = message.envelope.sender.priority {
+        out.octet(priority.number().cast_unsigned());
+    }
     let head = u32::try_from(out.0.len() - FRAME - 4).ok()?;
     out.0[FRAME..FRAME + 4].copy_from_slice(&head.to_le_bytes());
     if blob_sum.is_none() {
@@ -111,8 +115,13 @@ pub(super) fn read_accept(payload: &[u8]) -> Read<Accepted> {
     };
     let tag = input.octet()?;
     let hold = input.held(tag)?;
-    let sender = input.sender()?;
+    let mut sender = input.sender()?;
     let recipients = input.list(Reader::recipient)?;
+    if !input.0.is_empty() {
+        // Records of old end here.
+        let number = input.octet()?.cast_signed();
+        sender.priority = Some(Priority::new(number).ok_or(Malformed)?);
+    }
     input.end()?;
     let present = if let Place::Inline { .. } = place { place.content_len() } else { 0 };
     if recipients.is_empty() || content.len() as u64 != present {

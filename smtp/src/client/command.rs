@@ -46,6 +46,10 @@ pub(super) fn mail(output: &mut BytesMut, sender: &Sender, parameters: MailParam
             let _ = write!(output, " ENVID={}", to_xtext(envid));
         }
     }
+    if let Some(priority) = sender.priority.filter(|_| peer.priority) {
+        // RFC 6710: told to the next hop that knows it.
+        let _ = write!(output, " MT-PRIORITY={priority}");
+    }
     if let Some(transaction) = sender.transaction.filter(|_| parameters.with_transaction) {
         let _ = write!(output, " XTXN={transaction}");
     }
@@ -129,6 +133,7 @@ mod tests {
     use super::*;
     use crate::address::{ForwardPath, ReversePath};
     use crate::envelope::{Notify, TransactionId};
+    use crate::priority::Priority;
     use crate::wire::command::Command;
 
     fn line(write: impl FnOnce(&mut BytesMut)) -> String {
@@ -138,7 +143,7 @@ mod tests {
     }
 
     fn everything() -> Extensions {
-        Extensions { dsn: true, size: Some(None), ..Extensions::default() }
+        Extensions { dsn: true, size: Some(None), priority: true, ..Extensions::default() }
     }
 
     #[test]
@@ -146,6 +151,7 @@ mod tests {
         let sender = Sender {
             ret: Some(Ret::Hdrs),
             envid: Some("a+b c".into()),
+            priority: Priority::new(4),
             transaction: Some(TransactionId(0xabc)),
             ..Sender::new(ReversePath::parse("<\"a b\"@example.org>").unwrap())
         };
@@ -154,7 +160,7 @@ mod tests {
         let text = line(|output| mail(output, &sender, all, &everything()));
         assert_eq!(
             text,
-            "MAIL FROM:<\"a b\"@example.org> SIZE=12 BODY=8BITMIME SMTPUTF8 RET=HDRS ENVID=a+2Bb+20c XTXN=00000000000000000000000000000abc\r\n"
+            "MAIL FROM:<\"a b\"@example.org> SIZE=12 BODY=8BITMIME SMTPUTF8 RET=HDRS ENVID=a+2Bb+20c MT-PRIORITY=4 XTXN=00000000000000000000000000000abc\r\n"
         );
         let Ok(Command::Mail(read)) = Command::parse(text.trim_end().as_bytes()) else {
             panic!("not read back: {text}")

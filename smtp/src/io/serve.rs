@@ -173,6 +173,7 @@ fn refused_offer(options: &ServeOptions) -> Offer {
         require_tls: false,
         xclient: false,
         xforward: false,
+        priority: false,
         xtxn: false,
     }
 }

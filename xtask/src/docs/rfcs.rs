@@ -45,6 +45,7 @@ const KNOWN: &[(u16, &str, &str)] = &[
     (6531, "SMTPUTF8", "yes"),
     (6532, "Internationalized headers", "passed on untouched"),
     (6533, "Internationalized DSNs", "yes"),
+    (6710, "SMTP message transfer priorities", "yes, but for the reply that tells of a lowered priority"),
     (6761, "Special-use domain names", "where they route"),
     (6890, "Special-purpose addresses", "addresses that mail never goes to are filtered"),
     (7208, "SPF", "no: not yet"),

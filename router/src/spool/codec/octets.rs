@@ -186,6 +186,8 @@ impl<'a> Reader<'a> {
             size: self.optional(Self::wide)?,
             ret: self.optional(Self::flag)?.map(|full| if full { Ret::Full } else { Ret::Hdrs }),
             envid: self.optional(Self::text)?.map(Into::into),
+            // It stands behind the recipients.
+            priority: None,
             transaction: self.optional(|input| Ok(TransactionId(u128::from_le_bytes(input.fixed()?))))?,
         })
     }

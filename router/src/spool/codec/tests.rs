@@ -24,6 +24,7 @@ fn envelope(full: bool) -> Envelope {
         size: Some(u64::MAX),
         ret: Some(Ret::Hdrs),
         envid: Some("id+é".into()),
+        priority: Priority::new(-9),
         transaction: Some(TransactionId(u128::MAX - 1)),
     };
     let recipient = Recipient {

@@ -27,6 +27,7 @@ impl Service for Willing {
             require_tls: false,
             xclient: false,
             xforward: false,
+            priority: false,
             xtxn: false,
         })
     }

@@ -35,6 +35,7 @@ impl Server {
             require_tls: false,
             xclient: false,
             xforward: false,
+            priority: false,
             xtxn: false,
         };
         change(&mut offer);

@@ -29,6 +29,10 @@ pub(super) fn mail(rest: &[u8]) -> Result<Command, Reply> {
                 let limit = if value.len() > 100 { None } else { from_xtext(value) };
                 sender.envid = Some(limit.ok_or(table::BAD_ARGUMENTS)?.into());
             }
+            // RFC 6710 §3.
+            ("MT-PRIORITY", Some(value)) => {
+                sender.priority = Some(value.parse().map_err(|_| table::BAD_ARGUMENTS)?);
+            }
             ("XTXN", Some(value)) => {
                 sender.transaction = Some(value.parse().map_err(|_| table::BAD_ARGUMENTS)?);
             }

@@ -1,5 +1,6 @@
 use super::*;
 use crate::envelope::{Body, Ret};
+use crate::priority::Priority;
 use proptest::prelude::*;
 
 fn code(line: &str) -> u16 {
@@ -9,12 +10,13 @@ fn code(line: &str) -> u16 {
 #[test]
 fn commands_with_all_their_parameters() {
     let Ok(Command::Mail(sender)) = Command::parse(
-        b"mail from:<a@b.example> SIZE=10 BODY=8BITMIME SMTPUTF8 RET=HDRS ENVID=x+2By XTXN=00112233445566778899aabbccddeeff",
+        b"mail from:<a@b.example> SIZE=10 BODY=8BITMIME SMTPUTF8 RET=HDRS ENVID=x+2By MT-PRIORITY=-4 XTXN=00112233445566778899aabbccddeeff",
     ) else {
         panic!("refused")
     };
     assert_eq!((sender.size, sender.body, sender.smtputf8), (Some(10), Body::EightBitMime, true));
     assert_eq!((sender.ret, sender.envid.as_deref()), (Some(Ret::Hdrs), Some("x+y")));
+    assert_eq!(sender.priority, Priority::new(-4));
     assert_eq!(sender.transaction.unwrap().to_string(), "00112233445566778899aabbccddeeff");
     let Ok(Command::Rcpt(recipient)) =
         Command::parse(b"RCPT TO: <\"a>b\"@c.example> NOTIFY=SUCCESS,DELAY ORCPT=rfc822;x+2By@z")
@@ -34,6 +36,8 @@ fn a1_a3_a5_what_is_refused_and_how() {
         ("MAIL FROM:<a@b.example> SIZE=1 size=2", 501),
         ("MAIL FROM:<a@b.example> SIZE=999999999999999999999", 501),
         ("MAIL FROM:<a@b.example> SIZE=-1", 501),
+        ("MAIL FROM:<a@b.example> MT-PRIORITY=10", 501),
+        ("MAIL FROM:<a@b.example> MT-PRIORITY", 555),
         ("MAIL FROM:<a@b.example> AUTH=<>", 555),
         ("MAIL FROM:<a@b.example> ENVID=+0D+0A", 501),
         ("MAIL FROM:<é@b.example>", 553),

@@ -79,6 +79,7 @@ fn what_a_peer_offers() {
         require_tls: false,
         xclient: true,
         xforward: true,
+        priority: true,
         xtxn: true,
     };
     let everything = extensions(&table::HELLO.with_text(offer.ehlo_text("mx.example", "c.example")));
@@ -95,6 +96,7 @@ fn what_a_peer_offers() {
         recipients: Some(1000),
         xforward: true,
         xclient: true,
+        priority: true,
         xtxn: true,
     };
     assert_eq!(everything, all);

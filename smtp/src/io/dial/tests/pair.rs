@@ -39,6 +39,7 @@ impl Service for Taker {
             require_tls: false,
             xclient: false,
             xforward: true,
+            priority: true,
             xtxn: true,
         })
     }
