@@ -10,12 +10,14 @@
 //!
 //! [`postmap::Postmap`] asks Postfix's tables, [`rewrite::Rewrite`] asks Postfix where an address goes, and
 //! [`lookup::Lookup`] serves a table in the network.
+//! [`milter`] are the filters that the world runs.
 //! [`tls`] asks a server what it would agree to: sslscan and `openssl s_client`.
 
 pub mod certificates;
 pub mod cgroup;
 pub mod dns;
 pub mod lookup;
+pub mod milter;
 pub mod postfix;
 pub mod postmap;
 pub mod process;

@@ -9,6 +9,7 @@ mod crash;
 mod load;
 mod map;
 mod message;
+mod milter;
 mod peers;
 mod queue;
 mod site;

@@ -97,6 +97,7 @@ impl Opening {
             interest: Interest::All,
             skips: Vec::new(),
             awaited: None,
+            rests: false,
         })
     }
 }
@@ -158,6 +159,8 @@ pub struct Conversation {
     /// Stages that the filter wants no more of in this message.
     skips: Vec<Stage>,
     awaited: Option<Awaited>,
+    /// The latest thing said was "continue" at the end of a message.
+    rests: bool,
 }
 
 impl Conversation {
@@ -193,6 +196,7 @@ impl Conversation {
             return Ok(Told::Passed);
         }
         self.turn.admit(stage, &self.agreed)?;
+        self.rests = false;
         let macros = match self.agreed.wanted_macros(stage) {
             Some(wanted) => known.pick(wanted.iter().map(|name| &name[..])),
             None => known.pick(usual(stage).iter().map(|name| name.as_bytes())),
@@ -278,6 +282,7 @@ impl Conversation {
         };
         if stage == Stage::Eom {
             self.end_message();
+            self.rests = *action == Action::Continue;
         }
     }
 
@@ -294,19 +299,23 @@ impl Conversation {
     pub fn abort(&mut self, output: &mut BytesMut) {
         if self.turn.in_message() {
             Command::Abort.encode(output);
+            self.rests = false;
         }
         self.end_message();
     }
 
-    /// The client is gone, and the connection is kept for another. `false` when the filter speaks too old a version
-    /// for that, or owes an answer: then only [`Conversation::quit`] is left.
+    /// The client is gone, and the connection is kept for another. `false` when that cannot be: then only
+    /// [`Conversation::quit`] is left.
+    ///
+    /// libmilter passes over the command, and over the next connection with it, unless it stands right behind the end
+    /// of a message that it answered with "continue".
     #[must_use]
     pub fn next_session(&mut self, output: &mut BytesMut) -> bool {
-        if self.agreed.version < 6 || self.awaited.is_some() {
+        if self.agreed.version < 6 || !self.rests {
             return false;
         }
-        self.abort(output);
         Command::QuitNewConnection.encode(output);
+        self.rests = false;
         self.turn = Turn::default();
         self.interest = Interest::All;
         true

@@ -179,9 +179,27 @@ fn accepting_before_a_message_is_for_the_whole_session() {
     }
     conversation.abort(&mut output);
     assert_eq!(tell(&mut conversation, Stage::EnvFrom), Ok(Told::Passed));
-    assert!(conversation.next_session(&mut output));
-    assert_eq!(&output[..], b"\0\0\0\x01K");
-    assert_eq!(tell(&mut conversation, Stage::Connect), Ok(Told::Awaits));
+    assert!(output.is_empty());
+}
+
+#[test]
+fn another_session_follows_only_where_libmilter_understands_it() {
+    for last in [Action::Accept, Action::Reject, Action::Tempfail, Action::Continue] {
+        let (mut conversation, mut output) = all();
+        assert!(!conversation.next_session(&mut output));
+        pass(&mut conversation, &SESSION);
+        pass(&mut conversation, &MESSAGE);
+        assert!(!conversation.next_session(&mut output), "in a message");
+        assert_eq!(tell(&mut conversation, Stage::Eom), Ok(Told::Awaits));
+        assert!(!conversation.next_session(&mut output), "an answer is owed");
+        action(&mut conversation, last.clone()).unwrap();
+        conversation.abort(&mut output);
+        assert_eq!(conversation.next_session(&mut output), last == Action::Continue, "{last:?}");
+        if last == Action::Continue {
+            assert_eq!(&output[..], b"\0\0\0\x01K");
+            pass(&mut conversation, &SESSION);
+        }
+    }
 }
 
 #[test]

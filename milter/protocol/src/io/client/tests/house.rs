@@ -173,7 +173,7 @@ async fn react(
             for edit in edits() {
                 Response::Edit(edit).encode(output);
             }
-            Response::Action(Action::Accept).encode(output);
+            Response::Action(Action::Continue).encode(output);
         }
         _ if agreed.answers(stage) => Response::Action(Action::Continue).encode(output),
         _ => {}

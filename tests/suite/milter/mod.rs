@@ -1,0 +1,4 @@
+//! Mail filters: our side of the talk against those that the world runs.
+
+mod clients;
+mod libmilter;
