@@ -11,7 +11,11 @@
 //! message goes on. A filter that breaks off before has changed nothing. What a filter said about one message says
 //! nothing about the next.
 
+mod awaited;
+
 use bytes::{Buf as _, BytesMut};
+
+use awaited::Awaited;
 
 use crate::command::Command;
 use crate::decode::DecodeError;
@@ -141,14 +145,6 @@ enum Interest {
     NotThisSession,
 }
 
-/// An answer that is being heard.
-#[derive(Debug)]
-struct Awaited {
-    stage: Stage,
-    edits: Vec<Edit>,
-    octets: usize,
-}
-
 /// The talk with one filter over one connection.
 #[derive(Debug)]
 pub struct Conversation {
@@ -208,7 +204,7 @@ impl Conversation {
         if !self.agreed.answers(stage) {
             return Ok(Told::NoAnswer);
         }
-        self.awaited = Some(Awaited { stage, edits: Vec::new(), octets: 0 });
+        self.awaited = Some(Awaited::new(stage));
         Ok(Told::Awaits)
     }
 
@@ -235,7 +231,7 @@ impl Conversation {
     pub fn hear(&mut self, frame: Frame) -> Result<Heard, HearError> {
         let response = Response::decode(frame)?;
         let Some(awaited) = &mut self.awaited else { return Err(HearError::Unasked) };
-        let stage = awaited.stage;
+        let stage = awaited.stage();
         match response {
             Response::Negotiate(_) => Err(HearError::Unfit { response: "optneg", stage }),
             Response::Progress => Ok(Heard::Progress),
@@ -251,7 +247,7 @@ impl Conversation {
                 if !understood || !action.is_legal(stage) {
                     return Err(HearError::Unfit { response: action.as_str(), stage });
                 }
-                let edits = self.awaited.take().map(|awaited| awaited.edits).unwrap_or_default();
+                let edits = self.awaited.take().map(Awaited::into_edits).unwrap_or_default();
                 self.conclude(stage, &action);
                 let goes_on = matches!(action, Action::Continue | Action::Accept);
                 Ok(Heard::Answer(Answer { action, edits: if goes_on { edits } else { Vec::new() } }))
@@ -327,40 +323,6 @@ impl Conversation {
             self.abort(output);
         }
         Command::Quit.encode(output);
-    }
-}
-
-impl Awaited {
-    fn take(&mut self, edit: Edit, agreed: &Agreed, limits: EditLimits) -> Result<(), HearError> {
-        let name = edit.as_str();
-        let refused = |error| HearError::Edit { edit: name, error };
-        if !edit.is_agreed(agreed.actions) {
-            return Err(refused(EditError::NotAgreed));
-        }
-        let mut edit = edit.check().map_err(refused)?;
-        if !agreed.steps.contains(Steps::LEADING_SPACE) {
-            edit = with_space(edit);
-        }
-        self.octets = self.octets.saturating_add(edit.octets());
-        if self.edits.len() == limits.count || self.octets > limits.octets {
-            return Err(refused(EditError::TooMuch));
-        }
-        self.edits.push(edit);
-        Ok(())
-    }
-}
-
-/// A value with the space that was left to us; no value at all deletes a field, and stays so.
-fn with_space(edit: Edit) -> Edit {
-    let spaced = |field: Field| match field.value.is_empty() {
-        true => field,
-        false => Field { value: [b" ", &field.value[..]].concat().into(), ..field },
-    };
-    match edit {
-        Edit::AddHeader(field) => Edit::AddHeader(spaced(field)),
-        Edit::InsHeader { index, field } => Edit::InsHeader { index, field: spaced(field) },
-        Edit::ChgHeader { index, field } => Edit::ChgHeader { index, field: spaced(field) },
-        other => other,
     }
 }
 
