@@ -90,6 +90,15 @@ impl Edit {
         }
     }
 
+    /// Whether it concerns header or body; the others are the MTA's own to make.
+    #[must_use]
+    pub const fn is_of_content(&self) -> bool {
+        matches!(
+            self,
+            Self::AddHeader(_) | Self::InsHeader { .. } | Self::ChgHeader { .. } | Self::ReplBody(_)
+        )
+    }
+
     /// Whether it may be asked for where these actions were agreed.
     #[must_use]
     pub fn is_agreed(&self, actions: Actions) -> bool {

@@ -130,6 +130,12 @@ impl Known {
         Arc::make_mut(&mut self.values).retain(|(of, _)| of != name);
     }
 
+    /// A macro's value, named with or without braces.
+    #[must_use]
+    pub fn get(&self, name: &str) -> Option<&Bytes> {
+        self.values.iter().find(|(of, _)| of == bare(name.as_bytes())).map(|(_, value)| value)
+    }
+
     /// Those of `wanted` that have a value.
     pub(crate) fn pick<'a>(&self, wanted: impl Iterator<Item = &'a [u8]>) -> Vec<(Bytes, Bytes)> {
         let pick = |name| self.values.iter().find(|(of, _)| of == bare(name)).cloned();
@@ -213,6 +219,7 @@ mod tests {
         known.set("i", "5XyZ");
         known.set("mail_host", "gone");
         known.unset("{mail_host}");
+        assert_eq!((known.get("{i}"), known.get("mail_host")), (Some(&"5XyZ".into()), None));
         let picked = known.pick(usual(Stage::EnvFrom).iter().map(|name| name.as_bytes()));
         assert_eq!(picked, [("i".into(), "5XyZ".into()), ("auth_type".into(), "PLAIN".into())]);
     }

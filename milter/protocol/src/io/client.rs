@@ -2,7 +2,7 @@
 //!
 //! A session goes: [`Session::tell`] connect and helo; then for each message envfrom, envrcpt, data, and
 //! [`Session::message`] for header, body and end; [`Session::abort`] when a message is dropped, [`Session::close`] at
-//! the end. Each gives an [`Outcome`].
+//! the end. Each gives an [`Outcome`]. A [`Chain`] does so with several filters in a row.
 //!
 //! What holds:
 //! - Whatever a filter does, an outcome comes within the [`Times`]; a filter that stalls, dies or talks nonsense
@@ -11,6 +11,7 @@
 //!   had so far; nobody else sees it.
 //! - A connection is kept for the next client if the filter can do that.
 
+mod chain;
 mod endpoint;
 mod link;
 mod metrics;
@@ -20,6 +21,7 @@ mod shadow;
 
 use std::time::Duration;
 
+pub use chain::{Chain, Filtered};
 pub use endpoint::Endpoint;
 pub use link::{Cause, LinkError};
 pub use metrics::ClientMetrics;

@@ -190,6 +190,12 @@ impl Session {
         }
         for (event, known) in &self.past {
             let stage = event.stage();
+            // Refused by ourselves: one that does not ask for those would take it for a recipient.
+            let refused =
+                stage == Stage::EnvRcpt && known.get("rcpt_mailer").is_some_and(|mailer| mailer == "error");
+            if refused && !leased.link.wants_rejected_recipients() {
+                continue;
+            }
             let answer = leased.link.tell(event.clone(), known, deadline).await.map_err(Attempt::Lost)?;
             let verdict = answer.map_or(Verdict::GoOn, |answer| answer.action.into());
             match verdict {

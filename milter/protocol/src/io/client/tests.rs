@@ -1,5 +1,6 @@
 //! Filters that work, die, stall and talk nonsense, and what the mail gets of it.
 
+mod chain;
 mod faults;
 mod house;
 mod shadow;
@@ -12,7 +13,7 @@ use prometheus::Registry;
 
 use self::house::{Fault, House};
 use super::*;
-use crate::edits::Message;
+use crate::edits::{Edited, Message};
 use crate::event::{Client, Connect, Event, Path};
 
 /// A pool of these places, and its counters.

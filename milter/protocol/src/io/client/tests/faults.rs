@@ -70,6 +70,25 @@ async fn a_refusal_of_the_other_place_is_told_late_but_told() {
 }
 
 #[tokio::test]
+async fn a_recipient_that_we_refused_is_told_only_to_those_who_ask() {
+    use crate::negotiate::Steps;
+    let dies = House::wanting(Steps::REJECTED_RCPT, Fault::Dies(Stage::Eom));
+    let lives = House::new(Fault::None);
+    let (pool, _) = pool(&[&dies, &lives], |_| ());
+    let mut chain = Chain::new([pool]);
+    for event in &envelope()[..4] {
+        chain.tell(event).await;
+    }
+    chain.set("rcpt_mailer", &"error".into());
+    chain.tell_refused(&Event::EnvRcpt(Path::new("<nobody@d>"))).await;
+    chain.unset("rcpt_mailer");
+    let filtered = chain.message(&Bytes::new(), &Bytes::from_static(b"A: b\r\n\r\n")).await;
+    assert_eq!(filtered.verdict, Verdict::GoOn);
+    let recipients = |house: &House| house.told().iter().filter(|stage| **stage == "envrcpt").count();
+    assert_eq!((recipients(&dies), recipients(&lives)), (2, 1));
+}
+
+#[tokio::test]
 async fn m1_a_filter_that_dies_in_a_new_body_changes_nothing() {
     for (policy, verdict) in POLICIES {
         let house = House::new(Fault::Half);

@@ -1,0 +1,111 @@
+//! Several filters in a row, as one client's session asks them.
+//!
+//! Each event goes to one after another, and the first that does not say "go on" has the word: those behind it are not
+//! told. A message goes to each as the one before has left it.
+
+use std::sync::Arc;
+
+use bytes::Bytes;
+
+use super::{Outcome, Pool, Session, Verdict};
+use crate::edit::Edit;
+use crate::edits::{Edited, Message};
+use crate::event::Event;
+
+/// One session with each filter, in their order. Without any, everything goes on.
+#[derive(Debug)]
+pub struct Chain {
+    sessions: Vec<Session>,
+}
+
+/// What became of a message.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Filtered {
+    /// The word of the first that did not say "go on", or "go on".
+    pub verdict: Verdict,
+    /// The content with all edits made; as it was, where the message does not go on.
+    pub content: Edited,
+    /// The edits to sender and recipients, and what is to be held, in order.
+    pub envelope: Vec<Edit>,
+}
+
+impl Chain {
+    /// Connects nowhere yet.
+    #[must_use]
+    pub fn new(pools: impl IntoIterator<Item = Arc<Pool>>) -> Self {
+        Self { sessions: pools.into_iter().map(Session::new).collect() }
+    }
+
+    /// Gives a macro a value for all of them.
+    pub fn set(&mut self, name: &str, value: &Bytes) {
+        for session in &mut self.sessions {
+            session.macros().set(name, value.clone());
+        }
+    }
+
+    /// Takes a macro's value away.
+    pub fn unset(&mut self, name: &str) {
+        for session in &mut self.sessions {
+            session.macros().unset(name);
+        }
+    }
+
+    /// Tells an event to one after another.
+    pub async fn tell(&mut self, event: &Event) -> Outcome {
+        let mut latest = Outcome::GO_ON;
+        for session in &mut self.sessions {
+            latest = session.tell(event.clone()).await;
+            if latest.verdict != Verdict::GoOn {
+                break;
+            }
+        }
+        latest
+    }
+
+    /// Tells a recipient that we refuse ourselves to those that want to know; the macros `rcpt_mailer` (`error`),
+    /// `rcpt_host` and `rcpt_addr` say so. What they think of it changes nothing.
+    pub async fn tell_refused(&mut self, recipient: &Event) {
+        for session in self.sessions.iter_mut().filter(|session| session.wants_rejected_recipients()) {
+            let _ = session.tell(recipient.clone()).await;
+        }
+    }
+
+    /// Tells the content to one after another. `added` and `wire` are those of the content, dot-stuffed.
+    pub async fn message(&mut self, added: &Bytes, wire: &Bytes) -> Filtered {
+        let was = || Edited { added: added.clone(), wire: wire.clone() };
+        let stopped = |verdict| Filtered { verdict, content: was(), envelope: Vec::new() };
+        let (mut content, mut envelope) = (was(), Vec::new());
+        for session in &mut self.sessions {
+            let message = Message::from_wire(&content.added, &content.wire);
+            let outcome = session.message(&message).await;
+            if outcome.verdict != Verdict::GoOn {
+                return stopped(outcome.verdict);
+            }
+            let (of_content, of_envelope): (Vec<Edit>, Vec<Edit>) =
+                outcome.edits.into_iter().partition(Edit::is_of_content);
+            if !of_content.is_empty() {
+                content = match message.apply(&of_content) {
+                    Ok(edited) => edited,
+                    Err(error) => {
+                        tracing::warn!(%error, "a filter's edits cannot be made");
+                        return stopped(Verdict::Tempfail);
+                    }
+                };
+            }
+            envelope.extend(of_envelope);
+        }
+        Filtered { verdict: Verdict::GoOn, content, envelope }
+    }
+
+    /// The message at hand is dropped, whoever said so.
+    pub fn abort(&mut self) {
+        self.sessions.iter_mut().for_each(Session::abort);
+    }
+
+    /// The client is gone.
+    pub async fn close(self) {
+        for session in self.sessions {
+            session.close().await;
+        }
+    }
+}
