@@ -123,6 +123,13 @@ fn a_set_over_its_budget_waits_for_the_operators_word() {
     put(folder.path(), "transport", &text(1_001));
     assert_eq!(reloader.reload(), Ok(Reload::Swapped(3)));
     assert_eq!(reloader.accept(), None);
+    // And so it is when they say again what is in use.
+    put(folder.path(), "transport", "# none\n");
+    assert!(reloader.reload().is_err());
+    put(folder.path(), "transport", &text(1_001));
+    assert_eq!(reloader.reload(), Ok(Reload::Unchanged));
+    assert_eq!(reloader.accept(), None);
+    assert_eq!(handle.snapshot().entries(MapName::Transport), 1_001);
 }
 
 #[test]

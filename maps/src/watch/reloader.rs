@@ -89,13 +89,14 @@ impl Reloader {
         let _reading = self.reading.lock().unwrap_or_else(PoisonError::into_inner);
         let sources = self.sources();
         let (set, faults) = MapSet::start_with(&sources.options, &sources.remotes);
+        // What waits was said by files that may say something else by now.
+        self.wait_with(None);
         let live = self.handle.set();
         if faults.is_empty() && set.get().digest() == live.digest() {
             self.mended();
             self.look_at_candidate();
             return Ok(Reload::Unchanged);
         }
-        self.wait_with(None);
         if !faults.is_empty() {
             self.tell(&faults, "the new maps are bad, the old ones stay in use");
             return Err(faults);
