@@ -10,6 +10,7 @@ use clap::{Args, Command, CommandFactory};
 use clap_mangen::Man;
 use switchyard_daemon::arguments;
 use switchyard_daemon::program::Daemon;
+use switchyard_milter::Filter;
 use switchyard_mx::Mx;
 use switchyard_router::Router;
 
@@ -51,6 +52,7 @@ fn write(folder: &Path) -> Result<usize, (PathBuf, io::Error)> {
     let daemons = [
         arguments::command(<Mx as Daemon>::NAME, <Mx as Daemon>::ABOUT),
         arguments::command(<Router as Daemon>::NAME, <Router as Daemon>::ABOUT),
+        arguments::command(<Filter as Daemon>::NAME, <Filter as Daemon>::ABOUT),
     ];
     let tool = tool.into_iter().map(|command| (command, "1"));
     let pages: Vec<(Command, &str)> = tool.chain(daemons.into_iter().map(|daemon| (daemon, "8"))).collect();

@@ -31,6 +31,8 @@ enum Kind {
     Mx,
     /// role/router.toml, role/outbound.toml, the host/NAME.toml of these, and router.toml on a host
     Router,
+    /// milter.toml on a host
+    Milter,
 }
 
 pub(crate) fn run(arguments: &Arguments, output: &mut Output) -> io::Result<Exit> {
@@ -39,6 +41,7 @@ pub(crate) fn run(arguments: &Arguments, output: &mut Output) -> io::Result<Exit
         Kind::Base => File::Base,
         Kind::Mx => File::Mx,
         Kind::Router => File::Router,
+        Kind::Milter => File::Milter,
     };
     output.data(format_args!("{:#}\n", schema(file)))?;
     Ok(Exit::Fine)

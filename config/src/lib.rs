@@ -20,6 +20,7 @@ pub mod check;
 pub mod common;
 pub mod document;
 pub mod example;
+pub mod milter;
 pub mod mx;
 pub mod reader;
 pub mod reference;
@@ -33,6 +34,7 @@ mod unknown;
 pub mod words;
 
 pub use check::{Fault, Faults, Place};
+pub use milter::MilterSettings;
 pub use mx::MxSettings;
 pub use router::RouterSettings;
 pub use settings::Settings;

@@ -9,6 +9,7 @@ use std::collections::BTreeMap;
 
 use serde_json::{Map, Value, json};
 
+use crate::milter::MilterSettings;
 use crate::mx::MxSettings;
 use crate::reference::{Form, Setting, Shape};
 use crate::router::RouterSettings;
@@ -26,11 +27,13 @@ pub enum File {
     Mx,
     /// The same of a router or an outbound.
     Router,
+    /// The settings of a milter.
+    Milter,
 }
 
 impl File {
     /// Every kind.
-    pub const ALL: [Self; 4] = [Self::Site, Self::Base, Self::Mx, Self::Router];
+    pub const ALL: [Self; 5] = [Self::Site, Self::Base, Self::Mx, Self::Router, Self::Milter];
 
     /// The word for it.
     #[must_use]
@@ -40,6 +43,7 @@ impl File {
             Self::Base => "base",
             Self::Mx => "mx",
             Self::Router => "router",
+            Self::Milter => "milter",
         }
     }
 
@@ -49,6 +53,7 @@ impl File {
             Self::Base => "base.toml: what holds for every host of a site",
             Self::Mx => "Settings of switchyard-mx, or a layer of them",
             Self::Router => "Settings of switchyard-router, or a layer of them",
+            Self::Milter => "Settings of switchyard-milter",
         }
     }
 }
@@ -68,6 +73,9 @@ pub fn schema(file: File) -> Value {
         File::Mx => MxSettings::reference().iter().for_each(|setting| root.insert(setting, Holes::Taken)),
         File::Router => {
             RouterSettings::reference().iter().for_each(|setting| root.insert(setting, Holes::Taken));
+        }
+        File::Milter => {
+            MilterSettings::reference().iter().for_each(|setting| root.insert(setting, Holes::Refused));
         }
     }
     let mut schema = root.schema();

@@ -10,7 +10,7 @@ use crate::reference::Setting;
 
 /// The settings of one daemon.
 pub trait Settings: Sized {
-    /// The daemon: `mx`, `router`.
+    /// The daemon: `mx`, `router`, `milter`.
     const DAEMON: &'static str;
 
     /// Declares and reads each setting.

@@ -7,7 +7,7 @@ use std::fmt::Debug;
 
 use switchyard_config::document::Document;
 use switchyard_config::reference::{Change, Setting, Shape};
-use switchyard_config::{MxSettings, RouterSettings, Settings};
+use switchyard_config::{MilterSettings, MxSettings, RouterSettings, Settings};
 use toml::{Table, Value};
 
 /// What makes a file whole, and gives rules that look at two settings the other one.
@@ -37,6 +37,13 @@ secrets = ["/secret"]
 ca = "/ca"
 certificate = "/chain"
 key = "/key"
+"#;
+
+const MILTER: &str = r#"
+host_name = "host.example.org"
+listen.milter = [{ socket = "127.0.0.1:8891" }]
+[maps]
+folder = "/maps"
 "#;
 
 /// Values to try, by what is written; the first that is allowed and changes something is taken.
@@ -82,8 +89,8 @@ fn put(table: &mut Table, path: &str, value: Value) {
 }
 
 /// Changes each setting of a daemon, one at a time.
-fn walk<S: Settings + PartialEq + Debug + Clone>(minimal: &str) {
-    let base: Table = format!("{COMMON}{minimal}").parse().unwrap();
+fn walk<S: Settings + PartialEq + Debug + Clone>(whole: &str) {
+    let base: Table = whole.parse().unwrap();
     let read = |table: &Table| {
         let document = Document::parse("settings", &toml::to_string(table).unwrap());
         S::effective(&document.unwrap(), None)
@@ -130,12 +137,17 @@ fn walk<S: Settings + PartialEq + Debug + Clone>(minimal: &str) {
 
 #[test]
 fn every_setting_of_the_mx_is_live_or_held() {
-    walk::<MxSettings>(MX);
+    walk::<MxSettings>(&format!("{COMMON}{MX}"));
 }
 
 #[test]
 fn every_setting_of_the_router_is_live_or_held() {
-    walk::<RouterSettings>(ROUTER);
+    walk::<RouterSettings>(&format!("{COMMON}{ROUTER}"));
+}
+
+#[test]
+fn every_setting_of_the_milter_is_live_or_held() {
+    walk::<MilterSettings>(MILTER);
 }
 
 #[test]

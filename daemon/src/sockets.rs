@@ -6,6 +6,7 @@
 use std::fmt;
 use std::io;
 use std::net::SocketAddr;
+use std::os::unix::net::UnixListener;
 use std::str::FromStr;
 
 use listenfd::ListenFd;
@@ -131,6 +132,23 @@ impl Listeners {
             (true, true) => Err(SocketError::InUse(name.to_owned())),
             (true, false) => Err(SocketError::NotPassed { name: name.to_owned(), passed: self.names() }),
         }
+    }
+
+    /// Takes the unix sockets of that name, and leaves the others to [`Self::take`]; there may be none.
+    ///
+    /// # Errors
+    /// When one is there and cannot be used.
+    pub fn take_unix(&mut self, name: &str) -> Result<Vec<UnixListener>, SocketError> {
+        let unusable = |source| SocketError::Unusable { name: name.to_owned(), source };
+        let mut sockets = Vec::new();
+        for (index, passed) in self.passed.iter_mut().enumerate().filter(|(_, passed)| passed.name == name) {
+            // A socket of another kind stays where it is.
+            let Ok(Some(socket)) = self.inherited.0.take_unix_listener(index) else { continue };
+            passed.taken = true;
+            socket.set_nonblocking(true).map_err(unusable)?;
+            sockets.push(socket);
+        }
+        Ok(sockets)
     }
 
     /// The names nobody took: a socket unit that serves nothing, worth a warning.

@@ -16,6 +16,7 @@ use crate::key;
 use crate::name::{Keys, MapName, Values};
 use crate::options::MapOptions;
 use crate::relocated;
+use crate::signing::SigningKeys;
 
 /// Routes that are remembered as read: a site has few different ones.
 const MAX_REMEMBERED: usize = 1 << 12;
@@ -146,6 +147,7 @@ pub(crate) fn write(values: Values, key: &str, text: &str, words: &Words) -> Res
         Values::Access => {
             Access::read(text)?.where_mail_is_kept(!words.edge).map(|access| access.to_string())
         }
+        Values::SigningKeys => SigningKeys::read(text).map(|keys| keys.to_string()),
         Values::Nothing => Ok(String::new()),
     }
 }

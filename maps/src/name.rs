@@ -34,11 +34,17 @@ pub enum MapName {
     SenderRoute,
     /// Which server holds a user's mailbox.
     Backend,
+    /// Which keys sign a domain's mail (RFC 6376).
+    SigningKeys,
+    /// Who gets a copy of a sender's mail: Postfix's `sender_bcc_maps`.
+    SenderBcc,
+    /// Who gets a copy of a recipient's mail: Postfix's `recipient_bcc_maps`.
+    RecipientBcc,
 }
 
 impl MapName {
     /// Every map of a set, each at the place of its number.
-    pub const ALL: [Self; 14] = [
+    pub const ALL: [Self; 17] = [
         Self::Transport,
         Self::Recipients,
         Self::VirtualAlias,
@@ -53,6 +59,9 @@ impl MapName {
         Self::RecipientAccess,
         Self::SenderRoute,
         Self::Backend,
+        Self::SigningKeys,
+        Self::SenderBcc,
+        Self::RecipientBcc,
     ];
 
     /// The word for it.
@@ -73,6 +82,9 @@ impl MapName {
             Self::RecipientAccess => "recipient_access",
             Self::SenderRoute => "sender_route",
             Self::Backend => "backend",
+            Self::SigningKeys => "signing_keys",
+            Self::SenderBcc => "sender_bcc",
+            Self::RecipientBcc => "recipient_bcc",
         }
     }
 
@@ -86,14 +98,15 @@ impl MapName {
     pub(crate) const fn keys(self) -> Keys {
         match self {
             Self::Transport => Keys::Transport,
-            Self::RelayDomains => Keys::Domain,
+            Self::RelayDomains | Self::SigningKeys => Keys::Domain,
             Self::Recipients
             | Self::VirtualAlias
             | Self::Canonical
             | Self::SenderCanonical
             | Self::RecipientCanonical
-            | Self::Relocated => Keys::Address,
-            Self::SenderRoute => Keys::Sender,
+            | Self::Relocated
+            | Self::RecipientBcc => Keys::Address,
+            Self::SenderRoute | Self::SenderBcc => Keys::Sender,
             Self::Backend => Keys::Backend,
             Self::ClientAccess => Keys::Client,
             Self::HeloAccess => Keys::Helo,
@@ -108,7 +121,12 @@ impl MapName {
             Self::Transport | Self::SenderRoute | Self::Backend => Values::Route,
             Self::VirtualAlias => Values::Targets,
             Self::Recipients | Self::RelayDomains => Values::Nothing,
-            Self::Canonical | Self::SenderCanonical | Self::RecipientCanonical => Values::Address,
+            Self::Canonical
+            | Self::SenderCanonical
+            | Self::RecipientCanonical
+            | Self::SenderBcc
+            | Self::RecipientBcc => Values::Address,
+            Self::SigningKeys => Values::SigningKeys,
             Self::Relocated => Values::Relocated,
             Self::ClientAccess | Self::HeloAccess | Self::SenderAccess | Self::RecipientAccess => {
                 Values::Access
@@ -153,6 +171,8 @@ pub(crate) enum Values {
     Relocated,
     /// An action of access(5).
     Access,
+    /// `selector:file`, once for each key.
+    SigningKeys,
     /// Whatever stands there says nothing.
     Nothing,
 }

@@ -142,7 +142,11 @@ impl MapSet {
             match map.values() {
                 Values::Route => drop(set.routes.insert(map, Remembered::new(chain))),
                 Values::Access => drop(set.access.insert(map, Remembered::new(chain))),
-                Values::Targets | Values::Address | Values::Relocated | Values::Nothing => {}
+                Values::Targets
+                | Values::Address
+                | Values::Relocated
+                | Values::SigningKeys
+                | Values::Nothing => {}
             }
         }
         set.digest = set.take_digest();

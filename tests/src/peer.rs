@@ -9,15 +9,17 @@
 //! | [`swaks::swaks`] | [`dns::Dns`]: dnsmasq with the records a scenario declares |
 //!
 //! [`postmap::Postmap`] asks Postfix's tables, [`rewrite::Rewrite`] asks Postfix where an address goes, and
-//! [`lookup::Lookup`] serves a table in the network.
-//! [`milter`] are the filters that the world runs.
+//! [`lookup::Lookup`] serves a table in the network. [`knot::Knot`] is a DNS of TXT records and all others, and
+//! [`mta::Mta`] tells a filter of messages; [`milter`] are the filters that the world runs.
 //! [`tls`] asks a server what it would agree to: sslscan and `openssl s_client`.
 
 pub mod certificates;
 pub mod cgroup;
 pub mod dns;
+pub mod knot;
 pub mod lookup;
 pub mod milter;
+pub mod mta;
 pub mod postfix;
 pub mod postmap;
 pub mod process;

@@ -116,6 +116,20 @@ impl Site {
         Daemon::new(self, "switchyard-mx", name, settings)
     }
 
+    /// A filter that asks this name server, and takes nobody's mail for ours unless a scenario says so.
+    #[must_use]
+    pub fn filter(&self, name: &str, dns: SocketAddr) -> Daemon {
+        let mut settings = Settings::new();
+        settings.set("", "host_name", &quoted(format_args!("{name}.example.org")));
+        settings.set("metrics", "socket", &quoted(self.free_address()));
+        settings.set("log", "format", "\"text\"");
+        settings.set("[listen.milter]", "socket", &quoted(self.free_address()));
+        settings.set("dns", "servers", &format!("[{}]", quoted(dns)));
+        settings.set("maps", "folder", &quoted(self.path("maps").display()));
+        settings.set("sign", "networks", "[]");
+        Daemon::new(self, "switchyard-milter", name, settings)
+    }
+
     fn settings(&self, name: &str) -> Settings {
         let mut settings = Settings::new();
         settings.set("", "host_name", &quoted(format_args!("{name}.example.org")));

@@ -6,6 +6,7 @@
 mod behave;
 mod change;
 mod crash;
+mod filter;
 mod load;
 mod map;
 mod message;

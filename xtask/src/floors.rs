@@ -20,6 +20,7 @@ const FLOORS: &[(u8, &str, &str)] = &[
     (2, "switchyard-config", "config"),
     (3, "switchyard-mx", "mx"),
     (3, "switchyard-router", "router"),
+    (3, "switchyard-milter", "milter"),
     (4, "switchyard-behaviour", "behaviour"),
     (5, "switchyard", "cli"),
     (6, "switchyard-tests", "tests"),
@@ -74,10 +75,22 @@ const CONFINED: &[Confined] = &[
         why: "only settings/ takes the settings apart",
     },
     Confined {
+        folder: "milter/src",
+        word: "switchyard_config",
+        only: &["milter/src/lib.rs", "milter/src/settings/"],
+        why: "only settings/ takes the settings apart",
+    },
+    Confined {
         folder: "",
         word: "hickory_resolver",
-        only: &["mx/src/deliver/", "router/src/deliver/", "tests/"],
-        why: "only delivery asks the DNS",
+        only: &["mx/src/deliver/", "router/src/deliver/", "milter/src/dns.rs", "tests/"],
+        why: "only delivery and what a message proves ask the DNS",
+    },
+    Confined {
+        folder: "",
+        word: "mail_auth",
+        only: &["milter/src/"],
+        why: "one daemon says what a message proves",
     },
     Confined {
         folder: "",

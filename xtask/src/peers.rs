@@ -36,6 +36,8 @@ const PEERS: &[Peer] = &[
     Peer { package: "python3-jsonschema", proof: "/usr/lib/python3/dist-packages/jsonschema/__init__.py" },
     Peer { package: "man-db", proof: "/usr/bin/man" },
     Peer { package: "dnsmasq-base", proof: "/usr/sbin/dnsmasq" },
+    Peer { package: "knot", proof: "/usr/sbin/knotd" },
+    Peer { package: "python3-dkim", proof: "/usr/bin/dkimverify" },
     Peer { package: "strace", proof: "/usr/bin/strace" },
     Peer { package: "e2fsprogs", proof: "/usr/sbin/mkfs.ext4" },
     Peer { package: "xfsprogs", proof: "/usr/sbin/mkfs.xfs" },

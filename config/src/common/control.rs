@@ -5,7 +5,7 @@ use std::path::PathBuf;
 use crate::reader::Section;
 
 /// The socket's file; none for a daemon that answers no tool.
-pub(super) fn control(section: &mut Section<'_>) -> Option<PathBuf> {
+pub(crate) fn control(section: &mut Section<'_>) -> Option<PathBuf> {
     section
         .live(
             "socket",

@@ -15,14 +15,19 @@ use crate::words::{Choice, Tables};
 pub(crate) enum MapKeys {
     /// mx: who may send, who exists and which domains are ours.
     Edge,
-    /// router: all of them.
+    /// router: all that lead a message.
     Routing,
+    /// milter: what is added to a message.
+    Filter,
 }
 
 impl MapKeys {
     fn has(&self, map: MapName) -> bool {
         match self {
-            Self::Routing => true,
+            Self::Routing => !Self::Filter.has(map),
+            Self::Filter => {
+                matches!(map, MapName::SigningKeys | MapName::SenderBcc | MapName::RecipientBcc)
+            }
             Self::Edge => matches!(
                 map,
                 MapName::Recipients
@@ -55,6 +60,9 @@ const fn doc(map: MapName) -> &'static str {
         MapName::RecipientAccess => "Tables of recipients that may or may not be sent to.",
         MapName::SenderRoute => "Tables of where a sender's mail goes that no map routes by its recipient.",
         MapName::Backend => "Tables of which server holds a user's mailbox.",
+        MapName::SigningKeys => "Tables of the keys that sign a domain's mail.",
+        MapName::SenderBcc => "Tables of who gets a copy of a sender's mail.",
+        MapName::RecipientBcc => "Tables of who gets a copy of a recipient's mail.",
     }
 }
 
@@ -99,7 +107,7 @@ pub(crate) fn map_options(section: &mut Section<'_>, keys: &MapKeys) -> MapOptio
         .live("local_domains", "Domains whose users a key without a domain stands for, besides the origin.")
         .list(Vec::new());
     let origin = match keys {
-        MapKeys::Edge => section
+        MapKeys::Edge | MapKeys::Filter => section
             .live("origin", "Domain of a target without one; without it such targets are refused.")
             .optional(),
         // The router has one for all addresses.

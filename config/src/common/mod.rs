@@ -21,6 +21,7 @@ pub use limits::Limits;
 pub use listen::Listener;
 pub use tls::{Certificate, ClientTls, TlsLevel};
 
+pub(crate) use control::control;
 pub(crate) use hold::Hold;
 pub(crate) use maps::{MapKeys, map_options};
 pub(crate) use tls::client_tls;
@@ -70,48 +71,51 @@ pub(crate) struct Defaults {
 
 pub(crate) fn read(root: &mut Section<'_>, defaults: &Defaults) -> Common {
     Common {
-        host_name: root
-            .live("host_name", "The host's full name: in the greeting, in HELO and in Received fields.")
-            .required(),
+        host_name: host_name(root),
         listen: root.section("listen", |section| listen::listeners(section, defaults.edge)),
-        metrics: root.section("metrics", |section| {
-            section
-                .restart(
-                    "socket",
-                    "Where /metrics, /healthz and /readyz are served: an address or `systemd:NAME`.",
-                )
-                .or(ListenOn::Address(SocketAddr::new(
-                    IpAddr::V4(Ipv4Addr::LOCALHOST),
-                    defaults.metrics_port,
-                )))
-        }),
-        control: root.section("control", control::control),
-        log: root.section("log", |section| LogOptions {
-            format: section
-                .restart(
-                    "format",
-                    "Form of a log line; auto is text on a terminal, else the journal, else JSON.",
-                )
-                .or(LogFormat::Auto),
-            filter: section
-                .live(
-                    "level",
-                    "Least level that is logged, by part if need be: info,switchyard_router=debug.",
-                )
-                .or("info".to_owned()),
-        }),
-        dns: root.section("dns", |section| Dns {
-            servers: section
-                .live("servers", "Resolvers to ask; an empty list stands for the system's own.")
-                .list(Vec::new()),
-            timeout: section
-                .live("timeout", "For one question to one resolver.")
-                .at_least(Duration::from_millis(100))
-                .at_most(Duration::from_secs(60))
-                .or(Duration::from_secs(5)),
-        }),
+        metrics: root.section("metrics", |section| metrics(section, defaults.metrics_port)),
+        control: root.section("control", control),
+        log: root.section("log", log),
+        dns: root.section("dns", dns),
         tls: root.section("tls", tls::server_tls),
         limits: root.section("limits", |section| limits::limits(section, defaults)),
+    }
+}
+
+// ---- what a daemon sets that is no SMTP server, too ----
+
+pub(crate) fn host_name(root: &mut Section<'_>) -> Domain {
+    root.live("host_name", "The host's full name: in the greeting, in HELO and in Received fields.")
+        .required()
+}
+
+pub(crate) fn metrics(section: &mut Section<'_>, port: u16) -> ListenOn {
+    section
+        .restart("socket", "Where /metrics, /healthz and /readyz are served: an address or `systemd:NAME`.")
+        .or(ListenOn::Address(SocketAddr::new(IpAddr::V4(Ipv4Addr::LOCALHOST), port)))
+}
+
+pub(crate) fn log(section: &mut Section<'_>) -> LogOptions {
+    LogOptions {
+        format: section
+            .restart("format", "Form of a log line; auto is text on a terminal, else the journal, else JSON.")
+            .or(LogFormat::Auto),
+        filter: section
+            .live("level", "Least level that is logged, by part if need be: info,switchyard_router=debug.")
+            .or("info".to_owned()),
+    }
+}
+
+pub(crate) fn dns(section: &mut Section<'_>) -> Dns {
+    Dns {
+        servers: section
+            .live("servers", "Resolvers to ask; an empty list stands for the system's own.")
+            .list(Vec::new()),
+        timeout: section
+            .live("timeout", "For one question to one resolver.")
+            .at_least(Duration::from_millis(100))
+            .at_most(Duration::from_secs(60))
+            .or(Duration::from_secs(5)),
     }
 }
 

@@ -13,6 +13,7 @@ use crate::entry::Route;
 use crate::key;
 use crate::lookup;
 use crate::name::{MapName, Values};
+use crate::signing::SigningKeys;
 use crate::typed::{self, Typed as _};
 
 /// The key of the null reverse-path (Postfix's `smtpd_null_access_lookup_key`).
@@ -164,6 +165,38 @@ impl Snapshot {
                 Ok(Some((hit, text.and_then(|text| <Arc<str>>::read(&text, &set.words)))))
             })
         })
+    }
+
+    /// Which keys sign mail of a domain.
+    pub fn signing_keys(&self, domain: &Domain) -> Answer<Found<SigningKeys>> {
+        self.question(MapName::SigningKeys, domain, |set, trace| {
+            set.ask(MapName::SigningKeys, trace, |tables| {
+                let hit = lookup::domain(tables, domain.as_str(), &set.rules, MapName::SigningKeys)?;
+                Ok(hit.map(|hit| {
+                    let text = typed::text(Values::SigningKeys, &hit, &set.words);
+                    (hit, text.and_then(|text| SigningKeys::read(&text).ok()))
+                }))
+            })
+        })
+    }
+
+    /// Who gets a copy of mail of this sender.
+    pub fn sender_bcc(&self, sender: &ReversePath) -> Answer<Found<Mailbox>> {
+        match sender {
+            ReversePath::Mailbox(mailbox) => self.canonical_of(MapName::SenderBcc, mailbox),
+            ReversePath::Null => self.question(MapName::SenderBcc, sender, |set, trace| {
+                set.ask(MapName::SenderBcc, trace, |tables| {
+                    let Some(hit) = tables.whole(NULL, NULL)? else { return Ok(None) };
+                    let text = typed::text(Values::Address, &hit, &set.words);
+                    Ok(Some((hit, text.and_then(|text| Mailbox::parse(&text).ok()))))
+                })
+            }),
+        }
+    }
+
+    /// Who gets a copy of mail to this recipient.
+    pub fn recipient_bcc(&self, recipient: &Mailbox) -> Answer<Found<Mailbox>> {
+        self.canonical_of(MapName::RecipientBcc, recipient)
     }
 
     /// What access(5) says of a client, by the name that is known for it and by its address.

@@ -31,7 +31,16 @@ fn build() -> PathBuf {
     let cargo = env::var_os("CARGO").unwrap_or_else(|| OsString::from("cargo"));
     let mut command = Command::new(cargo);
     command.args(["build", "--quiet", "--bins"]);
-    command.args(["-p", "switchyard", "-p", "switchyard-router", "-p", "switchyard-mx"]);
+    command.args([
+        "-p",
+        "switchyard",
+        "-p",
+        "switchyard-router",
+        "-p",
+        "switchyard-mx",
+        "-p",
+        "switchyard-milter",
+    ]);
     if folder.ends_with("release") {
         command.arg("--release");
     }

@@ -39,7 +39,9 @@ impl Daemon {
         let address = |table| settings.text(table, "socket").and_then(|text| text.parse().ok());
         Self {
             program: binary::program(program),
-            address: address("[listen.smtp]").expect("settings name a socket for SMTP"),
+            address: address("[listen.smtp]")
+                .or_else(|| address("[listen.milter]"))
+                .expect("settings name a socket to connect to"),
             metrics: address("metrics").expect("settings name a socket for metrics"),
             settings,
             wrapper: Vec::new(),
@@ -51,7 +53,7 @@ impl Daemon {
         }
     }
 
-    /// Where it speaks SMTP.
+    /// Where it speaks SMTP, or milter.
     #[must_use]
     pub fn address(&self) -> SocketAddr {
         self.address

@@ -4,7 +4,7 @@ use std::fmt::Write as _;
 
 use switchyard_config::reference::Setting;
 use switchyard_config::schema::{File, schema};
-use switchyard_config::{MxSettings, RouterSettings, Settings, Site};
+use switchyard_config::{MilterSettings, MxSettings, RouterSettings, Settings, Site};
 
 const HEAD: &str = "\
 # Settings
@@ -38,9 +38,10 @@ pub(super) fn document() -> String {
     let of_router: Vec<Setting> = router.into_iter().filter(|setting| !both.contains(setting)).collect();
     let mut text = HEAD.to_owned();
     let parts = [
-        ("Both daemons", both),
+        ("switchyard-mx and switchyard-router", both),
         ("switchyard-mx", of_mx),
         ("switchyard-router", of_router),
+        ("switchyard-milter", MilterSettings::reference()),
         ("site.toml", Site::reference()),
     ];
     for (title, settings) in parts {
@@ -98,13 +99,14 @@ fn row(setting: &Setting) -> String {
 }
 
 /// Each schema under its file's path.
-pub(super) fn schemas() -> [(&'static str, String); 4] {
+pub(super) fn schemas() -> [(&'static str, String); 5] {
     File::ALL.map(|file| {
         let path = match file {
             File::Site => "docs/schema/site.json",
             File::Base => "docs/schema/base.json",
             File::Mx => "docs/schema/mx.json",
             File::Router => "docs/schema/router.json",
+            File::Milter => "docs/schema/milter.json",
         };
         (path, format!("{:#}\n", schema(file)))
     })

@@ -82,12 +82,15 @@ impl Question {
             | MapName::RecipientCanonical
             | MapName::Relocated
             | MapName::RecipientAccess
-            | MapName::Backend => Mailbox::parse(key).map(Self::Address).map_err(|error| no(&error)),
-            MapName::SenderAccess | MapName::SenderRoute => {
+            | MapName::Backend
+            | MapName::RecipientBcc => Mailbox::parse(key).map(Self::Address).map_err(|error| no(&error)),
+            MapName::SenderAccess | MapName::SenderRoute | MapName::SenderBcc => {
                 let path = if key.starts_with('<') { key.to_owned() } else { format!("<{key}>") };
                 ReversePath::parse(&path).map(Self::Sender).map_err(|error| no(&error))
             }
-            MapName::RelayDomains => Domain::parse(key).map(Self::Domain).map_err(|error| no(&error)),
+            MapName::RelayDomains | MapName::SigningKeys => {
+                Domain::parse(key).map(Self::Domain).map_err(|error| no(&error))
+            }
             MapName::ClientAccess => key.parse().map(Self::Client).map_err(|error| no(&error)),
             MapName::HeloAccess => Ok(Self::Words(key.to_owned())),
         }
@@ -107,9 +110,12 @@ impl Question {
             }
             (Self::Address(address), MapName::Relocated) => drop(maps.relocated(address)),
             (Self::Address(address), MapName::RecipientAccess) => drop(maps.access_recipient(address)),
+            (Self::Address(address), MapName::RecipientBcc) => drop(maps.recipient_bcc(address)),
             (Self::Address(address), _) => drop(maps.backend(address)),
             (Self::Sender(sender), MapName::SenderAccess) => drop(maps.access_sender(sender)),
+            (Self::Sender(sender), MapName::SenderBcc) => drop(maps.sender_bcc(sender)),
             (Self::Sender(sender), _) => drop(maps.sender_route(sender)),
+            (Self::Domain(domain), MapName::SigningKeys) => drop(maps.signing_keys(domain)),
             (Self::Domain(domain), _) => drop(maps.is_relay_domain(domain)),
             (Self::Client(address), _) => drop(maps.access_client(None, *address)),
             (Self::Words(name), _) => drop(maps.access_helo(name)),

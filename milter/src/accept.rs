@@ -1,0 +1,154 @@
+//! MTAs' connections: each gets a [`Talk`], as many at once as the settings allow. The wire is
+//! switchyard-milter-protocol's, and here our words become its words.
+
+use std::io;
+use std::sync::Arc;
+use std::time::Duration;
+
+use bytes::Bytes;
+use switchyard_daemon::drain::Drain;
+use switchyard_milter_protocol::edit::Edit as WireEdit;
+use switchyard_milter_protocol::event::{Event, Field, Path};
+use switchyard_milter_protocol::io::serve::{Context, Ended, Filter, ServeOptions, Verdict, serve};
+use switchyard_milter_protocol::negotiate::{Actions, Steps, Wants};
+use switchyard_milter_protocol::reply::ReplyText;
+use switchyard_milter_protocol::response::Action as WireAction;
+use switchyard_milter_protocol::stage::Stage;
+use tokio::sync::Semaphore;
+
+use crate::answer::{Action, Answer};
+use crate::draft::Edit;
+use crate::listen::Listener;
+use crate::talk::{Heard, Shared, Talk};
+
+/// After an accept that failed.
+const PAUSE: Duration = Duration::from_millis(100);
+
+/// What we want of an MTA: what is never looked at is not sent, and nothing is answered that need not be.
+fn wants() -> Wants {
+    let steps = [
+        Steps::NO_UNKNOWN,
+        Steps::NO_DATA,
+        Steps::NO_REPLY_CONNECT,
+        Steps::NO_REPLY_HELO,
+        Steps::NO_REPLY_MAIL,
+        Steps::NO_REPLY_RCPT,
+        Steps::NO_REPLY_HEADER,
+        Steps::NO_REPLY_EOH,
+        Steps::SKIP,
+        Steps::LEADING_SPACE,
+    ];
+    Wants {
+        actions: Actions::ADD_HEADERS
+            | Actions::CHANGE_HEADERS
+            | Actions::ADD_RECIPIENTS
+            | Actions::QUARANTINE,
+        steps: steps.into_iter().fold(Steps::default(), |all, step| all | step),
+        macros: Vec::new(),
+    }
+}
+
+/// Accepts until the drain begins. Over `places`, a newcomer waits to be accepted: an MTA has its own time-out.
+pub(crate) async fn accepting(
+    listener: Listener,
+    shared: Arc<Shared>,
+    drain: Drain,
+    places: Arc<Semaphore>,
+) -> io::Result<()> {
+    loop {
+        let place = tokio::select! {
+            biased;
+            () = drain.wait_started() => return Ok(()),
+            place = Arc::clone(&places).acquire_owned() => place.map_err(io::Error::other)?,
+        };
+        let accepted = tokio::select! {
+            biased;
+            () = drain.wait_started() => return Ok(()),
+            accepted = listener.accept() => accepted,
+        };
+        let stream = match accepted {
+            Ok(stream) => stream,
+            Err(error) => {
+                // No descriptor is left, or the newcomer has gone: neither is a reason to spin.
+                tracing::warn!(%error, "accepting failed");
+                shared.clock.sleep(PAUSE).await;
+                continue;
+            }
+        };
+        let idle = shared.live.load().idle;
+        let options = ServeOptions { idle, ..ServeOptions::new(wants(), drain.token()) };
+        let mut talk = Talk::new(Arc::clone(&shared));
+        let metrics = shared.metrics.clone();
+        drain.track(async move {
+            let _place = place;
+            let _open = metrics.open();
+            let ended = serve(stream, &options, &mut talk).await;
+            if matches!(ended, Ended::TimedOut | Ended::Broken) {
+                metrics.broken.inc();
+                tracing::warn!(why = ended.as_str(), "a connection of an MTA ended early");
+            }
+        });
+    }
+}
+
+impl Filter for Talk {
+    async fn event(&mut self, event: Event, context: Context) -> WireAction {
+        let stage = event.stage();
+        let leading_space = context.agreed.steps.contains(Steps::LEADING_SPACE);
+        let action = match self.hear(event, &context.macros, leading_space) {
+            Heard::NoMemory if stage.is_of_message() => WireAction::Tempfail,
+            // No more of it is looked at.
+            Heard::TooLarge if stage == Stage::Body => WireAction::Skip,
+            Heard::All | Heard::NoMemory | Heard::TooLarge => WireAction::Continue,
+        };
+        self.count(stage, &action);
+        action
+    }
+
+    async fn end(&mut self, rest: Bytes, context: Context) -> Verdict {
+        let answer = self.answer(&rest, &context.macros).await;
+        let verdict = verdict(answer);
+        for edit in &verdict.edits {
+            self.metrics().edits.with_label_values(&[edit.as_str()]).inc();
+        }
+        self.count(Stage::Eom, &verdict.action);
+        verdict
+    }
+
+    fn abort(&mut self) {
+        self.forget_message();
+    }
+
+    fn next_session(&mut self) {
+        self.forget_client();
+    }
+}
+
+impl Talk {
+    fn count(&self, stage: Stage, action: &WireAction) {
+        self.metrics().events.with_label_values(&[stage.as_str(), action.as_str()]).inc();
+    }
+}
+
+/// Our words in the protocol's.
+fn verdict(answer: Answer) -> Verdict {
+    let field = |name: Bytes, value: String| Field { name, value: value.into() };
+    let edits = answer.edits.into_iter().map(|edit| match edit {
+        Edit::Prepend { name, value } => WireEdit::InsHeader { index: 0, field: field(name.into(), value) },
+        Edit::Remove { name, occurrence } => {
+            WireEdit::ChgHeader { index: occurrence, field: field(name.into(), String::new()) }
+        }
+        Edit::AddRecipient(path) => WireEdit::AddRcpt(Path::new(path)),
+        Edit::Quarantine(reason) => WireEdit::Quarantine(reason.into()),
+    });
+    let reply = |code, status, text: &str, otherwise| {
+        ReplyText::new(code, Some(status), text).map_or(otherwise, WireAction::Reply)
+    };
+    let action = match answer.action {
+        Action::Continue => WireAction::Continue,
+        Action::Tempfail(why) => reply(451, (4, 3, 0), why, WireAction::Tempfail),
+        // RFC 7372 §3.3: multiple authentication checks failed.
+        Action::Reject(why) => reply(550, (5, 7, 26), &why, WireAction::Reject),
+    };
+    Verdict { action, edits: edits.collect() }
+}

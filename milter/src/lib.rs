@@ -1,0 +1,185 @@
+//! The suite's filter: signs our mail, verifies others', and copies by map, for any MTA that speaks milter.
+//!
+//! The way of a message: `listen` and `accept` (an MTA's connection) → `talk` (its events, put together by
+//! `message`) → `answer` (ours: `sign`; others': `verify`; then copies) → `draft` (the edits, as values) → one
+//! answer at the end of the message, whole or not at all.
+//!
+//! Invariants kept here:
+//! - A key signs only after the DNS has shown its public half (`sign::ring`).
+//! - A verdict in our name that we did not give is taken out before anybody can believe it (`verify::forged`).
+//! - Nothing is changed before the answer is complete; what is refused is not changed at all.
+//! - A message begins with one set of rules and maps and ends with them, whatever is reloaded meanwhile.
+//! - A message that cannot be read, because it is too large, goes on as it came; the log and a counter tell.
+//!
+//! `settings` takes the settings apart and hands each room its own; beside this file no other knows of them.
+
+#![forbid(unsafe_code)]
+
+mod accept;
+mod answer;
+mod dns;
+mod draft;
+mod listen;
+mod message;
+mod metrics;
+mod rules;
+mod settings;
+mod sign;
+mod standing;
+mod talk;
+mod tasks;
+mod verify;
+
+use std::net::SocketAddr;
+use std::path::Path;
+use std::sync::{Arc, Mutex};
+use std::time::Duration;
+
+use arc_swap::ArcSwap;
+use switchyard_config::{MilterSettings, Settings};
+use switchyard_daemon::clock::Clock;
+use switchyard_daemon::control::Control;
+use switchyard_daemon::log::LogOptions;
+use switchyard_daemon::metrics::Registry;
+use switchyard_daemon::process::Process;
+use switchyard_daemon::program::Daemon;
+use switchyard_daemon::sockets::Listeners;
+use switchyard_daemon::{control, http};
+use switchyard_maps::{MapMetrics, MapSet, Reloader, watch};
+use switchyard_smtp::io::memory::MemoryBudget;
+use tokio::sync::{Notify, Semaphore};
+
+use crate::accept::accepting;
+use crate::metrics::Metrics;
+use crate::sign::key::Key;
+use crate::sign::ring::KeyRing;
+use crate::talk::Shared;
+
+/// A running filter.
+#[derive(Debug)]
+pub struct Filter {
+    shared: Arc<Shared>,
+    settings: Mutex<MilterSettings>,
+    reloader: Reloader,
+    control: Control,
+    addresses: Vec<SocketAddr>,
+    metrics_addresses: Vec<SocketAddr>,
+}
+
+/// The filter cannot start, or cannot take new settings.
+#[derive(Debug, thiserror::Error)]
+#[error("{0}")]
+pub struct FilterError(String);
+
+impl FilterError {
+    fn because(error: impl std::fmt::Display) -> Self {
+        Self(error.to_string())
+    }
+}
+
+impl Daemon for Filter {
+    const NAME: &'static str = "switchyard-milter";
+    const ABOUT: &'static str =
+        "Signs our mail and verifies others', for any MTA that speaks the milter protocol";
+    type Settings = MilterSettings;
+    type Error = FilterError;
+
+    fn load(path: &Path) -> Result<MilterSettings, FilterError> {
+        <MilterSettings as Settings>::load(path).map_err(FilterError::because)
+    }
+
+    fn log(settings: &MilterSettings) -> &LogOptions {
+        &settings.log
+    }
+
+    fn drain_deadline(settings: &MilterSettings) -> Duration {
+        settings.limits.drain_deadline
+    }
+
+    fn check(settings: &MilterSettings) -> Result<(), FilterError> {
+        let mut faults = Vec::new();
+        if let Err(found) = MapSet::load(&settings.maps) {
+            faults.push(found.to_string());
+        }
+        for name in tasks::keys_of(&settings.maps, &settings.sign.keys) {
+            if let Err(error) = Key::read(&name.file) {
+                let (file, selector, domain) = (name.file.display(), &name.selector, &name.domain);
+                faults.push(format!("{file}: the key `{selector}` of {domain} {error}"));
+            }
+        }
+        if faults.is_empty() { Ok(()) } else { Err(FilterError(faults.join("\n"))) }
+    }
+
+    async fn start(
+        settings: MilterSettings,
+        listeners: &mut Listeners,
+        process: &mut Process,
+    ) -> Result<Self, FilterError> {
+        let registry = Registry::new();
+        registry.describe_process("milter", env!("CARGO_PKG_VERSION")).map_err(FilterError::because)?;
+        let listening = process.readiness.condition("milter", "not listening yet");
+
+        let counted = MapMetrics::register(registry.prometheus()).map_err(FilterError::because)?;
+        let (maps, reloader) = watch::start(settings.maps.clone(), counted, process.drain.token())
+            .await
+            .map_err(FilterError::because)?;
+        let metrics = Metrics::register(&registry).map_err(FilterError::because)?;
+        let dns = dns::resolver(&settings.dns.servers, settings.dns.timeout).map_err(FilterError::because)?;
+        let dns = Arc::new(ArcSwap::from_pointee(dns));
+        let clock = Clock::system();
+        let shared = Arc::new(Shared {
+            live: ArcSwap::from_pointee(settings::live(&settings)),
+            maps: maps.clone(),
+            ring: KeyRing::new(Arc::clone(&dns), clock.clone(), metrics.clone()),
+            new_keys: Notify::new(),
+            dns,
+            memory: MemoryBudget::new(settings.limits.content_memory),
+            clock,
+            metrics,
+        });
+        process.tasks.helper("keys", tasks::tend_keys(Arc::clone(&shared)));
+        let metrics_addresses =
+            http::start(&settings.metrics, listeners, &registry, process).map_err(FilterError::because)?;
+        let mut addresses = Vec::new();
+        let places = Arc::new(Semaphore::new(settings.limits.sessions));
+        for place in settings::places(&settings) {
+            for listener in listen::open(&place, listeners).map_err(FilterError::because)? {
+                addresses.extend(listener.address());
+                let task =
+                    accepting(listener, Arc::clone(&shared), process.drain.clone(), Arc::clone(&places));
+                process.tasks.essential("accept", task);
+            }
+        }
+        for name in listeners.unclaimed() {
+            tracing::warn!(name, "systemd passed a socket that no setting names");
+        }
+        process.reloads.register(&registry).map_err(FilterError::because)?;
+        let routes = switchyard_maps::control::routes(maps, reloader.clone());
+        let routes = routes.merge(standing::routes(Arc::clone(&shared))).merge(process.reloads.routes());
+        let control = control::start(settings.control.as_deref(), routes, process);
+        let control = control.map_err(FilterError::because)?;
+        tracing::info!(?addresses, sockets = settings.listen.len(), "listening");
+        listening.met();
+        Ok(Self { shared, settings: Mutex::new(settings), reloader, control, addresses, metrics_addresses })
+    }
+
+    async fn reload(&self, settings: MilterSettings) -> Result<Vec<String>, FilterError> {
+        self.take(settings).await
+    }
+
+    async fn finish(&self) {}
+}
+
+impl Filter {
+    /// Where MTAs may connect over TCP, in the order of the settings.
+    #[must_use]
+    pub fn addresses(&self) -> &[SocketAddr] {
+        &self.addresses
+    }
+
+    /// Where metrics and health are served.
+    #[must_use]
+    pub fn metrics_addresses(&self) -> &[SocketAddr] {
+        &self.metrics_addresses
+    }
+}

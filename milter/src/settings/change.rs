@@ -1,0 +1,63 @@
+//! New settings for a filter that runs: whole, or not at all.
+//!
+//! 1. What takes a restart is put back, and named.
+//! 2. Everything that may fail is made: the resolver, maps, the control socket. An error here changes nothing.
+//! 3. What was made is put in place; nothing of that can fail. Messages go on under the rules they began with, and
+//!    keys are listed and looked for in the DNS anew, since a file may hold another key under the same name.
+
+use std::sync::{Arc, PoisonError};
+
+use switchyard_config::{MilterSettings, Settings};
+use switchyard_maps::watch::Prepared;
+
+use super::live;
+use crate::{Filter, FilterError, dns};
+
+impl Filter {
+    /// Takes new settings; returns what is held until a restart.
+    pub(crate) async fn take(&self, mut settings: MilterSettings) -> Result<Vec<String>, FilterError> {
+        let before = self.settings.lock().unwrap_or_else(PoisonError::into_inner).clone();
+        let held = before.hold(&mut settings);
+        let Self { shared, control, .. } = self;
+
+        // A new resolver begins without what the old one remembers: only where it is another.
+        let resolver = (before.dns != settings.dns)
+            .then(|| dns::resolver(&settings.dns.servers, settings.dns.timeout))
+            .transpose()
+            .map_err(FilterError::because)?;
+        let maps = self.prepare_maps(&settings).await?;
+        let asked = control.prepare(settings.control.as_deref()).map_err(FilterError::because)?;
+
+        if let Some(resolver) = resolver {
+            shared.dns.store(Arc::new(resolver));
+        }
+        shared.live.store(Arc::new(live(&settings)));
+        shared.memory.set_limit(settings.limits.content_memory);
+        control.commit(asked).await;
+        self.put_maps_in_use(maps).await;
+        shared.new_keys.notify_one();
+        *self.settings.lock().unwrap_or_else(PoisonError::into_inner) = settings;
+        Ok(held)
+    }
+
+    /// Other maps, or the same to be read in another way; none where the settings say nothing new of them.
+    async fn prepare_maps(&self, settings: &MilterSettings) -> Result<Option<Prepared>, FilterError> {
+        let (reloader, options) = (self.reloader.clone(), settings.maps.clone());
+        // A large set takes a while: not on a thread that serves.
+        let prepared = tokio::task::spawn_blocking(move || reloader.prepare(options)).await;
+        prepared.map_err(FilterError::because)?.map_err(FilterError::because)
+    }
+
+    /// Without new ones, the files of the old ones are looked at once more: SIGHUP means that as well.
+    async fn put_maps_in_use(&self, prepared: Option<Prepared>) {
+        let reloader = self.reloader.clone();
+        let put = move || match prepared {
+            Some(prepared) => reloader.commit(prepared),
+            // What is wrong with the files is told there, and the old ones hold.
+            None => drop(reloader.reload()),
+        };
+        if let Err(error) = tokio::task::spawn_blocking(put).await {
+            tracing::error!(%error, "reading maps ended early");
+        }
+    }
+}

@@ -1,0 +1,45 @@
+//! The suite's filter: what it proves of a message, what it signs, and what becomes of that at real MTAs.
+
+mod idle;
+mod postfix;
+mod rfc;
+mod sign;
+
+use std::fs;
+use std::path::Path;
+use std::process::{Command, Stdio};
+
+/// A private key in a file of the site, made by OpenSSL, and the text of its DNS record.
+fn key(folder: &Path, name: &str, algorithm: &str) -> String {
+    let file = folder.join(name);
+    let mut make = Command::new("/usr/bin/openssl");
+    make.args(["genpkey", "-algorithm", algorithm, "-out"]).arg(&file).stderr(Stdio::null());
+    if algorithm == "RSA" {
+        make.args(["-pkeyopt", "rsa_keygen_bits:2048"]);
+    }
+    assert!(make.status().expect("OpenSSL starts").success(), "no key was made");
+    let public = Command::new("/usr/bin/openssl")
+        .args(["pkey", "-pubout", "-outform", "DER", "-in"])
+        .arg(&file)
+        .output()
+        .expect("OpenSSL starts");
+    let der = public.stdout;
+    // RFC 8463 §4.2: the bare key, which is the end of what OpenSSL writes.
+    let (kind, octets) = match algorithm {
+        "RSA" => ("rsa", &der[..]),
+        _ => ("ed25519", &der[der.len() - 32..]),
+    };
+    let base64 = Command::new("/usr/bin/base64")
+        .arg("-w0")
+        .stdin(Stdio::from(fs::File::open(put(folder, octets)).expect("a file")))
+        .output()
+        .expect("base64 starts");
+    format!("v=DKIM1; k={kind}; p={}", String::from_utf8_lossy(&base64.stdout))
+}
+
+#[expect(clippy::disallowed_methods, reason = "a test's scratch file need not survive a power cut")]
+fn put(folder: &Path, octets: &[u8]) -> std::path::PathBuf {
+    let path = folder.join("scratch");
+    fs::write(&path, octets).expect("room for a file");
+    path
+}
