@@ -85,11 +85,9 @@ pub fn routes(queue: &QueueHandle) -> Router {
         .route("/queue/suspensions", get(async move || answer(&suspended.suspensions())))
         .route(
             "/queue/resume",
-            post(async move |Asked(asked): Asked<ResumeAsked>| {
-                match resumed.resume(asked.numbers.as_deref()).await {
-                    Ok(ended) => answer(&ended),
-                    Err(why) => refuse(StatusCode::BAD_REQUEST, &why.to_string()),
-                }
+            post(async move |Asked(asked): Asked<ResumeAsked>| match resumed.resume(asked.numbers).await {
+                Ok(ended) => answer(&ended),
+                Err(why) => refuse(StatusCode::BAD_REQUEST, &why.to_string()),
             }),
         )
         .route("/queue/rows", post(async move |Asked(asked): Asked<RowsAsked>| rows(&listed, asked)))

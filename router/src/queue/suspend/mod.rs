@@ -52,7 +52,7 @@ pub struct Suspension {
 pub struct Suspensions {
     list: ArcSwap<Vec<Arc<Suspension>>>,
     /// One change at a time.
-    file: tokio::sync::Mutex<Option<File>>,
+    file: tokio::sync::Mutex<Option<Arc<File>>>,
 }
 
 impl Suspensions {
@@ -62,7 +62,7 @@ impl Suspensions {
     /// When the file is there and cannot be read.
     pub fn open(path: Option<&Path>) -> Result<Self, SuspensionsError> {
         let (file, list) = match path.map(File::open).transpose()? {
-            Some((file, list)) => (Some(file), list),
+            Some((file, list)) => (Some(Arc::new(file)), list),
             None => (None, Vec::new()),
         };
         let list = list.into_iter().map(Arc::new).collect();
@@ -81,7 +81,7 @@ impl Suspensions {
         suspension: Suspension,
         wall: SystemTime,
     ) -> Result<Arc<Suspension>, SuspensionsError> {
-        let mut file = self.file.lock().await;
+        let file = self.file.lock().await;
         let mut list = self.now(wall);
         if list.len() >= MOST {
             return Err(SuspensionsError::TooMany(MOST));
@@ -89,7 +89,7 @@ impl Suspensions {
         let last = self.list.load().iter().map(|suspension| suspension.number).max().unwrap_or(0);
         let added = Arc::new(Suspension { number: last.saturating_add(1), ..suspension });
         list.push(Arc::clone(&added));
-        self.replace(&mut file, list).await?;
+        self.replace(file.as_ref(), list).await?;
         Ok(added)
     }
 
@@ -99,7 +99,7 @@ impl Suspensions {
         numbers: Option<&[u32]>,
         wall: SystemTime,
     ) -> Result<Vec<Arc<Suspension>>, SuspensionsError> {
-        let mut file = self.file.lock().await;
+        let file = self.file.lock().await;
         let list = self.now(wall);
         let unknown = |number: &&u32| !list.iter().any(|suspension| suspension.number == **number);
         if let Some(number) = numbers.unwrap_or_default().iter().find(unknown) {
@@ -108,21 +108,19 @@ impl Suspensions {
         let is_meant =
             |suspension: &Arc<Suspension>| numbers.is_none_or(|numbers| numbers.contains(&suspension.number));
         let (ended, left): (Vec<_>, Vec<_>) = list.into_iter().partition(is_meant);
-        self.replace(&mut file, left).await?;
+        self.replace(file.as_ref(), left).await?;
         Ok(ended)
     }
 
     async fn replace(
         &self,
-        file: &mut Option<File>,
+        file: Option<&Arc<File>>,
         list: Vec<Arc<Suspension>>,
     ) -> Result<(), SuspensionsError> {
-        if let Some(open) = file.take() {
+        if let Some(file) = file.cloned() {
             let kept = list.clone();
-            let written = tokio::task::spawn_blocking(move || (open.write(&kept), open)).await;
-            let (written, open) = written.map_err(|_| SuspensionsError::Stopped)?;
-            *file = Some(open);
-            written?;
+            let written = tokio::task::spawn_blocking(move || file.write(&kept)).await;
+            written.map_err(|_| SuspensionsError::Stopped)??;
         }
         self.list.store(Arc::new(list));
         Ok(())
@@ -193,11 +191,18 @@ impl QueueHandle {
         list.iter().map(|suspension| Suspension::clone(suspension)).collect()
     }
 
-    /// Ends suspensions, all where none is named; what they kept is due now. Returns them.
+    /// Ends suspensions, all where none is named; what they kept is due now. Returns them. It comes to its end also
+    /// when nobody waits for that any more.
     ///
     /// # Errors
     /// When there is none of a number, or the change cannot be kept; then all are as they were.
-    pub async fn resume(&self, numbers: Option<&[u32]>) -> Result<Vec<Suspension>, SuspensionsError> {
+    pub async fn resume(&self, numbers: Option<Vec<u32>>) -> Result<Vec<Suspension>, SuspensionsError> {
+        let queue = self.clone();
+        let resuming = tokio::spawn(async move { queue.resume_to_the_end(numbers.as_deref()).await });
+        resuming.await.map_err(|_| SuspensionsError::Stopped)?
+    }
+
+    async fn resume_to_the_end(&self, numbers: Option<&[u32]>) -> Result<Vec<Suspension>, SuspensionsError> {
         let ended = self.0.suspensions.end(numbers, self.0.clock.now_wall()).await?;
         self.0.show_suspensions();
         for suspension in &ended {

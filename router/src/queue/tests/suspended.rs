@@ -61,15 +61,34 @@ async fn a_suspension_that_is_ended_by_hand_lets_its_mail_go_at_once() {
     site.order_of(suspend(7200), domain("third.example")).await;
     site.send("<a@from.example>", &["<x@to.example>"]).await;
     site.until(|summary| summary.deferred == 1).await;
-    assert!(site.queue.resume(Some(&[1, 3])).await.unwrap_err().to_string().contains("no suspension 3"));
+    assert!(site.queue.resume(Some(vec![1, 3])).await.unwrap_err().to_string().contains("no suspension 3"));
     assert_eq!(site.queue.suspensions().len(), 2);
-    assert_eq!(site.queue.resume(Some(&[1])).await.unwrap()[0].number, 1);
+    assert_eq!(site.queue.resume(Some(vec![1])).await.unwrap()[0].number, 1);
     playing.await.unwrap();
     site.until(|summary| summary.messages() == 0).await;
     assert_eq!(site.queue.suspensions()[0].number, 2);
     assert_eq!(site.queue.resume(None).await.unwrap().len(), 1);
     site.stop().await;
     assert!(start(folder.path(), "x.example smtp:\n", 1, today()).queue.suspensions().is_empty());
+}
+
+#[tokio::test]
+async fn who_asks_to_resume_and_goes_away_is_obeyed_and_later_suspensions_are_kept() {
+    let folder = tempfile::tempdir().unwrap();
+    let (route, playing) = peer(vec![script("<a@from.example>", &[("<x@to.example>", "250 Ok")])]).await;
+    let site = start(folder.path(), &format!("to.example {route}\n"), 1, today());
+    site.order_of(suspend(7200), domain("to.example")).await;
+    site.send("<a@from.example>", &["<x@to.example>"]).await;
+    site.until(|summary| summary.deferred == 1).await;
+    let mut asking = Box::pin(site.queue.resume(Some(vec![1])));
+    assert!(futures_util::poll!(&mut asking).is_pending());
+    drop(asking);
+    playing.await.unwrap();
+    site.until(|summary| summary.messages() == 0).await;
+    site.order_of(suspend(7200), domain("third.example")).await;
+    site.stop().await;
+    let kept = start(folder.path(), "x.example smtp:\n", 1, today()).queue.suspensions();
+    assert_eq!((kept.len(), &kept[0].select), (1, &domain("third.example")));
 }
 
 #[tokio::test]
