@@ -11,7 +11,7 @@ use crate::artifact::container::Tag;
 pub(super) const LISTS: Tag = *b"6low";
 
 /// Octets of a record.
-const RECORD: usize = 16;
+pub(super) const RECORD: usize = 16;
 
 /// Appends a list of stretches, the first of which starts with 0; gives its first record.
 pub(super) fn put(out: &mut Vec<u8>, list: &[(u64, Answer)]) -> u32 {
@@ -29,7 +29,7 @@ pub(super) fn put(out: &mut Vec<u8>, list: &[(u64, Answer)]) -> u32 {
 pub(super) struct Lists<'a>(&'a [[u8; RECORD]]);
 
 impl<'a> Lists<'a> {
-    /// What is too short for a record stays away; it shows when the table is verified.
+    /// A section of whole records: opening a table refuses any other.
     pub(super) fn of(section: &'a [u8]) -> Self {
         Self(section.as_chunks().0)
     }

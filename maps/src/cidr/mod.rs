@@ -103,9 +103,18 @@ impl Cidr {
         if found != Kind::Cidr {
             return Err(BadArtifact::Kind { wanted: Kind::Cidr, found });
         }
+        if container.head().flags != 0 {
+            return Err(BadArtifact::Layout("an unknown flag"));
+        }
+        if container.head().seed != 0 {
+            return Err(BadArtifact::Layout("a seed where nothing is hashed"));
+        }
         let place = |tag: Tag| container.range(&tag).ok_or(BadArtifact::Missing(tag));
         let (v4, v6) = (Place::of::<u32>(&container)?, Place::of::<u64>(&container)?);
         let lists = place(LISTS)?;
+        if !lists.len().is_multiple_of(lists::RECORD) {
+            return Err(BadArtifact::Layout("a section's length is not a whole number of its parts"));
+        }
         let (ends, texts) = (place(rules::VALUE_ENDS)?, place(rules::VALUE_TEXTS)?);
         Ok(Self { v4, v6, lists, ends, texts, container })
     }

@@ -153,6 +153,26 @@ fn the_same_text_gives_the_same_octets_and_lists_its_stretches() {
 }
 
 #[test]
+fn g2_a_flag_a_seed_or_part_of_a_list_is_refused() {
+    let good = table_of("2001:db8::1 a\n192.0.2.0/24 b\n");
+    let tags = [*b"4top", *b"4lea", *b"6top", *b"6lea", LISTS, rules::VALUE_ENDS, rules::VALUE_TEXTS];
+    let of = |head, cut: usize| {
+        let sections = tags.map(|tag| {
+            let octets = good.container().section(&tag).unwrap();
+            (tag, if tag == LISTS { &octets[..octets.len() - cut] } else { octets })
+        });
+        let bytes = container::assemble(Kind::Cidr, head, &sections).unwrap();
+        Cidr::open(Container::open(bytes.into()).unwrap())
+    };
+    let head = good.container().head();
+    of(head, 0).unwrap().verify().unwrap();
+    for head in [Head { flags: 1, ..head }, Head { seed: 1, ..head }] {
+        assert!(matches!(of(head, 0).unwrap_err(), BadArtifact::Layout(_)));
+    }
+    assert!(matches!(of(head, 1).unwrap_err(), BadArtifact::Layout(_)));
+}
+
+#[test]
 fn g2_a_damaged_table_is_an_error_or_answers_as_before() {
     let good = build("10.0.0.0/8 a\n!10.0.0.0/7 b\n2001:db8::/32 c").unwrap().bytes;
     let keys = ["10.0.0.1", "11.0.0.1", "12.0.0.1", "2001:db8::1", "::"];

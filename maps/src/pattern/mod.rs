@@ -144,6 +144,9 @@ impl Patterns {
             1 => Dialect::Pcre,
             _ => return Err(BadArtifact::Layout("a pattern table of no dialect")),
         };
+        if container.head().seed != 0 {
+            return Err(BadArtifact::Layout("a seed where nothing is hashed"));
+        }
         let range = |tag: Tag| container.range(&tag).ok_or(BadArtifact::Missing(tag));
         let section = |tag: Tag| container.section(&tag).ok_or(BadArtifact::Missing(tag));
         let (ends, texts) = (range(rules::VALUE_ENDS)?, range(rules::VALUE_TEXTS)?);

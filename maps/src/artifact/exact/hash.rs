@@ -32,12 +32,15 @@ impl Hash {
     }
 }
 
-/// The room that a key is reckoned to take in its cell. A long one lies elsewhere.
+/// The room that a key is reckoned to take in its cell. A long one lies elsewhere; a short one takes a place all
+/// the same, and a cell has seven: with five on average, few buckets have more.
 #[inline]
 pub(super) fn room_of(key: &[u8]) -> u64 {
     const LONG: usize = 200;
     const BESIDE: u64 = 8;
-    if key.len() > LONG { BESIDE } else { key.len() as u64 + BESIDE }
+    const LEAST: u64 = 30;
+    let in_cell = if key.len() > LONG { 0 } else { key.len() as u64 + BESIDE };
+    in_cell.max(LEAST)
 }
 
 /// How many buckets keys have that are reckoned to take so much room; at least one.

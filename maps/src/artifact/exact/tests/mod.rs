@@ -70,6 +70,23 @@ fn what_is_put_in_is_found_and_nothing_else() {
 }
 
 #[test]
+fn few_keys_of_usual_lengths_and_shorter_find_no_room_in_their_cells() {
+    for length in [5, 6, 8, 12, 22, 30] {
+        let keys = 20_000;
+        let model: Model =
+            (0..keys).map(|number| (format!("{number:0length$}"), ("v".into(), number + 1))).collect();
+        let octets = octets_of(&model);
+        let map = open(&octets).unwrap();
+        assert_says(&map, &model);
+        let cells = map.container().section(&CELLS).unwrap();
+        let elsewhere: usize = cells.chunks(CELL).map(|cell| usize::from(cell[7])).sum();
+        assert!(elsewhere < model.len() / 12, "{length}: {elsewhere} of {keys} keys");
+        let beyond = octets.len() / model.len() - length;
+        assert!(beyond <= 48, "{length}: {beyond} octets a key beyond the key");
+    }
+}
+
+#[test]
 fn keys_and_values_of_every_length_up_to_the_limits() {
     let mut model = Model::new();
     for length in [0, 1, 7, 63, 64, 127, 128, 255, 256, 16_383, 16_384, 40_000, MOST_KEY] {
