@@ -100,7 +100,7 @@ pub fn install(options: &MapOptions, folder: &Path) -> Result<Manifest, InstallE
     }
     let remotes = Remotes::unmetered(&options.remote);
     let mut names = Names { folder, number: 0, written: Vec::new() };
-    let (set, faults) = MapSet::compile(options, &remotes, &mut Files(options), &mut names);
+    let (set, faults) = MapSet::compile(options, &remotes, &mut Files::new(options), &mut names);
     if !faults.is_empty() {
         return Err(faults.into());
     }

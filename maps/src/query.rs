@@ -58,7 +58,7 @@ impl RawTable {
         let words = Words::default();
         let mut compiler = Compiler {
             map: None,
-            read: &mut Files(&options),
+            read: &mut Files::new(&options),
             keep: &mut InMemory,
             grammar: Grammar::raw(&words),
             remotes: &remotes,

@@ -1,7 +1,7 @@
 //! All maps of a role as one: read together, checked together, swapped together.
 
-use std::collections::BTreeMap;
-use std::path::Path;
+use std::collections::{BTreeMap, BTreeSet};
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use switchyard_smtp::address::{Domain, Mailbox};
@@ -66,6 +66,8 @@ pub struct MapSet {
     pub(crate) words: Words,
     pub(crate) routes: BTreeMap<MapName, Remembered<Route>>,
     pub(crate) access: BTreeMap<MapName, Remembered<Access>>,
+    /// What was read for it, or could not be.
+    files: BTreeSet<PathBuf>,
     digest: [u8; 32],
 }
 
@@ -91,7 +93,11 @@ impl MapSet {
     pub fn start_with(options: &MapOptions, remotes: &Remotes) -> (Verified<Self>, Faults) {
         match &options.installed {
             Some(folder) => installed::open(folder, options, remotes),
-            None => Self::compile(options, remotes, &mut Files(options), &mut InMemory),
+            None => {
+                let mut files = Files::new(options);
+                let (Verified(set), faults) = Self::compile(options, remotes, &mut files, &mut InMemory);
+                (Verified(Self { files: files.asked, ..set }), faults)
+            }
         }
     }
 
@@ -133,7 +139,8 @@ impl MapSet {
     pub(crate) fn of_slots(slots: Slots, options: &MapOptions, all: &mut Faults) -> Self {
         let (rules, words) = (Rules::new(options), Words::new(options));
         let (routes, access) = (BTreeMap::new(), BTreeMap::new());
-        let mut set = Self { slots, rules, words, routes, access, digest: [0; 32] };
+        let (files, digest) = (BTreeSet::new(), [0; 32]);
+        let mut set = Self { slots, rules, words, routes, access, files, digest };
         if let Err(faults) = set.follow_aliases(options) {
             set.slots[MapName::VirtualAlias as usize] = Slot::refused(faults, all);
         }
@@ -227,6 +234,13 @@ impl MapSet {
         self.digest
     }
 
+    /// The files whose texts the set was made of, those that tables include among them, and those that could not
+    /// be read; none for a set that is installed.
+    #[must_use]
+    pub fn files(&self) -> &BTreeSet<PathBuf> {
+        &self.files
+    }
+
     /// How many keys a map has.
     #[must_use]
     pub fn entries(&self, map: MapName) -> usize {
@@ -267,11 +281,22 @@ pub(crate) fn chain<T>(
 
 /// The files of the folder, as they are now.
 #[derive(Debug)]
-pub(crate) struct Files<'a>(pub(crate) &'a MapOptions);
+pub(crate) struct Files<'a> {
+    options: &'a MapOptions,
+    /// Each file that was asked for.
+    asked: BTreeSet<PathBuf>,
+}
+
+impl<'a> Files<'a> {
+    pub(crate) fn new(options: &'a MapOptions) -> Self {
+        Self { options, asked: BTreeSet::new() }
+    }
+}
 
 impl Read for Files<'_> {
     fn read(&mut self, map: Option<MapName>, file: &Path) -> Result<Source, Fault> {
-        let file: Arc<Path> = self.0.path(file).into();
+        let file: Arc<Path> = self.options.path(file).into();
+        self.asked.insert(file.to_path_buf());
         match read::whole(&file) {
             Ok(bytes) => Ok(Source { map, file, bytes }),
             Err(unread @ Unread::Line(line)) => {

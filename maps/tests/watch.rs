@@ -10,7 +10,9 @@ use std::time::Duration;
 
 use prometheus::Registry;
 use switchyard_maps::watch::{Reload, spawn, start};
-use switchyard_maps::{Answer, Faults, MapHandle, MapMetrics, MapName, MapOptions, MapSet, Reloader};
+use switchyard_maps::{
+    Answer, Faults, MapHandle, MapMetrics, MapName, MapOptions, MapSet, Reloader, TableSpec,
+};
 use tokio::sync::watch::Receiver;
 use tokio::time::timeout;
 use tokio_util::sync::CancellationToken;
@@ -186,6 +188,45 @@ async fn a_folder_that_is_put_in_place_later_is_found_by_looking() {
 
     stop.cancel();
     timeout(LONG, task).await.unwrap().unwrap();
+}
+
+#[tokio::test]
+async fn included_files_are_watched_wherever_they_stand() {
+    let folder = tempfile::tempdir().unwrap();
+    let lists = folder.path().join("lists");
+    fs::create_dir_all(lists.join("deep")).unwrap();
+    in_place(&folder.path().join("aliases"), "team: :include:lists/team\n");
+    in_place(&lists.join("team"), "one@a.example\n");
+    // The poll would come too late.
+    let mut options = MapOptions { folder: folder.path().into(), poll: 10 * LONG, ..MapOptions::default() };
+    options.settle = Duration::from_millis(5);
+    options.origin = Some("a.example".parse().unwrap());
+    let aliases = TableSpec::parse("aliases:aliases").unwrap();
+    options.tables.insert(MapName::VirtualAlias, vec![aliases]);
+    let registry = Registry::new();
+    let stop = CancellationToken::new();
+    let metrics = MapMetrics::register(&registry).unwrap();
+    let (handle, reloader) = start(options, metrics, stop.clone()).await.unwrap();
+    let mut faults = reloader.faults();
+    let says = |what: &str| {
+        let text = format!("{:?}", handle.snapshot().alias(&"team@a.example".parse().unwrap()));
+        assert!(text.contains(what), "{what}: {text}");
+    };
+    says("one");
+    let mut generations = handle.generations();
+    by_rename(&lists.join("team"), "two@a.example\n");
+    generation_is(&mut generations, 2).await;
+    says("two");
+    // A list that comes to be included is watched too, before it is there.
+    by_rename(&lists.join("team"), ":include:lists/deep/more\n");
+    faults_are(&mut faults, "lists/deep/more").await;
+    by_rename(&lists.join("deep/more"), "three@a.example\n");
+    generation_is(&mut generations, 3).await;
+    says("three");
+    in_place(&lists.join("deep/more"), "four@a.example\n");
+    generation_is(&mut generations, 4).await;
+    says("four");
+    stop.cancel();
 }
 
 #[tokio::test]

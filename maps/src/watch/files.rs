@@ -1,60 +1,58 @@
 //! The files of a set as the system shows them: what tells one version from another, and who is told of a change.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
+use std::ffi::OsString;
 use std::fs;
 use std::os::unix::fs::MetadataExt;
 use std::path::{Path, PathBuf};
+use std::sync::{Arc, Mutex, PoisonError};
 
 use notify::event::{AccessKind, AccessMode};
 use notify::{Event, EventKind, RecommendedWatcher, RecursiveMode, Watcher};
 use tokio::sync::mpsc;
 
-use crate::options::MapOptions;
-
 /// What tells one version of the files from another without reading them.
 #[derive(Debug, PartialEq, Eq)]
-pub(super) struct Look(BTreeMap<PathBuf, Option<[u64; 5]>>);
+pub(super) struct Look(BTreeMap<PathBuf, Option<[u64; 7]>>);
 
 impl Look {
-    pub(super) fn at(options: &MapOptions) -> Self {
-        let look = |file: PathBuf| {
-            let seen = fs::metadata(&file).ok().map(|file| {
-                [file.dev(), file.ino(), file.len(), file.mtime() as u64, file.mtime_nsec() as u64]
-            });
-            (file, seen)
-        };
-        let candidate = options.of_candidate().map(|candidate| candidate.files());
-        Self(options.files().into_iter().chain(candidate.into_iter().flatten()).map(look).collect())
+    pub(super) fn at(files: impl IntoIterator<Item = PathBuf>) -> Self {
+        Self(files.into_iter().map(|file| (version(&file), file)).map(|(seen, file)| (file, seen)).collect())
     }
+}
+
+/// The time of the last change of the file's node stands beside that of its content: whoever copies a file with
+/// its times, as `cp -p` and `rsync -t` do, cannot set that one.
+fn version(file: &Path) -> Option<[u64; 7]> {
+    let file = fs::metadata(file).ok()?;
+    let times = [file.mtime(), file.mtime_nsec(), file.ctime(), file.ctime_nsec()];
+    let [mtime, mtime_nsec, ctime, ctime_nsec] = times.map(i64::cast_unsigned);
+    Some([file.dev(), file.ino(), file.len(), mtime, mtime_nsec, ctime, ctime_nsec])
 }
 
 /// The folders that the files stand in, and the system's watch on each.
 pub(super) struct Folders {
     watcher: Option<RecommendedWatcher>,
+    /// The files' names: what else stands in a folder is nobody's concern.
+    names: Arc<Mutex<BTreeSet<OsString>>>,
     /// Device and inode of what is watched: a folder may be moved away and another put in its place.
     watched: BTreeMap<PathBuf, Option<(u64, u64)>>,
 }
 
 impl Folders {
-    pub(super) fn new(options: &MapOptions, changed: mpsc::Sender<()>) -> Self {
-        let files = options.files();
-        let folder = |file: &PathBuf| file.parent().map(Path::to_path_buf);
-        let watched = files.iter().filter_map(folder).map(|folder| (folder, None)).collect();
-        let names: Vec<_> = files.iter().filter_map(|file| file.file_name().map(ToOwned::to_owned)).collect();
+    pub(super) fn new(files: &BTreeSet<PathBuf>, changed: mpsc::Sender<()>) -> Self {
+        let names = Arc::new(Mutex::new(BTreeSet::new()));
+        let ours = Arc::clone(&names);
         let on_event = move |event: notify::Result<Event>| {
-            let ours = match &event {
+            let ours = ours.lock().unwrap_or_else(PoisonError::into_inner);
+            let mut named = event.iter().flat_map(|event| &event.paths).filter_map(|path| path.file_name());
+            let is_ours = match &event {
                 Ok(event) => {
-                    is_change(event.kind)
-                        && (event.need_rescan()
-                            || event
-                                .paths
-                                .iter()
-                                .filter_map(|path| path.file_name())
-                                .any(|name| names.iter().any(|ours| ours == name)))
+                    is_change(event.kind) && (event.need_rescan() || named.any(|name| ours.contains(name)))
                 }
                 Err(_) => true,
             };
-            if ours {
+            if is_ours {
                 // Full means that a change is waiting to be read already.
                 let _ = changed.try_send(());
             }
@@ -64,7 +62,27 @@ impl Folders {
                 |error| tracing::warn!(%error, "cannot watch map folders, looking at the files instead"),
             )
             .ok();
-        Self { watcher, watched }
+        let mut folders = Self { watcher, names, watched: BTreeMap::new() };
+        folders.follow(files);
+        folders
+    }
+
+    /// From now on these are the files.
+    pub(super) fn follow(&mut self, files: &BTreeSet<PathBuf>) {
+        let names = files.iter().filter_map(|file| file.file_name().map(ToOwned::to_owned)).collect();
+        *self.names.lock().unwrap_or_else(PoisonError::into_inner) = names;
+        let folders: BTreeSet<&Path> = files.iter().filter_map(|file| file.parent()).collect();
+        for (folder, watched) in self.watched.extract_if(.., |folder, _| !folders.contains(folder.as_path()))
+        {
+            if let (Some(watcher), Some(_)) = (&mut self.watcher, watched) {
+                // The system drops the watch on a folder that is gone by itself.
+                let _ = watcher.unwatch(&folder);
+            }
+        }
+        for folder in folders {
+            self.watched.entry(folder.to_path_buf()).or_default();
+        }
+        self.watch();
     }
 
     /// Puts a watch on each folder that has none, or is another one than before.
@@ -95,5 +113,35 @@ fn is_change(kind: EventKind) -> bool {
         | EventKind::Modify(_)
         | EventKind::Remove(_)
         | EventKind::Other => true,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::os::unix::fs::FileExt as _;
+    use std::time::{Duration, Instant};
+
+    use super::*;
+
+    #[test]
+    fn an_edit_of_the_same_length_with_the_old_time_is_another_version() {
+        let folder = tempfile::tempdir().unwrap();
+        let file = folder.path().join("transport");
+        let open = fs::File::create(&file).unwrap();
+        open.write_all_at(b"a.example smtp:[one]\n", 0).unwrap();
+        let before = fs::metadata(&file).unwrap();
+        let seen = Look::at([file.clone()]);
+        assert_eq!(seen, Look::at([file.clone()]));
+        let ctime = |file: &fs::Metadata| (file.ctime(), file.ctime_nsec());
+        let (end, mut after) = (Instant::now() + Duration::from_secs(60), before.clone());
+        // The system's clock for files goes on in steps.
+        while ctime(&after) == ctime(&before) && Instant::now() < end {
+            open.write_all_at(b"a.example smtp:[two]\n", 0).unwrap();
+            open.set_modified(before.modified().unwrap()).unwrap();
+            after = fs::metadata(&file).unwrap();
+        }
+        let told_before = (before.ino(), before.len(), before.modified().unwrap());
+        assert_eq!((after.ino(), after.len(), after.modified().unwrap()), told_before);
+        assert_ne!(Look::at([file]), seen);
     }
 }

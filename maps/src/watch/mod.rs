@@ -9,8 +9,10 @@
 mod files;
 mod reloader;
 
+use std::collections::BTreeSet;
+use std::mem;
+use std::path::PathBuf;
 use std::sync::Arc;
-use std::time::Duration;
 
 use tokio::sync::mpsc;
 use tokio::task::{JoinError, JoinHandle};
@@ -27,6 +29,8 @@ use crate::swap::MapHandle;
 
 /// Changes that follow one another without a pause are read after so many settle times all the same.
 const MAX_SETTLES: u32 = 20;
+/// Files that come to include others, again and again, are followed so many times in a row.
+const MAX_FOLLOWS: u32 = 8;
 
 /// Reads the set that a daemon starts with and keeps it current until `shutdown`. A map that cannot be read is
 /// "unavailable" until it is mended; the rest answers.
@@ -38,7 +42,7 @@ pub async fn start(
     metrics: MapMetrics,
     shutdown: CancellationToken,
 ) -> Result<(MapHandle, Reloader), JoinError> {
-    let watch = Watch::begin(&options);
+    let watch = Watch::begin(options.files(), &options);
     let sources = options.clone();
     let remotes = Remotes::new(options.remote.clone(), metrics.remote.clone());
     let shared = remotes.clone();
@@ -58,7 +62,7 @@ pub async fn start(
 /// Watches the files of a set and reloads it when they change, until `shutdown`. The set in use may have been
 /// read a while ago, so the files are read once more at first.
 pub fn spawn(reloader: Reloader, shutdown: CancellationToken) -> JoinHandle<()> {
-    let watch = Watch::begin(&reloader.sources().options);
+    let watch = Watch::begin(reloader.files(), &reloader.sources().options);
     tokio::spawn(async move {
         aside(&reloader, reload).await;
         watch.keep_current(&reloader, &shutdown).await;
@@ -69,20 +73,22 @@ pub fn spawn(reloader: Reloader, shutdown: CancellationToken) -> JoinHandle<()> 
 struct Watch {
     folders: Folders,
     changes: mpsc::Receiver<()>,
+    files: BTreeSet<PathBuf>,
     seen: Look,
 }
 
 impl Watch {
     /// To be called before the files are read: a change that comes meanwhile is told later.
-    fn begin(options: &MapOptions) -> Self {
+    fn begin(files: BTreeSet<PathBuf>, options: &MapOptions) -> Self {
         let (changed, changes) = mpsc::channel(1);
-        let mut folders = Folders::new(options, changed);
-        folders.watch();
-        Self { folders, changes, seen: Look::at(options) }
+        let folders = Folders::new(&files, changed);
+        let seen = look(&files, options);
+        Self { folders, changes, files, seen }
     }
 
     async fn keep_current(mut self, reloader: &Reloader, shutdown: &CancellationToken) {
         let mut changed = reloader.sources_change();
+        self.follow(reloader).await;
         loop {
             let sources = Arc::clone(&changed.borrow_and_update());
             let options = &sources.options;
@@ -91,34 +97,56 @@ impl Watch {
                 // The sender lives in the reloader. What was written since the set was read is seen by reading it
                 // once more.
                 Ok(()) = changed.changed() => {
-                    self = Self::begin(&reloader.sources().options);
+                    self = Self::begin(reloader.files(), &reloader.sources().options);
                     aside(reloader, reload).await;
+                    self.follow(reloader).await;
                     continue;
                 }
-                Some(()) = self.changes.recv() => {
-                    self.settle(options.settle).await;
-                    true
-                }
+                Some(()) = self.changes.recv() => true,
                 () = time::sleep(options.poll) => false,
             };
             self.folders.watch();
-            let look = Look::at(options);
-            if told || look != self.seen {
-                self.seen = look;
+            if told || look(&self.files, options) != self.seen {
+                self.seen = self.settle(options).await;
                 aside(reloader, reload).await;
+                self.follow(reloader).await;
             }
         }
     }
 
-    /// Waits until nothing changed for a while.
-    async fn settle(&mut self, pause: Duration) {
-        for _ in 0..MAX_SETTLES {
-            time::sleep(pause).await;
-            if self.changes.try_recv().is_err() {
+    /// Watches what was read from now on. A file that nobody watched while it was read may have changed since: all
+    /// is read once more then.
+    async fn follow(&mut self, reloader: &Reloader) {
+        for _ in 0..MAX_FOLLOWS {
+            let files = reloader.files();
+            if files == self.files {
                 return;
             }
+            self.folders.follow(&files);
+            self.seen = look(&files, &reloader.sources().options);
+            self.files = files;
+            aside(reloader, reload).await;
         }
     }
+
+    /// Waits until nothing changed for a while, told or seen; gives the last look.
+    async fn settle(&mut self, options: &MapOptions) -> Look {
+        let mut last = look(&self.files, options);
+        for _ in 0..MAX_SETTLES {
+            time::sleep(options.settle).await;
+            let before = mem::replace(&mut last, look(&self.files, options));
+            if self.changes.try_recv().is_err() && last == before {
+                break;
+            }
+        }
+        last
+    }
+}
+
+/// The files as they are now, and those of a candidate.
+fn look(files: &BTreeSet<PathBuf>, options: &MapOptions) -> Look {
+    let candidate = options.of_candidate().map(|candidate| candidate.files());
+    Look::at(files.iter().cloned().chain(candidate.into_iter().flatten()))
 }
 
 fn reload(reloader: &Reloader) {

@@ -1,5 +1,7 @@
 //! Reads the files of a set, and puts the set in use if all of it is good and not too much changes at once.
 
+use std::collections::BTreeSet;
+use std::path::PathBuf;
 use std::sync::{Arc, Mutex, PoisonError};
 
 use tokio::sync::watch;
@@ -47,6 +49,8 @@ pub struct Reloader {
     faults: Arc<watch::Sender<Faults>>,
     /// A good set that changes too much at once: it waits for the operator's word.
     refused: Arc<Mutex<Option<Verified<MapSet>>>>,
+    /// What was read last, put in use or not: a set that is refused may include a file that is to be mended.
+    read: Arc<Mutex<BTreeSet<PathBuf>>>,
     /// One reads at a time: what was read first is put in use first.
     reading: Arc<Mutex<()>>,
 }
@@ -67,8 +71,10 @@ impl Reloader {
         remotes: Remotes,
         faults: &Faults,
     ) -> Self {
+        let read = handle.set().files().clone();
         let reloader = Self {
             handle,
+            read: Arc::new(Mutex::new(read)),
             sources: Arc::new(watch::Sender::new(Arc::new(Sources { options, remotes }))),
             metrics,
             faults: Arc::default(),
@@ -89,6 +95,7 @@ impl Reloader {
         let _reading = self.reading.lock().unwrap_or_else(PoisonError::into_inner);
         let sources = self.sources();
         let (set, faults) = MapSet::start_with(&sources.options, &sources.remotes);
+        self.was_read(set.get());
         // What waits was said by files that may say something else by now.
         self.wait_with(None);
         let live = self.handle.set();
@@ -138,6 +145,7 @@ impl Reloader {
     pub fn commit(&self, prepared: Prepared) {
         let _reading = self.reading.lock().unwrap_or_else(PoisonError::into_inner);
         let Prepared { sources, set } = prepared;
+        self.was_read(set.get());
         self.wait_with(None);
         self.put_in_use(set);
         self.sources.send_replace(Arc::new(sources));
@@ -208,6 +216,17 @@ impl Reloader {
         self.metrics.in_use(&self.handle.snapshot());
         tracing::warn!(generation, "maps rolled back");
         Some(generation)
+    }
+
+    fn was_read(&self, set: &MapSet) {
+        self.read.lock().unwrap_or_else(PoisonError::into_inner).clone_from(set.files());
+    }
+
+    /// Every file that tells one version of the set from another: those of the settings, and what they include.
+    pub(super) fn files(&self) -> BTreeSet<PathBuf> {
+        let mut files = self.sources().options.files();
+        files.extend(self.read.lock().unwrap_or_else(PoisonError::into_inner).iter().cloned());
+        files
     }
 
     pub(super) fn sources(&self) -> Arc<Sources> {
