@@ -1,7 +1,11 @@
 //! Each thing that can be wanted, held against what each kind of run can see.
 
+use switchyard_config::Place;
+
 use super::*;
-use crate::pattern::{Heard, ReplyPattern};
+use crate::language::{Arrives, FieldWanted, Wanted, What};
+use crate::pattern::{Heard, Pattern, ReplyPattern};
+use crate::seen::{After, Answered, Caught, Routed, Stage, Went};
 
 fn judged(what: What, after: After, reply: &str) -> Holds {
     let answers = vec![Answered { reply: Heard::read(reply).unwrap(), stage: Stage::Content }];
