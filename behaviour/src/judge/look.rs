@@ -60,8 +60,13 @@ fn replies(seen: &Seen, compare: impl Fn(&Answered) -> Compared) -> Look {
 }
 
 fn at(stage: Stage, seen: &Seen) -> Look {
-    let stages = once(seen.answers.iter().map(|answer| answer.stage.to_string())).join(", ");
-    Look::at(stages, seen.answers.iter().all(|answer| answer.stage == stage))
+    let word = |answer: &Answered| match answer.reply.is_positive() {
+        true => "taken".to_owned(),
+        false => answer.stage.to_string(),
+    };
+    let stages = once(seen.answers.iter().map(word)).join(", ");
+    let is_refused = |answer: &Answered| !answer.reply.is_positive() && answer.stage == stage;
+    Look::at(stages, seen.answers.iter().all(is_refused))
 }
 
 fn route(routes: &[Pattern], seen: &Seen) -> Look {

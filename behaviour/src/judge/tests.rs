@@ -122,4 +122,6 @@ fn the_reply_is_that_of_every_recipient() {
     let look = finding(&wanted(What::Reply(ReplyPattern::parse("250").unwrap())), &seen);
     assert_eq!((look.holds, &*look.seen), (Holds::No, "250 2.0.0 Ok at content; 550 5.1.1 no at rcpt"));
     assert_eq!(finding(&wanted(What::At(Stage::Rcpt)), &seen).holds, Holds::No);
+    assert_eq!(judged(What::At(Stage::Content), After::NoCatcher, "250 2.0.0 Ok"), Holds::No);
+    assert_eq!(judged(What::At(Stage::Content), After::NoCatcher, "554 5.7.1 no"), Holds::Yes);
 }

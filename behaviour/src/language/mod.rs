@@ -63,6 +63,19 @@ pub struct Behaviour {
     pub wanted: Vec<Wanted>,
 }
 
+impl Behaviour {
+    /// Whether a copy that comes besides what is wanted is one too many.
+    #[must_use]
+    pub fn wants_no_other(&self) -> bool {
+        let no_other = |what: &What| match what {
+            What::Becomes(_) | What::SenderBecomes(_) => true,
+            What::Arrives(arrives) => *arrives != Arrives::Somewhere,
+            What::Reply(_) | What::At(_) | What::Route(_) | What::Field(..) => false,
+        };
+        self.wanted.iter().any(|wanted| no_other(&wanted.what))
+    }
+}
+
 /// What is said to the server.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Said {

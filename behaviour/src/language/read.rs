@@ -186,7 +186,12 @@ fn wanted(keys: &mut Keys<'_>) -> Vec<Wanted> {
         want(place, What::Arrives(arrives));
     }
     // A key that could not be read was to be one of them.
-    if all.is_empty() && keys.faults.is_empty() && !WANTED.iter().any(|key| keys.item(key).is_some()) {
+    let says = |key: &&str| match keys.item(key).map(|item| &item.node) {
+        None => false,
+        Some(Node::Table(table)) => !table.entries.is_empty(),
+        Some(_) => true,
+    };
+    if all.is_empty() && keys.faults.is_empty() && !WANTED.iter().any(says) {
         let message = format!("nothing is wanted: one of {} says what must come of it", WANTED.join(", "));
         keys.say(keys.place, message);
     }
@@ -257,10 +262,9 @@ fn agree(keys: &mut Keys<'_>, wanted: &[Wanted]) {
             (Some(true), What::Arrives(Arrives::Somewhere | Arrives::At(_))) => {
                 keys.say(place, "what `reply` refuses can't arrive: arrives = false, or nothing");
             }
-            (Some(false), What::At(stage)) if *stage != Stage::Content => keys.say(
-                place,
-                format!("mail is taken at the end of its content, not at `{stage}`: leave `at` out"),
-            ),
+            (Some(false), What::At(_)) => {
+                keys.say(place, "`at` is of a refusal, and `reply` says that mail is taken: leave `at` out");
+            }
             _ => {}
         }
     }

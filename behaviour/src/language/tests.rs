@@ -61,13 +61,14 @@ fn what_is_wrong_is_told_with_its_place_and_what_would_be_right() {
         ("reply = 250\nmessage = 'a'\nfile = 'b.eml'", "b.toml:7:8: `message` and `file` both say"),
         ("reply = 250\nfile = 'none.eml'", "b.toml:6:8: `file`: ./none.eml: cannot be read"),
         ("reply = 250\nfields = { 'A b' = 'c' }", "`A b` is no name of a header field"),
-        ("reply = 250\nat = 'rcpt'", "b.toml:6:6: mail is taken at the end of its content"),
+        ("reply = 250\nat = 'rcpt'", "b.toml:6:6: `at` is of a refusal"),
         ("reply = '5xx'\nroute = 'smtp:'", "b.toml:6:9: `route` is of mail that is taken"),
         ("reply = '5xx'\narrives = true", "b.toml:6:11: what `reply` refuses can't arrive"),
         ("header = { X = 1.5 }", "`X`: a text, a list of texts, true, false or a count is expected"),
         ("becomes = []", "`becomes`: a text, or a list of texts, is expected, not a list"),
         ("cases = []", "b.toml:5:9: `cases` is empty"),
         ("cases = [{ reply = 250 }, { rply = 1 }]", "b.toml:5:29: unknown key `rply` in a case"),
+        ("header = {}", "b.toml:1:1: nothing is wanted"),
         ("", "b.toml:1:1: nothing is wanted: one of reply, at, route, becomes"),
     ] {
         let told = one(line).unwrap_err();

@@ -30,10 +30,8 @@ use crate::language::message::TOKEN_FIELD;
 use crate::pattern::bare;
 use crate::seen::Caught;
 
-/// Copies kept of one message: more tell nothing new.
-const MOST_COPIES: usize = 100;
-/// Messages kept.
-const MOST_MESSAGES: usize = 100_000;
+/// Copies of one message that are judged; one more is kept, to tell that there were more.
+pub(super) const MOST_COPIES: usize = 100;
 /// Octets of a header that are kept.
 pub(super) const MOST_HEADER: usize = 64 << 10;
 /// How long sessions may take to end.
@@ -124,6 +122,11 @@ impl Catchers {
         &self.names
     }
 
+    /// Keeps what comes with this token from now on; mail with any other is a stranger's.
+    pub fn expect(&self, token: &str) {
+        self.kept.lock().by_token.entry(token.to_owned()).or_default();
+    }
+
     /// What came so far of the message with this token.
     #[must_use]
     pub fn caught(&self, token: &str) -> Vec<Caught> {
@@ -154,13 +157,11 @@ impl Kept {
 
     pub(super) fn keep(&self, token: Option<String>, copies: Vec<Caught>) {
         let mut mail = self.lock();
-        let is_full = mail.by_token.len() >= MOST_MESSAGES;
-        match token {
-            Some(token) if !is_full || mail.by_token.contains_key(&token) => {
-                let kept = mail.by_token.entry(token).or_default();
-                kept.extend(copies.into_iter().take(MOST_COPIES.saturating_sub(kept.len())));
+        match token.and_then(|token| mail.by_token.get_mut(&token)) {
+            Some(kept) => {
+                kept.extend(copies.into_iter().take((MOST_COPIES + 1).saturating_sub(kept.len())));
             }
-            _ => mail.strangers += 1,
+            None => mail.strangers += 1,
         }
         drop(mail);
         self.more.notify_waiters();
@@ -261,7 +262,7 @@ impl Service for Catcher {
             to: bare(&recipient.forward_path.to_string()).to_owned(),
             header: header.clone(),
         };
-        let copies = mail.envelope.recipients.iter().take(MOST_COPIES).map(copy).collect();
+        let copies = mail.envelope.recipients.iter().take(MOST_COPIES + 1).map(copy).collect();
         self.kept.keep(token, copies);
         Ok(Looked)
     }

@@ -85,6 +85,10 @@ impl Live<'_> {
             }
             talks.push((place, index, talked));
         }
+        // What is not to come can come behind the last that was waited for.
+        if self.catchers.is_some() && behaviours.iter().any(|behaviour| behaviour.wants_no_other()) {
+            tokio::time::sleep(self.pace.quiet).await;
+        }
         talks.sort_by_key(|(place, ..)| *place);
         let mut verdicts: Vec<Vec<Verdict>> = behaviours.iter().map(|_| Vec::new()).collect();
         for (_, index, talked) in talks {
@@ -100,6 +104,9 @@ impl Live<'_> {
         let start = Instant::now();
         let deadline = start + self.pace.deadline;
         let token = uuid::Uuid::new_v4().simple().to_string();
+        if let Some(catchers) = self.catchers {
+            catchers.expect(&token);
+        }
         let talk = speak::speak(&behaviour.said, target, self.standing, &token);
         let answers = match tokio::time::timeout_at(deadline, talk).await {
             Ok(answers) => answers,
@@ -154,6 +161,10 @@ impl Live<'_> {
                         mail: catchers.caught(&talked.token),
                     },
                 };
+                if matches!(&after, After::Caught { mail, .. } if mail.len() > catch::MOST_COPIES) {
+                    let why = format!("more than {} copies came of this message", catch::MOST_COPIES);
+                    return Verdict::trouble(why, talked.took);
+                }
                 Verdict::of(behaviour, &Seen { answers: answers.clone(), after }, talked.took)
             }
         }

@@ -121,25 +121,49 @@ impl From<io::Error> for Unopened {
 async fn open(said: &Said, target: &Target, standing: Standing) -> Result<Connection, Unopened> {
     let mut stream = TcpStream::connect(target.address).await?;
     if standing == Standing::Proxy {
+        if said.client_name.is_some() {
+            return Err(unnamed("a PROXY header says no client's name", target));
+        }
         let header = proxy_header(said.client.unwrap_or(stream.local_addr()?.ip()), target.address)?;
         stream.write_all(header.as_bytes()).await?;
         return greet(said, target, stream).await;
     }
     let Some(client) = said.client else { return greet(said, target, stream).await };
-    let connection = greet(said, target, stream).await?;
-    if connection.extensions().xclient {
-        let name = said.client_name.as_deref().map(Box::from);
-        let client = Attributes { address: Some(client), name, ..Attributes::default() };
-        return Ok(connection.stand_for(&client).await?);
+    // A refusal here is of ourselves, and no answer to the client that the behaviour names.
+    let refused = match greet(said, target, stream).await {
+        Ok(connection) if connection.extensions().xclient => {
+            return stand_for(said, client, connection).await;
+        }
+        Ok(connection) => {
+            connection.quit().await;
+            String::new()
+        }
+        Err(Unopened::Dial(DialError::Dialogue(error @ DialogueError::Refused { .. }))) => {
+            format!("; from our own address {error}")
+        }
+        Err(error) => return Err(error),
+    };
+    if said.client_name.is_some() {
+        return Err(unnamed(&format!("XCLIENT is not offered{refused}"), target));
     }
-    connection.quit().await;
     let Ok(stream) = connect_from(client, target.address).await else {
         return Err(Unopened::NotAsked(format!(
-            "to speak as {client} needs XCLIENT from {}, or --proxy-protocol",
+            "to speak as {client} needs XCLIENT from {}, or --proxy-protocol{refused}",
             target.name
         )));
     };
     greet(said, target, stream).await
+}
+
+/// The client's name can't be said.
+fn unnamed(why: &str, target: &Target) -> Unopened {
+    Unopened::NotAsked(format!("`client_name` needs XCLIENT from {}: {why}", target.name))
+}
+
+async fn stand_for(said: &Said, client: IpAddr, connection: Connection) -> Result<Connection, Unopened> {
+    let name = said.client_name.as_deref().map(Box::from);
+    let client = Attributes { address: Some(client), name, ..Attributes::default() };
+    Ok(connection.stand_for(&client).await?)
 }
 
 /// The greeting, EHLO and TLS.

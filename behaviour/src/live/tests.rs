@@ -57,7 +57,6 @@ async fn what_arrives_is_known_by_its_token_and_looked_at() {
 [[behaviour]]
 name = 'all of it'
 reply = '250 2.0.0 Ok, caught'
-at = 'content'
 becomes = 'bob@example.org'
 sender_becomes = 'ann@client.example'
 fields = { Subject = 'a subject' }
@@ -99,12 +98,17 @@ async fn mail_in_a_maildir_has_arrived() {
     let mut catchers = Catchers::listen(&[]).unwrap();
     catchers.watch("boxes", folder.path()).unwrap();
     assert!(catchers.watch("boxes", folder.path()).is_err(), "a name stands once");
+    catchers.expect("new");
     let more = catchers.more();
     write("2", "Return-Path: <ann@client.example>\nX-Switchyard-Behaviour: new\n\n");
     more.await;
     let [copy] = &*catchers.caught("new") else { panic!("one copy") };
     assert_eq!((&*copy.place, &*copy.from, &*copy.to), ("boxes", "ann@client.example", "bob@example.org"));
     assert!(catchers.caught("old").is_empty(), "what lay there is nobody's");
+    let more = catchers.more();
+    write("3", "X-Switchyard-Behaviour: of another run\n\n");
+    more.await;
+    assert_eq!((catchers.caught("of another run").len(), catchers.strangers()), (0, 1));
     assert!(catchers.watch("none", &folder.path().join("none")).is_err());
     catchers.end().await;
 }
@@ -151,6 +155,26 @@ async fn a_client_is_spoken_for_or_not_asked() {
     let verdict = alone(scripted(none).await, text, PACE).await;
     assert_eq!(verdict.state, State::NotAsked, "{verdict:#?}");
     assert!(verdict.trouble.unwrap().contains("needs XCLIENT"));
+    // The tester's own address is refused: that says nothing of the client.
+    let denied = "S: 554 5.7.1 not the tester\nX";
+    let refusal = "[[behaviour]]\nname = 'n'\nclient = '192.0.2.7'\nreply = '554'\n";
+    let verdict = alone(scripted(denied).await, refusal, PACE).await;
+    assert_eq!(verdict.state, State::NotAsked, "{verdict:#?}");
+    assert!(verdict.trouble.unwrap().contains("554 5.7.1 not the tester"));
+}
+
+#[tokio::test]
+async fn a_client_name_is_said_or_the_behaviour_is_not_asked() {
+    let text =
+        "[[behaviour]]\nname = 'n'\nclient = '127.0.0.1'\nclient_name = 'ann.example'\nreply = '554'\n";
+    let denied = "S: 554 5.7.1 no\nX";
+    for standing in [Standing::Proxy, Standing::Xclient] {
+        let targets = [scripted(denied).await];
+        let live = Live { targets: &targets, catchers: None, standing, pace: PACE };
+        let verdict = live.run(&behaviours(text), |_, _, _| ()).await.remove(0).remove(0);
+        assert_eq!(verdict.state, State::NotAsked, "{verdict:#?}");
+        assert!(verdict.trouble.unwrap().contains("`client_name` needs XCLIENT from scripted"));
+    }
 }
 
 #[tokio::test]

@@ -93,7 +93,7 @@ arrives = false
     let broken: Vec<_> = verdicts[2].broken().map(|finding| (&*finding.key, &*finding.seen)).collect();
     assert_eq!(broken, [("becomes", "a@example.org, b@example.org")]);
     let broken: Vec<_> = verdicts[4].broken().map(|finding| (&*finding.key, &*finding.seen)).collect();
-    assert_eq!(broken, [("reply", "250 2.0.0 at content"), ("at", "content")]);
+    assert_eq!(broken, [("reply", "250 2.0.0 at content"), ("at", "taken")]);
 }
 
 #[tokio::test]
