@@ -4,7 +4,7 @@
 //! - Failures unless NOTIFY says otherwise; delays likewise; success only where it was asked for (RFC 3461 §4.1).
 //! - One report for a message and an event, about all recipients that the event has.
 //! - A sender's domain gets [`BounceOptions::per_domain`] reports in a window at most: the rest is counted and
-//!   logged, so that mail with a forged sender cannot make a flood of us.
+//!   logged, so that mail with a forged sender cannot make a flood of us. What the operator bounces is not counted.
 //!
 //! A report is an ordinary message with the null reverse-path: the spool takes it before the queue forgets
 //! what it is about.
@@ -68,6 +68,8 @@ pub struct Event<'a> {
     pub retry_until: SystemTime,
     /// What happened, to which recipient of the envelope: all of one kind.
     pub recipients: &'a [(u32, Action, &'a Outcome)],
+    /// The operator ordered it: no limit keeps the sender from hearing of it.
+    pub by_hand: bool,
 }
 
 /// Makes reports.
@@ -120,6 +122,9 @@ impl Bouncer {
             }
             return None;
         };
+        if event.by_hand {
+            return Some(sender);
+        }
         let now = self.clock.now_monotonic();
         let BounceOptions { per_domain, window, .. } = self.options;
         let mut cap = self.cap.lock().unwrap_or_else(PoisonError::into_inner);

@@ -242,16 +242,18 @@ fn b1_b3_b5_who_must_not_hear_does_not() {
     let (bouncer, registry) = bouncer(2);
     let outcome = Outcome::new(SystemTime::UNIX_EPOCH, EnhancedStatus::new(5, 1, 1), "mx", "550 no");
     let recipients = [(0, Action::Failed, &outcome)];
-    let heard = |envelope: &Envelope| {
+    let told = |envelope: &Envelope, by_hand| {
         let event = Event {
             queue_id: "4ZK",
             envelope,
             arrival: SystemTime::UNIX_EPOCH,
             retry_until: SystemTime::UNIX_EPOCH,
             recipients: &recipients,
+            by_hand,
         };
         bouncer.addressee(&event).map(|to| bouncer.report(&event, to, &Content::default()))
     };
+    let heard = |envelope: &Envelope| told(envelope, false);
     assert!(heard(&envelope("<>")).is_none());
     let report = heard(&envelope("<alice@from.example>")).unwrap();
     // What we make ourselves is mail that nobody ever reports about.
@@ -260,10 +262,12 @@ fn b1_b3_b5_who_must_not_hear_does_not() {
     assert!(heard(&report.envelope).is_none());
     assert!(heard(&envelope("<other@from.example>")).is_some());
     assert!(heard(&envelope("<third@from.example>")).is_none(), "two reports for a domain, and no third");
+    assert!(told(&envelope("<third@from.example>"), true).is_some(), "but the operator's");
+    assert!(told(&envelope("<>"), true).is_none());
     assert!(heard(&envelope("<x@elsewhere.example>")).is_some());
     let counted = registry.encode().unwrap();
-    assert!(counted.contains("switchyard_dsn_total{action=\"suppressed\"} 3\n"), "{counted}");
-    assert!(counted.contains("switchyard_dsn_total{action=\"failed\"} 3\n"), "{counted}");
+    assert!(counted.contains("switchyard_dsn_total{action=\"suppressed\"} 4\n"), "{counted}");
+    assert!(counted.contains("switchyard_dsn_total{action=\"failed\"} 4\n"), "{counted}");
 }
 
 #[test]

@@ -13,6 +13,7 @@ use super::Shared;
 use super::means::Means;
 use super::message::{Job, Message};
 use super::scheduler::{Offered, Start};
+use super::settle::After;
 use super::worker;
 use crate::deliver::{Fate, Verdict};
 use crate::route::forward::is_forwarded;
@@ -84,7 +85,7 @@ impl Shared {
         };
         if is_stopped {
             // By the operator, while servers of tables were asked.
-            self.settle_apart(message);
+            self.settle_apart(message, After::Order { due: self.clock.now_monotonic() });
             return;
         }
         let asked = decisions.len();
@@ -112,7 +113,7 @@ impl Shared {
         }
         if jobs.is_empty() {
             // All recipients were decided by the maps, or a report is all that is missing.
-            self.settle_apart(message);
+            self.settle_apart(message, After::Attempt);
             return;
         }
         let (mut starts, mut dead) = (Vec::new(), Vec::new());

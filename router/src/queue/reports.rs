@@ -9,6 +9,7 @@ use super::Shared;
 use super::means::Means;
 use super::message::Message;
 use super::schedule::{Deadlines, Now};
+use super::settle::After;
 use crate::bounce::{Action, Event, is_wanted};
 use crate::spool::{Outcome, RecipientState, SpoolError};
 
@@ -16,13 +17,15 @@ use crate::spool::{Outcome, RecipientState, SpoolError};
 pub(super) type Due = (u32, Action, Outcome);
 
 impl Shared {
-    /// Expires what is too old, and gathers of whom a report is due.
-    pub(super) fn due_reports(&self, message: &Message, now: Now) -> Vec<Due> {
+    /// Expires what an attempt has found too old, and gathers of whom a report is due.
+    pub(super) fn due_reports(&self, message: &Message, after: After, now: Now) -> Vec<Due> {
         let mut guard = message.state();
         let state = &mut *guard;
         let deadlines = self.deadlines(message);
-        let is_expired = now.monotonic >= deadlines.expires;
-        let warns = deadlines.warns.is_some_and(|warns| now.monotonic >= warns);
+        // Mail that was not tried just now has not failed just now: neither is it returned, nor its delay told.
+        let is_tried = after == After::Attempt;
+        let is_expired = is_tried && now.monotonic >= deadlines.expires;
+        let warns = is_tried && deadlines.warns.is_some_and(|warns| now.monotonic >= warns);
         let is_null = message.envelope.sender.reverse_path.is_null();
         let in_mailbox = std::mem::take(&mut state.in_mailbox);
         let mut due = Vec::new();
@@ -66,8 +69,8 @@ impl Shared {
     }
 
     /// Spools the reports that are due: one for failures, one for delays, one for successes. What is durable, or
-    /// must not be reported, is marked as reported.
-    pub(super) async fn report(self: &Arc<Self>, message: &Arc<Message>, due: Vec<Due>) {
+    /// must not be reported, is marked as reported. `by_hand` says that the operator wants the failures told.
+    pub(super) async fn report(self: &Arc<Self>, message: &Arc<Message>, due: Vec<Due>, by_hand: bool) {
         let kind = |action: Action| match action {
             Action::Failed => 0,
             Action::Delayed => 1,
@@ -82,7 +85,7 @@ impl Shared {
             if these.is_empty() {
                 continue;
             }
-            match self.report_event(message, &these).await {
+            match self.report_event(message, &these, by_hand).await {
                 Ok(()) => mark_reported(message, &these),
                 // The message stays until its report can be kept.
                 Err(error) => tracing::error!(id = %message.id, "a report cannot be spooled: {error}"),
@@ -94,6 +97,7 @@ impl Shared {
         self: &Arc<Self>,
         message: &Arc<Message>,
         recipients: &[(u32, Action, &Outcome)],
+        by_hand: bool,
     ) -> Result<(), SpoolError> {
         let queue_id = message.id.to_string();
         let event = Event {
@@ -102,6 +106,7 @@ impl Shared {
             arrival: message.arrival.wall,
             retry_until: self.retry_until(message),
             recipients,
+            by_hand,
         };
         let Means { bouncer, .. } = &*self.means();
         let Some(to) = bouncer.addressee(&event) else { return Ok(()) };

@@ -306,6 +306,11 @@ impl Scheduler {
         withdrawn
     }
 
+    /// The jobs that wait in line for a connection.
+    pub(super) fn in_line(&self) -> impl Iterator<Item = &Job> {
+        self.destinations.values().flat_map(|destination| destination.jobs.iter())
+    }
+
     /// Every destination is worth an attempt.
     pub(super) fn revive(&mut self) {
         self.destinations.values_mut().for_each(|destination| destination.window.revive());

@@ -3,7 +3,7 @@
 
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use super::Shared;
 use super::log::{self, Delays};
@@ -13,6 +13,18 @@ use super::scheduler::{Place, Scheduler};
 use super::suspend::LONGEST;
 use crate::deliver::Fate;
 use crate::spool::Held;
+
+/// What a message is settled after.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum After {
+    /// An attempt: what is too old is given up, and what still waits backs off.
+    Attempt,
+    /// An order, and no attempt: what the order leaves alone is due when it was before, and grows no older by it.
+    Order {
+        /// When.
+        due: Instant,
+    },
+}
 
 /// The queue, counted as at work while this is held.
 pub(super) struct Settling(Arc<Shared>);
@@ -37,9 +49,9 @@ impl Shared {
     }
 
     /// Settles a message of which no job is open, in a task of its own.
-    pub(super) fn settle_apart(self: &Arc<Self>, message: &Arc<Message>) {
+    pub(super) fn settle_apart(self: &Arc<Self>, message: &Arc<Message>, after: After) {
         let (settling, message) = (self.settling(), Arc::clone(message));
-        tokio::spawn(async move { settling.get().settle(&message).await });
+        tokio::spawn(async move { settling.get().settle(&message, after).await });
     }
 
     /// Writes down what a job came to; with the message's last job, settles it.
@@ -62,7 +74,7 @@ impl Shared {
             state.open_jobs == 0
         };
         if is_last {
-            self.settle(message).await;
+            self.settle(message, After::Attempt).await;
         }
     }
 
@@ -82,12 +94,12 @@ impl Shared {
         }
     }
 
-    /// Ends an attempt at a message.
-    pub(super) async fn settle(self: &Arc<Self>, message: &Arc<Message>) {
+    /// Ends an attempt at a message, or an order about it.
+    pub(super) async fn settle(self: &Arc<Self>, message: &Arc<Message>, after: After) {
         loop {
             let now = self.now();
-            self.give_up(message, now);
-            let due = self.due_reports(message, now);
+            let by_hand = self.give_up(message, now);
+            let due = self.due_reports(message, after, now);
             if !due.is_empty() {
                 {
                     // Before reports are out, failures are on the disk as such: a crash between the two makes a
@@ -95,7 +107,7 @@ impl Shared {
                     let state = message.state();
                     self.spool.progress(message.id, &state.progress(now.wall));
                 }
-                self.report(message, due).await;
+                self.report(message, due, by_hand).await;
             }
             self.forget_content(message);
             if message.state().is_done() {
@@ -104,24 +116,25 @@ impl Shared {
                 self.release_active(|scheduler| scheduler.remove(message.id));
                 return;
             }
-            if self.put_off(message, now) {
+            if self.put_off(message, after, now) {
                 return;
             }
         }
     }
 
-    /// Fails the recipients that the operator gave up.
-    fn give_up(&self, message: &Arc<Message>, now: Now) {
+    /// Fails the recipients that the operator gave up. True when there were any.
+    fn give_up(&self, message: &Arc<Message>, now: Now) -> bool {
         let given_up = message.state().give_up(&message.envelope, now.wall);
-        for (index, why) in given_up {
-            if let Some(recipient) = message.envelope.recipients.get(index as usize) {
-                log::given_up(message, recipient, &why);
+        for (index, why) in &given_up {
+            if let Some(recipient) = message.envelope.recipients.get(*index as usize) {
+                log::given_up(message, recipient, why);
             }
         }
+        !given_up.is_empty()
     }
 
     /// Defers a message, or puts it on hold. False when the operator has just given up some of it.
-    fn put_off(&self, message: &Arc<Message>, now: Now) -> bool {
+    fn put_off(&self, message: &Arc<Message>, after: After, now: Now) -> bool {
         let chance = self.chance.lock().unwrap_or_else(std::sync::PoisonError::into_inner).f64();
         let mut is_off = true;
         // In one step with the look at what the operator wants, who asks under the same lock.
@@ -135,7 +148,10 @@ impl Shared {
             let wait = match state.suspended_until(message) {
                 _ if again => Duration::ZERO,
                 Some(until) => until.duration_since(now.wall).unwrap_or_default().min(LONGEST),
-                None => self.means.load().options.schedule.backoff(state.attempts, chance),
+                None => match after {
+                    After::Attempt => self.means.load().options.schedule.backoff(state.attempts, chance),
+                    After::Order { due } => due.saturating_duration_since(now.monotonic),
+                },
             };
             self.spool.progress(message.id, &state.progress(now.wall + wait));
             let place = match &state.hold {

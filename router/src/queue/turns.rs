@@ -95,6 +95,12 @@ impl<T> Turns<T> {
         item
     }
 
+    /// Everything, in no order.
+    pub(super) fn iter(&self) -> impl Iterator<Item = &T> {
+        let domains = self.classes.values().flat_map(|class| class.lines.values());
+        domains.flat_map(|senders| senders.lines.values()).flatten()
+    }
+
     /// Takes everything out.
     pub(super) fn drain(&mut self) -> Vec<T> {
         self.withdraw(|_| true)

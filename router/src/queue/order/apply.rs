@@ -1,18 +1,23 @@
 //! What an order does to one message. Under the locks of the queue and of the message, so that it meets every
 //! message either before, in, or after an attempt, and in no other state.
 
-use std::collections::HashSet;
+use std::collections::{HashMap, HashSet};
 use std::sync::Arc;
+use std::time::Instant;
 
-use futures_util::future::join_all;
+use futures_util::{StreamExt as _, stream};
 
 use super::{Prepared, Tally};
 use crate::queue::Shared;
 use crate::queue::message::{Message, MessageState};
 use crate::queue::schedule::Now;
 use crate::queue::scheduler::{Place, Scheduler};
+use crate::queue::settle::After;
 use crate::queue::walk::Meant;
-use crate::spool::Holder;
+use crate::spool::{Holder, QueueId};
+
+/// Messages settled at once: a report has its message's whole content in memory.
+const SETTLED_AT_ONCE: usize = 4;
 
 /// What an order comes to for one message.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -23,26 +28,27 @@ enum Effect {
     UnderWay,
     /// It was before, or is gone.
     Unchanged,
-    /// It is as ordered when it was settled, which nobody else does.
-    ToSettle,
+    /// It is as ordered when it was settled, which nobody else does; what is left of it is due then.
+    ToSettle(Instant),
 }
 
 impl Prepared {
-    /// Whether an order has anything to say of mail there: only what is on hold can be released.
-    pub(super) fn is_about(&self, place: Place) -> bool {
+    /// Whether an order has anything to say of mail there: only what is on hold can be released, or will be when
+    /// its attempt has ended.
+    pub(super) fn is_about(&self, place: Place, state: &MessageState) -> bool {
         match self {
-            Self::Release => place == Place::Hold,
+            Self::Release => place == Place::Hold || (place == Place::Active && state.hold.is_some()),
             Self::Retry => place != Place::Hold,
             Self::Hold(_) | Self::Reroute(_) | Self::GiveUp(_) | Self::Suspend(_) => true,
         }
     }
 
     /// What it would come to; changes nothing.
-    fn foresee(&self, meant: &Meant, place: Place, state: &MessageState) -> Effect {
+    fn foresee(&self, meant: &Meant, place: Place, state: &MessageState, now: Now) -> Effect {
         let is_active = place == Place::Active;
         let changes = match self {
             Self::Hold(_) => state.hold.as_ref().is_none_or(|held| held.by != Holder::Hand),
-            Self::Release => place == Place::Hold,
+            Self::Release => true,
             Self::Retry => matches!(place, Place::Deferred(_) | Place::Active),
             Self::Reroute(route) => {
                 meant.recipients.iter().any(|index| state.reroutes.get(index) != route.as_ref())
@@ -51,8 +57,13 @@ impl Prepared {
         };
         match (changes, self) {
             (false, _) => Effect::Unchanged,
+            // It is not stopped when its attempt has ended: there is nothing to wait for.
+            (true, Self::Release) => Effect::Changed,
             (true, _) if is_active => Effect::UnderWay,
-            (true, Self::GiveUp(_)) => Effect::ToSettle,
+            (true, Self::GiveUp(_)) => Effect::ToSettle(match place {
+                Place::Deferred(until) => until,
+                _ => now.monotonic,
+            }),
             (true, _) => Effect::Changed,
         }
     }
@@ -113,17 +124,22 @@ impl Shared {
                         tally.under_way += 1;
                         under_way.insert(meant.message.id);
                     }
-                    Effect::ToSettle => {
+                    Effect::ToSettle(due) => {
                         tally.changed += 1;
-                        to_settle.push(meant.message);
+                        to_settle.push((meant.message, due));
                     }
                 }
             }
-            if !dry_run && !under_way.is_empty() && !matches!(order, Prepared::Retry) {
-                let idle = withdraw(&mut scheduler, &under_way);
-                tally.under_way = tally.under_way.saturating_sub(idle.len() as u64);
-                tally.changed += idle.len() as u64;
-                to_settle.extend(idle);
+            if !under_way.is_empty() && !matches!(order, Prepared::Retry) {
+                let idle = if dry_run {
+                    count_idle(&scheduler, &under_way)
+                } else {
+                    let idle = withdraw(&mut scheduler, &under_way);
+                    to_settle.extend(idle.iter().map(|message| (Arc::clone(message), now.monotonic)));
+                    idle.len() as u64
+                };
+                tally.under_way = tally.under_way.saturating_sub(idle);
+                tally.changed += idle;
             }
             self.publish(&scheduler);
         }
@@ -131,7 +147,11 @@ impl Shared {
             return;
         }
         let settling = self.settling();
-        join_all(to_settle.iter().map(|message| settling.get().settle(message))).await;
+        let settled = to_settle.into_iter().map(|(message, due)| {
+            let shared = Arc::clone(settling.get());
+            async move { shared.settle(&message, After::Order { due }).await }
+        });
+        stream::iter(settled).buffer_unordered(SETTLED_AT_ONCE).collect::<()>().await;
     }
 
     fn apply_to(
@@ -143,18 +163,18 @@ impl Shared {
         now: Now,
     ) -> Effect {
         let message = &meant.message;
-        let Some((_, place)) = scheduler.message(message.id).filter(|(_, place)| order.is_about(*place))
-        else {
-            return Effect::Unchanged;
-        };
+        let Some((_, place)) = scheduler.message(message.id) else { return Effect::Unchanged };
         let mut state = message.state();
-        let effect = order.foresee(meant, place, &state);
+        if !order.is_about(place, &state) {
+            return Effect::Unchanged;
+        }
+        let effect = order.foresee(meant, place, &state, now);
         if dry_run || effect == Effect::Unchanged {
             return effect;
         }
         order.mark(meant, &mut state);
         state.again |= effect == Effect::UnderWay && matches!(order, Prepared::Reroute(_));
-        if effect != Effect::ToSettle {
+        if !matches!(effect, Effect::ToSettle(_)) {
             // Under both locks, so that no older state comes after it.
             self.spool.progress(message.id, &state.progress(now.wall));
         }
@@ -165,8 +185,17 @@ impl Shared {
     }
 }
 
+/// How many of these messages [`withdraw`] would return.
+fn count_idle(scheduler: &Scheduler, messages: &HashSet<QueueId>) -> u64 {
+    let mut in_line: HashMap<QueueId, (&Arc<Message>, u32)> = HashMap::new();
+    for job in scheduler.in_line().filter(|job| messages.contains(&job.message.id)) {
+        in_line.entry(job.message.id).or_insert((&job.message, 0)).1 += 1;
+    }
+    in_line.values().filter(|(message, jobs)| message.state().open_jobs <= *jobs).count() as u64
+}
+
 /// Takes messages out of the lines for a connection; returns those of which nothing is under way any more.
-fn withdraw(scheduler: &mut Scheduler, messages: &HashSet<crate::spool::QueueId>) -> Vec<Arc<Message>> {
+fn withdraw(scheduler: &mut Scheduler, messages: &HashSet<QueueId>) -> Vec<Arc<Message>> {
     let mut idle = Vec::new();
     for job in scheduler.withdraw(messages) {
         let mut state = job.message.state();

@@ -183,7 +183,7 @@ impl Taken {
         }
         let mut tally = Tally::default();
         while let Some(mut page) = self.walk.next(shared).await {
-            page.retain(|meant| self.prepared.is_about(meant.place));
+            page.retain(|meant| self.prepared.is_about(meant.place, &meant.message.state()));
             tally.matched += page.len() as u64;
             tally.recipients += page.iter().map(|meant| meant.recipients.len() as u64).sum::<u64>();
             shared.apply(&self.prepared, page, self.dry_run, &mut tally).await;

@@ -79,6 +79,24 @@ async fn only_the_recipients_that_are_meant_are_given_up() {
 }
 
 #[tokio::test]
+async fn who_is_not_meant_waits_as_before_and_is_not_too_old_without_an_attempt() {
+    let folder = tempfile::tempdir().unwrap();
+    let site = start(folder.path(), LATER, 1, today());
+    let id = site.send("<a@from.example>", &["<w@to.example>", "<x@to.example>", "<y@other.example>"]).await;
+    site.until(|summary| summary.deferred == 1).await;
+    let row = async || site.queue.rows(Selector::default(), true).unwrap().next().await.unwrap().remove(0);
+    let due = row().await.next_attempt;
+    assert_eq!(site.order_of(delete(), to("w@*")).await, tally(1, 1, 1));
+    assert_eq!(row().await.next_attempt, due);
+    assert_eq!(site.order(hold(), id).await, tally(1, 2, 1));
+    site.hand.advance(6 * DAY);
+    assert_eq!(site.order_of(delete(), to("x@*")).await, tally(1, 1, 1));
+    assert_eq!(site.queue.summary().hold, 1);
+    let states: Vec<String> = row().await.recipients.into_iter().map(|recipient| recipient.state).collect();
+    assert_eq!(states, ["failed", "failed", "deferred"]);
+}
+
+#[tokio::test]
 async fn a_new_way_is_kept_over_a_restart_and_taken_back() {
     let folder = tempfile::tempdir().unwrap();
     let site = start(folder.path(), LATER, 1, today());
@@ -123,11 +141,17 @@ async fn what_waits_in_line_is_acted_on_at_once_and_what_is_under_way_afterwards
     }
     let (stream, _) = listener.accept().await.unwrap();
     assert_eq!(site.order_of(delete(), to("x@*")).await, tally(1, 1, 1));
-    assert_eq!(site.order_of(hold(), Selector::default()).await, Tally { under_way: 1, ..tally(3, 3, 2) });
+    let request = Request { order: hold(), select: Selector::default(), all: true, dry_run: true };
+    let foreseen = site.queue.take(request).unwrap().carry_out(|_| {}).await.unwrap();
+    assert_eq!(foreseen, Tally { under_way: 1, ..tally(3, 3, 2) });
+    assert_eq!(site.queue.summary().active, 3, "a dry run changes nothing");
+    assert_eq!(site.order_of(hold(), Selector::default()).await, foreseen);
     let summary = site.queue.summary();
     assert_eq!((summary.active, summary.hold, summary.messages()), (1, 2, 3));
+    // A hold that would come after the attempt is taken back before its end.
+    assert_eq!(site.order_of(Order::Release, to("w@*")).await, tally(1, 1, 1));
     play(stream, &script("<a@from.example>", &[("<w@to.example>", "450 4.2.1 later")])).await;
-    site.until(|summary| summary.hold == 3).await;
+    site.until(|summary| summary.hold == 2 && summary.deferred == 1).await;
     site.stop().await;
 }
 
