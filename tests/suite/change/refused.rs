@@ -2,6 +2,7 @@
 
 use std::net::{SocketAddr, TcpStream};
 
+use switchyard_tests::expect;
 use switchyard_tests::peer::certificates::Certificates;
 use switchyard_tests::site::daemon::Daemon;
 use switchyard_tests::site::{Site, quoted};
@@ -55,9 +56,12 @@ fn refuses(site: &Site, mut daemon: Daemon) {
         daemon.settings.set("limits", "recipients", "200");
         spoil(&mut daemon, comes);
         reload(&daemon, "refused");
-        let verdict = daemon.log();
-        let verdict = verdict.lines().rev().find(|line| line.contains("settings not reloaded"));
-        assert!(verdict.is_some_and(|line| line.contains(says)), "{says}: {}", daemon.log_end());
+        // It is counted a moment before it is told.
+        expect::holds(&format!("`{says}` to be told"), || {
+            let log = daemon.log();
+            let told = log.lines().rev().find(|line| line.contains("settings not reloaded"));
+            told.is_some_and(|line| line.contains(says))
+        });
         assert_eq!(daemon.metric("switchyard_settings_refused"), 1.0);
         assert!(TcpStream::connect(comes).is_err(), "{says}: nobody listens there");
         assert!(shows(stays, &certificates, "one.example"), "{says}: the old certificate");
@@ -68,7 +72,9 @@ fn refuses(site: &Site, mut daemon: Daemon) {
     daemon.settings.set("metrics", "socket", &quoted(comes));
     reload(&daemon, "taken");
     assert_eq!(daemon.metric("switchyard_settings_refused"), 0.0);
-    assert!(daemon.log().contains("takes a restart: the old value holds"), "{}", daemon.log_end());
+    expect::holds("what takes a restart to be named", || {
+        daemon.log().contains("takes a restart: the old value holds")
+    });
     assert_eq!(recipients_offered(stays), "200");
     assert!(daemon.terminate().success(), "{}", daemon.log_end());
 }
