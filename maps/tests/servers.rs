@@ -108,8 +108,9 @@ async fn a_question_waits_for_the_server_and_asks_whole_keys_only() {
     assert_eq!(route(&maps, "c@y.example").await, "smtp:[192.0.2.9]");
     assert_eq!(route(&maps, "a@x.example").await, "smtp:[192.0.2.1]");
     let asked = server.asked();
+    // The star is no part of an address: Postfix asks everybody for it.
     for key in &asked {
-        assert!(key.starts_with("routes ") && key.contains('@'), "{asked:?}");
+        assert!(key.starts_with("routes ") && (key.contains('@') || key.ends_with(" *")), "{asked:?}");
     }
     assert_eq!(asked.iter().filter(|key| *key == "routes a@x.example").count(), 1);
 }

@@ -10,6 +10,7 @@ use hickory_resolver::config::{ConnectionConfig, NameServerConfig, ResolveHosts,
 use hickory_resolver::net::NetError;
 use hickory_resolver::net::runtime::TokioRuntimeProvider;
 use mail_auth::MessageAuthenticator;
+use switchyard_smtp::io::tls_client::trusting_nobody;
 
 /// The resolver in use; a reload may put another in its place.
 pub(crate) type Dns = Arc<ArcSwap<MessageAuthenticator>>;
@@ -50,5 +51,6 @@ pub(crate) fn resolver(
     options.cache_size = CACHED;
     // Harder to answer in another's name from off the path.
     options.case_randomization = true;
-    builder.build().map(MessageAuthenticator).map_err(failed)
+    let tls = trusting_nobody().map_err(|error| ResolverError(error.to_string()))?;
+    builder.with_tls_config(tls).build().map(MessageAuthenticator).map_err(failed)
 }

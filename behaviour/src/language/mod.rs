@@ -21,7 +21,7 @@
 //! ```
 //!
 //! A file's `[defaults]` lie under each of its behaviours, and a behaviour under each of its cases ([`layers`]);
-//! what comes out is read key by key ([`read`]), all faults at once. Strict: an unknown key, a contradiction, a
+//! what comes out is read key by key (`read.rs`), all faults at once. Strict: an unknown key, a contradiction, a
 //! behaviour without anything wanted are faults, with file and line and what would be right.
 
 pub mod layers;

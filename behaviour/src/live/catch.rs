@@ -1,5 +1,5 @@
 //! Catchers: mail servers of ours, SMTP and LMTP, that the servers under test deliver to; or Maildirs that they
-//! deliver to anyway ([`Maildirs`]).
+//! deliver to anyway (`Maildirs`).
 //!
 //! A catcher takes everything, and keeps of each message that carries a token of this run the envelope and the
 //! header. Mail without one is counted and dropped: it is none of ours. What is kept is bounded.

@@ -1,4 +1,4 @@
-//! Behaviours asked of mail servers, by real dialogue ([`speak`]), with catchers for what comes out ([`catch`]).
+//! Behaviours asked of mail servers, by real dialogue (`speak.rs`), with catchers for what comes out ([`catch`]).
 //!
 //! Each behaviour is put to each server with a token of its own in the message, so that servers may share their
 //! catchers. Several go at once, a few; each has until its deadline, arrivals included. What is wanted to arrive is

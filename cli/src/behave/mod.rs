@@ -1,6 +1,6 @@
 //! `switchyard behave`: the behaviours of a site, asked of its maps and settings or of mail servers.
 //!
-//! The work is done by [`switchyard_behaviour`]; here is what a person gives and gets: [`print`] shows a run,
+//! The work is done by [`switchyard_behaviour`]; here is what a person gives and gets: [`mod@print`] shows a run,
 //! [`progress`] how far it has come.
 
 mod columns;

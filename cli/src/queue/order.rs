@@ -91,7 +91,7 @@ Examples:
   switchyard queue reroute --next-hop '[mx1]:25' --to 'smtp:[mx2]:25'
   switchyard queue reroute --domain example.org --as-mapped")]
 pub(super) struct Reroute {
-    /// Where to, as in a transport map: smtp:[host]:port, lmtp:[host]:port, smtp:@pool
+    /// Where to, as in a transport map: `smtp:[host]:port`, `lmtp:[host]:port`, `smtp:@pool`
     #[arg(long, value_name = "NEXT HOP", required_unless_present = "as_mapped")]
     to: Option<String>,
     /// By the maps again

@@ -55,7 +55,7 @@ pub(super) struct Which {
     /// To a recipient of this domain
     #[arg(long, value_name = "PATTERN")]
     domain: Option<String>,
-    /// To a recipient whose mail goes there now: '[mx1]:25', 'smtp:example.org'
+    /// To a recipient whose mail goes there now: `[mx1]:25`, `smtp:example.org`
     #[arg(long, value_name = "PATTERN")]
     next_hop: Option<String>,
     /// To a recipient for whom the last attempt was answered so: '4.7.*', '*greylisted*'

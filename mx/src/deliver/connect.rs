@@ -10,7 +10,7 @@ use hickory_resolver::net::runtime::TokioRuntimeProvider;
 use rustls::pki_types::ServerName;
 use switchyard_smtp::address::Domain;
 use switchyard_smtp::io::dial::{Connection, DialError, DialOptions, Target};
-use switchyard_smtp::io::tls_client::TlsClient;
+use switchyard_smtp::io::tls_client::{TlsClient, trusting_nobody};
 
 /// Where a router is.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -132,7 +132,9 @@ impl Resolver {
             TokioResolver::builder_with_config(config, TokioRuntimeProvider::default())
         };
         builder.options_mut().timeout = timeout;
-        let resolver = builder.build().map_err(|error| ResolverError(error.to_string()))?;
+        let tls = trusting_nobody().map_err(|error| ResolverError(error.to_string()))?;
+        let resolver =
+            builder.with_tls_config(tls).build().map_err(|error| ResolverError(error.to_string()))?;
         Ok(Self(Arc::new(resolver)))
     }
 

@@ -12,6 +12,7 @@ use hickory_resolver::net::runtime::TokioRuntimeProvider;
 use hickory_resolver::proto::op::ResponseCode;
 use hickory_resolver::proto::rr::{Name, RData, RecordType};
 use switchyard_smtp::address::Domain;
+use switchyard_smtp::io::tls_client::trusting_nobody;
 
 /// Records of one answer that are looked at; the rest is dropped.
 pub const MAX_RECORDS: usize = 100;
@@ -96,7 +97,8 @@ impl Resolver {
         builder.options_mut().attempts = options.attempts;
         // Harder to answer in another's name from off the path.
         builder.options_mut().case_randomization = true;
-        Ok(Self(Source::Dns(Box::new(builder.build().map_err(failed)?))))
+        let tls = trusting_nobody().map_err(|error| ResolverError(error.to_string()))?;
+        Ok(Self(Source::Dns(Box::new(builder.with_tls_config(tls).build().map_err(failed)?))))
     }
 
     /// The MX records of a domain, of which [`MAX_RECORDS`] at most are kept.
