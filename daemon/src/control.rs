@@ -4,7 +4,7 @@
 //! [`answer`] are the words both sides share. Only the daemon's own user and root are let in: the socket's
 //! file is closed to others, and whoever comes is looked at as well (`is_welcome`).
 //!
-//! As with the pages of [`http`](crate::http), one request a connection, few connections, bounded bodies and
+//! As with the pages of [`http`], one request a connection, few connections, bounded bodies and
 //! deadlines; it answers while the process drains.
 
 mod socket;
