@@ -1,5 +1,5 @@
 //! Suspensions: mail that fits a selector is not tried for a while, mail that comes meanwhile included. They
-//! outlive a restart ([`file`](mod@file)) and end by themselves.
+//! outlive a restart (`file.rs`) and end by themselves.
 //!
 //! A suspension is looked at before each attempt, when it is known where each recipient's mail goes. What it means
 //! is set aside: the message waits until the suspension ends, without an attempt that counts, and does not grow too
