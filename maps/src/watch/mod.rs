@@ -7,6 +7,7 @@
 //! changes from then on is told, and what does not is in use.
 
 mod files;
+mod live;
 mod reloader;
 
 use std::collections::BTreeSet;

@@ -8,7 +8,6 @@
 use std::sync::{Arc, PoisonError};
 
 use switchyard_config::{MilterSettings, Settings};
-use switchyard_maps::watch::Prepared;
 
 use super::live;
 use crate::{Filter, FilterError, dns};
@@ -25,7 +24,8 @@ impl Filter {
             .then(|| dns::resolver(&settings.dns.servers, settings.dns.timeout))
             .transpose()
             .map_err(FilterError::because)?;
-        let maps = self.prepare_maps(&settings).await?;
+        let maps = self.reloader.prepare_aside(settings.maps.clone()).await;
+        let maps = maps.map_err(FilterError::because)?.map_err(FilterError::because)?;
         let asked = control.prepare(settings.control.as_deref()).map_err(FilterError::because)?;
 
         if let Some(resolver) = resolver {
@@ -34,30 +34,9 @@ impl Filter {
         shared.live.store(Arc::new(live(&settings)));
         shared.memory.set_limit(settings.limits.content_memory);
         control.commit(asked).await;
-        self.put_maps_in_use(maps).await;
+        self.reloader.commit_aside(maps).await;
         shared.new_keys.notify_one();
         *self.settings.lock().unwrap_or_else(PoisonError::into_inner) = settings;
         Ok(held)
-    }
-
-    /// Other maps, or the same to be read in another way; none where the settings say nothing new of them.
-    async fn prepare_maps(&self, settings: &MilterSettings) -> Result<Option<Prepared>, FilterError> {
-        let (reloader, options) = (self.reloader.clone(), settings.maps.clone());
-        // A large set takes a while: not on a thread that serves.
-        let prepared = tokio::task::spawn_blocking(move || reloader.prepare(options)).await;
-        prepared.map_err(FilterError::because)?.map_err(FilterError::because)
-    }
-
-    /// Without new ones, the files of the old ones are looked at once more: SIGHUP means that as well.
-    async fn put_maps_in_use(&self, prepared: Option<Prepared>) {
-        let reloader = self.reloader.clone();
-        let put = move || match prepared {
-            Some(prepared) => reloader.commit(prepared),
-            // What is wrong with the files is told there, and the old ones hold.
-            None => drop(reloader.reload()),
-        };
-        if let Err(error) = tokio::task::spawn_blocking(put).await {
-            tracing::error!(%error, "reading maps ended early");
-        }
     }
 }

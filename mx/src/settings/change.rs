@@ -11,7 +11,6 @@ use std::sync::{Arc, PoisonError};
 
 use switchyard_config::{MxSettings, Settings};
 use switchyard_daemon::sockets::Listeners;
-use switchyard_maps::watch::Prepared;
 
 use super::options::{explaining, high};
 use crate::{Mx, MxError};
@@ -28,7 +27,8 @@ impl Mx {
         let live = kept.live(&settings)?;
         let sockets = common.listen.iter().map(|listener| &listener.socket);
         let sockets = doors.prepare(sockets, &mut Listeners::none()).map_err(MxError::because)?;
-        let maps = self.prepare_maps(&settings).await?;
+        let maps = self.reloader.prepare_aside(settings.maps.clone()).await;
+        let maps = maps.map_err(MxError::because)?.map_err(MxError::because)?;
         let asked = control.prepare(common.control.as_deref()).map_err(MxError::because)?;
 
         if let Some(hand_over) = hand_over {
@@ -40,31 +40,10 @@ impl Mx {
         doors.set_max(common.limits.sessions);
         doors.commit(sockets, |index, drain| kept.door(&settings, index, &live, drain)).await;
         control.commit(asked).await;
-        self.put_maps_in_use(maps).await;
+        self.reloader.commit_aside(maps).await;
         self.explains.store(Arc::new(explaining(&settings)));
         *self.settings.lock().unwrap_or_else(PoisonError::into_inner) = settings;
         Ok(held)
-    }
-
-    /// Other maps, or the same to be read in another way; none where the settings say nothing new of them.
-    async fn prepare_maps(&self, settings: &MxSettings) -> Result<Option<Prepared>, MxError> {
-        let (reloader, options) = (self.reloader.clone(), settings.maps.clone());
-        // A large set takes a while: not on a thread that serves.
-        let prepared = tokio::task::spawn_blocking(move || reloader.prepare(options)).await;
-        prepared.map_err(MxError::because)?.map_err(MxError::because)
-    }
-
-    /// Without new ones, the files of the old ones are looked at once more: SIGHUP means that as well.
-    async fn put_maps_in_use(&self, prepared: Option<Prepared>) {
-        let reloader = self.reloader.clone();
-        let put = move || match prepared {
-            Some(prepared) => reloader.commit(prepared),
-            // What is wrong with the files is told there, and the old ones hold.
-            None => drop(reloader.reload()),
-        };
-        if let Err(error) = tokio::task::spawn_blocking(put).await {
-            tracing::error!(%error, "reading maps ended early");
-        }
     }
 }
 

@@ -21,12 +21,15 @@ fn the_books_tell_what_is_amiss() {
     assert!(copies.iter().all(|copy| copy.settled), "every session said QUIT");
     expect::holds("every connection to be over", || sink.under_way() == 0);
 
-    let two = copies.iter().position(|copy| copy.recipients.len() == 2).expect("one with two recipients");
+    // Three different copies, each with one fault: which comes first is the clients' race.
+    let doubled = copies.iter().position(|copy| copy.recipients.len() == 2).expect("one with two recipients");
+    let mut others = (0..copies.len()).filter(|&copy| copy != doubled);
+    let (torn, strange) = (others.next().expect("a second copy"), others.next().expect("a third copy"));
     let mut amiss = copies.clone();
-    amiss.push(copies[two].clone());
-    amiss[0].digest[31] ^= 1;
-    amiss[1].id = None;
+    amiss.push(copies[doubled].clone());
+    amiss[torn].digest[31] ^= 1;
+    amiss[strange].id = None;
     let told = ledger.audit(&amiss);
-    let lost = copies[1].recipients.len() as u64;
+    let lost = copies[strange].recipients.len() as u64;
     assert_eq!((told.doubled, told.without_excuse, told.torn, told.strange, told.lost), (1, 1, 1, 1, lost));
 }
