@@ -5,7 +5,8 @@
 //!
 //! Counting is Sendmail's, as Postfix measured and follows it: CHGHEADER counts the fields of a name in what the
 //! filter was shown; INSHEADER counts all fields, what we added on top among them, so that 0 is above our own
-//! Received field and 1 below it.
+//! Received field and 1 below it. What we added stays ours: no filter is shown it or counts it by name, whatever
+//! was put above it.
 
 mod body;
 mod header;
@@ -63,7 +64,15 @@ impl Message {
     ///
     /// # Errors
     /// When a new body is none. Nothing has been changed then.
-    pub fn apply(mut self, edits: &[Edit]) -> Result<Edited, NewBodyError> {
+    pub fn apply(self, edits: &[Edit]) -> Result<Edited, NewBodyError> {
+        Ok(self.edited(edits)?.content())
+    }
+
+    /// The message with these edits made, as the next filter is told it.
+    ///
+    /// # Errors
+    /// As with [`Message::apply`].
+    pub fn edited(mut self, edits: &[Edit]) -> Result<Self, NewBodyError> {
         let mut body: Option<Vec<u8>> = None;
         for edit in edits {
             match edit {
@@ -74,17 +83,22 @@ impl Message {
                 Edit::ChgFrom(_) | Edit::AddRcpt(_) | Edit::DelRcpt(_) | Edit::Quarantine(_) => {}
             }
         }
-        let body = match body {
-            Some(new) => body::normal(&new)?,
-            None => self.body,
-        };
+        if let Some(new) = body {
+            self.body = body::normal(&new)?;
+        }
+        Ok(self)
+    }
+
+    /// As it goes on the wire.
+    #[must_use]
+    pub fn content(&self) -> Edited {
         let (added, mut plain) = self.header.octets();
         // A header that is followed by no empty line ends where the message does, or where no field can be.
-        if self.parted || !body.is_empty() {
+        if self.parted || !self.body.is_empty() {
             plain.extend_from_slice(b"\r\n");
         }
-        plain.extend_from_slice(&body);
-        Ok(Edited { added: stuffed(&added), wire: stuffed(&plain) })
+        plain.extend_from_slice(&self.body);
+        Edited { added: stuffed(&added), wire: stuffed(&plain) }
     }
 }
 

@@ -83,14 +83,7 @@ impl Header {
     /// INSHEADER: at a place among all fields, or at the end where there are fewer.
     pub(super) fn insert(&mut self, index: u32, field: &Field) {
         let place = usize::try_from(index).unwrap_or(usize::MAX).min(self.fields.len());
-        // Above something that we added it goes with it, so that the order on the wire is this one.
-        let above_ours = self.fields.get(place).is_some_and(|next| next.hidden);
-        let given = Kept::given(field, false);
-        self.fields.insert(place, given);
-        if above_ours {
-            // From now on our own fields are like the others, as with Sendmail.
-            self.fields.iter_mut().for_each(|field| field.hidden = false);
-        }
+        self.fields.insert(place, Kept::given(field, false));
     }
 
     /// CHGHEADER: the `index`th of that name, from 1. No value deletes it. One that is not there is added.
@@ -114,10 +107,10 @@ impl Header {
         }
     }
 
-    /// What is still hidden on top, and the rest.
+    /// Down to the last of those that we added, and the rest.
     pub(super) fn octets(&self) -> (Vec<u8>, Vec<u8>) {
-        let hidden = self.fields.iter().take_while(|field| field.hidden).count();
-        let (added, rest) = self.fields.split_at_checked(hidden).unwrap_or((&[], &self.fields));
+        let added = self.fields.iter().rposition(|field| field.hidden).map_or(0, |last| last + 1);
+        let (added, rest) = self.fields.split_at_checked(added).unwrap_or((&[], &self.fields));
         let concat = |fields: &[Kept]| fields.iter().flat_map(|field| field.octets.iter().copied()).collect();
         (concat(added), concat(rest))
     }

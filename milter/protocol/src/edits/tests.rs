@@ -86,6 +86,20 @@ fn added_fields_go_to_the_end_and_inserted_ones_to_their_place() {
 }
 
 #[test]
+fn what_we_added_stays_ours_below_what_is_put_above_it() {
+    let theirs = "Received: by them\r\nReceived: by others\r\n\r\n";
+    let edits = [insert(0, "X-N", "n"), change(1, "Received", "gone"), change(2, "Received", "")];
+    let (added, wire) = edited(ADDED, theirs, &edits);
+    assert_eq!(added, format!("X-N: n\r\n{ADDED}"));
+    assert_eq!(wire, "Received: gone\r\n\r\n");
+    // The next filter is shown what this one gave, and still not ours.
+    let next = message(ADDED, theirs).edited(&edits[..1]).unwrap();
+    let names: Vec<Field> = next.fields().collect();
+    let received = |by| field("Received", by);
+    assert_eq!(names, [field("X-N", " n"), received(" by them"), received(" by others")]);
+}
+
+#[test]
 fn changes_count_fields_of_the_name_from_one() {
     for (edits, expected) in [
         (vec![change(1, "x-A", "new")], WIRE.replace("X-A: 1", "x-A: new")),

@@ -59,7 +59,8 @@ pub trait Filter: Send {
     /// The message is over; `rest` is the last of its body. The MTA is kept waiting for as long as it takes.
     fn end(&mut self, rest: Bytes, context: Context) -> impl Future<Output = Verdict> + Send;
 
-    /// The message at hand is dropped.
+    /// The message at hand is over without its end: the MTA dropped it or hung up, this filter has said its last
+    /// word on it, or it took too long.
     fn abort(&mut self);
 
     /// The client's session is over, and another follows.
@@ -134,8 +135,8 @@ impl Ended {
 
 /// Serves one MTA until the connection ends.
 pub async fn serve<F: Filter>(socket: Box<dyn Duplex>, options: &ServeOptions, filter: &mut F) -> Ended {
-    let mut driver =
-        Driver { stream: Stream::new(socket), session: Session::new(options.wants.clone()), options };
+    let session = Session::new(options.wants.clone());
+    let mut driver = Driver { stream: Stream::new(socket), session, begun: false, options };
     let ended = match driver.run(filter).await {
         Ok(ended) => ended,
         Err(ServeError::Session(error)) => {
@@ -145,7 +146,7 @@ pub async fn serve<F: Filter>(socket: Box<dyn Duplex>, options: &ServeOptions, f
         Err(ServeError::Io(error)) if error.kind() == io::ErrorKind::TimedOut => Ended::TimedOut,
         Err(ServeError::Io(_)) => Ended::ByMta,
     };
-    if !driver.session.is_idle() {
+    if driver.begun {
         filter.abort();
     }
     driver.stream.close().await;
@@ -163,31 +164,54 @@ enum ServeError {
 struct Driver<'a> {
     stream: Stream,
     session: Session,
+    /// The filter was told of a message, and not yet that it is over.
+    begun: bool,
     options: &'a ServeOptions,
 }
 
 impl Driver<'_> {
     async fn run<F: Filter>(&mut self, filter: &mut F) -> Result<Ended, ServeError> {
         loop {
-            match self.session.step(&mut self.stream.input)? {
+            let step = self.session.step(&mut self.stream.input)?;
+            match step {
                 Step::Read => {
+                    // What the filter said earlier has answered the end.
+                    self.forget_ended(filter);
                     self.write().await?;
                     if let Some(ended) = self.read().await? {
                         return Ok(ended);
                     }
                 }
                 Step::Event(event) => {
+                    self.begun |= event.stage().is_of_message();
                     let action = match self.context() {
                         Some(context) => timeout(self.options.work, filter.event(event, context)).await.ok(),
                         None => None,
                     };
                     self.session.answer(action.unwrap_or(Action::Tempfail));
+                    self.forget_ended(filter);
                 }
                 Step::End(rest) => self.end(rest, filter).await?,
-                Step::Abort => filter.abort(),
-                Step::NextSession => filter.next_session(),
+                Step::Abort => self.abort(filter),
+                Step::NextSession => {
+                    self.begun = false;
+                    filter.next_session();
+                }
                 Step::Close => return Ok(Ended::Closed),
             }
+        }
+    }
+
+    fn abort<F: Filter>(&mut self, filter: &mut F) {
+        if std::mem::take(&mut self.begun) {
+            filter.abort();
+        }
+    }
+
+    /// A refusal, or the first word said to all of a message, ends it here: the MTA tells no more of it.
+    fn forget_ended<F: Filter>(&mut self, filter: &mut F) {
+        if self.session.is_idle() {
+            self.abort(filter);
         }
     }
 
@@ -199,6 +223,7 @@ impl Driver<'_> {
     /// Asks about a whole message, with a sign of life from time to time.
     async fn end<F: Filter>(&mut self, rest: Bytes, filter: &mut F) -> Result<(), ServeError> {
         let Some(context) = self.context() else { return Ok(()) };
+        self.begun = true;
         let verdict = {
             let work = timeout(self.options.work, filter.end(rest, context));
             tokio::pin!(work);
@@ -215,6 +240,10 @@ impl Driver<'_> {
                 }
             }
         };
+        match verdict {
+            Some(_) => self.begun = false,
+            None => self.abort(filter),
+        }
         let verdict = verdict.unwrap_or_else(|| Verdict::plain(Action::Tempfail));
         if let Err(error) = self.session.finish(verdict.edits, verdict.action) {
             tracing::error!(%error, "an edit that cannot be sent: the message is put off");

@@ -74,9 +74,9 @@ impl Chain {
     pub async fn message(&mut self, added: &Bytes, wire: &Bytes) -> Filtered {
         let was = || Edited { added: added.clone(), wire: wire.clone() };
         let stopped = |verdict| Filtered { verdict, content: was(), envelope: Vec::new() };
-        let (mut content, mut envelope) = (was(), Vec::new());
+        let (mut message, mut edited) = (Message::from_wire(added, wire), false);
+        let mut envelope = Vec::new();
         for session in &mut self.sessions {
-            let message = Message::from_wire(&content.added, &content.wire);
             let outcome = session.message(&message).await;
             if outcome.verdict != Verdict::GoOn {
                 return stopped(outcome.verdict);
@@ -84,8 +84,9 @@ impl Chain {
             let (of_content, of_envelope): (Vec<Edit>, Vec<Edit>) =
                 outcome.edits.into_iter().partition(Edit::is_of_content);
             if !of_content.is_empty() {
-                content = match message.apply(&of_content) {
-                    Ok(edited) => edited,
+                edited = true;
+                message = match message.edited(&of_content) {
+                    Ok(message) => message,
                     Err(error) => {
                         tracing::warn!(%error, "a filter's edits cannot be made");
                         return stopped(Verdict::Tempfail);
@@ -94,6 +95,7 @@ impl Chain {
             }
             envelope.extend(of_envelope);
         }
+        let content = if edited { message.content() } else { was() };
         Filtered { verdict: Verdict::GoOn, content, envelope }
     }
 

@@ -11,12 +11,17 @@ use crate::event::{Client, Connect, Field, Path};
 use crate::frame::{self, LARGEST};
 use crate::negotiate::{Actions, Options, Steps};
 use crate::response::Response;
+use crate::stage::Stage;
 
 /// Notes what it is told, and takes its time for a message.
 #[derive(Debug, Clone, Default)]
 struct Notes {
     told: Arc<Mutex<Vec<String>>>,
     takes: Duration,
+    /// Said to every sender.
+    refuses: Option<Action>,
+    /// It never answers the end of a header.
+    hangs: bool,
 }
 
 impl Notes {
@@ -31,8 +36,15 @@ impl Notes {
 
 impl Filter for Notes {
     async fn event(&mut self, event: Event, _context: Context) -> Action {
-        self.note(event.stage().as_str());
-        Action::Continue
+        let stage = event.stage();
+        self.note(stage.as_str());
+        if self.hangs && stage == Stage::Eoh {
+            std::future::pending::<()>().await;
+        }
+        match &self.refuses {
+            Some(action) if stage == Stage::EnvFrom => action.clone(),
+            _ => Action::Continue,
+        }
     }
 
     async fn end(&mut self, _rest: Bytes, context: Context) -> Verdict {
@@ -93,7 +105,7 @@ const CONTINUE: Response = Response::Action(Action::Continue);
 /// Says all up to the end of a message, each after the answer to the one before.
 async fn message(socket: &mut DuplexStream, input: &mut BytesMut) {
     let id = vec![(Bytes::from("i"), Bytes::from("4Xyz"))];
-    let macros = Command::Macros(crate::macros::Defined { stage: crate::stage::Stage::EnvFrom, macros: id });
+    let macros = Command::Macros(crate::macros::Defined { stage: Stage::EnvFrom, macros: id });
     say(socket, &[macros, Command::Event(Event::EnvFrom(Path::new("<>")))]).await;
     assert_eq!(hear(socket, input).await, CONTINUE);
     say(socket, &[Command::Event(Event::EnvRcpt(Path::new("<b@c>")))]).await;
@@ -146,6 +158,29 @@ async fn a_message_that_takes_too_long_is_put_off() {
         heard = hear(&mut socket, &mut input).await;
     }
     assert_eq!(heard, Response::Action(Action::Tempfail));
+    // What the filter has of it is dropped.
+    assert_eq!(notes.told(), ["connect", "envfrom", "envrcpt", "eoh", "abort"]);
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_filter_drops_what_it_refused_or_did_not_answer_in_time() {
+    let mail = Command::Event(Event::EnvFrom(Path::new("<>")));
+    let notes = Notes { refuses: Some(Action::Reject), ..Notes::default() };
+    let (mut socket, mut input, _served) = opened(&options(), &notes).await;
+    say(&mut socket, &[mail.clone()]).await;
+    assert_eq!(hear(&mut socket, &mut input).await, Response::Action(Action::Reject));
+    // Once: the MTA's own word for it comes behind.
+    say(&mut socket, &[Command::Abort, Command::Quit]).await;
+    assert_eq!(socket.read(&mut [0; 1]).await.unwrap(), 0);
+    assert_eq!(notes.told(), ["connect", "envfrom", "abort"]);
+
+    let notes = Notes { hangs: true, ..Notes::default() };
+    let (mut socket, mut input, _served) = opened(&options(), &notes).await;
+    say(&mut socket, &[mail]).await;
+    assert_eq!(hear(&mut socket, &mut input).await, CONTINUE);
+    say(&mut socket, &[Command::Event(Event::Eoh)]).await;
+    assert_eq!(hear(&mut socket, &mut input).await, Response::Action(Action::Tempfail));
+    assert_eq!(notes.told(), ["connect", "envfrom", "eoh", "abort"]);
 }
 
 #[tokio::test(start_paused = true)]
