@@ -1,8 +1,9 @@
 //! The operator's tool.
 //!
 //! One verb, one file. A verb does its work through [`Output`] and gives an [`Exit`]: 0 all is fine, 1
-//! something was found wrong, 2 the question itself was wrong and nothing was changed. Faults go to standard
-//! error with file and line; data goes to standard output, as text for people or, with `--json`, for programs.
+//! something was found wrong, 2 the question itself was wrong and nothing was changed, 3 a daemon was given an order
+//! and its end was not heard. Faults go to standard error with file and line; data goes to standard output, as text
+//! for people or, with `--json`, for programs.
 
 #![forbid(unsafe_code)]
 

@@ -13,6 +13,8 @@ pub(crate) enum Exit {
     Wrong,
     /// The verb could not do what was asked; nothing was changed.
     Misuse,
+    /// A daemon was given an order, and nobody heard its end: it goes on there.
+    GoesOn,
 }
 
 impl From<Exit> for ExitCode {
@@ -21,6 +23,7 @@ impl From<Exit> for ExitCode {
             Exit::Fine => 0,
             Exit::Wrong => 1,
             Exit::Misuse => 2,
+            Exit::GoesOn => 3,
         })
     }
 }

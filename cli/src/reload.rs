@@ -14,8 +14,8 @@ use crate::output::{Exit, Output};
 #[derive(Debug, Args)]
 #[command(after_help = "\
 What SIGHUP does, with an answer: exit code 0 when the new settings hold, 1 when they were refused and the old ones \
-hold. What takes a restart is named, and keeps its old value. `switchyard render --diff` says beforehand which \
-settings do.
+hold; 2 when the daemon cannot be asked; 3 when it was told to and its answer did not come: it goes on there. What \
+takes a restart is named, and keeps its old value. `switchyard render --diff` says beforehand which settings do.
 
 Example:
   switchyard reload --daemon /run/switchyard-mx/control.sock")]
@@ -29,11 +29,11 @@ pub(crate) struct Arguments {
 }
 
 pub(crate) fn run(arguments: &Arguments, output: &mut Output) -> io::Result<Exit> {
-    let reloaded: Reloaded = match Control::new(&arguments.daemon).post("/settings/reload", &()) {
+    let reloaded: Reloaded = match Control::new(&arguments.daemon).order("/settings/reload", &()) {
         Ok(reloaded) => reloaded,
         Err(error) => {
-            output.say(error)?;
-            return Ok(Exit::Misuse);
+            output.say(&error)?;
+            return Ok(error.exit());
         }
     };
     if arguments.json {

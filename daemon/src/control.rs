@@ -5,8 +5,10 @@
 //! file is closed to others, and whoever comes is looked at as well (`is_welcome`).
 //!
 //! As with the pages of [`http`], one request a connection, few connections, bounded bodies and
-//! deadlines; it answers while the process drains.
+//! deadlines; it answers while the process drains. An answer may be long: a connection is cut when nothing moves on
+//! it for a while, and not before.
 
+mod progress;
 mod socket;
 
 use std::io;
@@ -27,6 +29,7 @@ use tokio::task::JoinSet;
 
 use crate::http;
 use crate::process::Process;
+use progress::{Progress, Watched};
 use socket::Socket;
 
 /// No socket for the operator's tool.
@@ -143,7 +146,9 @@ async fn converse(stream: UnixStream, routes: Router) {
         tracing::warn!("closed: somebody who is neither root nor this daemon's user at the control socket");
         return;
     }
-    http::converse("control", stream, routes, CONNECTION_TIME).await;
+    let progress = Progress::new();
+    let watched = Watched { stream, progress: progress.clone() };
+    http::converse("control", watched, routes, progress.stands_still(IDLE_TIME)).await;
 }
 
 /// Root, or who we are ourselves. The file's mode says so too, but a process that was root may have opened it
@@ -156,8 +161,9 @@ fn is_welcome(stream: &UnixStream) -> bool {
 const MAX_CONNECTIONS: usize = 16;
 /// Octets of a question.
 const MAX_QUESTION: usize = 64 * 1024;
-/// How long a connection may take in all: a question may read a large set of maps again.
-const CONNECTION_TIME: Duration = Duration::from_secs(120);
+/// How long nothing may move on a connection: a question may read a large set of maps again before a word of the
+/// answer is there. The operator's tool waits a little longer.
+pub const IDLE_TIME: Duration = Duration::from_secs(120);
 /// When the system has run out of something.
 const PAUSE: Duration = Duration::from_millis(100);
 

@@ -84,15 +84,16 @@ pub enum HttpError {
 
 /// One connection: one request, one answer.
 async fn answer(stream: TcpStream, pages: Router) {
-    converse("http", stream, pages, CONNECTION_TIME).await;
+    converse("http", stream, pages, tokio::time::sleep(CONNECTION_TIME)).await;
 }
 
-/// One request and its answer, over a stream of any kind; `what` names the connection in the log.
+/// One request and its answer, over a stream of any kind, until `too_long`; `what` names the connection in the
+/// log.
 pub(crate) async fn converse(
     what: &'static str,
     stream: impl AsyncRead + AsyncWrite + Unpin + Send + 'static,
     pages: Router,
-    within: Duration,
+    too_long: impl Future<Output = ()>,
 ) {
     let connection = hyper::server::conn::http1::Builder::new()
         .timer(TokioTimer::new())
@@ -101,10 +102,14 @@ pub(crate) async fn converse(
         .max_headers(64)
         .max_buf_size(16 * 1024)
         .serve_connection(TokioIo::new(stream), TowerToHyperService::new(pages));
-    match tokio::time::timeout(within, connection).await {
-        Ok(Ok(())) => {}
-        Ok(Err(error)) => tracing::debug!(%error, "a connection ({what}) failed"),
-        Err(_elapsed) => tracing::debug!("a connection ({what}) took too long"),
+    tokio::select! {
+        biased;
+        ended = connection => {
+            if let Err(error) = ended {
+                tracing::debug!(%error, "a connection ({what}) failed");
+            }
+        }
+        () = too_long => tracing::debug!("a connection ({what}) took too long"),
     }
 }
 

@@ -60,12 +60,12 @@ pub(crate) fn run(arguments: &Arguments, output: &mut Output) -> io::Result<Exit
 
 /// Asks a daemon to put another set in use, and tells that it did.
 fn put_in_use(socket: &Path, path: &str, json: bool, told: &str, output: &mut Output) -> io::Result<Exit> {
-    match Control::new(socket).post::<PutInUse>(path, &()) {
+    match Control::new(socket).order::<PutInUse>(path, &()) {
         Ok(done) if json => output.data(format_args!("{:#}\n", json!(done)))?,
         Ok(PutInUse { generation }) => output.data(format_args!("{told}, as generation {generation}\n"))?,
         Err(error) => {
-            output.say(error)?;
-            return Ok(Exit::Misuse);
+            output.say(&error)?;
+            return Ok(error.exit());
         }
     }
     Ok(Exit::Fine)

@@ -7,6 +7,7 @@ use switchyard_router::queue::order::{Request, Tally};
 use switchyard_router::queue::row::Row;
 
 use crate::control::{Control, ControlError};
+use crate::output::Exit;
 
 /// Why a router's queue could not be asked, or did not do all that was ordered.
 #[derive(Debug, thiserror::Error)]
@@ -21,6 +22,20 @@ pub(super) enum AskError {
     #[error("the answer was cut: {0}")]
     Cut(&'static str),
 }
+
+impl AskError {
+    /// How a verb ends with it.
+    pub(super) fn exit(&self) -> Exit {
+        match self {
+            Self::Control(error) => error.exit(),
+            Self::Cut(ORDER_GOES_ON) => Exit::GoesOn,
+            Self::Fault(_) | Self::Cut(_) => Exit::Misuse,
+        }
+    }
+}
+
+/// What a cut answer to an order means.
+const ORDER_GOES_ON: &str = "the router goes on with the order as long as it runs";
 
 /// Hears of the messages that are meant, until `each` says that it has heard enough.
 pub(super) fn rows(
@@ -50,7 +65,7 @@ pub(super) fn order(
     mut progress: impl FnMut(&Tally),
 ) -> Result<Tally, AskError> {
     let (mut last, mut end) = (Tally::default(), None);
-    control.post_for_lines("/queue/order", request, |line| match line {
+    control.order_for_lines("/queue/order", request, |line| match line {
         Line::Tally(tally) => {
             progress(&tally);
             last = tally;
@@ -62,7 +77,7 @@ pub(super) fn order(
         }
         Line::Row(_) => ControlFlow::Continue(()),
     })?;
-    finished(end, "the router goes on with the order as long as it runs").map(|()| last)
+    finished(end, ORDER_GOES_ON).map(|()| last)
 }
 
 fn finished(end: Option<End>, cut: &'static str) -> Result<(), AskError> {

@@ -245,8 +245,8 @@ impl Common {
         let tally = match ordered {
             Ok(tally) => tally,
             Err(error) => {
-                output.say(error)?;
-                return Ok(Exit::Misuse);
+                output.say(&error)?;
+                return Ok(error.exit());
             }
         };
         if tally.matched == 0

@@ -91,9 +91,15 @@ impl Suspend {
 impl Resume {
     pub(super) fn run(&self, output: &mut Output) -> io::Result<Exit> {
         let question = ResumeAsked { numbers: (!self.all).then(|| self.numbers.clone()) };
-        let ended = self.router.control().and_then(|control| {
-            control.post::<Vec<Suspension>>("/queue/resume", &question).map_err(|error| error.to_string())
-        });
+        let ended = self.router.control().map(|control| control.order("/queue/resume", &question));
+        let ended: Result<Vec<Suspension>, String> = match ended {
+            Ok(Err(error)) => {
+                output.say(&error)?;
+                return Ok(error.exit());
+            }
+            Ok(Ok(ended)) => Ok(ended),
+            Err(why) => Err(why),
+        };
         if let Ok(ended) = &ended
             && ended.is_empty()
         {

@@ -123,3 +123,39 @@ async fn a_question_that_never_ends_is_cut() {
     assert_eq!(start.elapsed(), http::HEADER_TIME);
     client.write_all(b"y\r\n\r\n").await.unwrap_err();
 }
+
+/// Asks at the other end of a pair, and gives what was heard and how long it took.
+async fn heard(routes: Router, request: &str) -> (String, Duration) {
+    let (mut client, server) = UnixStream::pair().unwrap();
+    client.write_all(request.as_bytes()).await.unwrap();
+    let start = tokio::time::Instant::now();
+    let mut told = Vec::new();
+    let reading = async {
+        let _cut = client.read_to_end(&mut told).await;
+    };
+    tokio::join!(converse(server, routes), reading);
+    (String::from_utf8(told).unwrap(), start.elapsed())
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_long_answer_goes_on_while_something_of_it_comes() {
+    let long = async || {
+        let pieces = futures_util::stream::unfold(0, async |count: u32| {
+            tokio::time::sleep(IDLE_TIME * 9 / 10).await;
+            (count < 5).then(|| (Ok::<_, io::Error>(format!("piece {count}\n")), count + 1))
+        });
+        axum::body::Body::from_stream(pieces).into_response()
+    };
+    let routes = Router::new().route("/long", get(long));
+    let (told, took) = heard(routes, "GET /long HTTP/1.1\r\nHost: here\r\n\r\n").await;
+    assert!(told.contains("piece 4\n") && told.ends_with("\r\n0\r\n\r\n"), "{told}");
+    assert!(took > 5 * IDLE_TIME * 9 / 10, "{took:?}");
+}
+
+#[tokio::test(start_paused = true)]
+async fn an_answer_that_never_comes_is_cut_when_nothing_has_moved_for_long() {
+    let routes = Router::new().route("/never", get(std::future::pending::<Response>));
+    let (told, took) = heard(routes, "GET /never HTTP/1.1\r\nHost: here\r\n\r\n").await;
+    assert_eq!(told, "");
+    assert_eq!(took, IDLE_TIME);
+}
