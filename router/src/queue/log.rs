@@ -4,9 +4,10 @@ use std::time::Duration;
 
 use switchyard_smtp::envelope::Recipient;
 
-use super::message::{GivenUp, Message};
+use super::message::Message;
 use super::schedule::Now;
 use crate::deliver::Fate;
+use crate::spool::GivenUp;
 
 /// What an attempt took: Postfix's `delays=a/b/c/d`.
 #[derive(Debug, Clone, Copy, Default)]

@@ -17,7 +17,9 @@ use super::suspend::Suspension;
 use super::turns::Lane;
 use crate::bounce::{Action, is_wanted};
 use crate::deliver::{Fate, Verdict};
-use crate::spool::{Arrival, Held, Origin, Outcome, Progress, QueueId, RecipientState, StoredMessage};
+use crate::spool::{
+    Arrival, GivenUp, Held, Origin, Outcome, Progress, QueueId, RecipientState, StoredMessage,
+};
 
 /// A message in the queue.
 #[derive(Debug)]
@@ -56,14 +58,6 @@ pub(super) struct MessageState {
     pub in_mailbox: Vec<u32>,
 }
 
-/// How the operator gave a recipient up.
-#[derive(Debug, PartialEq, Eq)]
-pub(super) struct GivenUp {
-    pub reason: Box<str>,
-    /// The sender hears of it, if there is one who wants to.
-    pub told: bool,
-}
-
 /// Some recipients of a message on their way to one destination.
 #[derive(Debug)]
 pub(super) struct Job {
@@ -82,6 +76,7 @@ impl Message {
         reroutes: BTreeMap<u32, Arc<Route>>,
     ) -> Self {
         let mut recipients = stored.progress.recipients;
+        let given_up = stored.progress.given_up.into_iter();
         // One state for each recipient, whatever was read.
         recipients.resize(stored.envelope.recipients.len(), RecipientState::Pending);
         Self {
@@ -97,7 +92,7 @@ impl Message {
                 open_jobs: 0,
                 hold: stored.progress.hold,
                 reroutes,
-                given_up: BTreeMap::new(),
+                given_up: given_up.map(|(index, why)| (index, Arc::new(why))).collect(),
                 suspended: Vec::new(),
                 again: false,
                 content,
@@ -173,12 +168,14 @@ impl MessageState {
     /// The whole of it, for the spool.
     pub(super) fn progress(&self, next_attempt: SystemTime) -> Progress {
         let reroutes = self.reroutes.iter().map(|(index, route)| (*index, route.to_string().into()));
+        let given_up = self.given_up.iter().map(|(index, why)| (*index, GivenUp::clone(why)));
         Progress {
             recipients: self.recipients.clone(),
             next_attempt,
             attempts: self.attempts,
             hold: self.hold.clone(),
             reroutes: reroutes.collect(),
+            given_up: given_up.collect(),
         }
     }
 

@@ -283,6 +283,8 @@ impl Shared {
         let now = self.now();
         let due = self.means.load().options.schedule.due(stored.progress.next_attempt, now);
         let wish = match stored.progress.hold {
+            // An order that a crash cut off: it is carried out before anything else, at the message's next turn.
+            _ if !stored.progress.given_up.is_empty() => Place::Active,
             Some(_) => Place::Hold,
             None if due > now.monotonic => Place::Deferred(due),
             None => Place::Active,

@@ -11,7 +11,9 @@ use bytes::Bytes;
 use switchyard_smtp::envelope::{Content, Envelope};
 use switchyard_smtp::priority::Priority;
 
-use super::message::{Arrival, Held, NewMessage, Origin, Progress, RecipientState, from_micros, to_micros};
+use super::message::{
+    Arrival, GivenUp, Held, NewMessage, Origin, Progress, RecipientState, from_micros, to_micros,
+};
 use super::record::FRAME;
 use octets::{Reader, Writer, hold_tag};
 
@@ -160,14 +162,23 @@ pub(super) fn write_progress(progress: &Progress) -> Option<Vec<u8>> {
     let mut out = Writer(vec![0; FRAME]);
     out.wide(to_micros(progress.next_attempt).cast_unsigned());
     out.number(progress.attempts);
-    let marks = if progress.reroutes.is_empty() { 0 } else { REROUTED };
+    let mark = |present: bool, mark: u8| if present { mark } else { 0 };
+    let marks = mark(!progress.reroutes.is_empty(), REROUTED) | mark(!progress.given_up.is_empty(), GIVEN_UP);
     out.octet(hold_tag(progress.hold.as_ref()) | marks);
     out.held(progress.hold.as_ref());
-    if marks != 0 {
+    if marks & REROUTED != 0 {
         out.number(u32::try_from(progress.reroutes.len()).ok()?);
         for (recipient, route) in &progress.reroutes {
             out.number(*recipient);
             out.text(route);
+        }
+    }
+    if marks & GIVEN_UP != 0 {
+        out.number(u32::try_from(progress.given_up.len()).ok()?);
+        for (recipient, given_up) in &progress.given_up {
+            out.number(*recipient);
+            out.text(&given_up.reason);
+            out.flag(given_up.told);
         }
     }
     out.number(u32::try_from(progress.recipients.len()).ok()?);
@@ -199,10 +210,17 @@ pub(super) fn read_progress(payload: &[u8]) -> Read<Progress> {
     let next_attempt = from_micros(input.wide()?.cast_signed());
     let attempts = input.number()?;
     let marks = input.octet()?;
-    let hold = input.held(marks & !REROUTED)?;
+    let hold = input.held(marks & !(REROUTED | GIVEN_UP))?;
     let reroutes = match marks & REROUTED {
         0 => Vec::new(),
         _ => input.list(|input| Ok((input.number()?, input.text()?.into())))?,
+    };
+    let given_up = match marks & GIVEN_UP {
+        0 => Vec::new(),
+        _ => input.list(|input| {
+            let recipient = input.number()?;
+            Ok((recipient, GivenUp { reason: input.text()?.into(), told: input.flag()? }))
+        })?,
     };
     let mut last = None;
     let recipients = input.list(|input| {
@@ -222,11 +240,13 @@ pub(super) fn read_progress(payload: &[u8]) -> Read<Progress> {
         }
     })?;
     input.end()?;
-    Ok(Progress { recipients, next_attempt, attempts, hold, reroutes })
+    Ok(Progress { recipients, next_attempt, attempts, hold, reroutes, given_up })
 }
 
 /// In the octet that says who holds a message: recipients with a way of their own follow.
 const REROUTED: u8 = 0x10;
+/// In the same: recipients that were given up follow, after those.
+const GIVEN_UP: u8 = 0x20;
 
 const PENDING: u8 = 0;
 const DEFERRED: u8 = 1;

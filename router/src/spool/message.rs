@@ -103,6 +103,25 @@ pub struct Progress {
     pub hold: Option<Held>,
     /// Recipients that go where the operator said, whatever the maps say: each with its `transport:nexthop`.
     pub reroutes: Vec<(u32, Box<str>)>,
+    /// Recipients that the operator gave up while they were being tried.
+    pub given_up: Vec<(u32, GivenUp)>,
+}
+
+/// How the operator gave a recipient up.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct GivenUp {
+    /// In words, one line.
+    pub reason: Box<str>,
+    /// The sender hears of it, if there is one who wants to.
+    pub told: bool,
+}
+
+impl GivenUp {
+    /// One whose reason is fit to be kept, as the texts of an [`Outcome`] are.
+    #[must_use]
+    pub fn new(reason: &str, told: bool) -> Self {
+        Self { reason: one_line(reason), told }
+    }
 }
 
 impl Progress {
@@ -110,7 +129,7 @@ impl Progress {
     #[must_use]
     pub fn fresh(recipients: usize, next_attempt: SystemTime, hold: Option<Held>) -> Self {
         let recipients = vec![RecipientState::Pending; recipients];
-        Self { recipients, next_attempt, attempts: 0, hold, reroutes: Vec::new() }
+        Self { recipients, next_attempt, attempts: 0, hold, reroutes: Vec::new(), given_up: Vec::new() }
     }
 }
 

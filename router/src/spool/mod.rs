@@ -74,7 +74,7 @@ mod transactions;
 pub use disk::{Disk, DiskFile, Folder, Place};
 pub use id::{BadQueueId, QueueId};
 pub use message::{
-    Arrival, Held, Holder, MAX_DIAGNOSTIC, NewMessage, Origin, Outcome, Progress, RecipientState,
+    Arrival, GivenUp, Held, Holder, MAX_DIAGNOSTIC, NewMessage, Origin, Outcome, Progress, RecipientState,
     StoredMessage,
 };
 pub use metrics::SpoolMetrics;

@@ -13,12 +13,11 @@ use serde::{Deserialize, Serialize};
 use switchyard_maps::Route;
 
 use super::QueueHandle;
-use super::message::GivenUp;
 use super::row::timestamp;
 use super::select::Selector;
 use super::suspend::{LONGEST, Suspension, SuspensionsError};
 use super::walk::Walk;
-use crate::spool::{Held, Holder};
+use crate::spool::{GivenUp, Held, Holder};
 
 /// An order.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -227,12 +226,8 @@ impl super::Shared {
             Order::Suspend { seconds, reason } => {
                 Prepared::Suspend(Arc::new(self.read_suspension(*seconds, reason, select)?))
             }
-            Order::Bounce { reason } => {
-                Prepared::GiveUp(Arc::new(GivenUp { reason: reason.as_str().into(), told: true }))
-            }
-            Order::Delete { reason } => {
-                Prepared::GiveUp(Arc::new(GivenUp { reason: reason.as_str().into(), told: false }))
-            }
+            Order::Bounce { reason } => Prepared::GiveUp(Arc::new(GivenUp::new(reason, true))),
+            Order::Delete { reason } => Prepared::GiveUp(Arc::new(GivenUp::new(reason, false))),
         })
     }
 

@@ -219,3 +219,43 @@ async fn counts_by_domain_count_a_message_once_in_each() {
     let top = site.queue.groups(Selector::default(), GroupBy::Sender, 1).await.unwrap();
     assert_eq!((top.count, top.groups.len()), (2, 1));
 }
+
+/// A spool as a power cut leaves it at this moment: what is on the disk, somewhere else.
+fn copy_of(from: &Path) -> tempfile::TempDir {
+    fn copy(from: &Path, to: &Path) {
+        std::fs::create_dir_all(to).unwrap();
+        for entry in std::fs::read_dir(from).unwrap().map(Result::unwrap) {
+            let to = to.join(entry.file_name());
+            match entry.file_type().unwrap().is_dir() {
+                true => copy(&entry.path(), &to),
+                false => drop(std::fs::copy(entry.path(), to).unwrap()),
+            }
+        }
+    }
+    let folder = tempfile::tempdir().unwrap();
+    copy(from, folder.path());
+    folder
+}
+
+#[tokio::test]
+async fn what_was_given_up_under_way_is_not_tried_again_after_a_crash() {
+    let folder = tempfile::tempdir().unwrap();
+    let listener = tokio::net::TcpListener::bind(("127.0.0.1", 0)).await.unwrap();
+    let port = listener.local_addr().unwrap().port();
+    let site = start(folder.path(), &format!("to.example smtp:[127.0.0.1]:{port}\n"), 1, today());
+    site.send("<a@from.example>", &["<x@to.example>", "<y@to.example>"]).await;
+    let (_stream, _) = listener.accept().await.unwrap();
+    let under_way = Tally { under_way: 1, ..tally(1, 1, 0) };
+    assert_eq!(site.order_of(delete(), to("x@*")).await, under_way);
+    assert_eq!(site.order_of(bounce(), to("y@*")).await, under_way);
+    assert_eq!(site.order_of(hold(), to("y@*")).await, under_way);
+
+    let crashed = copy_of(folder.path());
+    let (home, told) = peer(vec![script("<>", &[("<a@from.example>", "250 Ok")])]).await;
+    let routes = format!("to.example discard:it was tried\nfrom.example {home}\n");
+    let again = start(crashed.path(), &routes, 1, today());
+    again.until(|summary| summary.ended == 2 && summary.messages() == 0).await;
+    let report = reports(&told.await.unwrap()).remove(0);
+    assert!(report.contains("Final-Recipient: rfc822;y@to.example\r\nAction: failed\r\n"), "{report}");
+    assert!(report.contains("no such customer") && !report.contains("x@to.example"), "{report}");
+}

@@ -77,6 +77,7 @@ fn progress_reads_back_and_says_a_repeated_reply_once() {
         attempts: 7,
         hold: Some(Held::new(Holder::Map, "look at it")),
         reroutes: vec![(1, "smtp:[mx1.example]:26".into())],
+        given_up: vec![(0, GivenUp::new("no such customer", true)), (2, GivenUp::new("spam", false))],
     };
     let mut mixed = state(3);
     mixed.recipients.push(RecipientState::Pending);

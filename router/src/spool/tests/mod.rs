@@ -84,6 +84,7 @@ fn deferred(text: &str, attempts: u32) -> Progress {
         attempts,
         hold: None,
         reroutes: Vec::new(),
+        given_up: Vec::new(),
     }
 }
 
