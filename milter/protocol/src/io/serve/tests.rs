@@ -167,7 +167,7 @@ async fn a_filter_drops_what_it_refused_or_did_not_answer_in_time() {
     let mail = Command::Event(Event::EnvFrom(Path::new("<>")));
     let notes = Notes { refuses: Some(Action::Reject), ..Notes::default() };
     let (mut socket, mut input, _served) = opened(&options(), &notes).await;
-    say(&mut socket, &[mail.clone()]).await;
+    say(&mut socket, std::slice::from_ref(&mail)).await;
     assert_eq!(hear(&mut socket, &mut input).await, Response::Action(Action::Reject));
     // Once: the MTA's own word for it comes behind.
     say(&mut socket, &[Command::Abort, Command::Quit]).await;
