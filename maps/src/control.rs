@@ -4,7 +4,7 @@
 //! |---|---|
 //! | `GET /maps` | the set in use ([`Shown`]) |
 //! | `GET /maps/shadow` | how a candidate does ([`Report`](crate::shadow::Report)) |
-//! | `POST /maps/accept` | a set that was refused because it changes too much is put in use |
+//! | `POST /maps/accept` | a set that was refused because it changes too much is put in use, or may come with the settings |
 //! | `POST /maps/rollback` | the set before it is put in use again |
 //! | `POST /explain` | what becomes of a message ([`explain`](mod@crate::explain)), as the daemon's rooms decide |
 
@@ -19,7 +19,7 @@ use crate::explain::{Explanation, Message, Question};
 use crate::name::MapName;
 use crate::snapshot::Snapshot;
 use crate::swap::MapHandle;
-use crate::watch::Reloader;
+use crate::watch::{Accepted, Reloader};
 
 /// The set in use.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -41,11 +41,11 @@ pub struct ShownMap {
     pub entries: usize,
 }
 
-/// A set has been put in use.
+/// A set has been put in use, or may be.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 pub struct PutInUse {
-    /// Its generation.
-    pub generation: u64,
+    /// Its generation; none where it is another settings' set, which comes with them at the next reload.
+    pub generation: Option<u64>,
 }
 
 /// The routes, for these maps.
@@ -98,14 +98,15 @@ async fn put_in_use(reloader: Reloader, how: fn(&Reloader) -> Response) -> Respo
 
 fn accept(reloader: &Reloader) -> Response {
     match reloader.accept() {
-        Some(generation) => answer(&PutInUse { generation }),
+        Some(Accepted::InUse(generation)) => answer(&PutInUse { generation: Some(generation) }),
+        Some(Accepted::ForSettings) => answer(&PutInUse { generation: None }),
         None => refuse(StatusCode::CONFLICT, "no set waits to be accepted"),
     }
 }
 
 fn roll_back(reloader: &Reloader) -> Response {
     match reloader.roll_back() {
-        Some(generation) => answer(&PutInUse { generation }),
+        Some(generation) => answer(&PutInUse { generation: Some(generation) }),
         None => refuse(StatusCode::CONFLICT, "there is no set before the one in use"),
     }
 }

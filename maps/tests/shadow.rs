@@ -5,13 +5,22 @@
 use std::fs::{self, File};
 use std::io::Write as _;
 use std::path::Path;
+use std::sync::Arc;
+use std::time::Duration;
 
 use prometheus::Registry;
 use switchyard_maps::installed;
-use switchyard_maps::shadow::{Differing, Kind, Report};
-use switchyard_maps::watch::Reload;
-use switchyard_maps::{Answer, MapHandle, MapMetrics, MapName, MapOptions, MapSet, Reloader, TableSpec};
+use switchyard_maps::shadow::{Differing, Kind, Report, Shadow};
+use switchyard_maps::watch::{self, Accepted, PrepareError, Reload};
+use switchyard_maps::{
+    Answer, Budget, MapHandle, MapMetrics, MapName, MapOptions, MapSet, Reloader, TableSpec,
+};
 use switchyard_smtp::address::Mailbox;
+use tokio::time::timeout;
+use tokio_util::sync::CancellationToken;
+
+/// Only a test that fails waits so long.
+const LONG: Duration = Duration::from_secs(60);
 
 fn put(folder: &Path, name: &str, text: &str) {
     File::create(folder.join(name)).unwrap().write_all(text.as_bytes()).unwrap();
@@ -111,7 +120,7 @@ fn a_set_over_its_budget_waits_for_the_operators_word() {
     assert_eq!(handle.snapshot().entries(MapName::Transport), 2_000);
     assert!(!reloader.faults().borrow().is_empty());
 
-    assert_eq!(reloader.accept(), Some(2));
+    assert_eq!(reloader.accept(), Some(Accepted::InUse(2)));
     assert_eq!(handle.snapshot().entries(MapName::Transport), 1_000);
     assert!(reloader.faults().borrow().is_empty());
     assert_eq!(reloader.accept(), None);
@@ -175,4 +184,82 @@ fn l2_a_route_to_this_host_itself_is_a_loop_wherever_it_comes_from() {
     installed::install(&MapOptions { tables: tables("transport"), ..there }, &set).unwrap();
     let faults = MapSet::load(&MapOptions { installed: Some(set), ..here }).unwrap_err().to_string();
     assert!(faults.contains("transport: `smtp:[mx.example]`: route loop: "), "{faults}");
+}
+
+fn many(host: &str) -> String {
+    (0..300).map(|number| format!("host{number}.example smtp:[{host}]\n")).collect()
+}
+
+#[test]
+fn other_settings_that_change_too_much_wait_for_the_operators_word() {
+    let folder = tempfile::tempdir().unwrap();
+    put(folder.path(), "transport", &many("one.example"));
+    put(folder.path(), "other", "a.example smtp:[two.example]\n");
+    let options = MapOptions { folder: folder.path().into(), ..MapOptions::default() };
+    let (handle, reloader) = start(&options.clone().with_file(MapName::Transport, "transport"));
+    let wanted = || options.clone().with_file(MapName::Transport, "other");
+    assert_eq!(reloader.accept(), None, "nothing waits");
+
+    for _ in 0..2 {
+        let error = reloader.prepare(wanted()).unwrap_err();
+        assert!(matches!(error, PrepareError::TooMuch(_)), "{error}");
+        assert!(error.to_string().contains("300 of its 300 keys would be gone at once"), "{error}");
+    }
+    // The word is for what was refused, and for nothing else.
+    assert_eq!(reloader.accept(), Some(Accepted::ForSettings));
+    put(folder.path(), "other", "b.example smtp:[three.example]\n");
+    reloader.prepare(wanted()).unwrap_err();
+    assert_eq!(reloader.accept(), Some(Accepted::ForSettings));
+    assert_eq!(handle.snapshot().generation(), 1, "it comes with the settings only");
+    let prepared = reloader.prepare(wanted()).unwrap().unwrap();
+    reloader.commit(prepared);
+    assert_eq!(handle.snapshot().generation(), 2);
+    assert_eq!(reloader.accept(), None, "the word was used");
+}
+
+#[test]
+fn settings_that_raise_the_budget_need_no_other_word() {
+    let folder = tempfile::tempdir().unwrap();
+    put(folder.path(), "transport", &many("one.example"));
+    put(folder.path(), "other", "a.example smtp:[two.example]\n");
+    let options = MapOptions { folder: folder.path().into(), ..MapOptions::default() };
+    let (_handle, reloader) = start(&options.clone().with_file(MapName::Transport, "transport"));
+    let budget = Budget { removed: 100, ..Budget::default() };
+    reloader
+        .prepare(MapOptions { budget, ..options }.with_file(MapName::Transport, "other"))
+        .unwrap()
+        .unwrap();
+}
+
+#[tokio::test]
+async fn what_a_candidate_includes_is_looked_at_too() {
+    let folder = tempfile::tempdir().unwrap();
+    let next = folder.path().join("next");
+    fs::create_dir_all(next.join("lists")).unwrap();
+    put(folder.path(), "aliases", "team: zero@a.example\n");
+    put(&next, "aliases", "team: :include:lists/team\n");
+    put(&next, "lists/team", "one@a.example\n");
+    let mut options = MapOptions {
+        folder: folder.path().into(),
+        candidate: Some(next.clone()),
+        origin: Some("a.example".parse().unwrap()),
+        poll: Duration::from_millis(10),
+        ..MapOptions::default()
+    };
+    options.tables.insert(MapName::VirtualAlias, vec![TableSpec::parse("aliases:aliases").unwrap()]);
+    let stop = CancellationToken::new();
+    let metrics = MapMetrics::register(&Registry::new()).unwrap();
+    let (handle, _reloader) = watch::start(options, metrics, stop.clone()).await.unwrap();
+    // A candidate that says the same as the last one is not put in its place.
+    let another = async |than: Option<Arc<Shadow>>| loop {
+        match (handle.shadow(), &than) {
+            (Some(now), None) => return Some(now),
+            (Some(now), Some(than)) if !Arc::ptr_eq(&now, than) => return Some(now),
+            _ => tokio::task::yield_now().await,
+        }
+    };
+    let first = timeout(LONG, another(None)).await.unwrap();
+    put(&next, "lists/team", "another.one@a.example\n");
+    timeout(LONG, another(first)).await.unwrap();
+    stop.cancel();
 }

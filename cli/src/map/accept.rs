@@ -12,7 +12,8 @@ use crate::output::{Exit, Output};
 #[derive(Debug, Args)]
 #[command(after_help = "\
 `switchyard map stat` says what is not in use and why, `switchyard map diff` what would change. Only the set \
-that was read and refused is taken: files that have changed since then are a new set.
+that was read and refused is taken: files that have changed since then are a new set. A set that was refused with a \
+reload of the settings comes with them: reload once more.
 
 Example:
   switchyard map accept --daemon /run/switchyard-router/control.sock")]

@@ -62,7 +62,14 @@ pub(crate) fn run(arguments: &Arguments, output: &mut Output) -> io::Result<Exit
 fn put_in_use(socket: &Path, path: &str, json: bool, told: &str, output: &mut Output) -> io::Result<Exit> {
     match Control::new(socket).order::<PutInUse>(path, &()) {
         Ok(done) if json => output.data(format_args!("{:#}\n", json!(done)))?,
-        Ok(PutInUse { generation }) => output.data(format_args!("{told}, as generation {generation}\n"))?,
+        Ok(PutInUse { generation: Some(generation) }) => {
+            output.data(format_args!("{told}, as generation {generation}\n"))?;
+        }
+        Ok(PutInUse { generation: None }) => {
+            output.data(
+                "accepted: it comes with its settings when they are reloaded (`switchyard reload`)\n",
+            )?;
+        }
         Err(error) => {
             output.say(&error)?;
             return Ok(error.exit());

@@ -19,6 +19,12 @@ impl Look {
     pub(super) fn at(files: impl IntoIterator<Item = PathBuf>) -> Self {
         Self(files.into_iter().map(|file| (version(&file), file)).map(|(seen, file)| (file, seen)).collect())
     }
+
+    /// A file that is another version now, of those that both looks saw.
+    pub(super) fn other_in<'a>(&'a self, now: &Self) -> Option<&'a Path> {
+        let is_other = |(file, seen): &(&PathBuf, _)| now.0.get(*file).is_some_and(|now| now != *seen);
+        self.0.iter().find(is_other).map(|(file, _)| file.as_path())
+    }
 }
 
 /// The time of the last change of the file's node stands beside that of its content: whoever copies a file with

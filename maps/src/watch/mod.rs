@@ -9,6 +9,7 @@
 mod files;
 mod live;
 mod reloader;
+mod steady;
 
 use std::collections::BTreeSet;
 use std::mem;
@@ -21,7 +22,8 @@ use tokio::time;
 use tokio_util::sync::CancellationToken;
 
 use self::files::{Folders, Look};
-pub use self::reloader::{Prepared, Reload, Reloader};
+pub use self::live::{PrepareError, Prepared};
+pub use self::reloader::{Accepted, Reload, Reloader};
 use crate::metrics::MapMetrics;
 use crate::options::MapOptions;
 use crate::remote::Remotes;
@@ -43,12 +45,15 @@ pub async fn start(
     metrics: MapMetrics,
     shutdown: CancellationToken,
 ) -> Result<(MapHandle, Reloader), JoinError> {
-    let watch = Watch::begin(options.files(), &options);
+    let files = options.files();
+    let watch = Watch::begin(files.clone(), candidate_files(&options));
     let sources = options.clone();
     let remotes = Remotes::new(options.remote.clone(), metrics.remote.clone());
     let shared = remotes.clone();
     // A large set takes a while: not on a thread that serves.
-    let (set, faults) = tokio::task::spawn_blocking(move || MapSet::start_with(&sources, &shared)).await?;
+    let (set, faults) =
+        tokio::task::spawn_blocking(move || steady::read(&files, || MapSet::start_with(&sources, &shared)))
+            .await?;
     let handle = MapHandle::with_metrics(set, Some(metrics.clone()));
     let reloader = Reloader::with_remotes(handle.clone(), options, metrics, remotes, &faults);
     let watched = reloader.clone();
@@ -63,7 +68,7 @@ pub async fn start(
 /// Watches the files of a set and reloads it when they change, until `shutdown`. The set in use may have been
 /// read a while ago, so the files are read once more at first.
 pub fn spawn(reloader: Reloader, shutdown: CancellationToken) -> JoinHandle<()> {
-    let watch = Watch::begin(reloader.files(), &reloader.sources().options);
+    let watch = Watch::begin(reloader.files(), reloader.candidate_files());
     tokio::spawn(async move {
         aside(&reloader, reload).await;
         watch.keep_current(&reloader, &shutdown).await;
@@ -80,10 +85,10 @@ struct Watch {
 
 impl Watch {
     /// To be called before the files are read: a change that comes meanwhile is told later.
-    fn begin(files: BTreeSet<PathBuf>, options: &MapOptions) -> Self {
+    fn begin(files: BTreeSet<PathBuf>, candidate: BTreeSet<PathBuf>) -> Self {
         let (changed, changes) = mpsc::channel(1);
         let folders = Folders::new(&files, changed);
-        let seen = look(&files, options);
+        let seen = look(&files, candidate);
         Self { folders, changes, files, seen }
     }
 
@@ -98,7 +103,7 @@ impl Watch {
                 // The sender lives in the reloader. What was written since the set was read is seen by reading it
                 // once more.
                 Ok(()) = changed.changed() => {
-                    self = Self::begin(reloader.files(), &reloader.sources().options);
+                    self = Self::begin(reloader.files(), reloader.candidate_files());
                     aside(reloader, reload).await;
                     self.follow(reloader).await;
                     continue;
@@ -107,8 +112,8 @@ impl Watch {
                 () = time::sleep(options.poll) => false,
             };
             self.folders.watch();
-            if told || look(&self.files, options) != self.seen {
-                self.seen = self.settle(options).await;
+            if told || look(&self.files, reloader.candidate_files()) != self.seen {
+                self.seen = self.settle(reloader).await;
                 aside(reloader, reload).await;
                 self.follow(reloader).await;
             }
@@ -124,18 +129,18 @@ impl Watch {
                 return;
             }
             self.folders.follow(&files);
-            self.seen = look(&files, &reloader.sources().options);
+            self.seen = look(&files, reloader.candidate_files());
             self.files = files;
             aside(reloader, reload).await;
         }
     }
 
     /// Waits until nothing changed for a while, told or seen; gives the last look.
-    async fn settle(&mut self, options: &MapOptions) -> Look {
-        let mut last = look(&self.files, options);
+    async fn settle(&mut self, reloader: &Reloader) -> Look {
+        let mut last = look(&self.files, reloader.candidate_files());
         for _ in 0..MAX_SETTLES {
-            time::sleep(options.settle).await;
-            let before = mem::replace(&mut last, look(&self.files, options));
+            time::sleep(reloader.sources().options.settle).await;
+            let before = mem::replace(&mut last, look(&self.files, reloader.candidate_files()));
             if self.changes.try_recv().is_err() && last == before {
                 break;
             }
@@ -145,9 +150,13 @@ impl Watch {
 }
 
 /// The files as they are now, and those of a candidate.
-fn look(files: &BTreeSet<PathBuf>, options: &MapOptions) -> Look {
-    let candidate = options.of_candidate().map(|candidate| candidate.files());
-    Look::at(files.iter().cloned().chain(candidate.into_iter().flatten()))
+fn look(files: &BTreeSet<PathBuf>, candidate: BTreeSet<PathBuf>) -> Look {
+    Look::at(files.iter().cloned().chain(candidate))
+}
+
+/// The files that the settings give a candidate, while there is one.
+fn candidate_files(options: &MapOptions) -> BTreeSet<PathBuf> {
+    options.of_candidate().map(|candidate| candidate.files()).unwrap_or_default()
 }
 
 fn reload(reloader: &Reloader) {

@@ -6,6 +6,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 
 use tokio::sync::watch;
 
+use super::{candidate_files, steady};
 use crate::fault::Faults;
 use crate::guard::over_budget;
 use crate::metrics::{MapMetrics, SwapResult};
@@ -28,31 +29,46 @@ pub enum Reload {
 #[derive(Debug)]
 pub(super) struct Sources {
     pub(super) options: MapOptions,
-    remotes: Remotes,
+    pub(super) remotes: Remotes,
 }
 
-/// A set that was read by other options than those in use, and waits to be put in use with them.
+/// What the operator's word did.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Accepted {
+    /// The refused set is in use, with this generation.
+    InUse(u64),
+    /// The next reload of the settings may bring the set that the last one brought.
+    ForSettings,
+}
+
+/// What waits for the operator's word.
 #[derive(Debug)]
-pub struct Prepared {
-    sources: Sources,
-    set: Verified<MapSet>,
+pub(super) enum Waiting {
+    /// A good set that changes too much at once.
+    Set(Box<Verified<MapSet>>),
+    /// The same by other settings: it comes with all of them, or not at all, so its digest is enough.
+    Settings([u8; 32]),
+    /// The word was given.
+    Accepted([u8; 32]),
 }
 
 /// Reads map sets for one handle, on a change or when asked (SIGHUP).
 #[derive(Debug, Clone)]
 pub struct Reloader {
-    handle: MapHandle,
+    pub(super) handle: MapHandle,
     /// A new settings file may change them.
-    sources: Arc<watch::Sender<Arc<Sources>>>,
-    metrics: MapMetrics,
+    pub(super) sources: Arc<watch::Sender<Arc<Sources>>>,
+    pub(super) metrics: MapMetrics,
     /// What is wrong with the newest files; also keeps a bad set from being logged at each look.
     faults: Arc<watch::Sender<Faults>>,
-    /// A good set that changes too much at once: it waits for the operator's word.
-    refused: Arc<Mutex<Option<Verified<MapSet>>>>,
+    /// What was refused because it changes too much at once.
+    waiting: Arc<Mutex<Option<Waiting>>>,
     /// What was read last, put in use or not: a set that is refused may include a file that is to be mended.
     read: Arc<Mutex<BTreeSet<PathBuf>>>,
+    /// The same of the candidate.
+    candidate: Arc<Mutex<BTreeSet<PathBuf>>>,
     /// One reads at a time: what was read first is put in use first.
-    reading: Arc<Mutex<()>>,
+    pub(super) reading: Arc<Mutex<()>>,
 }
 
 impl Reloader {
@@ -78,7 +94,8 @@ impl Reloader {
             sources: Arc::new(watch::Sender::new(Arc::new(Sources { options, remotes }))),
             metrics,
             faults: Arc::default(),
-            refused: Arc::default(),
+            waiting: Arc::default(),
+            candidate: Arc::default(),
             reading: Arc::default(),
         };
         reloader.metrics.in_use(&reloader.handle.snapshot());
@@ -94,7 +111,8 @@ impl Reloader {
     pub fn reload(&self) -> Result<Reload, Faults> {
         let _reading = self.reading.lock().unwrap_or_else(PoisonError::into_inner);
         let sources = self.sources();
-        let (set, faults) = MapSet::start_with(&sources.options, &sources.remotes);
+        let read = || MapSet::start_with(&sources.options, &sources.remotes);
+        let (set, faults) = steady::read(&self.files(), read);
         self.was_read(set.get());
         // What waits was said by files that may say something else by now.
         self.wait_with(None);
@@ -110,7 +128,7 @@ impl Reloader {
         }
         let faults = over_budget(&live, set.get(), sources.options.budget);
         if !faults.is_empty() {
-            self.wait_with(Some(set));
+            self.wait_with(Some(Waiting::Set(Box::new(set))));
             self.tell(&faults, "the new maps change too much at once, the old ones stay in use");
             return Err(faults);
         }
@@ -119,51 +137,31 @@ impl Reloader {
         Ok(Reload::Swapped(generation))
     }
 
-    /// Reads a set by other options; none when they are those in use. It may take seconds, as a reload does.
-    ///
-    /// That it differs much from the set in use is no fault: whoever changes the settings means it.
-    ///
-    /// # Errors
-    /// With what is wrong; nothing has changed.
-    pub fn prepare(&self, options: MapOptions) -> Result<Option<Prepared>, Faults> {
-        let sources = self.sources();
-        if sources.options == options {
-            return Ok(None);
-        }
-        let remotes = match sources.options.remote == options.remote {
-            true => sources.remotes.clone(),
-            false => Remotes::new(options.remote.clone(), self.metrics.remote.clone()),
-        };
-        let (set, faults) = MapSet::start_with(&options, &remotes);
-        match faults.is_empty() {
-            true => Ok(Some(Prepared { sources: Sources { options, remotes }, set })),
-            false => Err(faults),
-        }
-    }
-
-    /// Puts a set in use together with the options that it was read by: its files are watched from now on.
-    pub fn commit(&self, prepared: Prepared) {
-        let _reading = self.reading.lock().unwrap_or_else(PoisonError::into_inner);
-        let Prepared { sources, set } = prepared;
-        self.was_read(set.get());
-        self.wait_with(None);
-        self.put_in_use(set);
-        self.sources.send_replace(Arc::new(sources));
-    }
-
-    /// Takes the set that was refused because too much would change at once; none when there is none.
+    /// Takes what was refused because too much would change at once; none when there is none. A set by other
+    /// settings comes with them, when they are reloaded.
     #[must_use]
-    pub fn accept(&self) -> Option<u64> {
+    pub fn accept(&self) -> Option<Accepted> {
         let _reading = self.reading.lock().unwrap_or_else(PoisonError::into_inner);
-        self.wait_with(None).map(|set| self.put_in_use(set))
+        match self.wait_with(None)? {
+            Waiting::Set(set) => Some(Accepted::InUse(self.put_in_use(*set))),
+            Waiting::Settings(digest) | Waiting::Accepted(digest) => {
+                self.wait_with(Some(Waiting::Accepted(digest)));
+                Some(Accepted::ForSettings)
+            }
+        }
     }
 
-    /// Keeps a set that waits for the operator's word in place of the one that did, or none.
-    fn wait_with(&self, set: Option<Verified<MapSet>>) -> Option<Verified<MapSet>> {
-        std::mem::replace(&mut *self.refused.lock().unwrap_or_else(PoisonError::into_inner), set)
+    pub(super) fn is_accepted(&self, digest: [u8; 32]) -> bool {
+        let waiting = self.waiting.lock().unwrap_or_else(PoisonError::into_inner);
+        matches!(&*waiting, Some(Waiting::Accepted(accepted)) if *accepted == digest)
     }
 
-    fn put_in_use(&self, set: Verified<MapSet>) -> u64 {
+    /// Keeps what waits for the operator's word in place of what did, or nothing.
+    pub(super) fn wait_with(&self, waiting: Option<Waiting>) -> Option<Waiting> {
+        std::mem::replace(&mut *self.waiting.lock().unwrap_or_else(PoisonError::into_inner), waiting)
+    }
+
+    pub(super) fn put_in_use(&self, set: Verified<MapSet>) -> u64 {
         let generation = self.handle.swap(set);
         self.mended();
         self.metrics.swapped(SwapResult::Swapped);
@@ -188,13 +186,15 @@ impl Reloader {
     fn look_at_candidate(&self) {
         let sources = self.sources();
         let Some(options) = sources.options.of_candidate() else {
+            self.candidate.lock().unwrap_or_else(PoisonError::into_inner).clear();
             if self.handle.shadow().is_some() {
                 self.handle.set_shadow(None);
                 tracing::info!("no candidate is asked any more");
             }
             return;
         };
-        let (set, faults) = MapSet::start_with(&options, &sources.remotes);
+        let (set, faults) = steady::read(&options.files(), || MapSet::start_with(&options, &sources.remotes));
+        self.candidate.lock().unwrap_or_else(PoisonError::into_inner).clone_from(set.get().files());
         if let Some(fault) = faults.iter().next() {
             self.handle.set_shadow(None);
             tracing::error!(%fault, faults = faults.len(), "the candidate is bad and is not asked");
@@ -218,7 +218,7 @@ impl Reloader {
         Some(generation)
     }
 
-    fn was_read(&self, set: &MapSet) {
+    pub(super) fn was_read(&self, set: &MapSet) {
         self.read.lock().unwrap_or_else(PoisonError::into_inner).clone_from(set.files());
     }
 
@@ -226,6 +226,13 @@ impl Reloader {
     pub(super) fn files(&self) -> BTreeSet<PathBuf> {
         let mut files = self.sources().options.files();
         files.extend(self.read.lock().unwrap_or_else(PoisonError::into_inner).iter().cloned());
+        files
+    }
+
+    /// The same of a candidate, while there is one.
+    pub(super) fn candidate_files(&self) -> BTreeSet<PathBuf> {
+        let mut files = candidate_files(&self.sources().options);
+        files.extend(self.candidate.lock().unwrap_or_else(PoisonError::into_inner).iter().cloned());
         files
     }
 
