@@ -142,8 +142,9 @@ async fn every_edit_is_understood() {
         assert!(outcome.edits.contains(&expected), "{expected:?}");
     }
     let Edited { added, wire } = message(wire).apply(&outcome.edits).expect("edits that can be made");
-    assert!(added.is_empty());
-    let text = String::from_utf8(unstuffed(&wire).into()).expect("text");
+    assert!(added.ends_with(b"10:00:00 +0000\r\n"), "our own field is the last of what is ours");
+    let text = [unstuffed(&added), unstuffed(&wire)].concat();
+    let text = String::from_utf8(text).expect("text");
     let (header, body) = text.split_once("\r\n\r\n").expect("a header and a body");
     let expected = "X-Top: at the top\r\nX-Second: folded\r\n\tonce\r\n\
                     Received: from client.example by mx.example; Tue, 3 Mar 2026 10:00:00 +0000\r\n\
