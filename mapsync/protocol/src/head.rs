@@ -28,7 +28,7 @@ pub const WORDS: usize = 1000;
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase")]
 pub enum Kind {
-    /// A table in canonical form ([`crate::records`]): as a delta, or whole.
+    /// A table: entries in one order and one spelling, whose changes can travel alone.
     Records,
     /// Anything else, whole.
     Text,
