@@ -285,13 +285,13 @@ impl Conversation {
     fn end_message(&mut self) {
         self.turn.end_message();
         self.skips.clear();
-        self.awaited = None;
         if self.interest == Interest::NotThisMessage {
             self.interest = Interest::All;
         }
     }
 
-    /// Drops the message at hand: RSET, a refusal by somebody else, or a refusal by this filter.
+    /// Drops the message at hand: RSET, a refusal by somebody else, or a refusal by this filter. An answer that is
+    /// still awaited is awaited on: nothing can be told before it.
     pub fn abort(&mut self, output: &mut BytesMut) {
         if self.turn.in_message() {
             Command::Abort.encode(output);
@@ -301,13 +301,13 @@ impl Conversation {
     }
 
     /// The client is gone, and the connection is kept for another. `false` when that cannot be: then only
-    /// [`Conversation::quit`] is left.
+    /// [`Conversation::quit`] is left. An answer that nobody waited for would be the next client's.
     ///
     /// libmilter passes over the command, and over the next connection with it, unless it stands right behind the end
     /// of a message that it answered with "continue".
     #[must_use]
     pub fn next_session(&mut self, output: &mut BytesMut) -> bool {
-        if self.agreed.version < 6 || !self.rests {
+        if self.agreed.version < 6 || !self.rests || self.awaited.is_some() {
             return false;
         }
         Command::QuitNewConnection.encode(output);

@@ -1,6 +1,7 @@
 //! The stream under a conversation or a session, whatever it is made of, and how frames are read from it.
 
 use std::io;
+use std::task::{Context, Poll, Waker};
 
 use bytes::BytesMut;
 use tokio::io::{AsyncRead, AsyncReadExt as _, AsyncWrite, AsyncWriteExt as _};
@@ -42,6 +43,16 @@ impl Stream {
         }
         self.input.reserve(room);
         self.socket.read_buf(&mut self.input).await
+    }
+
+    /// Reads what has come already, without waiting; `None` when nothing has.
+    pub(crate) fn read_now(&mut self) -> Option<io::Result<usize>> {
+        self.input.reserve(ROOM);
+        let read = std::pin::pin!(self.socket.read_buf(&mut self.input));
+        match read.poll(&mut Context::from_waker(Waker::noop())) {
+            Poll::Ready(read) => Some(read),
+            Poll::Pending => None,
+        }
     }
 
     /// Writes all of it, and empties it.

@@ -30,6 +30,9 @@ pub enum LinkError {
     /// No answer in time.
     #[error("no answer in time")]
     TimedOut,
+    /// No answer before the time of the whole message was over, whoever used it up.
+    #[error("no answer before the message's time was over")]
+    Spent,
     /// No frame.
     #[error(transparent)]
     Frame(#[from] FrameError),
@@ -62,11 +65,6 @@ impl Cause {
             Self::Protocol => "protocol",
         }
     }
-
-    /// Whether another place may do better. What talks nonsense does so everywhere.
-    pub(super) const fn is_of_the_place(self) -> bool {
-        !matches!(self, Self::Protocol)
-    }
 }
 
 impl LinkError {
@@ -75,9 +73,14 @@ impl LinkError {
     pub const fn cause(&self) -> Cause {
         match self {
             Self::Io(_) | Self::Closed => Cause::Lost,
-            Self::TimedOut => Cause::TimedOut,
+            Self::TimedOut | Self::Spent => Cause::TimedOut,
             Self::Frame(_) | Self::Hear(_) | Self::OutOfTurn(_) => Cause::Protocol,
         }
+    }
+
+    /// Whether another place may do better. What talks nonsense does so everywhere, and no time is no time.
+    pub(super) const fn lets_others_try(&self) -> bool {
+        !matches!(self, Self::Spent) && !matches!(self.cause(), Cause::Protocol)
     }
 }
 
@@ -96,7 +99,7 @@ impl Link {
         options: &FilterOptions,
         deadline: Instant,
     ) -> Result<Self, LinkError> {
-        let deadline = deadline.min(Instant::now() + options.times.connect);
+        let patience = Instant::now() + options.times.connect;
         let open = async {
             let mut stream = Stream::new(place.connect().await?);
             let mut output = BytesMut::new();
@@ -106,7 +109,7 @@ impl Link {
             let conversation = opening.hear(frame, options.edits)?;
             Ok(Self { stream, conversation, output, times: options.times })
         };
-        timeout_at(deadline, open).await.unwrap_or(Err(LinkError::TimedOut))
+        within(patience, deadline, open).await?
     }
 
     /// Whether recipients that we refuse ourselves are told as well.
@@ -134,6 +137,16 @@ impl Link {
         Ok(answer)
     }
 
+    /// Every answer has been heard, and nothing has come since: what lies there would be taken for the next one.
+    pub(super) fn expect_silence(&mut self) -> Result<(), LinkError> {
+        match self.stream.read_now() {
+            Some(Ok(0)) => return Err(LinkError::Closed),
+            Some(Err(error)) => return Err(error.into()),
+            Some(Ok(_)) | None => {}
+        }
+        if self.stream.input.is_empty() { Ok(()) } else { Err(HearError::Unasked.into()) }
+    }
+
     async fn tell_one(
         &mut self,
         event: Event,
@@ -141,6 +154,7 @@ impl Link {
         deadline: Instant,
     ) -> Result<Option<Answer>, LinkError> {
         let time = self.times.of(event.stage());
+        self.expect_silence()?;
         match self.conversation.tell(event, known, &mut self.output)? {
             Told::Passed => Ok(None),
             Told::NoAnswer if self.output.len() < GATHERED => Ok(None),
@@ -158,10 +172,10 @@ impl Link {
         loop {
             // Frames that lie there already are taken without a look at the clock, so it is looked at here.
             if Instant::now() >= deadline {
-                return Err(LinkError::TimedOut);
+                return Err(LinkError::Spent);
             }
-            let next = timeout_at(patience.min(deadline), next_frame(&mut self.stream)).await;
-            match self.conversation.hear(next.map_err(|_elapsed| LinkError::TimedOut)??)? {
+            let next = within(patience, deadline, next_frame(&mut self.stream)).await??;
+            match self.conversation.hear(next)? {
                 Heard::Answer(answer) => return Ok(answer),
                 Heard::Progress => patience = Instant::now() + time,
                 // Edits come in a row; each must come in time.
@@ -171,9 +185,7 @@ impl Link {
     }
 
     async fn flush(&mut self, time: Duration, deadline: Instant) -> Result<(), LinkError> {
-        let deadline = deadline.min(Instant::now() + time);
-        let written = timeout_at(deadline, self.stream.write(&mut self.output)).await;
-        Ok(written.map_err(|_elapsed| LinkError::TimedOut)??)
+        Ok(within(Instant::now() + time, deadline, self.stream.write(&mut self.output)).await??)
     }
 
     /// The message is dropped, or over.
@@ -198,6 +210,16 @@ impl Link {
         let _ = timeout_at(deadline, goodbye).await;
         None
     }
+}
+
+/// Waits until `patience` is at its end or the message's time is over, whichever is first.
+async fn within<T>(
+    patience: Instant,
+    deadline: Instant,
+    work: impl Future<Output = T>,
+) -> Result<T, LinkError> {
+    let over = if deadline <= patience { LinkError::Spent } else { LinkError::TimedOut };
+    timeout_at(patience.min(deadline), work).await.map_err(|_elapsed| over)
 }
 
 async fn next_frame(stream: &mut Stream) -> Result<Frame, LinkError> {

@@ -59,7 +59,9 @@ impl Pool {
         if let Some(Kept { place, link, .. }) = self.take_kept(tried) {
             return Some(Leased { place, link, used: true });
         }
-        while let Some(place) = self.choose(tried) {
+        while Instant::now() < deadline
+            && let Some(place) = self.choose(tried)
+        {
             let endpoint = self.options.places.get(place)?;
             match Link::open(endpoint, &self.options, deadline).await {
                 Ok(link) => {
@@ -69,7 +71,7 @@ impl Pool {
                 Err(error) => {
                     self.failed(place, &error);
                     tried.push(place);
-                    if !error.cause().is_of_the_place() {
+                    if !error.lets_others_try() {
                         return None;
                     }
                 }
@@ -78,14 +80,17 @@ impl Pool {
         None
     }
 
-    /// A place failed: it is asked last for a while, and what is kept of it is dropped.
+    /// A place failed: it is asked last for a while, and what is kept of it is dropped. One that had only what others
+    /// left of the message's time is not blamed.
     pub(super) fn failed(&self, place: usize, error: &LinkError) {
         let name = &*self.options.name;
         let endpoint = self.options.places.get(place).map(ToString::to_string);
         tracing::warn!(filter = name, place = endpoint, %error, "a filter failed");
         self.metrics.failed(name, error.cause());
-        self.shun(place, Some(Instant::now() + self.options.times.shun));
-        self.drop_kept(place);
+        if !matches!(error, LinkError::Spent) {
+            self.shun(place, Some(Instant::now() + self.options.times.shun));
+            self.drop_kept(place);
+        }
     }
 
     pub(super) fn drop_kept(&self, place: usize) {
@@ -95,19 +100,25 @@ impl Pool {
     /// Keeps a link for the next session, or says goodbye.
     pub(super) async fn give_back(&self, leased: Leased) {
         let Leased { place, link, .. } = leased;
-        let Some(link) = link.release(self.options.kept > 0).await else { return };
+        let Some(mut link) = link.release(self.options.kept > 0).await else { return };
         let mut kept = self.kept.lock().unwrap_or_else(PoisonError::into_inner);
-        if kept.len() < self.options.kept {
+        if kept.len() < self.options.kept && link.expect_silence().is_ok() {
             kept.push(Kept { place, link, since: Instant::now() });
         }
     }
 
-    /// The newest of those kept, so that the others can grow old and go.
+    /// The newest of those kept, so that the others can grow old and go. One that was closed meanwhile, or on which
+    /// something was said that nobody asked for, is dropped.
     fn take_kept(&self, tried: &[usize]) -> Option<Kept> {
         let mut kept = self.kept.lock().unwrap_or_else(PoisonError::into_inner);
         kept.retain(|kept| kept.since.elapsed() < self.options.times.idle);
-        let found = kept.iter().rposition(|kept| !tried.contains(&kept.place))?;
-        Some(kept.remove(found))
+        loop {
+            let found = kept.iter().rposition(|kept| !tried.contains(&kept.place))?;
+            let mut found = kept.remove(found);
+            if found.link.expect_silence().is_ok() {
+                return Some(found);
+            }
+        }
     }
 
     /// In turn, and those that failed of late last.

@@ -27,17 +27,27 @@ pub struct Session {
     tried: Vec<usize>,
     /// The filter is nowhere to be had for this message.
     down: bool,
+    /// What another place said to something that was already taken: the word for all that follows.
+    overruled: Option<Overruled>,
     /// What this message has waited for answers.
     waited: Duration,
+}
+
+/// A refusal that came late.
+#[derive(Debug, Clone)]
+struct Overruled {
+    verdict: Verdict,
+    /// Said of a message; otherwise of the whole session.
+    of_message: bool,
 }
 
 /// What an attempt gave.
 enum Attempt {
     Answered(Option<Answer>),
     /// Another place had a refusal for something that was already taken.
-    Overruled(Verdict),
+    Overruled(Overruled),
     /// The place is lost.
-    Lost(LinkError),
+    Lost(Box<Leased>, LinkError),
     /// No place is left.
     Nowhere,
 }
@@ -53,6 +63,7 @@ impl Session {
             past: Vec::new(),
             tried: Vec::new(),
             down: false,
+            overruled: None,
             waited: Duration::ZERO,
         }
     }
@@ -117,11 +128,15 @@ impl Session {
         self.past.retain(|(event, _)| !event.stage().is_of_message());
         self.tried.clear();
         self.down = false;
+        self.overruled.take_if(|overruled| overruled.of_message);
         self.waited = Duration::ZERO;
     }
 
     async fn outcome(&mut self, event: &Event) -> Outcome {
         let stage = event.stage();
+        if let Some(Overruled { verdict, .. }) = &self.overruled {
+            return Outcome { verdict: verdict.clone(), ..Outcome::GO_ON };
+        }
         while !self.down {
             let started = Instant::now();
             let deadline = started + self.pool.options().times.total.saturating_sub(self.waited);
@@ -134,10 +149,14 @@ impl Session {
                     self.pool.metrics().answered(name, stage, action.as_str(), started.elapsed());
                     return Outcome { verdict: action.into(), edits, by: super::By::Filter };
                 }
-                Attempt::Overruled(verdict) => return Outcome { verdict, ..Outcome::GO_ON },
-                Attempt::Lost(error) => {
-                    let used = self.forget_place(&error);
-                    self.down = !error.cause().is_of_the_place() && !used;
+                Attempt::Overruled(overruled) => {
+                    let verdict = overruled.verdict.clone();
+                    self.overruled = Some(overruled);
+                    return Outcome { verdict, ..Outcome::GO_ON };
+                }
+                Attempt::Lost(leased, error) => {
+                    self.forget_place(&leased, &error);
+                    self.down = !error.lets_others_try();
                 }
                 Attempt::Nowhere => self.down = true,
             }
@@ -148,43 +167,52 @@ impl Session {
             // The next message asks anew.
             self.tried.clear();
             self.down = false;
+            self.waited = Duration::ZERO;
         }
         outcome
     }
 
-    /// Lets go of the place at hand; whether it was one that had served others before.
-    fn forget_place(&mut self, error: &LinkError) -> bool {
-        let Some(leased) = self.leased.take() else { return false };
+    fn forget_place(&mut self, leased: &Leased, error: &LinkError) {
         if leased.used && error.cause() == super::Cause::Lost {
             // The filter closed it while nobody looked. A new connection to the same place may do.
             self.pool.drop_kept(leased.place);
-            return true;
+            return;
         }
         self.pool.failed(leased.place, error);
         self.tried.push(leased.place);
-        false
     }
 
+    /// Whoever drops this in the middle drops the connection with it, and an answer that is still on its way.
     async fn attempt(&mut self, event: &Event, deadline: Instant) -> Attempt {
-        if self.leased.is_none() {
-            let Some(leased) = self.pool.lease(&mut self.tried, deadline).await else {
-                return Attempt::Nowhere;
-            };
-            self.leased = Some(leased);
-            if let Err(attempt) = self.replay(deadline).await {
-                return attempt;
+        let mut leased = match self.leased.take() {
+            Some(leased) => leased,
+            None => {
+                let Some(mut leased) = self.pool.lease(&mut self.tried, deadline).await else {
+                    return Attempt::Nowhere;
+                };
+                match self.replay(&mut leased, deadline).await {
+                    Ok(None) => leased,
+                    // It has not heard all of this session or this message, so it can judge no more of it.
+                    Ok(Some(overruled)) => return Attempt::Overruled(overruled),
+                    Err(error) => return Attempt::Lost(Box::new(leased), error),
+                }
             }
-        }
-        let Some(leased) = &mut self.leased else { return Attempt::Nowhere };
+        };
         match leased.link.tell(event.clone(), &self.known, deadline).await {
-            Ok(answer) => Attempt::Answered(answer),
-            Err(error) => Attempt::Lost(error),
+            Ok(answer) => {
+                self.leased = Some(leased);
+                Attempt::Answered(answer)
+            }
+            Err(error) => Attempt::Lost(Box::new(leased), error),
         }
     }
 
-    /// Tells another place what the one before knew.
-    async fn replay(&mut self, deadline: Instant) -> Result<(), Attempt> {
-        let Some(leased) = &mut self.leased else { return Ok(()) };
+    /// Tells another place what the one before knew; a refusal, if it has one.
+    async fn replay(
+        &mut self,
+        leased: &mut Leased,
+        deadline: Instant,
+    ) -> Result<Option<Overruled>, LinkError> {
         if self.past.iter().any(|(event, _)| event.stage().is_of_message()) {
             self.pool.metrics().replayed(&self.pool.options().name);
         }
@@ -196,15 +224,22 @@ impl Session {
             if refused && !leased.link.wants_rejected_recipients() {
                 continue;
             }
-            let answer = leased.link.tell(event.clone(), known, deadline).await.map_err(Attempt::Lost)?;
-            let verdict = answer.map_or(Verdict::GoOn, |answer| answer.action.into());
-            match verdict {
-                Verdict::GoOn => {}
-                // The client was told that this recipient is taken: all it can hear now is to come again.
-                _ if stage == Stage::EnvRcpt => return Err(Attempt::Overruled(Verdict::Tempfail)),
-                verdict => return Err(Attempt::Overruled(verdict)),
-            }
+            let answer = leased.link.tell(event.clone(), known, deadline).await?;
+            let verdict = match answer {
+                Some(answer) if !refused => answer.action.into(),
+                _ => Verdict::GoOn,
+            };
+            // The client was told that this recipient is taken: all it can hear now is to come again.
+            let verdict = match verdict {
+                Verdict::GoOn => continue,
+                Verdict::Reject | Verdict::Tempfail | Verdict::Reply(_) if stage == Stage::EnvRcpt => {
+                    Verdict::Tempfail
+                }
+                verdict => verdict,
+            };
+            let of_message = stage.is_of_message() && !matches!(verdict, Verdict::Shutdown | Verdict::Break);
+            return Ok(Some(Overruled { verdict, of_message }));
         }
-        Ok(())
+        Ok(None)
     }
 }

@@ -70,6 +70,98 @@ async fn a_refusal_of_the_other_place_is_told_late_but_told() {
 }
 
 #[tokio::test]
+async fn a_late_refusal_holds_for_all_that_follows_and_then_the_filter_is_asked_anew() {
+    // Said of the session, by the place that takes over: nothing of it goes by unfiltered.
+    let reject = Fault::Answers(Stage::Connect, Action::Reject);
+    let (dies, refuses) = (House::new(Fault::Dies(Stage::EnvRcpt)), House::new(reject));
+    let (pool, _) = pool(&[&dies, &refuses], |_| ());
+    let mut session = Session::new(pool);
+    assert_eq!(send(&mut session).await.verdict, Verdict::Reject);
+    for event in envelope().into_iter().skip(2) {
+        assert_eq!(session.tell(event).await.verdict, Verdict::Reject);
+    }
+    session.abort();
+    assert_eq!(session.tell(Event::EnvFrom(Path::new("<>"))).await.verdict, Verdict::Reject);
+    // Said of the message: the one behind it is asked about from its session's beginning.
+    let reject = Fault::Answers(Stage::Data, Action::Reject);
+    let (dies, refuses) = (House::new(Fault::Dies(Stage::Header)), House::new(reject));
+    let (pool, _) = super::pool(&[&dies, &refuses], |_| ());
+    let mut session = Session::new(pool);
+    assert_eq!(send(&mut session).await.verdict, Verdict::Reject);
+    assert_eq!(session.message(&mail()).await.verdict, Verdict::Reject);
+    session.abort();
+    assert_eq!(session.tell(Event::EnvFrom(Path::new("<>"))).await.verdict, Verdict::GoOn);
+    let again = ["connect", "helo", "envfrom", "envrcpt", "data", "connect", "helo", "envfrom"];
+    assert_eq!(refuses.told(), again);
+}
+
+/// Polls until the filter has heard something more, and no longer.
+async fn cut_off(house: &House, work: impl Future<Output = Outcome>) {
+    let before = house.told().len();
+    let heard = async {
+        while house.told().len() == before {
+            tokio::task::yield_now().await;
+        }
+    };
+    tokio::select! {
+        biased;
+        outcome = work => panic!("answered: {outcome:?}"),
+        () = heard => {}
+    }
+}
+
+#[tokio::test]
+async fn an_answer_that_nobody_waited_for_is_nobody_elses() {
+    let house = House::new(Fault::Stalls(Stage::EnvRcpt));
+    let (pool, _) = pool(&[&house], |options| options.kept = 1);
+    let mut session = Session::new(pool.clone());
+    for event in &envelope()[..3] {
+        assert_eq!(session.tell(event.clone()).await.verdict, Verdict::GoOn);
+    }
+    cut_off(&house, session.tell(envelope()[3].clone())).await;
+    session.abort();
+    // What comes is told over another connection, from the beginning.
+    assert_eq!(session.tell(Event::EnvFrom(Path::new("<>"))).await.verdict, Verdict::GoOn);
+    assert_eq!(house.connections(), 2);
+    assert_eq!(house.told()[4..], ["connect", "helo", "envfrom"]);
+}
+
+#[tokio::test]
+async fn an_answer_too_many_is_not_taken_for_the_next_one() {
+    // Two answers to the end: the second would be the next client's.
+    let house = House::new(Fault::Says(Stage::Eom, b"\0\0\0\x01c\0\0\0\x01r"));
+    let (pool, registry) = pool(&[&house], |options| options.kept = 1);
+    let mut session = Session::new(pool.clone());
+    assert_eq!(send(&mut session).await.verdict, Verdict::GoOn);
+    session.close().await;
+    let mut session = Session::new(pool.clone());
+    assert_eq!(send(&mut session).await.verdict, Verdict::GoOn);
+    assert_eq!(house.connections(), 2);
+    // The same client's next message finds it as well.
+    let outcome = session.tell(Event::EnvFrom(Path::new("<>"))).await;
+    assert_eq!((outcome.verdict, outcome.by), (Verdict::Tempfail, By::WhenDown));
+    assert_eq!(count(&registry, "switchyard_milter_failures_total", &["protocol"]), 1);
+}
+
+#[tokio::test]
+async fn when_the_messages_time_is_over_no_place_is_blamed() {
+    let (dawdles, other) = (House::new(Fault::Dawdles), House::new(Fault::None));
+    let (pool, registry) = pool(&[&dawdles, &other], |options| {
+        options.times.total = Duration::from_millis(300);
+        options.times.shun = Duration::from_secs(3600);
+    });
+    let mut session = Session::new(pool.clone());
+    assert_eq!(send(&mut session).await.by, By::WhenDown);
+    assert_eq!(other.connections(), 0);
+    assert_eq!(count(&registry, "switchyard_milter_failures_total", &[]), 1);
+    // In turn, as if nothing had been.
+    for connections in [(1, 1), (2, 1)] {
+        assert_eq!(Session::new(pool.clone()).tell(connect()).await.verdict, Verdict::GoOn);
+        assert_eq!((dawdles.connections(), other.connections()), connections);
+    }
+}
+
+#[tokio::test]
 async fn a_recipient_that_we_refused_is_told_only_to_those_who_ask() {
     use crate::negotiate::Steps;
     let dies = House::wanting(Steps::REJECTED_RCPT, Fault::Dies(Stage::Eom));
