@@ -131,7 +131,7 @@ pub(crate) fn targets(text: &str, asked: &Mailbox, matched: Matched, rules: &Rul
 
 /// The line that answers for an address, and what it stands for; no addresses when the text is damaged.
 pub(crate) fn ask<'a>(
-    tables: &Asking<'a>,
+    tables: &Asking<'a, '_>,
     mailbox: &Mailbox,
     rules: &Rules,
     words: &Words,

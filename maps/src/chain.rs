@@ -10,6 +10,7 @@ use std::path::Path;
 use std::sync::Arc;
 
 use crate::artifact::Exact;
+use crate::artifact::exact::Near;
 use crate::cidr;
 use crate::remote::{Peek, Remote};
 use crate::trace::MapTrace;
@@ -71,18 +72,18 @@ pub(crate) struct Member {
 }
 
 impl Member {
-    fn find(&self, key: &str, given: &str, member: usize) -> Found<Option<Hit<'_>>> {
+    fn find(&self, key: &str, given: &str, near: &Near<'_>, member: usize) -> Found<Option<Hit<'_>>> {
         let hit = |text, number, line| Hit { text, number, member, file: &self.file, line };
         match &self.table {
             Table::Exact(exact) => {
                 let damaged = |_| self.unavailable("the table is damaged");
-                let Some(found) = exact.find(key).map_err(damaged)? else { return Ok(None) };
+                let Some(found) = exact.find_near(key, near).map_err(damaged)? else { return Ok(None) };
                 let text = exact.value(found.value).map_err(damaged)?;
                 Ok(Some(hit(text.into(), Some(found.value), found.line)))
             }
             Table::Static(text) => Ok(Some(hit((**text).into(), Some(0), 0))),
             Table::Fail(reason) => Err(self.unavailable(reason)),
-            Table::Union(members) => self.find_all(members, key, given, member),
+            Table::Union(members) => self.find_all(members, key, given, near, member),
             Table::Cidr(cidr) => {
                 let Some(address) = cidr::address(key) else { return Ok(None) };
                 let damaged = |_| self.unavailable("the table is damaged");
@@ -114,11 +115,12 @@ impl Member {
         members: &'a [Self],
         key: &str,
         given: &str,
+        near: &Near<'_>,
         member: usize,
     ) -> Found<Option<Hit<'a>>> {
         let mut all: Option<Hit<'a>> = None;
         for each in members {
-            let Some(hit) = each.find(key, given, member)? else { continue };
+            let Some(hit) = each.find(key, given, near, member)? else { continue };
             match &mut all {
                 None => all = Some(Hit { number: None, ..hit }),
                 Some(all) => {
@@ -159,13 +161,13 @@ pub(crate) struct Chain {
 
 impl Chain {
     /// To be asked, without a trace.
-    pub(crate) fn asking(&self) -> Asking<'_> {
-        Asking { chain: self, trace: None }
+    pub(crate) fn asking(&self) -> Asking<'_, 'static> {
+        self.traced(None)
     }
 
     /// To be asked, each question noted.
-    pub(crate) fn traced<'a>(&'a self, trace: Option<MapTrace<'a>>) -> Asking<'a> {
-        Asking { chain: self, trace }
+    pub(crate) fn traced<'a>(&'a self, trace: Option<MapTrace<'a>>) -> Asking<'a, 'static> {
+        Asking { chain: self, trace, near: Near::default() }
     }
 
     /// How many keys its tables have.
@@ -184,12 +186,13 @@ const FITS_A_CACHE: u64 = 100_000;
 
 /// A chain that is being asked.
 #[derive(Debug, Clone, Copy)]
-pub(crate) struct Asking<'a> {
+pub(crate) struct Asking<'a, 'k> {
     chain: &'a Chain,
     trace: Option<MapTrace<'a>>,
+    near: Near<'k>,
 }
 
-impl<'a> Asking<'a> {
+impl<'a> Asking<'a, '_> {
     /// Asks all that is to be asked about: tables of keys by the one form that keys have, patterns and servers
     /// by what was `given`.
     pub(crate) fn whole(&self, key: &str, given: &str) -> Found<Option<Hit<'a>>> {
@@ -197,10 +200,14 @@ impl<'a> Asking<'a> {
     }
 
     /// Says which keys may be asked now, so that large tables wait for memory once and not once a key.
-    pub(crate) fn may_ask<'k>(&self, keys: &(impl Iterator<Item = &'k str> + Clone)) {
-        for (exact, _) in self.chain.exact().filter(|(exact, _)| exact.len() > FITS_A_CACHE) {
-            exact.bring_near(keys.clone());
+    pub(crate) fn about<'k>(&self, keys: impl Iterator<Item = &'k str>) -> Asking<'a, 'k> {
+        let mut near = Near::default();
+        let mut large = self.chain.exact().filter(|(exact, _)| exact.len() > FITS_A_CACHE).peekable();
+        if large.peek().is_some() {
+            near = Near::of(keys);
+            large.for_each(|(exact, _)| exact.bring_near(&mut near));
         }
+        Asking { chain: self.chain, trace: self.trace, near }
     }
 
     /// Asks for a part of it.
@@ -213,7 +220,7 @@ impl<'a> Asking<'a> {
             if form == Form::Part && !member.takes_parts {
                 continue;
             }
-            let found = member.find(key, given, number);
+            let found = member.find(key, given, &self.near, number);
             if let Some(trace) = self.trace {
                 trace.note(member, key, &found);
             }

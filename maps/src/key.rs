@@ -32,8 +32,13 @@ pub(crate) fn of_mailbox(mailbox: &Mailbox) -> String {
 
 /// The same from the parts of one, the local part without quotes and the host by [`of_host`].
 pub(crate) fn joined(local: &str, host: &str) -> String {
-    let mut key = fold(local);
-    key.reserve_exact(host.len() + 1);
+    let mut key = String::with_capacity(local.len() + 1 + host.len());
+    if local.is_ascii() {
+        key.push_str(local);
+        key.make_ascii_lowercase();
+    } else {
+        key.push_str(&fold(local));
+    }
     key.push('@');
     key.push_str(host);
     key

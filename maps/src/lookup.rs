@@ -16,6 +16,7 @@ mod tests;
 
 use std::borrow::Cow;
 use std::collections::BTreeSet;
+use std::iter;
 use std::net::IpAddr;
 
 use switchyard_smtp::address::{LocalPart, Mailbox};
@@ -87,8 +88,8 @@ pub(crate) enum Matched {
 /// An address in the form that maps are asked in.
 #[derive(Debug)]
 struct Asked {
-    /// As it was written.
-    given: String,
+    /// As it was written, where that is not the same.
+    given: Option<String>,
     whole: String,
     /// Octets before the at-sign.
     local: usize,
@@ -101,14 +102,19 @@ impl Asked {
     }
 
     fn of(local: &str, host: &str, rules: &Rules) -> Self {
-        let given = format!("{local}@{host}");
         let whole = key::joined(local, host);
-        let local = whole.len() - host.len() - 1;
+        let folded = whole.len() - host.len() - 1;
+        let given = (whole[..folded] != *local).then(|| [local, "@", host].concat());
+        let local = folded;
         let without_extension = rules.extension(&whole[..local]).map(|extension| {
             let user = &whole[..local - extension.len()];
             format!("{user}{}", &whole[local..])
         });
         Self { given, whole, local, without_extension }
+    }
+
+    fn given(&self) -> &str {
+        self.given.as_deref().unwrap_or(&self.whole)
     }
 
     fn host(&self) -> &str {
@@ -123,13 +129,13 @@ impl Asked {
         &self.whole[self.local..]
     }
 
-    fn users_keys(&self) -> impl Iterator<Item = &str> + Clone {
+    fn users_keys(&self) -> impl Iterator<Item = &str> {
         [self.whole.as_str()].into_iter().chain(self.without_extension.as_deref())
     }
 
     /// `user+ext@domain`, `user@domain`.
-    fn users<'a>(&self, tables: &Asking<'a>) -> Found<Option<(Hit<'a>, Matched)>> {
-        if let Some(hit) = tables.whole(&self.whole, &self.given)? {
+    fn users<'a>(&self, tables: &Asking<'a, '_>) -> Found<Option<(Hit<'a>, Matched)>> {
+        if let Some(hit) = tables.whole(&self.whole, self.given())? {
             return Ok(Some((hit, Matched::Whole)));
         }
         let Some(user) = &self.without_extension else { return Ok(None) };
@@ -137,7 +143,7 @@ impl Asked {
     }
 
     /// The same keys cut off before `end`, with `sign` put there.
-    fn users_before<'a>(&self, tables: &Asking<'a>, sign: &str) -> Found<Option<(Hit<'a>, Matched)>> {
+    fn users_before<'a>(&self, tables: &Asking<'a, '_>, sign: &str) -> Found<Option<(Hit<'a>, Matched)>> {
         if let Some(hit) = tables.part(&with(self.local(), sign))? {
             return Ok(Some((hit, Matched::Whole)));
         }
@@ -147,16 +153,13 @@ impl Asked {
     }
 }
 
-/// Parents of a domain that are likely to be asked; most names have no more.
-const MAX_NEAR: usize = 4;
-
 fn with<'a>(text: &'a str, sign: &str) -> Cow<'a, str> {
     if sign.is_empty() { text.into() } else { format!("{text}{sign}").into() }
 }
 
 /// The order of recipients, aliases and most others that are asked for an address.
 pub(crate) fn address<'a>(
-    tables: &Asking<'a>,
+    tables: &Asking<'a, '_>,
     mailbox: &Mailbox,
     rules: &Rules,
 ) -> Found<Option<(Hit<'a>, Matched)>> {
@@ -164,13 +167,17 @@ pub(crate) fn address<'a>(
 }
 
 /// Whether the parts of an address lead to a line: the local part without quotes, the host in lower case.
-pub(crate) fn answers(tables: &Asking<'_>, local: &str, host: &str, rules: &Rules) -> bool {
+pub(crate) fn answers(tables: &Asking<'_, '_>, local: &str, host: &str, rules: &Rules) -> bool {
     // A table that can't say may well lead on.
     !matches!(find_address(tables, &Asked::of(local, host, rules), rules), Ok(None))
 }
 
-fn find_address<'a>(tables: &Asking<'a>, asked: &Asked, rules: &Rules) -> Found<Option<(Hit<'a>, Matched)>> {
-    tables.may_ask(&asked.users_keys().chain([asked.at_domain()]));
+fn find_address<'a>(
+    tables: &Asking<'a, '_>,
+    asked: &Asked,
+    rules: &Rules,
+) -> Found<Option<(Hit<'a>, Matched)>> {
+    let tables = &tables.about(asked.users_keys().chain([asked.at_domain()]));
     if let Some(found) = asked.users(tables)? {
         return Ok(Some(found));
     }
@@ -185,10 +192,14 @@ fn find_address<'a>(tables: &Asking<'a>, asked: &Asked, rules: &Rules) -> Found<
 }
 
 /// The order of transport maps.
-pub(crate) fn transport<'a>(tables: &Asking<'a>, mailbox: &Mailbox, rules: &Rules) -> Found<Option<Hit<'a>>> {
+pub(crate) fn transport<'a>(
+    tables: &Asking<'a, '_>,
+    mailbox: &Mailbox,
+    rules: &Rules,
+) -> Found<Option<Hit<'a>>> {
     let asked = Asked::new(mailbox, rules);
-    let parents_of = asked.host().match_indices('.').map(|(at, _)| &asked.host()[at..]);
-    tables.may_ask(&asked.users_keys().chain([asked.host()]).chain(parents_of.take(MAX_NEAR)));
+    let names = iter::once(asked.host()).chain(parents_of(asked.host(), rules, MapName::Transport));
+    let tables = &tables.about(asked.users_keys().chain(names));
     if let Some((hit, _)) = asked.users(tables)? {
         return Ok(Some(hit));
     }
@@ -200,7 +211,11 @@ pub(crate) fn transport<'a>(tables: &Asking<'a>, mailbox: &Mailbox, rules: &Rule
 }
 
 /// The order of the map that says which server a user's mailbox is on.
-pub(crate) fn backend<'a>(tables: &Asking<'a>, mailbox: &Mailbox, rules: &Rules) -> Found<Option<Hit<'a>>> {
+pub(crate) fn backend<'a>(
+    tables: &Asking<'a, '_>,
+    mailbox: &Mailbox,
+    rules: &Rules,
+) -> Found<Option<Hit<'a>>> {
     let asked = Asked::new(mailbox, rules);
     if let Some((hit, _)) = asked.users(tables)? {
         return Ok(Some(hit));
@@ -218,7 +233,7 @@ pub(crate) fn backend<'a>(tables: &Asking<'a>, mailbox: &Mailbox, rules: &Rules)
 
 /// A domain and its parents.
 pub(crate) fn domain<'a>(
-    tables: &Asking<'a>,
+    tables: &Asking<'a, '_>,
     name: &str,
     rules: &Rules,
     map: MapName,
@@ -227,12 +242,12 @@ pub(crate) fn domain<'a>(
 }
 
 /// `first` asks for the name itself; its parents are parts of it.
-fn parents<'a>(
-    tables: &Asking<'a>,
+fn parents<'a, 'k>(
+    tables: &Asking<'a, 'k>,
     name: &str,
     rules: &Rules,
     map: MapName,
-    first: impl FnOnce(&Asking<'a>, &str) -> Found<Option<Hit<'a>>>,
+    first: impl FnOnce(&Asking<'a, 'k>, &str) -> Found<Option<Hit<'a>>>,
 ) -> Found<Option<Hit<'a>>> {
     if let Some(hit) = first(tables, name)? {
         return Ok(Some(hit));
@@ -240,18 +255,23 @@ fn parents<'a>(
     if name.starts_with('[') {
         return Ok(None);
     }
-    let dot = usize::from(rules.parents_match.contains(&map));
-    for (at, _) in name.match_indices('.') {
-        if let Some(hit) = tables.part(&name[at + dot..])? {
+    for parent in parents_of(name, rules, map) {
+        if let Some(hit) = tables.part(parent)? {
             return Ok(Some(hit));
         }
     }
     Ok(None)
 }
 
+/// `.parent` and its parents, or without the dot where the settings say so.
+fn parents_of<'n>(name: &'n str, rules: &Rules, map: MapName) -> impl Iterator<Item = &'n str> {
+    let dot = usize::from(rules.parents_match.contains(&map));
+    memchr::memchr_iter(b'.', name.as_bytes()).map(move |at| &name[at + dot..])
+}
+
 /// The order of client access: the name that is known for the client, then its address.
 pub(crate) fn client<'a>(
-    tables: &Asking<'a>,
+    tables: &Asking<'a, '_>,
     name: Option<&str>,
     address: IpAddr,
     rules: &Rules,
@@ -281,7 +301,7 @@ pub(crate) fn client<'a>(
 
 /// The order of sender and recipient access.
 pub(crate) fn mail_access<'a>(
-    tables: &Asking<'a>,
+    tables: &Asking<'a, '_>,
     mailbox: &Mailbox,
     rules: &Rules,
     map: MapName,

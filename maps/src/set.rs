@@ -209,7 +209,7 @@ impl MapSet {
         &'a self,
         map: MapName,
         trace: Option<&'a Trace>,
-        find: impl FnOnce(&Asking<'a>) -> Found<Option<(Hit<'a>, T)>>,
+        find: impl FnOnce(&Asking<'a, '_>) -> Found<Option<(Hit<'a>, T)>>,
     ) -> Found<Option<(Hit<'a>, T)>> {
         match self.slot(map) {
             Slot::Absent => Ok(None),

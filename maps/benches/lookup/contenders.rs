@@ -4,6 +4,7 @@ use std::hint::black_box;
 
 use rustix::time::{ClockId, clock_gettime};
 use switchyard_maps::artifact::Exact;
+use switchyard_maps::artifact::exact::Near;
 
 use crate::lmdb::Lmdb;
 use crate::sample::Questions;
@@ -40,7 +41,7 @@ impl Contender<'_> {
             Self::Ours(map, _) => {
                 let find = |key: &str| map.find(key).unwrap().map(|found| found.value);
                 if matches!(question, Question::Six) {
-                    return six(map, questions, find);
+                    return six(map, questions);
                 }
                 timed(question, questions, find, |value| last(map.value(*value).unwrap().as_bytes()))
             }
@@ -92,14 +93,15 @@ fn timed<T>(
     (now() - start) / questions.len() as f64
 }
 
-fn six(map: &Exact, questions: &Questions, find: impl Fn(&str) -> Option<u32>) -> f64 {
+fn six(map: &Exact, questions: &Questions) -> f64 {
     let mut sum = 0;
     let start = now();
     for first in (0..questions.len()).step_by(6) {
         let some = first..questions.len().min(first + 6);
-        map.bring_near(some.clone().map(|number| questions.get(number)));
+        let mut near = Near::of(some.clone().map(|number| questions.get(number)));
+        map.bring_near(&mut near);
         for number in some {
-            sum += usize::from(find(questions.get(number)).is_some());
+            sum += usize::from(map.find_near(questions.get(number), &near).unwrap().is_some());
         }
     }
     black_box(sum);

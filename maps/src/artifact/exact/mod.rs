@@ -8,7 +8,7 @@
 //!
 //! - [`ExactBuilder`] makes a file from entries, [`merge()`] from a file and changes: the same octets for the same
 //!   content.
-//! - [`Exact`] asks one; [`diff()`] compares two.
+//! - [`Exact`] asks one, several keys at once by way of [`Near`]; [`diff()`] compares two.
 
 mod build;
 mod cell;
@@ -16,6 +16,7 @@ pub mod diff;
 mod encode;
 mod hash;
 mod merge;
+mod near;
 #[cfg(test)]
 mod tests;
 mod values;
@@ -23,15 +24,16 @@ mod varint;
 mod verify;
 mod walk;
 
-use std::hint::black_box;
 use std::ops::Range;
 
 use cell::{Bucket, CELL, UNIT};
 use hash::{Hash, bucket_of, fingerprint};
+use near::touch;
 
 pub use build::{BuildError, Built, Duplicate, Duplicates, ExactBuilder, TooLarge};
 pub use diff::diff;
 pub use merge::{MergeError, Op, merge};
+pub use near::Near;
 pub use walk::Records;
 
 use super::container::{BadArtifact, Container, Corrupt, Kind, Tag};
@@ -120,37 +122,17 @@ impl Exact {
     /// The octets on the way are not what a builder writes: the answer is not known.
     #[inline]
     pub fn find(&self, key: &str) -> Result<Option<Found>, Corrupt> {
-        let hash = self.hash.of(key.as_bytes());
+        self.find_hashed(key, self.hash.of(key.as_bytes()))
+    }
+
+    #[inline]
+    fn find_hashed(&self, key: &str, hash: u64) -> Result<Option<Found>, Corrupt> {
         let number = bucket_of(hash, self.buckets);
         let bucket = self.bucket(number)?;
         touch(bucket.cell);
         match bucket.find(fingerprint(hash), key.as_bytes()) {
             Ok(record) => Ok(record.map(|record| Found { value: record.value, line: record.line })),
             Err(what) => Err(self.wrong(number, what)),
-        }
-    }
-
-    /// Asks memory for what the questions about these keys will read, for all of them at once; the questions
-    /// then find it near. Worth it before two questions or more to a map larger than the processor's cache: one
-    /// wait instead of one a question.
-    pub fn bring_near<'k>(&self, keys: impl IntoIterator<Item = &'k str>) {
-        let mut keys = keys.into_iter();
-        loop {
-            let mut buckets = [0; AT_ONCE];
-            let mut count = 0;
-            for (bucket, key) in buckets.iter_mut().zip(keys.by_ref().take(AT_ONCE)) {
-                *bucket = bucket_of(self.hash.of(key.as_bytes()), self.buckets);
-                count += 1;
-            }
-            // A loop this short goes ahead without waiting for what it reads.
-            for bucket in buckets.iter().take(count) {
-                if let Some(cell) = self.cells().get(*bucket as usize) {
-                    touch(cell);
-                }
-            }
-            if count < AT_ONCE {
-                return;
-            }
         }
     }
 
@@ -214,19 +196,6 @@ impl Exact {
     #[cold]
     fn wrong(&self, bucket: u64, what: &'static str) -> Corrupt {
         corrupt(CELLS, bucket as usize * CELL, what)
-    }
-}
-
-/// Questions whose memory is asked for at once.
-const AT_ONCE: usize = 8;
-/// Octets of a cache line.
-const LINE: usize = 64;
-
-/// Asks memory for the lines of a cell at once, where reading would ask line by line.
-#[inline]
-fn touch(cell: &[u8; CELL]) {
-    for line in cell.chunks_exact(LINE) {
-        black_box(line.first().copied());
     }
 }
 

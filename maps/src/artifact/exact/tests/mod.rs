@@ -162,6 +162,34 @@ fn keys_that_crowd_a_bucket_get_another_seed_and_the_same_one_each_time() {
 }
 
 #[test]
+fn keys_that_were_told_are_found_as_others_are_whatever_map_was_told_last() {
+    let crowd = crowd(70);
+    let crowded = built(crowd.iter().zip(1..).map(|(key, line)| (key.as_str(), "v", line))).unwrap();
+    let crowded = open(&crowded.to_bytes().unwrap()).unwrap();
+    let model = users(1000);
+    let usual = open(&octets_of(&model)).unwrap();
+    assert_ne!(crowded.container().head().seed, usual.container().head().seed);
+
+    // More than are taken at once, and one of neither map.
+    let keys: Vec<&str> =
+        crowd.iter().take(3).chain(model.keys().take(8)).map(String::as_str).chain(["absent"]).collect();
+    let maps = [&crowded, &usual];
+    for told in [vec![], vec![&crowded], vec![&usual], vec![&crowded, &usual], vec![&usual, &crowded]] {
+        let mut near = Near::of(keys.iter().copied().skip(1));
+        told.iter().for_each(|map| map.bring_near(&mut near));
+        for (map, key) in maps.iter().flat_map(|map| keys.iter().map(move |key| (map, *key))) {
+            assert_eq!(map.find_near(key, &near), map.find(key), "{key}");
+            // The same text in another place.
+            let elsewhere = String::from(key);
+            assert_eq!(map.find_near(&elsewhere, &near), map.find(key), "{key}");
+        }
+    }
+    assert!(
+        keys.iter().all(|key| *key == "absent" || maps.iter().any(|map| map.find(key).unwrap().is_some()))
+    );
+}
+
+#[test]
 fn another_kind_a_flag_or_a_missing_section_is_refused() {
     let sections: [(Tag, &[u8]); 4] = [(CELLS, &[0; CELL]), (BEHIND, b""), (ENDS, b""), (VALUES, b"")];
     let assemble = |kind, head, sections: &[(Tag, &[u8])]| {

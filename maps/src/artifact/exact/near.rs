@@ -1,0 +1,89 @@
+//! Keys that are about to be asked for, told to a map together: one wait for memory instead of one a question, and
+//! each key is hashed once.
+//!
+//! ```text
+//! let mut near = Near::of(keys);      the forms of an address, likely ones first
+//! map.bring_near(&mut near);          memory is asked for what all of them need
+//! map.find_near(key, &near)           each question then finds it near
+//! ```
+//!
+//! Maps with the same seed, which nearly all have, take the hashes of each other.
+
+use std::hint::black_box;
+use std::ptr;
+
+use super::hash::bucket_of;
+use super::{CELL, Corrupt, Exact, Found};
+
+/// Keys told at once.
+const AT_ONCE: usize = 8;
+/// Octets of a cache line.
+const LINE: usize = 64;
+
+/// Keys, with their hashes once a map was told of them.
+#[derive(Debug, Clone, Copy, Default)]
+pub struct Near<'k> {
+    keys: [&'k str; AT_ONCE],
+    hashes: [u64; AT_ONCE],
+    count: usize,
+    /// What the hashes were made with.
+    seed: Option<u64>,
+}
+
+impl<'k> Near<'k> {
+    /// The first eight of these keys; others are asked for as if nobody had told of them.
+    pub fn of(keys: impl IntoIterator<Item = &'k str>) -> Self {
+        let mut near = Self::default();
+        for (slot, key) in near.keys.iter_mut().zip(keys) {
+            *slot = key;
+            near.count += 1;
+        }
+        near
+    }
+
+    /// The hash of a key that is one of these in place: the text itself need not be read.
+    #[inline]
+    fn hash(&self, seed: u64, key: &str) -> Option<u64> {
+        let mut told = self.keys.iter().zip(&self.hashes).take(self.count);
+        let (_, hash) = told.find(|(told, _)| ptr::eq(**told, key))?;
+        (self.seed == Some(seed)).then_some(*hash)
+    }
+}
+
+impl Exact {
+    /// Asks memory for what the questions about these keys will read, for all of them at once; the questions
+    /// then find it near. Worth it before two questions or more to a map larger than the processor's cache.
+    pub fn bring_near(&self, near: &mut Near<'_>) {
+        let count = near.count;
+        if near.seed != Some(self.seed()) {
+            for (hash, key) in near.hashes.iter_mut().zip(&near.keys).take(count) {
+                *hash = self.hash.of(key.as_bytes());
+            }
+            near.seed = Some(self.seed());
+        }
+        // A loop this short goes ahead without waiting for what it reads.
+        for hash in near.hashes.iter().take(count) {
+            if let Some(cell) = self.cells().get(bucket_of(*hash, self.buckets) as usize) {
+                touch(cell);
+            }
+        }
+    }
+
+    /// As [`Exact::find`], for a key that may have been told before.
+    ///
+    /// # Errors
+    /// As there.
+    #[inline]
+    pub fn find_near(&self, key: &str, near: &Near<'_>) -> Result<Option<Found>, Corrupt> {
+        let hash = near.hash(self.seed(), key).unwrap_or_else(|| self.hash.of(key.as_bytes()));
+        self.find_hashed(key, hash)
+    }
+}
+
+/// Asks memory for the lines of a cell at once, where reading would ask line by line.
+#[inline]
+pub(super) fn touch(cell: &[u8; CELL]) {
+    for line in cell.chunks_exact(LINE) {
+        black_box(line.first().copied());
+    }
+}
