@@ -68,7 +68,7 @@ impl Message {
 /// When they are not there, or cannot be read.
 #[must_use]
 pub fn messages() -> Vec<Message> {
-    let root = root();
+    let root = folder();
     let mut seen = HashSet::new();
     let mut messages = Vec::new();
     for (place, endings) in PLACES {
@@ -88,7 +88,9 @@ pub fn messages() -> Vec<Message> {
     messages
 }
 
-fn root() -> PathBuf {
+/// Where `cargo xtask peers` lays them out, a folder for each package.
+#[must_use]
+pub fn folder() -> PathBuf {
     let target = std::env::var_os("CARGO_TARGET_DIR").map(PathBuf::from);
     target.unwrap_or_else(|| Path::new(env!("CARGO_MANIFEST_DIR")).with_file_name("target")).join("corpus")
 }

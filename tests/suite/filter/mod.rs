@@ -1,5 +1,7 @@
 //! The suite's filter: what it proves of a message, what it signs, and what becomes of that at real MTAs.
 
+mod arc;
+mod dmarc;
 mod idle;
 mod postfix;
 mod rfc;

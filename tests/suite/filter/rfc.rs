@@ -10,7 +10,7 @@ use switchyard_tests::site::daemon::Daemon;
 const PLAIN: &str = "From: a@nowhere.invalid\nSubject: x\n\nx\n";
 
 /// What a filter says about one message.
-fn ask(filter: &Daemon, client: &str, sender: &str, message: &str) -> Heard {
+pub(super) fn ask(filter: &Daemon, client: &str, sender: &str, message: &str) -> Heard {
     let mail = Mail {
         client: client.parse().expect("an address"),
         hello: "mail.client.invalid",
@@ -21,13 +21,13 @@ fn ask(filter: &Daemon, client: &str, sender: &str, message: &str) -> Heard {
     Mta::connect(filter.address()).tell(&mail)
 }
 
-fn verdict(heard: &Heard) -> String {
+pub(super) fn verdict(heard: &Heard) -> String {
     let mut verdicts = heard.added("Authentication-Results");
     assert_eq!(verdicts.len(), 1, "{heard:?}");
     verdicts.remove(0)
 }
 
-fn verifying(dns: &Knot, more: impl FnOnce(&mut Daemon)) -> (Site, Daemon) {
+pub(super) fn verifying(dns: &Knot, more: impl FnOnce(&mut Daemon)) -> (Site, Daemon) {
     let site = Site::new();
     let mut filter = site.filter("mx", dns.address());
     more(&mut filter);
