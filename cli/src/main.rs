@@ -15,6 +15,7 @@ mod explain;
 mod folder;
 mod import;
 mod init;
+mod key;
 mod man;
 mod map;
 mod output;
@@ -47,6 +48,7 @@ enum Verb {
     Explain(explain::Arguments),
     Import(import::Arguments),
     Init(init::Arguments),
+    Key(key::Arguments),
     Man(man::Arguments),
     Map(map::Arguments),
     Queue(queue::Arguments),
@@ -64,6 +66,7 @@ fn main() -> ExitCode {
         Verb::Explain(arguments) => explain::run(arguments, &mut Output::standard()),
         Verb::Import(arguments) => import::run(arguments, &mut Output::standard()),
         Verb::Init(arguments) => init::run(arguments, &mut Output::standard()),
+        Verb::Key(arguments) => key::run(arguments, &mut Output::standard()),
         Verb::Man(arguments) => man::run(arguments, &mut Output::standard()),
         Verb::Map(arguments) => map::run(arguments, &mut Output::standard()),
         Verb::Queue(arguments) => queue::run(arguments, &mut Output::standard()),
