@@ -37,7 +37,10 @@ pub(super) struct Arguments {
 
 pub(super) fn run(arguments: &Arguments, output: &mut Output) -> io::Result<Exit> {
     let select = Selector { ids: arguments.ids.clone(), ..Selector::default() };
-    let asked = select.queue_ids().and_then(|_| arguments.router.control());
+    let named = select.queue_ids();
+    // One that is named twice is shown once.
+    let wanted = named.as_ref().map_or(0, Vec::len);
+    let asked = named.and_then(|_| arguments.router.control());
     let (mut shown, mut written) = (0, Ok(()));
     let told = asked.and_then(|control| {
         let question = RowsAsked { select, all_recipients: true };
@@ -54,8 +57,8 @@ pub(super) fn run(arguments: &Arguments, output: &mut Output) -> io::Result<Exit
     written?;
     match told {
         Err(why) => output.say(why)?,
-        Ok(()) if shown < arguments.ids.len() => {
-            let missing = words::count((arguments.ids.len() - shown) as u64, "message");
+        Ok(()) if shown < wanted => {
+            let missing = words::count((wanted - shown) as u64, "message");
             output.say(format_args!("{missing} asked for: not in the queue (any more)"))?;
         }
         Ok(()) => return Ok(Exit::Fine),
@@ -69,6 +72,9 @@ fn page(row: &Row) -> String {
     line("queue", row.queue.as_str());
     if let Some(hold) = &row.hold {
         line("on hold", &format!("by {}: {}", hold.by, hold.reason));
+    }
+    if row.released {
+        line("released", "by hand: no line of a map holds it again");
     }
     for suspension in &row.suspended {
         let until = format!("until {:.0} (#{}): {}", suspension.until, suspension.number, suspension.reason);

@@ -18,8 +18,9 @@ use crate::output::{Exit, Output};
 /// Don't try some mail for a while, mail that comes meanwhile included
 #[derive(Debug, Args)]
 #[command(after_help = "\
-A suspension outlives a restart and ends by itself. What it means is not tried, does not count as delayed and does \
-not grow too old; other recipients of the same message are tried. `--list` shows the suspensions in force, \
+A suspension outlives a restart and ends by itself. What it means is not tried, does not count as delayed and is \
+not given up; afterwards it is tried for a day at least, however old it is. Other recipients of the same message are \
+tried. `--list` shows the suspensions in force, \
 `switchyard queue resume` ends them.
 
 Exit codes: 0 it was done; 2 it can't be done, and nothing was changed.

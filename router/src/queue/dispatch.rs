@@ -17,7 +17,7 @@ use super::settle::After;
 use super::worker;
 use crate::deliver::{Fate, Verdict};
 use crate::route::forward::is_forwarded;
-use crate::route::resolve::{resolve, resolve_by};
+use crate::route::resolve::{resolve, resolve_by, resolve_released};
 use crate::spool::{Held, Holder};
 
 /// What a destination that is left alone for now means for a recipient.
@@ -58,7 +58,10 @@ impl Shared {
 
     /// Asks the maps about these recipients, on one snapshot.
     pub(super) async fn decide(&self, message: &Message, asked: &[u32]) -> Vec<(u32, Decision)> {
-        let reroutes = message.state().reroutes.clone();
+        let (reroutes, released) = {
+            let state = message.state();
+            (state.reroutes.clone(), state.released)
+        };
         let Envelope { sender, recipients } = &*message.envelope;
         let sender = &sender.reverse_path;
         let Means { routes, .. } = &*self.means();
@@ -66,6 +69,7 @@ impl Shared {
             let path = &recipient.forward_path;
             let resolved = match reroutes.get(&index) {
                 Some(route) => resolve_by(routes, route, path),
+                None if released => resolve_released(maps, routes, sender, path)?,
                 None => resolve(maps, routes, sender, path)?,
             };
             Ok((resolved, is_forwarded(maps, routes, sender, recipient)?))

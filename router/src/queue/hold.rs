@@ -1,6 +1,6 @@
 //! Hold: mail that waits for a person's word. Who edits the maps has said one: what they held and hold no more
 //! goes on, and what they still hold is held again: by its route at its next attempt, and by an access table, which
-//! is asked here. What a hand holds, only a hand releases ([`order`](super::order)).
+//! is asked here. What a hand holds, only a hand releases ([`order`](super::order)); what a hand released, no map holds.
 
 use std::sync::{Arc, Weak};
 
@@ -41,7 +41,8 @@ impl Shared {
         if state.hold.take_if(|held| held.by == Holder::Map).is_none() {
             return false;
         }
-        self.spool.progress(message.id, &state.progress(self.clock.now_wall()));
+        let now = self.now();
+        self.spool.progress(message.id, &state.progress(now.wall, now));
         // It goes by way of the incoming queue, so that the limit of active messages holds.
         scheduler.shift(message.id, Place::Incoming);
         self.publish(&scheduler);

@@ -18,7 +18,7 @@ use super::turns::Lane;
 use crate::bounce::{Action, is_wanted};
 use crate::deliver::{Fate, Verdict};
 use crate::spool::{
-    Arrival, GivenUp, Held, Origin, Outcome, Progress, QueueId, RecipientState, StoredMessage,
+    Arrival, GivenUp, Held, Origin, Outcome, Progress, QueueId, RecipientState, Rest, StoredMessage,
 };
 
 /// A message in the queue.
@@ -49,8 +49,13 @@ pub(super) struct MessageState {
     pub reroutes: BTreeMap<u32, Arc<Route>>,
     /// Recipients that the operator gave up: at once, or when this attempt has ended.
     pub given_up: BTreeMap<u32, Arc<GivenUp>>,
-    /// Recipients that were set aside at the last look, until their suspension ends.
-    pub suspended: Vec<(u32, Arc<Suspension>)>,
+    /// Recipients that were set aside at the last look, each with the number of its suspension. They are kept here
+    /// when it has ended, until the next look.
+    pub suspended: Vec<(u32, u32)>,
+    /// It is not given up before, whatever its age: a suspension of it ended lately.
+    pub spared_until: Option<Instant>,
+    /// A hand released it: no line of a map holds it again.
+    pub released: bool,
     /// It is due again as soon as this attempt has ended.
     pub again: bool,
     pub content: Option<Content>,
@@ -93,7 +98,9 @@ impl Message {
                 hold: stored.progress.hold,
                 reroutes,
                 given_up: given_up.map(|(index, why)| (index, Arc::new(why))).collect(),
-                suspended: Vec::new(),
+                suspended: stored.progress.rest.suspended,
+                spared_until: stored.progress.rest.until.map(|until| admitted.spared(until)),
+                released: stored.progress.released,
                 again: false,
                 content,
                 in_mailbox: Vec::new(),
@@ -131,12 +138,24 @@ impl Message {
 
 impl MessageState {
     /// When the first suspension ends, where every recipient that waits is suspended.
-    pub(super) fn suspended_until(&self, message: &Message) -> Option<SystemTime> {
+    pub(super) fn suspended_until(
+        &self,
+        message: &Message,
+        in_force: &[Arc<Suspension>],
+    ) -> Option<SystemTime> {
         let is_suspended = |index: u32| self.suspended.iter().any(|(suspended, _)| *suspended == index);
         if !self.waiting(message).all(|(index, ..)| is_suspended(index)) {
             return None;
         }
-        self.suspended.iter().map(|(_, suspension)| suspension.until.into()).min()
+        let is_meant = |number: u32| self.suspended.iter().any(|(_, meant)| *meant == number);
+        let met = in_force.iter().filter(|suspension| is_meant(suspension.number));
+        met.map(|suspension| suspension.until.into()).min()
+    }
+
+    /// Whether a suspension of it has ended since the last look.
+    pub(super) fn is_resumed(&self, in_force: &[Arc<Suspension>]) -> bool {
+        let stands = |number: u32| in_force.iter().any(|suspension| suspension.number == number);
+        self.suspended.iter().any(|(_, number)| !stands(*number))
     }
 
     /// Writes down what an attempt came to for one recipient.
@@ -166,7 +185,7 @@ impl MessageState {
     }
 
     /// The whole of it, for the spool.
-    pub(super) fn progress(&self, next_attempt: SystemTime) -> Progress {
+    pub(super) fn progress(&self, next_attempt: SystemTime, now: Now) -> Progress {
         let reroutes = self.reroutes.iter().map(|(index, route)| (*index, route.to_string().into()));
         let given_up = self.given_up.iter().map(|(index, why)| (*index, GivenUp::clone(why)));
         Progress {
@@ -176,6 +195,11 @@ impl MessageState {
             hold: self.hold.clone(),
             reroutes: reroutes.collect(),
             given_up: given_up.collect(),
+            released: self.released,
+            rest: Rest {
+                suspended: self.suspended.clone(),
+                until: self.spared_until.and_then(|until| now.wall_at(until)),
+            },
         }
     }
 

@@ -286,6 +286,8 @@ impl Shared {
             // An order that a crash cut off: it is carried out before anything else, at the message's next turn.
             _ if !stored.progress.given_up.is_empty() => Place::Active,
             Some(_) => Place::Hold,
+            // Its suspension was ended, and a crash came before that was written down here.
+            None if self.is_resumed(&stored) => Place::Active,
             None if due > now.monotonic => Place::Deferred(due),
             None => Place::Active,
         };
@@ -316,6 +318,12 @@ impl Shared {
             }
         };
         stored.progress.reroutes.iter().filter_map(read).collect()
+    }
+
+    fn is_resumed(&self, stored: &StoredMessage) -> bool {
+        let in_force = self.suspensions.now(self.clock.now_wall());
+        let stands = |number: u32| in_force.iter().any(|suspension| suspension.number == number);
+        stored.progress.rest.suspended.iter().any(|(_, number)| !stands(*number))
     }
 
     /// Reserves memory for content; false when there is none left.

@@ -1,13 +1,13 @@
 //! Who hears of what at the end of an attempt: what is too old is given up, and the reports that are due are spooled.
 
 use std::sync::Arc;
-use std::time::SystemTime;
+use std::time::{Instant, SystemTime};
 
 use switchyard_smtp::status::EnhancedStatus;
 
 use super::Shared;
 use super::means::Means;
-use super::message::Message;
+use super::message::{Message, MessageState};
 use super::schedule::{Deadlines, Now};
 use super::settle::After;
 use crate::bounce::{Action, Event, is_wanted};
@@ -21,10 +21,11 @@ impl Shared {
     pub(super) fn due_reports(&self, message: &Message, after: After, now: Now) -> Vec<Due> {
         let mut guard = message.state();
         let state = &mut *guard;
+        let expires = self.expires(message, state);
         let deadlines = self.deadlines(message);
         // Mail that was not tried just now has not failed just now: neither is it returned, nor its delay told.
         let is_tried = after == After::Attempt;
-        let is_expired = is_tried && now.monotonic >= deadlines.expires;
+        let is_expired = is_tried && now.monotonic >= expires;
         let warns = is_tried && deadlines.warns.is_some_and(|warns| now.monotonic >= warns);
         let is_null = message.envelope.sender.reverse_path.is_null();
         let in_mailbox = std::mem::take(&mut state.in_mailbox);
@@ -128,7 +129,14 @@ impl Shared {
 
     fn retry_until(&self, message: &Message) -> SystemTime {
         let now = self.now();
-        now.wall + self.deadlines(message).expires.saturating_duration_since(now.monotonic)
+        now.wall + self.expires(message, &message.state()).saturating_duration_since(now.monotonic)
+    }
+
+    /// From when on an attempt that fails is the last. Its age counts from its arrival, but what a suspension kept is
+    /// tried for a while after it.
+    fn expires(&self, message: &Message, state: &MessageState) -> Instant {
+        let expires = self.deadlines(message).expires;
+        state.spared_until.map_or(expires, |spared| spared.max(expires))
     }
 }
 

@@ -43,6 +43,9 @@ pub struct Row {
     /// Why it is on hold.
     #[serde(skip_serializing_if = "Option::is_none", default)]
     pub hold: Option<HoldShown>,
+    /// True when a hand released it: no line of a map holds it again.
+    #[serde(skip_serializing_if = "std::ops::Not::not", default)]
+    pub released: bool,
     /// The suspensions that mean some of its recipients.
     #[serde(skip_serializing_if = "Vec::is_empty", default)]
     pub suspended: Vec<SuspensionShown>,
@@ -188,6 +191,7 @@ impl Shared {
                 },
                 reason: held.reason.to_string(),
             }),
+            released: state.released,
             suspended,
             meant: recipients.len(),
             recipients: shown.iter().filter_map(of_recipient).collect(),

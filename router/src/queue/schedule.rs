@@ -51,7 +51,31 @@ pub struct Now {
     pub wall: SystemTime,
 }
 
+impl Now {
+    /// What a time on the disk, before which a message is spared, comes to by the monotonic clock: no later than for
+    /// a suspension that ends now, whatever the wall says.
+    pub(super) fn spared(&self, until: SystemTime) -> Instant {
+        self.monotonic + until.duration_since(self.wall).unwrap_or_default().min(DAY)
+    }
+
+    /// What the wall shows at a moment to come; none for one that has passed.
+    pub(super) fn wall_at(&self, moment: Instant) -> Option<SystemTime> {
+        let left = moment.checked_duration_since(self.monotonic)?;
+        self.wall.checked_add(left)
+    }
+}
+
 impl ScheduleOptions {
+    /// Until when a message is not given up whose suspension ends now: a day, where messages live so long.
+    #[must_use]
+    pub fn spared_until(&self, is_report: bool, now: Now) -> Instant {
+        now.monotonic + self.lifetime(is_report).min(DAY)
+    }
+
+    fn lifetime(&self, is_report: bool) -> Duration {
+        if is_report { self.bounce_queue_lifetime } else { self.queue_lifetime }
+    }
+
     /// How long to wait after the `attempts`th attempt; `chance` is in 0..1.
     #[must_use]
     pub fn backoff(&self, attempts: u32, chance: f64) -> Duration {
@@ -65,7 +89,7 @@ impl ScheduleOptions {
     /// The deadlines of a message that arrived at `arrival`, by the wall.
     #[must_use]
     pub fn deadlines(&self, arrival: SystemTime, is_report: bool, now: Now) -> Deadlines {
-        let lifetime = if is_report { self.bounce_queue_lifetime } else { self.queue_lifetime };
+        let lifetime = self.lifetime(is_report);
         // A clock set back makes the arrival lie ahead: then the message is new.
         let age = now.wall.duration_since(arrival).unwrap_or_default();
         let left = if age > lifetime.saturating_add(DAY) {

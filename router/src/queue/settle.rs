@@ -69,7 +69,8 @@ impl Shared {
             if state.open_jobs > 0 {
                 // Other jobs go on, perhaps for long: what is known now must outlive a crash. Under the message's
                 // lock, so that no older state comes after it.
-                self.spool.progress(message.id, &state.progress(self.clock.now_wall()));
+                let now = self.now();
+                self.spool.progress(message.id, &state.progress(now.wall, now));
             }
             state.open_jobs == 0
         };
@@ -105,7 +106,7 @@ impl Shared {
                     // Before reports are out, failures are on the disk as such: a crash between the two makes a
                     // report come twice, never not at all.
                     let state = message.state();
-                    self.spool.progress(message.id, &state.progress(now.wall));
+                    self.spool.progress(message.id, &state.progress(now.wall, now));
                 }
                 self.report(message, due, by_hand).await;
             }
@@ -145,15 +146,17 @@ impl Shared {
                 return false;
             }
             let again = std::mem::take(&mut state.again);
-            let wait = match state.suspended_until(message) {
-                _ if again => Duration::ZERO,
+            // One that was ended a moment ago has left the list before its mail is asked for under this lock.
+            let in_force = self.suspensions.now(now.wall);
+            let wait = match state.suspended_until(message, &in_force) {
+                _ if again || state.is_resumed(&in_force) => Duration::ZERO,
                 Some(until) => until.duration_since(now.wall).unwrap_or_default().min(LONGEST),
                 None => match after {
                     After::Attempt => self.means.load().options.schedule.backoff(state.attempts, chance),
                     After::Order { due } => due.saturating_duration_since(now.monotonic),
                 },
             };
-            self.spool.progress(message.id, &state.progress(now.wall + wait));
+            self.spool.progress(message.id, &state.progress(now.wall + wait, now));
             let place = match &state.hold {
                 Some(Held { reason, .. }) => {
                     tracing::info!(id = %message.id, %reason, "message is on hold");

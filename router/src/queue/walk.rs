@@ -13,7 +13,7 @@ use super::{QueueHandle, Shared};
 use crate::spool::QueueId;
 
 /// Messages looked at under one lock.
-const PAGE: usize = 512;
+pub(super) const PAGE: usize = 512;
 
 /// A message that is meant.
 #[derive(Debug)]

@@ -26,13 +26,37 @@ pub fn resolve(
     sender: &ReversePath,
     path: &ForwardPath,
 ) -> Result<Resolved, Unavailable> {
+    resolve_with(snapshot, options, sender, path, false)
+}
+
+/// The same for mail that a hand released: a line that says to hold it says nothing of it, and the tables after it
+/// are asked.
+///
+/// # Errors
+/// As for [`resolve`].
+pub fn resolve_released(
+    snapshot: &Snapshot,
+    options: &RouteOptions,
+    sender: &ReversePath,
+    path: &ForwardPath,
+) -> Result<Resolved, Unavailable> {
+    resolve_with(snapshot, options, sender, path, true)
+}
+
+fn resolve_with(
+    snapshot: &Snapshot,
+    options: &RouteOptions,
+    sender: &ReversePath,
+    path: &ForwardPath,
+    released: bool,
+) -> Result<Resolved, Unavailable> {
     let Some(mailbox) = options.mailbox(path) else {
         return Ok(refuse((5, 1, 3), "bad destination mailbox address"));
     };
     if let Some(moved_to) = known(snapshot.relocated(&mailbox))? {
         return Ok(Resolved::Refuse(relocated::notice(&moved_to)));
     }
-    let Some(route) = route(snapshot, options, sender, &mailbox)? else {
+    let Some(route) = route(snapshot, options, sender, &mailbox, released)? else {
         // What is left of an alias domain after all aliases is no one.
         return Ok(refuse((5, 1, 1), "user unknown in the alias map"));
     };
@@ -60,10 +84,12 @@ fn route(
     options: &RouteOptions,
     sender: &ReversePath,
     mailbox: &Mailbox,
+    released: bool,
 ) -> Result<Option<Route>, Unavailable> {
-    let by_transport = known(snapshot.route(mailbox))?;
+    let counts = |route: &Route| !(released && matches!(route, Route::Hold(_)));
+    let by_transport = known(snapshot.route(mailbox))?.filter(counts);
     if matches!(by_transport, None | Some(Route::Keep | Route::Deliver { .. }))
-        && let Some(route) = known(snapshot.backend(mailbox))?
+        && let Some(route) = known(snapshot.backend(mailbox))?.filter(counts)
     {
         return Ok(Some(route));
     }
@@ -72,7 +98,7 @@ fn route(
     }
     let by_sender = match classify(snapshot, &options.origin, &mailbox.host)? {
         AddressClass::VirtualAlias => return Ok(None),
-        AddressClass::Default => known(snapshot.sender_route(sender))?,
+        AddressClass::Default => known(snapshot.sender_route(sender))?.filter(counts),
         AddressClass::Local | AddressClass::Relay => None,
     };
     Ok(Some(by_sender.unwrap_or_else(|| options.default_route.clone())))

@@ -12,7 +12,7 @@ use switchyard_smtp::envelope::{Content, Envelope};
 use switchyard_smtp::priority::Priority;
 
 use super::message::{
-    Arrival, GivenUp, Held, NewMessage, Origin, Progress, RecipientState, from_micros, to_micros,
+    Arrival, GivenUp, Held, NewMessage, Origin, Progress, RecipientState, Rest, from_micros, to_micros,
 };
 use super::record::FRAME;
 use octets::{Reader, Writer, hold_tag};
@@ -163,7 +163,10 @@ pub(super) fn write_progress(progress: &Progress) -> Option<Vec<u8>> {
     out.wide(to_micros(progress.next_attempt).cast_unsigned());
     out.number(progress.attempts);
     let mark = |present: bool, mark: u8| if present { mark } else { 0 };
-    let marks = mark(!progress.reroutes.is_empty(), REROUTED) | mark(!progress.given_up.is_empty(), GIVEN_UP);
+    let marks = mark(!progress.reroutes.is_empty(), REROUTED)
+        | mark(!progress.given_up.is_empty(), GIVEN_UP)
+        | mark(progress.released, RELEASED)
+        | mark(progress.rest != Rest::default(), RESTED);
     out.octet(hold_tag(progress.hold.as_ref()) | marks);
     out.held(progress.hold.as_ref());
     if marks & REROUTED != 0 {
@@ -180,6 +183,14 @@ pub(super) fn write_progress(progress: &Progress) -> Option<Vec<u8>> {
             out.text(&given_up.reason);
             out.flag(given_up.told);
         }
+    }
+    if marks & RESTED != 0 {
+        out.number(u32::try_from(progress.rest.suspended.len()).ok()?);
+        for (recipient, number) in &progress.rest.suspended {
+            out.number(*recipient);
+            out.number(*number);
+        }
+        out.optional(progress.rest.until, |out, until| out.wide(to_micros(until).cast_unsigned()));
     }
     out.number(u32::try_from(progress.recipients.len()).ok()?);
     let mut last = None;
@@ -210,7 +221,7 @@ pub(super) fn read_progress(payload: &[u8]) -> Read<Progress> {
     let next_attempt = from_micros(input.wide()?.cast_signed());
     let attempts = input.number()?;
     let marks = input.octet()?;
-    let hold = input.held(marks & !(REROUTED | GIVEN_UP))?;
+    let hold = input.held(marks & !(REROUTED | GIVEN_UP | RELEASED | RESTED))?;
     let reroutes = match marks & REROUTED {
         0 => Vec::new(),
         _ => input.list(|input| Ok((input.number()?, input.text()?.into())))?,
@@ -221,6 +232,13 @@ pub(super) fn read_progress(payload: &[u8]) -> Read<Progress> {
             let recipient = input.number()?;
             Ok((recipient, GivenUp { reason: input.text()?.into(), told: input.flag()? }))
         })?,
+    };
+    let rest = match marks & RESTED {
+        0 => Rest::default(),
+        _ => Rest {
+            suspended: input.list(|input| Ok((input.number()?, input.number()?)))?,
+            until: input.optional(Reader::wide)?.map(|micros| from_micros(micros.cast_signed())),
+        },
     };
     let mut last = None;
     let recipients = input.list(|input| {
@@ -240,13 +258,26 @@ pub(super) fn read_progress(payload: &[u8]) -> Read<Progress> {
         }
     })?;
     input.end()?;
-    Ok(Progress { recipients, next_attempt, attempts, hold, reroutes, given_up })
+    Ok(Progress {
+        recipients,
+        next_attempt,
+        attempts,
+        hold,
+        reroutes,
+        given_up,
+        released: marks & RELEASED != 0,
+        rest,
+    })
 }
 
 /// In the octet that says who holds a message: recipients with a way of their own follow.
 const REROUTED: u8 = 0x10;
 /// In the same: recipients that were given up follow, after those.
 const GIVEN_UP: u8 = 0x20;
+/// In the same: a hand released it.
+const RELEASED: u8 = 0x40;
+/// In the same: what suspensions did with it follows, after those.
+const RESTED: u8 = 0x80;
 
 const PENDING: u8 = 0;
 const DEFERRED: u8 = 1;

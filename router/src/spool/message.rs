@@ -105,6 +105,19 @@ pub struct Progress {
     pub reroutes: Vec<(u32, Box<str>)>,
     /// Recipients that the operator gave up while they were being tried.
     pub given_up: Vec<(u32, GivenUp)>,
+    /// A hand released it: no line of a map holds it again.
+    pub released: bool,
+    /// What suspensions did with it, if any did.
+    pub rest: Rest,
+}
+
+/// How a message has been suspended.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub struct Rest {
+    /// Recipients that were set aside at the last look, each with the number of its suspension.
+    pub suspended: Vec<(u32, u32)>,
+    /// It is not given up before, whatever its age: a suspension of it ended lately.
+    pub until: Option<SystemTime>,
 }
 
 /// How the operator gave a recipient up.
@@ -129,7 +142,16 @@ impl Progress {
     #[must_use]
     pub fn fresh(recipients: usize, next_attempt: SystemTime, hold: Option<Held>) -> Self {
         let recipients = vec![RecipientState::Pending; recipients];
-        Self { recipients, next_attempt, attempts: 0, hold, reroutes: Vec::new(), given_up: Vec::new() }
+        Self {
+            recipients,
+            next_attempt,
+            attempts: 0,
+            hold,
+            reroutes: Vec::new(),
+            given_up: Vec::new(),
+            released: false,
+            rest: Rest::default(),
+        }
     }
 }
 

@@ -75,7 +75,7 @@ pub use disk::{Disk, DiskFile, Folder, Place};
 pub use id::{BadQueueId, QueueId};
 pub use message::{
     Arrival, GivenUp, Held, Holder, MAX_DIAGNOSTIC, NewMessage, Origin, Outcome, Progress, RecipientState,
-    StoredMessage,
+    Rest, StoredMessage,
 };
 pub use metrics::SpoolMetrics;
 pub use options::{OpenError, SpoolError, SpoolOptions};

@@ -71,15 +71,21 @@ impl Prepared {
     /// Writes it down at the message.
     fn mark(&self, meant: &Meant, state: &mut MessageState) {
         match self {
-            Self::Hold(held) => state.hold = Some(held.clone()),
-            Self::Release => state.hold = None,
+            Self::Hold(held) => {
+                state.hold = Some(held.clone());
+                state.released = false;
+            }
+            Self::Release => {
+                state.hold = None;
+                state.released = true;
+            }
             Self::Retry => {}
             Self::Reroute(Some(route)) => {
                 state.reroutes.extend(meant.recipients.iter().map(|index| (*index, Arc::clone(route))));
             }
             Self::Reroute(None) => state.reroutes.retain(|index, _| !meant.recipients.contains(index)),
             Self::Suspend(suspension) => {
-                state.suspended.extend(meant.recipients.iter().map(|index| (*index, Arc::clone(suspension))));
+                state.suspended.extend(meant.recipients.iter().map(|index| (*index, suspension.number)));
             }
             Self::GiveUp(given_up) => {
                 state.given_up.extend(meant.recipients.iter().map(|index| (*index, Arc::clone(given_up))));
@@ -176,7 +182,7 @@ impl Shared {
         state.again |= effect == Effect::UnderWay && matches!(order, Prepared::Reroute(_));
         if !matches!(effect, Effect::ToSettle(_)) {
             // Under both locks, so that no older state comes after it.
-            self.spool.progress(message.id, &state.progress(now.wall));
+            self.spool.progress(message.id, &state.progress(now.wall, now));
         }
         if place != Place::Active {
             scheduler.shift(message.id, order.place(place, now));

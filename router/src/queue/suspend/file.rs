@@ -37,6 +37,11 @@ pub enum SuspensionsError {
     /// There is none of that number.
     #[error("there is no suspension {0}; nothing was changed")]
     Unknown(u32),
+    /// They ended, and what they kept is not written down as due.
+    #[error(
+        "ended, but not yet durable for the mail that they kept: {0}; after a restart it may wait for its usual time"
+    )]
+    Spool(crate::spool::SpoolError),
     /// The process ends.
     #[error("the router is stopping; its suspensions are as they were")]
     Stopped,

@@ -2,8 +2,12 @@
 //! outlive a restart (`file.rs`) and end by themselves.
 //!
 //! A suspension is looked at before each attempt, when it is known where each recipient's mail goes. What it means
-//! is set aside: the message waits until the suspension ends, without an attempt that counts, and does not grow too
-//! old meanwhile.
+//! is set aside: the message waits until the suspension ends, without an attempt that counts, and is not given up
+//! meanwhile. Its age counts from its arrival all the same, but from the end of its suspension it is tried for a day at
+//! least.
+//!
+//! Which suspension set a recipient aside is kept with the message. So the end of one finds all that it kept, whatever
+//! its selector would mean by then: what waits is due at once, and what is under way is when its attempt has ended.
 
 mod file;
 
@@ -17,11 +21,10 @@ use serde::{Deserialize, Serialize};
 
 use super::dispatch::Decision;
 use super::message::Message;
-use super::order::{Order, Request};
 use super::schedule::Now;
 use super::scheduler::Place;
-use super::select::{QueueName, Selector};
-use super::walk::way_of;
+use super::select::Selector;
+use super::walk::{PAGE, way_of};
 use super::{QueueHandle, Shared};
 use file::File;
 pub use file::SuspensionsError;
@@ -173,13 +176,52 @@ impl Shared {
         message: &Message,
         mut decisions: Vec<(u32, Decision)>,
     ) -> Vec<(u32, Decision)> {
-        let suspended = self.suspended(message, &decisions, self.now());
+        let now = self.now();
+        let suspended = self.suspended(message, &decisions, now);
         decisions.retain(|(index, _)| !suspended.iter().any(|(set_aside, _)| set_aside == index));
         if let Some((_, suspension)) = suspended.first() {
             tracing::debug!(id = %message.id, number = suspension.number, "suspended: {}", suspension.reason);
         }
-        message.state().suspended = suspended;
+        let mut state = message.state();
+        let before = std::mem::take(&mut state.suspended);
+        state.suspended = suspended.iter().map(|(index, suspension)| (*index, suspension.number)).collect();
+        let is_aside = |index: u32| suspended.iter().any(|(set_aside, _)| *set_aside == index);
+        if before.iter().any(|(index, _)| !is_aside(*index)) {
+            let schedule = &self.means.load().options.schedule;
+            state.spared_until = Some(schedule.spared_until(message.is_report, now));
+        }
+        drop(state);
         decisions
+    }
+}
+
+impl Shared {
+    /// Makes due what waits because of these suspensions. What is active sees by itself that they have ended.
+    async fn make_due(&self, numbers: &[u32]) {
+        let Some(last) = self.lock().newest() else { return };
+        let mut after = None;
+        loop {
+            {
+                let mut scheduler = self.lock();
+                let page = scheduler.page(after, last, PAGE);
+                let Some((newest, _)) = page.last() else { break };
+                after = Some(newest.id);
+                let now = self.now();
+                for (message, place) in page {
+                    let Place::Deferred(_) = place else { continue };
+                    let state = message.state();
+                    if state.suspended.iter().any(|(_, number)| numbers.contains(number)) {
+                        // Under both locks, so that no older state comes after it.
+                        self.spool.progress(message.id, &state.progress(now.wall, now));
+                        drop(state);
+                        scheduler.shift(message.id, Place::Deferred(now.monotonic));
+                    }
+                }
+            }
+            // A long walk is one of many things that this thread does.
+            tokio::task::yield_now().await;
+        }
+        self.wake.notify_one();
     }
 }
 
@@ -207,14 +249,10 @@ impl QueueHandle {
         self.0.show_suspensions();
         for suspension in &ended {
             tracing::info!(number = suspension.number, "suspension ended by hand: {}", suspension.reason);
-            let select = Selector { queue: Some(QueueName::Deferred), ..suspension.select.clone() };
-            let request = Request { order: Order::Retry, select, all: true, dry_run: false };
-            if let Ok(retry) = self.take(request)
-                && let Err(why) = retry.carry_out(|_| {}).await
-            {
-                tracing::error!("mail that was suspended may wait for its usual time: {why}");
-            }
         }
+        let numbers: Vec<u32> = ended.iter().map(|suspension| suspension.number).collect();
+        self.0.make_due(&numbers).await;
+        self.0.spool.flush().await.map_err(SuspensionsError::Spool)?;
         Ok(ended.iter().map(|suspension| Suspension::clone(suspension)).collect())
     }
 }

@@ -259,3 +259,34 @@ async fn what_was_given_up_under_way_is_not_tried_again_after_a_crash() {
     assert!(report.contains("Final-Recipient: rfc822;y@to.example\r\nAction: failed\r\n"), "{report}");
     assert!(report.contains("no such customer") && !report.contains("x@to.example"), "{report}");
 }
+
+#[tokio::test]
+async fn what_a_hand_released_no_line_of_a_map_holds_again() {
+    let folder = tempfile::tempdir().unwrap();
+    let routes = "to.example hold:look at it\n* retry:4.3.2 not now\n";
+    let site = start(folder.path(), routes, 1, today());
+    let id = site.send("<a@from.example>", &["<x@to.example>"]).await;
+    site.until(|summary| summary.hold == 1).await;
+    let row = site.queue.rows(Selector::default(), true).unwrap().next().await.unwrap().remove(0);
+    assert!(!row.released, "{row:?}");
+    let (route, playing) = peer(vec![script("<a@from.example>", &[("<x@to.example>", "250 Ok")])]).await;
+    site.stop().await;
+
+    let mut options = RouteOptions::new(Domain::parse("us.example").unwrap());
+    options.default_route = Route::parse("retry:4.3.2 not now", &Default::default()).unwrap();
+    let site = start_with(folder.path(), &[(MapName::Transport, routes)], options.clone(), 1, today());
+    assert_eq!(site.order(Order::Release, id).await, tally(1, 1, 1));
+    site.until(|summary| summary.deferred == 1 && summary.active == 0).await;
+    let row = site.queue.rows(Selector::default(), true).unwrap().next().await.unwrap().remove(0);
+    assert!(row.released && row.hold.is_none(), "{row:?}");
+    site.stop().await;
+
+    // The line still holds what nobody released.
+    options.default_route = Route::parse(&route, &Default::default()).unwrap();
+    let texts = [(MapName::Transport, "to.example hold:look at it\n")];
+    let site = start_with(folder.path(), &texts, options, 1, today() + DAY);
+    playing.await.unwrap();
+    site.until(|summary| summary.messages() == 0).await;
+    site.send("<a@from.example>", &["<x@to.example>"]).await;
+    site.until(|summary| summary.hold == 1).await;
+}

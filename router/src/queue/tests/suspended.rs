@@ -119,3 +119,55 @@ async fn what_waits_in_line_is_suspended_at_once_and_grows_no_older() {
         assert!(site.queue.take(request).is_err());
     }
 }
+
+#[tokio::test]
+async fn what_a_suspension_kept_goes_when_it_ends_whatever_it_would_mean_by_then() {
+    let folder = tempfile::tempdir().unwrap();
+    let routes = "to.example smtp:[127.0.0.1]:9\n";
+    let site = start(folder.path(), routes, 1, today());
+    let young = Selector { younger: Some(600), ..domain("to.example") };
+    site.order_of(suspend(3 * 86_400), young).await;
+    let way = Selector { next_hop: Some(Pattern::new("*:9")), ..Selector::default() };
+    site.order_of(suspend(3 * 86_400), way).await;
+    site.send("<a@from.example>", &["<x@to.example>"]).await;
+    site.until(|summary| summary.deferred == 1).await;
+    site.stop().await;
+
+    // By now it is older than that, and its way is another.
+    let (route, playing) = peer(vec![script("<a@from.example>", &[("<x@to.example>", "250 Ok")])]).await;
+    let site = start(folder.path(), &format!("to.example {route}\n"), 1, today() + HOUR / 2);
+    assert_eq!((site.queue.summary().deferred, first(&site).await.attempts), (1, 0));
+    assert_eq!(site.queue.resume(Some(vec![1])).await.unwrap().len(), 1);
+    playing.await.unwrap();
+    site.until(|summary| summary.messages() == 0).await;
+    site.stop().await;
+}
+
+#[tokio::test]
+async fn what_was_suspended_for_longer_than_mail_lives_is_tried_for_a_day_after_it() {
+    let folder = tempfile::tempdir().unwrap();
+    let (home, told) = peer(vec![script("<>", &[("<a@from.example>", "250 Ok")])]).await;
+    let routes = format!("to.example retry:4.3.2 not now\nfrom.example {home}\n");
+    let site = start(folder.path(), &routes, 1, today());
+    let never = Notify { success: false, failure: true, delay: false };
+    let to =
+        Recipient { notify: Some(never), ..Recipient::new(ForwardPath::parse("<x@to.example>").unwrap()) };
+    site.send_to("<a@from.example>", vec![to]).await;
+    site.until(|summary| summary.deferred == 1 && summary.active == 0).await;
+    site.order_of(suspend(6 * 86_400), domain("to.example")).await;
+    site.hand.advance(5 * DAY + HOUR);
+    site.until(|summary| summary.ended == 2 && summary.deferred == 1).await;
+    site.queue.resume(None).await.unwrap();
+    site.until(|summary| summary.ended == 3 && summary.active == 0).await;
+    assert_eq!(site.queue.summary().deferred, 1, "its first attempt after that is not its last");
+    site.stop().await;
+
+    // That holds over a restart.
+    let site = start(folder.path(), &routes, 1, today() + 5 * DAY + 3 * HOUR);
+    site.queue.flush();
+    site.until(|summary| summary.ended == 1 && summary.active == 0).await;
+    assert_eq!(site.queue.summary().deferred, 1);
+    site.hand.advance(DAY);
+    site.until(|summary| summary.messages() == 0).await;
+    assert!(reports(&told.await.unwrap())[0].contains("Status: 5.4.7\r\n"));
+}

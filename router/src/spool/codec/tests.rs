@@ -78,6 +78,8 @@ fn progress_reads_back_and_says_a_repeated_reply_once() {
         hold: Some(Held::new(Holder::Map, "look at it")),
         reroutes: vec![(1, "smtp:[mx1.example]:26".into())],
         given_up: vec![(0, GivenUp::new("no such customer", true)), (2, GivenUp::new("spam", false))],
+        released: true,
+        rest: Rest { suspended: vec![(1, 7)], until: Some(UNIX_EPOCH + Duration::from_secs(9)) },
     };
     let mut mixed = state(3);
     mixed.recipients.push(RecipientState::Pending);

@@ -85,6 +85,8 @@ fn deferred(text: &str, attempts: u32) -> Progress {
         hold: None,
         reroutes: Vec::new(),
         given_up: Vec::new(),
+        released: false,
+        rest: Default::default(),
     }
 }
 
