@@ -151,7 +151,9 @@ pub struct Queue;
 impl Queue {
     /// Starts the queue with what recovery found in the spool. Must be called in a tokio run time.
     #[must_use]
-    pub fn start(parts: Parts, recovered: Vec<StoredMessage>) -> QueueHandle {
+    pub fn start(mut parts: Parts, recovered: Vec<StoredMessage>) -> QueueHandle {
+        let remembered = recovered.iter().flat_map(|stored| &stored.progress.rest.suspended);
+        remembered.for_each(|(_, number)| parts.suspensions.saw(*number));
         let (summary, _) = watch::channel(Summary::default());
         let shared = Arc::new(Shared {
             scheduler: Mutex::new(Scheduler::new(parts.options.clone())),

@@ -5,6 +5,8 @@ use std::io::{self, Read as _, Write as _};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
+use serde::{Deserialize, Serialize};
+
 use super::Suspension;
 
 /// Octets of the file.
@@ -34,6 +36,9 @@ pub enum SuspensionsError {
     /// As many as there may be.
     #[error("there are {0} suspensions; end some first")]
     TooMany(usize),
+    /// Every number was given once.
+    #[error("there is no number left for a suspension: all up to {} were used", u32::MAX)]
+    NoNumber,
     /// There is none of that number.
     #[error("there is no suspension {0}; nothing was changed")]
     Unknown(u32),
@@ -47,6 +52,23 @@ pub enum SuspensionsError {
     Stopped,
 }
 
+/// What the file holds.
+#[derive(Debug, Default, PartialEq, Eq, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(super) struct Kept {
+    /// The highest number that any suspension ever had: mail may still remember one that has ended.
+    pub(super) last: u32,
+    /// Those in force when it was written.
+    pub(super) suspensions: Vec<Suspension>,
+}
+
+/// The same, as it is written.
+#[derive(Debug, Serialize)]
+struct Written<'a> {
+    last: u32,
+    suspensions: Vec<&'a Suspension>,
+}
+
 /// The file.
 #[derive(Debug)]
 pub(super) struct File {
@@ -55,11 +77,11 @@ pub(super) struct File {
 
 impl File {
     /// The file and what it holds; one that is not there holds nothing.
-    pub(super) fn open(path: &Path) -> Result<(Self, Vec<Suspension>), SuspensionsError> {
+    pub(super) fn open(path: &Path) -> Result<(Self, Kept), SuspensionsError> {
         let file = Self { path: path.to_owned() };
         let opened = match fs::File::open(path) {
             Ok(opened) => opened,
-            Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok((file, Vec::new())),
+            Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok((file, Kept::default())),
             Err(error) => return Err(file.failed("read", error)),
         };
         let mut octets = Vec::new();
@@ -68,14 +90,14 @@ impl File {
         if octets.len() as u64 > LARGEST {
             return Err(malformed(format!("larger than {LARGEST} octets")));
         }
-        let list = serde_json::from_slice(&octets).map_err(|error| malformed(error.to_string()))?;
-        Ok((file, list))
+        let kept = serde_json::from_slice(&octets).map_err(|error| malformed(error.to_string()))?;
+        Ok((file, kept))
     }
 
     /// Puts these in its place, durably: after a crash it is the old file or the new one.
-    pub(super) fn write(&self, list: &[Arc<Suspension>]) -> Result<(), SuspensionsError> {
-        let plain: Vec<&Suspension> = list.iter().map(AsRef::as_ref).collect();
-        let octets = serde_json::to_vec_pretty(&plain)
+    pub(super) fn write(&self, list: &[Arc<Suspension>], last: u32) -> Result<(), SuspensionsError> {
+        let written = Written { last, suspensions: list.iter().map(AsRef::as_ref).collect() };
+        let octets = serde_json::to_vec_pretty(&written)
             .map_err(|error| self.failed("written", io::Error::other(error)))?;
         self.replace(&octets).map_err(|error| self.failed("written", error))
     }
@@ -108,8 +130,8 @@ mod tests {
     fn what_is_written_is_read_again_and_damage_is_told() {
         let folder = tempfile::tempdir().unwrap();
         let path = folder.path().join("suspended.json");
-        let (file, list) = File::open(&path).unwrap();
-        assert!(list.is_empty());
+        let (file, kept) = File::open(&path).unwrap();
+        assert_eq!(kept, Kept::default());
         let suspension = Suspension {
             number: 3,
             select: Selector { older: Some(5), ..Selector::default() },
@@ -117,8 +139,8 @@ mod tests {
             since: Timestamp::UNIX_EPOCH,
             until: Timestamp::UNIX_EPOCH,
         };
-        file.write(&[Arc::new(suspension.clone())]).unwrap();
-        assert_eq!(File::open(&path).unwrap().1, [suspension]);
+        file.write(&[Arc::new(suspension.clone())], 7).unwrap();
+        assert_eq!(File::open(&path).unwrap().1, Kept { last: 7, suspensions: vec![suspension] });
         let text = fs::read_to_string(&path).unwrap();
         for bad in [&text[1..], &text.replace("older", "colder"), ""] {
             fs::File::create(&path).unwrap().write_all(bad.as_bytes()).unwrap();

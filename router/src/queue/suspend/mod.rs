@@ -8,6 +8,7 @@
 //!
 //! Which suspension set a recipient aside is kept with the message. So the end of one finds all that it kept, whatever
 //! its selector would mean by then: what waits is due at once, and what is under way is when its attempt has ended.
+//! For that no number is ever given twice: the highest is kept in the file, and what mail remembers counts as given.
 
 mod file;
 
@@ -26,8 +27,8 @@ use super::scheduler::Place;
 use super::select::Selector;
 use super::walk::{PAGE, way_of};
 use super::{QueueHandle, Shared};
-use file::File;
 pub use file::SuspensionsError;
+use file::{File, Kept};
 
 /// Suspensions at once: each is looked at before every attempt.
 const MOST: usize = 100;
@@ -38,7 +39,7 @@ pub(super) const LONGEST: Duration = Duration::from_secs(366 * 86_400);
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Suspension {
-    /// Its name.
+    /// Its name, which no other one ever has.
     pub number: u32,
     /// Of which mail.
     pub select: Selector,
@@ -55,7 +56,15 @@ pub struct Suspension {
 pub struct Suspensions {
     list: ArcSwap<Vec<Arc<Suspension>>>,
     /// One change at a time.
-    file: tokio::sync::Mutex<Option<Arc<File>>>,
+    book: tokio::sync::Mutex<Book>,
+}
+
+/// Where they are kept.
+#[derive(Debug)]
+struct Book {
+    file: Option<Arc<File>>,
+    /// The highest number that was given.
+    last: u32,
 }
 
 impl Suspensions {
@@ -64,12 +73,24 @@ impl Suspensions {
     /// # Errors
     /// When the file is there and cannot be read.
     pub fn open(path: Option<&Path>) -> Result<Self, SuspensionsError> {
-        let (file, list) = match path.map(File::open).transpose()? {
-            Some((file, list)) => (Some(Arc::new(file)), list),
-            None => (None, Vec::new()),
+        let (file, kept) = match path.map(File::open).transpose()? {
+            Some((file, kept)) => (Some(Arc::new(file)), kept),
+            None => (None, Kept::default()),
         };
-        let list = list.into_iter().map(Arc::new).collect();
-        Ok(Self { list: ArcSwap::from_pointee(list), file: tokio::sync::Mutex::new(file) })
+        let list: Vec<_> = kept.suspensions.into_iter().map(Arc::new).collect();
+        let mut opened = Self {
+            book: tokio::sync::Mutex::new(Book { file, last: kept.last }),
+            list: ArcSwap::from_pointee(Vec::new()),
+        };
+        list.iter().for_each(|suspension| opened.saw(suspension.number));
+        opened.list.store(Arc::new(list));
+        Ok(opened)
+    }
+
+    /// Takes a number for given: mail remembers it.
+    pub(super) fn saw(&mut self, number: u32) {
+        let last = &mut self.book.get_mut().last;
+        *last = number.max(*last);
     }
 
     /// Those in force, the oldest first.
@@ -84,15 +105,15 @@ impl Suspensions {
         suspension: Suspension,
         wall: SystemTime,
     ) -> Result<Arc<Suspension>, SuspensionsError> {
-        let file = self.file.lock().await;
+        let mut book = self.book.lock().await;
         let mut list = self.now(wall);
         if list.len() >= MOST {
             return Err(SuspensionsError::TooMany(MOST));
         }
-        let last = self.list.load().iter().map(|suspension| suspension.number).max().unwrap_or(0);
-        let added = Arc::new(Suspension { number: last.saturating_add(1), ..suspension });
+        book.last = book.last.checked_add(1).ok_or(SuspensionsError::NoNumber)?;
+        let added = Arc::new(Suspension { number: book.last, ..suspension });
         list.push(Arc::clone(&added));
-        self.replace(file.as_ref(), list).await?;
+        self.replace(&book, list).await?;
         Ok(added)
     }
 
@@ -102,7 +123,7 @@ impl Suspensions {
         numbers: Option<&[u32]>,
         wall: SystemTime,
     ) -> Result<Vec<Arc<Suspension>>, SuspensionsError> {
-        let file = self.file.lock().await;
+        let book = self.book.lock().await;
         let list = self.now(wall);
         let unknown = |number: &&u32| !list.iter().any(|suspension| suspension.number == **number);
         if let Some(number) = numbers.unwrap_or_default().iter().find(unknown) {
@@ -111,18 +132,14 @@ impl Suspensions {
         let is_meant =
             |suspension: &Arc<Suspension>| numbers.is_none_or(|numbers| numbers.contains(&suspension.number));
         let (ended, left): (Vec<_>, Vec<_>) = list.into_iter().partition(is_meant);
-        self.replace(file.as_ref(), left).await?;
+        self.replace(&book, left).await?;
         Ok(ended)
     }
 
-    async fn replace(
-        &self,
-        file: Option<&Arc<File>>,
-        list: Vec<Arc<Suspension>>,
-    ) -> Result<(), SuspensionsError> {
-        if let Some(file) = file.cloned() {
-            let kept = list.clone();
-            let written = tokio::task::spawn_blocking(move || file.write(&kept)).await;
+    async fn replace(&self, book: &Book, list: Vec<Arc<Suspension>>) -> Result<(), SuspensionsError> {
+        if let Some(file) = book.file.clone() {
+            let (kept, last) = (list.clone(), book.last);
+            let written = tokio::task::spawn_blocking(move || file.write(&kept, last)).await;
             written.map_err(|_| SuspensionsError::Stopped)??;
         }
         self.list.store(Arc::new(list));

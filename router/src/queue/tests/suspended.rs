@@ -171,3 +171,33 @@ async fn what_was_suspended_for_longer_than_mail_lives_is_tried_for_a_day_after_
     site.until(|summary| summary.messages() == 0).await;
     assert!(reports(&told.await.unwrap())[0].contains("Status: 5.4.7\r\n"));
 }
+
+#[tokio::test]
+async fn no_number_is_given_twice_whatever_ended_before_a_restart() {
+    let folder = tempfile::tempdir().unwrap();
+    let routes = "to.example smtp:[127.0.0.1]:9\n";
+    let site = start(folder.path(), routes, 1, today());
+    site.order_of(suspend(7200), domain("to.example")).await;
+    site.send("<a@from.example>", &["<x@to.example>"]).await;
+    site.until(|summary| summary.deferred == 1).await;
+    site.stop().await;
+
+    // It ended while nobody was there, and nothing was written down of that: the next one is another one.
+    let site = start(folder.path(), routes, 1, today() + 3 * HOUR);
+    site.order_of(suspend(7200), domain("third.example")).await;
+    assert_eq!(site.queue.suspensions()[0].number, 2);
+    assert_eq!(site.queue.resume(None).await.unwrap().len(), 1);
+    site.stop().await;
+    let site = start(folder.path(), routes, 1, today() + 3 * HOUR);
+    site.order_of(suspend(7200), domain("to.example")).await;
+    assert_eq!(site.queue.suspensions()[0].number, 3);
+    site.send("<a@from.example>", &["<y@to.example>"]).await;
+    site.until(|summary| summary.deferred == 2 && summary.active == 0).await;
+    site.stop().await;
+
+    // Somebody removed the file: what mail remembers is not given again.
+    std::fs::remove_file(folder.path().join("spool/suspended.json")).unwrap();
+    let site = start(folder.path(), routes, 1, today() + 3 * HOUR);
+    site.order_of(suspend(7200), domain("third.example")).await;
+    assert_eq!(site.queue.suspensions()[0].number, 4);
+}
