@@ -10,6 +10,7 @@ use serde::{Deserialize, Serialize};
 use crate::envelope::{Message, Type};
 use crate::hash::Hash;
 use crate::path::Path;
+use crate::records::Summary;
 use crate::words::{Environment, Timestamp};
 
 /// The most files of a site.
@@ -99,6 +100,16 @@ impl Message for Head {
 }
 
 impl File {
+    /// A table, as [`crate::records`] measured it.
+    pub fn table(path: Path, Summary { hash, bytes, records }: Summary) -> Self {
+        Self { path, kind: Kind::Records, hash, bytes, records }
+    }
+
+    /// Anything else.
+    pub fn text(path: Path, octets: &[u8]) -> Self {
+        Self { path, kind: Kind::Text, hash: Hash::of(octets), bytes: octets.len() as u64, records: 0 }
+    }
+
     fn check(&self) -> Result<(), String> {
         let Self { path, kind, bytes, records, .. } = self;
         if *bytes > FILE_OCTETS {
@@ -137,8 +148,7 @@ pub(crate) mod tests {
     use super::*;
 
     pub(crate) fn file(path: &str, octets: &[u8]) -> File {
-        let path = Path::try_from(path.to_owned()).unwrap();
-        File { path, kind: Kind::Text, hash: Hash::of(octets), bytes: octets.len() as u64, records: 0 }
+        File::text(Path::try_from(path.to_owned()).unwrap(), octets)
     }
 
     pub(crate) fn head(generation: u64, previous: Option<Hash>) -> Head {
