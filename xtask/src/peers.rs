@@ -52,7 +52,7 @@ const PEERS: &[Peer] = &[
     Peer { package: "clamav-milter", proof: "/usr/sbin/clamav-milter" },
     Peer { package: "libmilter-dev", proof: "/usr/include/libmilter/mfapi.h" },
     Peer { package: "gcc", proof: "/usr/bin/gcc" },
-    Peer { package: "python3-dkim", proof: "/usr/lib/python3/dist-packages/dkim/__init__.py" },
+    Peer { package: "python3-authres", proof: "/usr/lib/python3/dist-packages/authres/__init__.py" },
     Peer { package: "procps", proof: "/usr/bin/ps" },
     Peer { package: "systemd", proof: "/usr/bin/systemd-analyze" },
 ];

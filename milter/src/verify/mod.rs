@@ -3,6 +3,8 @@
 //! mail-auth knows the rules; here stand their bounds. A message with a thousand signatures costs a few, one
 //! whose domains' servers are silent costs the time that the settings allow, and both get a verdict.
 
+mod arc;
+mod dmarc;
 pub(crate) mod forged;
 pub(crate) mod policy;
 
@@ -82,14 +84,14 @@ pub(crate) async fn verify<'x>(
     let (spf, dkim, arc) = tokio::join!(
         spf(dns, rules, client, envelope, deadline),
         dkim(dns, message, deadline),
-        arc(dns, message, deadline)
+        arc::chain(dns, message, deadline)
     );
     let unknown = SpfOutput::default();
     // RFC 7489 §3.1.2: without a sender, the name in HELO stands for it.
     let sender = if envelope.sender.is_empty() { &client.hello } else { &envelope.sender };
     let domain = sender.rsplit_once('@').map_or(sender.as_str(), |(_, domain)| domain);
-    let asked = DmarcParameters::new(message, &dkim, domain, spf.as_ref().unwrap_or(&unknown));
-    let dmarc = match timeout_at(deadline, dns.verify_dmarc(asked)).await {
+    let asked = || DmarcParameters::new(message, &dkim, domain, spf.as_ref().unwrap_or(&unknown));
+    let dmarc = match timeout_at(deadline, dmarc::verified(dns, asked)).await {
         Ok(dmarc) => dmarc,
         Err(_elapsed) => {
             let from = message.from().rsplit_once('@').map_or("", |(_, domain)| domain);
@@ -136,17 +138,6 @@ async fn dkim<'x>(
     }
 }
 
-async fn arc<'x>(
-    dns: &MessageAuthenticator,
-    message: &'x AuthenticatedMessage<'x>,
-    deadline: Instant,
-) -> ArcOutput<'x> {
-    match timeout_at(deadline, dns.verify_arc(message)).await {
-        Ok(output) => output,
-        Err(_elapsed) => ArcOutput::default().with_result(DkimResult::TempError(late())),
-    }
-}
-
 fn late() -> Error {
     Error::Dns(DnsError::Resolver("no answer in time".to_owned()))
 }
@@ -173,7 +164,8 @@ impl Verdicts<'_> {
         if self.dmarc.result() != DmarcResult::None {
             results = results.with_dmarc_result(&self.dmarc);
         }
-        if *self.arc.result() != DkimResult::None {
+        // RFC 8617 §4.4 has no word for what the DNS could not say in time: then nothing is told.
+        if !matches!(self.arc.result(), DkimResult::None | DkimResult::TempError(_)) {
             results = results.with_arc_result(&self.arc, address);
         }
         results

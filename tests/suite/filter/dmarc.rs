@@ -57,6 +57,15 @@ const EXAMPLES: &[Example] = &[
         policies: &[("mail.a.b.c.d.e.f.g.example.com", "p=quarantine"), ("example.com", "p=reject")],
         mail: &[("mail.a.b.c.d.e.f.g.example.com", "rival.com", "fail", "quarantine")],
     },
+    // §4.10 step 6: two records are none.
+    Example {
+        policies: &[
+            ("a.example.com", "p=none"),
+            ("a.example.com", "p=none; t=y"),
+            ("example.com", "p=reject"),
+        ],
+        mail: &[("a.example.com", "rival.com", "fail", "reject")],
+    },
 ];
 
 #[test]
