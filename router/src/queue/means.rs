@@ -31,10 +31,11 @@ impl QueueHandle {
     /// nobody uses at this moment are given up.
     pub fn change(&self, means: Means) {
         let mut scheduler = self.0.lock();
-        scheduler.change(means.options.clone());
+        let starts = scheduler.change(means.options.clone());
         self.0.means.store(Arc::new(means));
         self.0.publish(&scheduler);
         drop(scheduler);
+        self.0.start(starts);
         // There may be more room than before, and other times.
         self.0.wake.notify_one();
     }

@@ -13,7 +13,7 @@ use tokio::sync::oneshot;
 use crate::queue::QueueOptions;
 use crate::queue::message::{Job, Message};
 use crate::queue::schedule::Now;
-use crate::queue::scheduler::{Next, Offered, Place, Scheduler, Turn};
+use crate::queue::scheduler::{Next, Offered, Place, Scheduler, Start, Turn};
 use crate::queue::window::{Feedback, WindowOptions};
 use crate::spool::{Arrival, Origin, Progress, QueueId, StoredMessage};
 
@@ -43,6 +43,8 @@ fn message(id: &str) -> Arc<Message> {
 struct Play {
     scheduler: Scheduler,
     limit: usize,
+    /// The limit, or what was open when it was lowered and is not closed yet.
+    bound: usize,
     now: Instant,
     message: Arc<Message>,
     /// At work for these destinations.
@@ -53,15 +55,20 @@ struct Play {
 }
 
 impl Play {
-    fn new(limit: usize) -> Self {
-        let options = QueueOptions {
+    fn options(limit: usize) -> QueueOptions {
+        QueueOptions {
             connection_limit: limit,
             window: WindowOptions { initial: 2, limit: 4, dead_for: Duration::from_secs(300) },
             ..QueueOptions::default()
-        };
+        }
+    }
+
+    fn new(limit: usize) -> Self {
+        let options = Self::options(limit);
         Self {
             scheduler: Scheduler::new(options),
             limit,
+            bound: limit,
             now: Instant::now(),
             message: message("0000000001"),
             running: Vec::new(),
@@ -109,15 +116,28 @@ impl Play {
     fn take(&mut self, number: usize, turn: Turn) {
         let Turn { next, starts, orphans } = turn;
         self.ended += orphans.len();
-        for start in starts {
-            let started = (0..5).find(|number| destination(*number) == start.destination);
-            self.running.push(started.unwrap());
-        }
+        self.start(starts);
         match next {
             Next::Job(_) => self.running.push(number),
             Next::Idle(slot, receiver) => self.idle.push((number, slot, receiver)),
             Next::Leave => {}
         }
+        self.wake();
+    }
+
+    fn start(&mut self, starts: Vec<Start>) {
+        for start in starts {
+            let started = (0..5).find(|number| destination(*number) == start.destination);
+            self.running.push(started.unwrap());
+        }
+    }
+
+    /// Another limit from now on.
+    fn change(&mut self, limit: usize) {
+        self.limit = limit;
+        self.bound = limit.max(self.bound);
+        let starts = self.scheduler.change(Self::options(limit));
+        self.start(starts);
         self.wake();
     }
 
@@ -142,7 +162,8 @@ impl Play {
         }
         let connections = self.scheduler.summary().connections;
         assert_eq!(connections, self.running.len() + self.idle.len());
-        assert!(connections <= self.limit);
+        assert!(connections <= self.bound);
+        self.bound = connections.max(self.limit);
     }
 }
 
@@ -173,6 +194,24 @@ fn a_busy_destination_lets_others_have_their_turn() {
 }
 
 #[test]
+fn a_limit_changed_live_is_obeyed_by_who_works_and_given_to_who_waits() {
+    let mut play = Play::new(4);
+    for number in 0..3 {
+        (0..10).for_each(|_| play.offer(number));
+    }
+    assert_eq!(play.running, [0, 0, 1, 1]);
+    play.change(1);
+    for left in [3, 2, 1, 1] {
+        // Its connection is good for more, and there is more.
+        play.end(0, Feedback::Reached, true);
+        assert_eq!(play.running.len(), left);
+    }
+    play.change(6);
+    play.running.sort_unstable();
+    assert_eq!((play.running.len(), play.running.contains(&2)), (6, true), "{:?}", play.running);
+}
+
+#[test]
 fn room_in_the_active_queue_is_shared_by_new_and_deferred_mail() {
     let options = QueueOptions { active_limit: 1, ..QueueOptions::default() };
     let mut scheduler = Scheduler::new(options);
@@ -200,14 +239,15 @@ fn room_in_the_active_queue_is_shared_by_new_and_deferred_mail() {
 
 proptest! {
     #[test]
-    fn limits_hold_and_no_job_is_lost(steps in prop::collection::vec((0_u8..8, 0_usize..5, any::<bool>()), 0..300), limit in 1_usize..6) {
+    fn limits_hold_and_no_job_is_lost(steps in prop::collection::vec((0_u8..9, 0_usize..5, any::<bool>()), 0..300), limit in 1_usize..6) {
         let mut play = Play::new(limit);
         for (kind, number, keeps) in steps {
             match kind {
                 0..=3 => play.offer(number),
                 4 | 5 => play.end(number, Feedback::Reached, keeps),
                 6 => play.end(number, Feedback::Unreached, false),
-                _ => play.leave(number),
+                7 => play.leave(number),
+                _ => play.change(1 + number),
             }
         }
         // Everybody at work ends his job, again and again: all jobs come to an end, whoever else waits.

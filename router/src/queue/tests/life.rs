@@ -1,194 +1,7 @@
-//! The queue from end to end: a real spool in a folder, scripted peers on loopback, time moved by hand.
+//! What becomes of a message by itself, from end to end.
 
-mod fair;
-mod limits;
-mod orders;
-mod suspended;
-mod uses;
-
-use std::path::Path;
-
-use bytes::Bytes;
-use switchyard_daemon::clock::Hand;
-use switchyard_daemon::metrics::Registry;
-use switchyard_maps::{MapName, MapOptions, MapSet, Resolved};
-use switchyard_smtp::address::{Domain, ForwardPath, ReversePath};
-use switchyard_smtp::envelope::{Envelope, Notify, Recipient, Sender};
-use switchyard_smtp::testing::{Played, listen, play};
-use tokio::task::JoinHandle;
-
-use super::order::{Order, Request, Tally};
-use super::row::{GroupBy, Groups};
-use super::select::Selector;
 use super::*;
-use crate::bounce::{BounceMetrics, BounceOptions};
-use crate::deliver::{
-    DeliverMetrics, DeliverOptions, Resolver, ResolverOptions, ReuseOptions, TlsOptions, TlsPolicy,
-};
 use crate::route::resolve::resolve;
-use crate::spool::{Arrival, Folder, Held, Holder, Origin, SpoolMetrics, SpoolOptions};
-
-const DAY: Duration = Duration::from_secs(86_400);
-
-struct Site {
-    queue: QueueHandle,
-    spool: Spool,
-    hand: Hand,
-    registry: Registry,
-}
-
-/// A queue over the spool in `folder`, as it is after a start at `wall`.
-fn start(folder: &Path, routes: &str, messages_per_connection: u32, wall: SystemTime) -> Site {
-    let options = RouteOptions::new(Domain::parse("us.example").unwrap());
-    start_with(folder, &[(MapName::Transport, routes)], options, messages_per_connection, wall)
-}
-
-/// The same with any maps, and all that routing knows beside them.
-fn start_with(
-    folder: &Path,
-    texts: &[(MapName, &str)],
-    routes: RouteOptions,
-    messages_per_connection: u32,
-    wall: SystemTime,
-) -> Site {
-    let registry = Registry::new();
-    let (clock, hand) = Clock::twin(wall);
-    let options = SpoolOptions {
-        folder: folder.join("spool"),
-        segment_bytes: 1 << 20,
-        max_bytes: 64 << 20,
-        min_free_bytes: 0,
-        ..SpoolOptions::default()
-    };
-    let disk = Folder::claim(&options.folder).unwrap();
-    let (spool, recovered) =
-        Spool::open(&options, disk, clock.clone(), SpoolMetrics::register(&registry).unwrap()).unwrap();
-    let maps = MapHandle::new(MapSet::from_texts(&MapOptions::default(), texts).unwrap());
-    let resolver =
-        ResolverOptions { servers: vec![([127, 0, 0, 1], 9).into()], ..ResolverOptions::default() };
-    let deliver = DeliverOptions {
-        hello_name: "us.example".to_owned(),
-        reuse: ReuseOptions { messages: messages_per_connection, ..ReuseOptions::default() },
-        ..DeliverOptions::default()
-    };
-    let chance = || fastrand::Rng::with_seed(1);
-    let parts = Parts {
-        options: QueueOptions {
-            window: WindowOptions { initial: 1, ..WindowOptions::default() },
-            ..QueueOptions::default()
-        },
-        spool: spool.clone(),
-        maps,
-        routes,
-        deliverer: Deliverer::new(
-            deliver,
-            Resolver::new(&resolver).unwrap(),
-            TlsPolicy::new(&TlsOptions::default()).unwrap(),
-            DeliverMetrics::register(&registry).unwrap(),
-            clock.clone(),
-            chance(),
-        ),
-        bouncer: Bouncer::new(
-            BounceOptions::default(),
-            BounceMetrics::register(&registry).unwrap(),
-            clock.clone(),
-        ),
-        suspensions: Suspensions::open(Some(&folder.join("spool/suspended.json"))).unwrap(),
-        clock,
-        chance: chance(),
-        metrics: QueueMetrics::register(&registry).unwrap(),
-    };
-    Site { queue: Queue::start(parts, recovered.messages), spool, hand, registry }
-}
-
-fn today() -> SystemTime {
-    SystemTime::UNIX_EPOCH + 20_000 * DAY
-}
-
-impl Site {
-    async fn send(&self, sender: &str, recipients: &[&str]) -> QueueId {
-        let to = |text: &&str| Recipient::new(ForwardPath::parse(text).unwrap());
-        self.send_to(sender, recipients.iter().map(to).collect()).await
-    }
-
-    async fn send_to(&self, sender: &str, recipients: Vec<Recipient>) -> QueueId {
-        self.take(sender, recipients, None).await
-    }
-
-    /// Taken to wait for the operator.
-    async fn send_held(&self, sender: &str, recipient: &str) -> QueueId {
-        let held = Held::new(Holder::Map, "look at it");
-        self.take(sender, vec![Recipient::new(ForwardPath::parse(recipient).unwrap())], Some(held)).await
-    }
-
-    async fn take(&self, sender: &str, recipients: Vec<Recipient>, hold: Option<Held>) -> QueueId {
-        self.take_from(Sender::new(ReversePath::parse(sender).unwrap()), recipients, hold).await
-    }
-
-    async fn take_from(&self, sender: Sender, recipients: Vec<Recipient>, hold: Option<Held>) -> QueueId {
-        let message = NewMessage {
-            envelope: Arc::new(Envelope { sender, recipients }),
-            content: Content::from_wire(Bytes::from_static(b"Subject: x\r\n\r\nbody\r\n")),
-            arrival: Arrival { wall: self.queue.0.clock.now_wall(), client: "test".into() },
-            origin: Origin::Smtp,
-            hold,
-        };
-        let id = self.spool.next_id();
-        let receipt = self.spool.accept(id, &message).await.unwrap();
-        self.queue.admit_new(&receipt, message);
-        id
-    }
-
-    /// Carries out an order about one message.
-    async fn order(&self, order: Order, id: QueueId) -> Tally {
-        self.order_of(order, Selector { ids: vec![id.to_string()], ..Selector::default() }).await
-    }
-
-    async fn order_of(&self, order: Order, select: Selector) -> Tally {
-        let request = Request { order, all: select.is_empty(), select, dry_run: false };
-        self.queue.take(request).unwrap().carry_out(|_| {}).await.unwrap()
-    }
-
-    async fn until(&self, fact: impl Fn(&Summary) -> bool) {
-        self.queue.watch().wait_for(|summary| fact(summary)).await.unwrap();
-    }
-
-    /// Ends the queue and gives the spool back to the disk.
-    async fn stop(self) {
-        self.queue.drain().await;
-        self.spool.flush().await.unwrap();
-        self.spool.close();
-    }
-}
-
-/// What a peer at `address` is to see: one message to each of these, answered so.
-fn script(sender: &str, recipients: &[(&str, &str)]) -> String {
-    let mut script = "S: 220 peer\nC: EHLO us.example\nS: 250 peer\n".to_owned();
-    script += &message(sender, recipients);
-    script + "C: QUIT\nS: 221 bye\nX\n"
-}
-
-fn message(sender: &str, recipients: &[(&str, &str)]) -> String {
-    let mut script = format!("C: MAIL FROM:{sender}\nS: 250 Ok\n");
-    for (recipient, reply) in recipients {
-        script += &format!("C: RCPT TO:{recipient}\nS: {reply}\n");
-    }
-    if recipients.iter().any(|(_, reply)| reply.starts_with("250")) {
-        script += "C: DATA\nS: 354 go\n.\nS: 250 2.0.0 mine\n";
-    }
-    script
-}
-
-/// A peer that plays these; its route, and what it saw.
-async fn peer(scripts: Vec<String>) -> (String, JoinHandle<Vec<Played>>) {
-    let (address, playing) = listen(scripts).await.unwrap();
-    (format!("smtp:[127.0.0.1]:{}", address.port()), playing)
-}
-
-fn reports(played: &[Played]) -> Vec<String> {
-    let contents = played.iter().flat_map(|played| &played.contents);
-    contents.map(|content| String::from_utf8(content.to_vec()).unwrap()).collect()
-}
 
 #[tokio::test]
 async fn a_message_goes_through_and_leaves_nothing() {
@@ -459,4 +272,22 @@ async fn a_worker_that_dies_of_a_fault_loses_neither_its_job_nor_its_place() {
     });
     assert!(died.await.unwrap_err().is_panic());
     site.until(|summary| summary.connections == 0 && summary.deferred == 1).await;
+}
+
+#[tokio::test]
+async fn who_waits_for_a_connection_gets_it_when_the_limit_is_raised() {
+    let folder = tempfile::tempdir().unwrap();
+    let silent = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let (route, playing) = peer(vec![script("<a@from.example>", &[("<x@to.example>", "250 Ok")])]).await;
+    let port = silent.local_addr().unwrap().port();
+    let routes = format!("slow.example smtp:[127.0.0.1]:{port}\nto.example {route}\n");
+    let site = start(folder.path(), &routes, 1, today());
+    site.change(|options| options.connection_limit = 1);
+    site.send("<a@from.example>", &["<x@slow.example>"]).await;
+    let _never_answered = silent.accept().await.unwrap();
+    site.send("<a@from.example>", &["<x@to.example>"]).await;
+    assert_eq!((site.queue.summary().active, site.queue.summary().connections), (2, 1));
+    site.change(|options| options.connection_limit = 2);
+    playing.await.unwrap();
+    site.until(|summary| summary.messages() == 1).await;
 }
