@@ -12,6 +12,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::hash::Hash;
 use crate::keys::{KeyId, PublicKey, SIGNATURE, SecretKey};
+use crate::words::Environment;
 
 /// The longest envelope that is read. A head of as many files as may be is shorter.
 pub const LONGEST: usize = 4 << 20;
@@ -48,6 +49,9 @@ impl Type {
 pub trait Message: Serialize + DeserializeOwned {
     /// Its type in the envelope.
     const TYPE: Type;
+
+    /// Whom it is for.
+    fn environment(&self) -> &Environment;
 
     /// The rules that its fields alone do not keep; the answer says which one is broken.
     fn check(&self) -> Result<(), String>;

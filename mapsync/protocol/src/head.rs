@@ -51,6 +51,16 @@ pub struct File {
     pub records: u64,
 }
 
+/// A head by number and name.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct HeadRef {
+    /// Its generation.
+    pub generation: u64,
+    /// Its hash.
+    pub hash: Hash,
+}
+
 /// A generation.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
@@ -76,6 +86,10 @@ pub struct Head {
 
 impl Message for Head {
     const TYPE: Type = Type::Head;
+
+    fn environment(&self) -> &Environment {
+        &self.environment
+    }
 
     fn check(&self) -> Result<(), String> {
         if self.generation == 0 || (self.generation == 1) != self.previous.is_none() {

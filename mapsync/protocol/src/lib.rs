@@ -5,7 +5,7 @@
 //! and the one place that says yes or no. [`path`] says what a file may be called.
 //!
 //! A table travels as [`records`] in one spelling, so that a [`delta`] of what changed can travel instead; both, and
-//! every other file, are [`packed`] on the way.
+//! every other file, may be [`packed`] on the way. A [`status`] is what a host says back.
 //!
 //! Invariants kept here:
 //! - What [`trust::Trusted`] remembers changes only after every check has passed.
@@ -25,6 +25,7 @@ pub mod path;
 pub mod records;
 pub mod release;
 pub mod root;
+pub mod status;
 pub mod trust;
 mod words;
 

@@ -61,6 +61,10 @@ fn place(host: &str, generation: u64) -> u64 {
 impl Message for Release {
     const TYPE: Type = Type::Release;
 
+    fn environment(&self) -> &Environment {
+        &self.environment
+    }
+
     fn check(&self) -> Result<(), String> {
         if self.permille > ALL {
             return Err(format!("{} hosts of a thousand", self.permille));

@@ -77,6 +77,10 @@ impl Role {
 impl Message for Root {
     const TYPE: Type = Type::Root;
 
+    fn environment(&self) -> &Environment {
+        &self.environment
+    }
+
     fn check(&self) -> Result<(), String> {
         if self.version == 0 {
             return Err("roots are counted from 1".to_owned());

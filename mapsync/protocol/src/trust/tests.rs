@@ -120,7 +120,7 @@ fn y3_a_head_of_other_files_is_another_head() {
     assert!(matches!(fork, Refused::Fork { what: "generation", number: 4 }), "{fork}");
     let unknown =
         refused(&mut host, |host| host.accept_release(&by(&release(12, 9, other.1), &[6]).0, START));
-    assert!(matches!(unknown, Refused::UnknownHead(9)), "{unknown}");
+    assert!(matches!(unknown, Refused::UnknownHead(head) if head.generation == 9), "{unknown}");
 }
 
 #[test]
@@ -193,6 +193,74 @@ fn y7_one_number_is_one_message() {
     let same_number = by(&Release { halted: true, ..release(11, 2, heads[1].1) }, &[6]).0;
     let fork = refused(&mut host, |host| host.accept_release(&same_number, START));
     assert!(matches!(fork, Refused::Fork { what: "release", number: 11 }), "{fork}");
+}
+
+#[test]
+fn a_host_that_missed_a_head_takes_it_with_the_release_that_names_it() {
+    let mut all = Heads::new();
+    for generation in 1..=5 {
+        all.push(by(&head(generation, all.last().map(|(_, hash)| *hash)), &[4, 5]));
+    }
+    let mut host = host();
+    host.accept_head(&all[4].0, START).unwrap();
+    let third = by(&release(1, 3, all[2].1), &[6]).0;
+    let unknown = refused(&mut host, |host| host.accept_release(&third, START));
+    let named = HeadRef { generation: 3, hash: all[2].1 };
+    assert!(matches!(unknown, Refused::UnknownHead(head) if head == named), "{unknown}");
+    let other = refused(&mut host, |host| host.accept_release_with(&third, &all[1].0, START));
+    assert!(matches!(other, Refused::UnknownHead(head) if head == named), "{other}");
+    let few = by(&head(3, Some(all[1].1)), &[4]).0;
+    let few = refused(&mut host, |host| host.accept_release_with(&third, &few, START));
+    assert!(matches!(few, Refused::TooFewSignatures { role: "push", .. }), "{few}");
+    let late = refused(&mut host, |host| host.accept_release_with(&third, &all[2].0, LATE));
+    assert!(matches!(late, Refused::Expired { what: "head", .. }), "{late}");
+    assert!(matches!(host.accept_release_with(&third, &all[2].0, START), Ok(Taken::New(_))));
+    assert_eq!(host.released(), Some(named));
+    assert_eq!(host.newest().map(|head| head.generation), Some(5));
+    assert_eq!(host.reread(&all[2].0).unwrap().0, named);
+    assert!(matches!(host.reread(&all[1].0), Err(Refused::State(_))));
+    // One that contradicts its neighbours is none of this line, though it is well signed.
+    let strange = by(&head(4, Some(Hash::of(b"elsewhere"))), &[4, 5]);
+    let fourth = by(&release(2, 4, strange.1), &[6]).0;
+    let fork = refused(&mut host, |host| host.accept_release_with(&fourth, &strange.0, START));
+    assert!(matches!(fork, Refused::Fork { what: "generation", number: 4 }), "{fork}");
+    let strange = by(&Head { note: "another".to_owned(), ..head(4, Some(all[2].1)) }, &[4, 5]);
+    let fourth = by(&release(2, 4, strange.1), &[6]).0;
+    let fork = refused(&mut host, |host| host.accept_release_with(&fourth, &strange.0, START));
+    assert!(matches!(fork, Refused::Fork { what: "generation", number: 4 }), "{fork}");
+    assert_eq!(Trusted::from_json(&host.to_json().unwrap()).unwrap(), host);
+}
+
+#[test]
+fn y2_a_head_of_the_future_is_refused() {
+    let mut host = host();
+    let made_at = |created| {
+        let expires = Timestamp(9000);
+        by(&Head { created: Timestamp(created), expires, ..head(1, None) }, &[4, 5]).0
+    };
+    let future = refused(&mut host, |host| host.accept_head(&made_at(START.0 + SKEW + 1), START));
+    assert!(matches!(future, Refused::Future { .. }), "{future}");
+    assert!(matches!(host.accept_head(&made_at(START.0 + SKEW), START), Ok(Taken::New(_))));
+}
+
+#[test]
+fn y3_of_two_heads_with_one_number_neither_is_taken() {
+    let (mut host, heads, _) = running();
+    let other = by(&Head { note: "another".to_owned(), ..head(3, Some(heads[1].1)) }, &[4, 5]);
+    host.distrust(3);
+    assert_eq!(host.newest().map(|head| head.generation), Some(2));
+    for (octets, hash) in [&heads[2], &other] {
+        let fork = refused(&mut host, |host| host.accept_head(octets, START));
+        assert!(matches!(fork, Refused::Fork { what: "generation", number: 3 }), "{fork}");
+        let release = by(&release(12, 3, *hash), &[6]).0;
+        let fork = refused(&mut host, |host| host.accept_release_with(&release, octets, START));
+        assert!(matches!(fork, Refused::Fork { what: "generation", number: 3 }), "{fork}");
+    }
+    // The next generation ends it, whichever of the two it follows.
+    assert!(host.accept_head(&by(&head(4, Some(other.1)), &[4, 5]).0, START).is_ok());
+    // What is in use is not forgotten.
+    host.distrust(2);
+    assert_eq!(host.released().map(|head| head.generation), Some(2));
 }
 
 #[test]
