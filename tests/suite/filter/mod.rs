@@ -2,6 +2,7 @@
 
 mod arc;
 mod dmarc;
+mod events;
 mod idle;
 mod postfix;
 mod rfc;
