@@ -171,6 +171,33 @@ fn a_host_is_laid_down_whole_from_its_name_alone() {
     assert_eq!(switchyard(&["render", &site]).0, Some(2), "a host is needed");
 }
 
+#[test]
+fn no_map_is_left_out_of_a_host_silently() {
+    let made = Made::new();
+    let (site, maps) = (made.site(), made.path("site/maps"));
+    let lay_down = |name: &str| {
+        let into = made.path(name);
+        let told = switchyard(&["render", &site, "--host", "mx1", "--into", into.to_str().unwrap()]);
+        (told.0, told.2, into)
+    };
+    std::fs::create_dir(made.path("elsewhere")).unwrap();
+    write(&made.path("elsewhere/more"), "more@example.org\n");
+    std::os::unix::fs::symlink(made.path("elsewhere/more"), maps.join("more")).unwrap();
+    let (code, speech, into) = lay_down("first");
+    assert_eq!((code, speech.as_str()), (Some(0), ""));
+    assert_eq!(std::fs::read_to_string(into.join("maps/more")).unwrap(), "more@example.org\n");
+
+    for (name, target, said) in [
+        ("linked", "elsewhere", "maps/linked: a link to a folder is not followed"),
+        ("dangling", "nowhere", "maps/dangling: cannot be read: No such file"),
+    ] {
+        std::os::unix::fs::symlink(made.path(target), maps.join(name)).unwrap();
+        let (code, speech, into) = lay_down("second");
+        assert!(code == Some(2) && speech.contains(said) && !into.exists(), "{name}: {speech}");
+        std::fs::remove_file(maps.join(name)).unwrap();
+    }
+}
+
 /// What stands in `site.toml` or a layer, and what is said of it.
 const BAD: &[(&str, &str, &str, &str)] = &[
     (

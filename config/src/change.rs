@@ -1,10 +1,18 @@
 //! Two settings of one daemon: what differs, and whether the running daemon takes it.
+//!
+//! A running daemon tells on its control socket what it runs with: what it read last, but for what takes a restart
+//! (`running.rs`).
+
+mod running;
+
+use serde::{Deserialize, Serialize};
 
 use crate::reader::Value;
 use crate::reference::Change;
 
 /// What every setting of a daemon holds, given or by default.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(transparent)]
 pub struct Effective(pub(crate) Vec<Value>);
 
 /// One setting that differs.

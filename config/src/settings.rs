@@ -24,7 +24,15 @@ pub trait Settings: Sized {
     /// # Errors
     /// Every fault there is, with file and line.
     fn load(path: &Path) -> Result<Self, Faults> {
-        Self::from_document(&Document::load(path)?, path.parent())
+        Self::load_whole(path).map(|(settings, _)| settings)
+    }
+
+    /// The same, and beside it what every single setting holds.
+    ///
+    /// # Errors
+    /// As [`Self::load`].
+    fn load_whole(path: &Path) -> Result<(Self, Effective), Faults> {
+        Self::effective(&Document::load(path)?, path.parent())
     }
 
     /// Reads a text; `file` is the name that faults give it. Paths stay as they are.

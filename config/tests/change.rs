@@ -8,6 +8,7 @@ use std::fmt::Debug;
 use switchyard_config::document::Document;
 use switchyard_config::reference::{Change, Setting, Shape};
 use switchyard_config::{MilterSettings, MxSettings, RouterSettings, Settings};
+use switchyard_daemon::reload::Held;
 use toml::{Table, Value};
 
 /// What makes a file whole, and gives rules that look at two settings the other one.
@@ -118,16 +119,19 @@ fn walk<S: Settings + PartialEq + Debug + Clone>(whole: &str) {
         }
         let mut now = after.clone();
         let held = before.hold(&mut now);
+        let runs = values.after(after_values.clone());
         match setting.change {
             Change::Live => {
                 assert_eq!(held, [""; 0], "{}: marked live, and held", setting.path);
                 assert_eq!(now, after, "{}: marked live, and put back", setting.path);
+                assert_eq!(runs.differences(&after_values), [], "{}: what runs is the new", setting.path);
                 live += 1;
             }
             Change::Restart => {
                 let is_named = held.iter().any(|name| setting.path.replace("[]", "").starts_with(name));
                 assert!(is_named, "{}: marked as taking a restart, and not named in {held:?}", setting.path);
                 assert_eq!(now, before, "{}: the old value does not hold", setting.path);
+                assert_eq!(runs.differences(&values), [], "{}: what runs is the old", setting.path);
                 restart += 1;
             }
         }
@@ -169,6 +173,10 @@ fn sockets_of_systemd_s_are_held_and_their_options_are_not() {
     assert_eq!(before.hold(&mut now), ["listen.smtp"]);
     let sockets: Vec<String> = now.common.listen.iter().map(|listener| listener.socket.to_string()).collect();
     assert_eq!(sockets, ["127.0.0.1:26", "systemd:smtp"]);
+    let runs = values.after(after);
+    let sockets = runs.iter().filter(|(path, _)| path.starts_with("listen.") && path.ends_with(".socket"));
+    let sockets: Vec<&str> = sockets.filter_map(|(_, text)| text).collect();
+    assert_eq!(sockets, ["\"127.0.0.1:26\"", "\"systemd:smtp\""]);
 
     let (mut now, _) = read(
         r#"{ socket = "systemd:smtp", proxy_protocol = true, name = "edge" }, { socket = "127.0.0.1:25" }"#,

@@ -8,12 +8,13 @@ use std::future::Future;
 use std::io::{self, Write};
 use std::path::Path;
 use std::process::ExitCode;
-use std::sync::Arc;
+use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
 use crate::arguments::Arguments;
 use crate::log::{self, LogGuard, LogOptions};
 use crate::process::Process;
+use crate::reload::{Held, Reloads, Running};
 use crate::service::ServiceManager;
 use crate::signal::Wishes;
 use crate::sockets::Listeners;
@@ -26,6 +27,8 @@ pub trait Daemon: Sized + Send + Sync + 'static {
     const ABOUT: &'static str;
     /// What it is told.
     type Settings: Send + Sync + 'static;
+    /// What each single setting holds.
+    type Held: Held + Send + Sync + 'static;
     /// Why it does not do it; all faults of a file are one error.
     type Error: Display + Send;
 
@@ -33,7 +36,7 @@ pub trait Daemon: Sized + Send + Sync + 'static {
     ///
     /// # Errors
     /// With every fault, each with file and line.
-    fn load(path: &Path) -> Result<Self::Settings, Self::Error>;
+    fn load(path: &Path) -> Result<(Self::Settings, Self::Held), Self::Error>;
 
     /// What is to be logged.
     fn log(settings: &Self::Settings) -> &LogOptions;
@@ -67,8 +70,8 @@ pub trait Daemon: Sized + Send + Sync + 'static {
 /// Runs a daemon from its command line to its exit code: 0 fine, 1 a fault, 2 misuse.
 pub fn run<D: Daemon>(arguments: impl IntoIterator<Item = OsString>) -> ExitCode {
     let Arguments { config, check } = Arguments::parse(D::NAME, D::ABOUT, arguments);
-    let settings = match D::load(&config) {
-        Ok(settings) => settings,
+    let (settings, held) = match D::load(&config) {
+        Ok(loaded) => loaded,
         Err(faults) => return fail(&faults),
     };
     if check {
@@ -87,7 +90,7 @@ pub fn run<D: Daemon>(arguments: impl IntoIterator<Item = OsString>) -> ExitCode
         Ok(runtime) => runtime,
         Err(error) => return fail(&error),
     };
-    let ended = runtime.block_on(live::<D>(&config, settings, &mut listeners, &guard));
+    let ended = runtime.block_on(live::<D>(&config, (settings, held), &mut listeners, &guard));
     drop(runtime);
     match ended {
         Ok(()) => ExitCode::SUCCESS,
@@ -102,7 +105,7 @@ pub fn run<D: Daemon>(arguments: impl IntoIterator<Item = OsString>) -> ExitCode
 
 async fn live<D: Daemon>(
     config: &Path,
-    settings: D::Settings,
+    (settings, held): (D::Settings, D::Held),
     listeners: &mut Listeners,
     log: &LogGuard,
 ) -> Result<(), String> {
@@ -110,26 +113,53 @@ async fn live<D: Daemon>(
     let service = ServiceManager::from_environment().map_err(|error| error.to_string())?;
     let deadline = D::drain_deadline(&settings);
     let mut process = Process::new(service);
+    let told = Told { held: Mutex::new(held), folder: config.parent(), reloads: process.reloads.clone() };
+    told.tell(D::NAME);
     let daemon = D::start(settings, listeners, &mut process).await.map_err(|error| error.to_string())?;
     let daemon = Arc::new(daemon);
     let drain = process.drain.clone();
     let reload = || {
         let drain = drain.clone();
         let daemon = Arc::clone(&daemon);
+        let told = &told;
         async move {
-            let settings = D::load(config).map_err(|faults| faults.to_string())?;
+            let (settings, read) = D::load(config).map_err(|faults| faults.to_string())?;
             // Made before anything is changed, put in place after everything was.
             let filter = log.filter(&D::log(&settings).filter).map_err(|error| error.to_string())?;
             let deadline = D::drain_deadline(&settings);
             let held = daemon.reload(settings).await.map_err(|error| error.to_string())?;
             drain.set_deadline(deadline);
             log.set_filter(filter).map_err(|error| error.to_string())?;
+            told.change(D::NAME, read);
             Ok::<_, String>(held)
         }
     };
     let ended = process.run(wishes, deadline, reload).await;
     daemon.finish().await;
     ended.map(drop).map_err(|error| error.to_string())
+}
+
+/// Tells whoever asks what the daemon runs with.
+struct Told<'a, H> {
+    held: Mutex<H>,
+    /// Of the settings file.
+    folder: Option<&'a Path>,
+    reloads: Reloads,
+}
+
+impl<H: Held> Told<'_, H> {
+    fn tell(&self, name: &str) {
+        let held = self.held.lock().unwrap_or_else(PoisonError::into_inner);
+        self.reloads.runs(Running::new(name, self.folder, &*held));
+    }
+
+    /// New settings were taken.
+    fn change(&self, name: &str, read: H) {
+        let mut held = self.held.lock().unwrap_or_else(PoisonError::into_inner);
+        *held = held.after(read);
+        drop(held);
+        self.tell(name);
+    }
 }
 
 /// Says why on standard error; there may be no log yet.

@@ -2,9 +2,10 @@
 //!
 //! | control socket | |
 //! |---|---|
-//! | `GET /settings` | how often settings were taken or refused, and the last time ([`Shown`]) |
+//! | `GET /settings` | what the daemon runs with, how often settings were taken or refused, and the last time ([`Shown`]) |
 //! | `POST /settings/reload` | reads them now, and answers when they hold or are refused ([`Reloaded`]) |
 
+use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, OnceLock, PoisonError};
 use std::time::{SystemTime, UNIX_EPOCH};
 
@@ -13,6 +14,7 @@ use axum::http::StatusCode;
 use axum::response::Response;
 use axum::routing::{get, post};
 use serde::{Deserialize, Serialize};
+use serde_json::Value;
 use tokio::sync::{mpsc, oneshot};
 
 use crate::control::{answer, refuse};
@@ -29,9 +31,39 @@ pub struct Reloaded {
     pub held: Vec<String>,
 }
 
+/// What a daemon runs with.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Running {
+    /// The program: `switchyard-mx`.
+    pub program: String,
+    /// From where relative paths in its settings file are seen; none where there is no file.
+    pub folder: Option<PathBuf>,
+    /// What each setting holds, in the words of whoever reads settings.
+    pub settings: Value,
+}
+
+impl Running {
+    /// Of a program, with its settings.
+    #[must_use]
+    pub fn new(program: &str, folder: Option<&Path>, settings: &impl Held) -> Self {
+        // What a list of settings holds can be written; if not, nobody is told a thing.
+        let settings = serde_json::to_value(settings).unwrap_or_default();
+        Self { program: program.to_owned(), folder: folder.map(Path::to_owned), settings }
+    }
+}
+
+/// What each setting of a daemon holds.
+pub trait Held: Serialize {
+    /// What holds when these were read by a daemon that runs with `self`: what takes a restart stays as it was.
+    #[must_use]
+    fn after(&self, read: Self) -> Self;
+}
+
 /// All looks at the settings.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Shown {
+    /// What the daemon runs with.
+    pub running: Option<Running>,
     /// How often new settings were taken.
     pub taken: u64,
     /// How often they were refused.
@@ -87,6 +119,11 @@ impl Reloads {
         // A second registry gets nothing: a process has one.
         let _known = self.metrics.set(metrics);
         Ok(())
+    }
+
+    /// This is what the daemon runs with from now on.
+    pub fn runs(&self, running: Running) {
+        self.shown.lock().unwrap_or_else(PoisonError::into_inner).running = Some(running);
     }
 
     /// Tells what came of a look at the settings.
@@ -160,7 +197,7 @@ mod tests {
         let text = registry.encode().unwrap();
         assert!(text.contains("switchyard_settings_refused 1\n"), "{text}");
         reloads.tell(Ok(vec!["spool".into()]));
-        let Shown { taken, refused, last } = reloads.shown();
+        let Shown { taken, refused, last, .. } = reloads.shown();
         let last = last.unwrap();
         assert_eq!((taken, refused, last.error, last.held), (1, 1, None, vec!["spool".to_owned()]));
         let text = registry.encode().unwrap();

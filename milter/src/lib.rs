@@ -36,6 +36,7 @@ use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 use arc_swap::ArcSwap;
+use switchyard_config::change::Effective;
 use switchyard_config::{MilterSettings, Settings};
 use switchyard_daemon::clock::Clock;
 use switchyard_daemon::control::Control;
@@ -82,10 +83,11 @@ impl Daemon for Filter {
     const ABOUT: &'static str =
         "Signs our mail and verifies others', for any MTA that speaks the milter protocol";
     type Settings = MilterSettings;
+    type Held = Effective;
     type Error = FilterError;
 
-    fn load(path: &Path) -> Result<MilterSettings, FilterError> {
-        <MilterSettings as Settings>::load(path).map_err(FilterError::because)
+    fn load(path: &Path) -> Result<(MilterSettings, Effective), FilterError> {
+        MilterSettings::load_whole(path).map_err(FilterError::because)
     }
 
     fn log(settings: &MilterSettings) -> &LogOptions {

@@ -26,6 +26,7 @@ use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 use arc_swap::ArcSwap;
+use switchyard_config::change::Effective;
 use switchyard_config::{MxSettings, Settings};
 use switchyard_daemon::accept::{AcceptMetrics, Sessions};
 use switchyard_daemon::clock::Clock;
@@ -88,10 +89,11 @@ impl Daemon for Mx {
     const ABOUT: &'static str =
         "Takes mail from the internet and hands it to a router, inside the client's transaction";
     type Settings = MxSettings;
+    type Held = Effective;
     type Error = MxError;
 
-    fn load(path: &Path) -> Result<MxSettings, MxError> {
-        <MxSettings as Settings>::load(path).map_err(MxError::because)
+    fn load(path: &Path) -> Result<(MxSettings, Effective), MxError> {
+        MxSettings::load_whole(path).map_err(MxError::because)
     }
 
     fn log(settings: &MxSettings) -> &LogOptions {

@@ -26,6 +26,7 @@ use std::path::Path;
 use std::sync::Mutex;
 use std::time::Duration;
 
+use switchyard_config::change::Effective;
 use switchyard_config::{RouterSettings, Settings};
 use switchyard_daemon::accept::{AcceptMetrics, Sessions};
 use switchyard_daemon::clock::Clock;
@@ -82,10 +83,11 @@ impl Daemon for Router {
     const NAME: &'static str = "switchyard-router";
     const ABOUT: &'static str = "Takes mail durably, routes it by maps, and delivers it";
     type Settings = RouterSettings;
+    type Held = Effective;
     type Error = RouterError;
 
-    fn load(path: &Path) -> Result<RouterSettings, RouterError> {
-        <RouterSettings as Settings>::load(path).map_err(RouterError::because)
+    fn load(path: &Path) -> Result<(RouterSettings, Effective), RouterError> {
+        RouterSettings::load_whole(path).map_err(RouterError::because)
     }
 
     fn log(settings: &RouterSettings) -> &LogOptions {

@@ -53,7 +53,6 @@ const PEERS: &[Peer] = &[
     Peer { package: "libmilter-dev", proof: "/usr/include/libmilter/mfapi.h" },
     Peer { package: "gcc", proof: "/usr/bin/gcc" },
     Peer { package: "python3-authres", proof: "/usr/lib/python3/dist-packages/authres/__init__.py" },
-    Peer { package: "miltertest", proof: "/usr/bin/miltertest" },
     Peer { package: "procps", proof: "/usr/bin/ps" },
     Peer { package: "systemd", proof: "/usr/bin/systemd-analyze" },
 ];

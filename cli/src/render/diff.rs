@@ -1,8 +1,10 @@
 //! `--diff`: which settings of a host are not what they were, and what each change takes.
 
 use std::collections::HashMap;
-use std::path::Path;
+use std::os::unix::fs::FileTypeExt;
+use std::path::{Path, PathBuf};
 
+use serde::Deserialize;
 use serde_json::{Value, json};
 use switchyard_config::Site;
 use switchyard_config::change::{Difference, Effective};
@@ -10,39 +12,64 @@ use switchyard_config::document::Document;
 use switchyard_config::reference::Change;
 use switchyard_config::render::origins;
 use switchyard_config::site::Host;
+use switchyard_daemon::reload::Shown;
 
 use super::{Arguments, Rendered, text};
+use crate::control::Control;
 use crate::output::{Exit, Output};
 
 impl Arguments {
     pub(super) fn differ(
         &self,
-        site: &Site,
         rendered: &Rendered<'_>,
         old: &Path,
         output: &mut Output,
     ) -> Result<Exit, String> {
-        let before = before(old, rendered.host)?;
-        let differences = before.differences(&site.effective(rendered.host).map_err(text)?);
+        let host = rendered.host;
+        let (before, folder) = before(old, host)?;
+        let after = host.role.effective(&rendered.document, folder.as_deref()).map_err(text)?;
+        let differences = before.differences(&after);
         let origins: HashMap<String, String> = match self.origin {
             true => origins(&rendered.document).into_iter().collect(),
             false => HashMap::new(),
         };
-        let told = if self.json {
-            json_of(rendered.host, &differences, &origins)?
-        } else {
-            lines_of(&differences, &origins)
-        };
+        let told =
+            if self.json { json_of(host, &differences, &origins)? } else { lines_of(&differences, &origins) };
         output.data(told).map_err(text)?;
         Ok(if differences.is_empty() { Exit::Fine } else { Exit::Wrong })
     }
 }
 
-/// What held: by the file of a daemon, or by the host's own site as it was.
-fn before(old: &Path, host: &Host) -> Result<Effective, String> {
-    if !old.is_dir() {
-        return host.role.effective(&Document::load(old).map_err(text)?, None).map_err(text);
+/// What held: by a running daemon, by the file of one, or by the host's own site as it was; and the folder from which
+/// relative paths were seen there, if from one.
+fn before(old: &Path, host: &Host) -> Result<(Effective, Option<PathBuf>), String> {
+    match std::fs::metadata(old).map(|found| found.file_type()) {
+        Ok(kind) if kind.is_socket() => running(old, host),
+        Ok(kind) if kind.is_dir() => Ok((in_site(old, host)?, None)),
+        _ => {
+            let file = Document::load(old).map_err(text)?;
+            Ok((host.role.effective(&file, None).map_err(text)?, None))
+        }
     }
+}
+
+/// What the daemon says that it runs with.
+fn running(socket: &Path, host: &Host) -> Result<(Effective, Option<PathBuf>), String> {
+    let at = socket.display();
+    let shown: Shown = Control::new(socket).get("/settings").map_err(text)?;
+    let running = shown.running.ok_or_else(|| format!("{at}: this daemon does not say what it runs with"))?;
+    let (program, wanted) = (running.program, format!("switchyard-{}", host.role.daemon()));
+    if program != wanted {
+        let name = &host.name;
+        return Err(format!("{at}: {program} answers here, and `{name}` is a host of {wanted}"));
+    }
+    let holds = Effective::deserialize(running.settings);
+    let holds = holds.map_err(|error| format!("{at}: what it runs with cannot be read: {error}"))?;
+    Ok((holds, running.folder))
+}
+
+/// What held by a site as it was.
+fn in_site(old: &Path, host: &Host) -> Result<Effective, String> {
     let site = Site::load(old).map_err(text)?;
     let before = site.host(host.name.as_str()).map_err(|error| text(site.fault(error)))?;
     if before.role.daemon() != host.role.daemon() {

@@ -44,7 +44,10 @@ impl Arguments {
     }
 }
 
-/// The maps of the site, in folders if they stand in some; none where there is no such folder.
+/// The maps of the site, in folders if they stand in some; none where there is no such folder. Where a link leads to
+/// a file, the file is taken.
+///
+/// What would be left out is an error: a host without one of its maps answers 451.
 fn files(folder: &Path) -> Result<Vec<(PathBuf, Vec<u8>)>, String> {
     let mut found = Vec::new();
     let mut folders = vec![PathBuf::new()];
@@ -57,16 +60,21 @@ fn files(folder: &Path) -> Result<Vec<(PathBuf, Vec<u8>)>, String> {
         for entry in fs::read_dir(&at).map_err(cannot)? {
             let entry = entry.map_err(cannot)?;
             let (path, name) = (entry.path(), under.join(entry.file_name()));
-            // A link to a folder may lead in a circle: what it holds is not a map of this site.
             if entry.file_type().map_err(cannot)?.is_dir() {
                 folders.push(name);
-            } else if path.is_file() {
-                let octets = fs::read(&path);
-                found.push((
-                    name,
-                    octets.map_err(|error| format!("{}: cannot be read: {error}", path.display()))?,
-                ));
+                continue;
             }
+            let cannot = |error: std::io::Error| format!("{}: cannot be read: {error}", path.display());
+            let kind = fs::metadata(&path).map_err(cannot)?.file_type();
+            // It may lead in a circle, or out of the site.
+            if kind.is_dir() {
+                let what = "a link to a folder is not followed: put the folder itself there";
+                return Err(format!("{}: {what}", path.display()));
+            }
+            if !kind.is_file() {
+                return Err(format!("{}: neither a file nor a folder", path.display()));
+            }
+            found.push((name, fs::read(&path).map_err(cannot)?));
         }
     }
     found.sort();

@@ -30,6 +30,7 @@ Examples:
   switchyard render site --host mx1 --out /etc/switchyard/mx.toml
   switchyard render site --host mx1 --diff /etc/switchyard/mx.toml
   switchyard render site --host mx1 --diff site.before --json
+  switchyard render site --host mx1 --diff /run/switchyard-mx/control.sock
   switchyard render site --host mx1 --into mx1.etc && scp -r mx1.etc/. root@mx1:/etc/switchyard/")]
 pub(crate) struct Arguments {
     /// The site's folder: where site.toml stands
@@ -44,8 +45,8 @@ pub(crate) struct Arguments {
     /// As a JSON object: the host and its settings, its differences, or the folders that were made
     #[arg(long)]
     json: bool,
-    /// Say which settings are not as in OLD, and whether a running daemon takes each: OLD is a settings file
-    /// or the folder of a site in which the host has the same name
+    /// Say which settings are not as in OLD, and whether a running daemon takes each: OLD is the control socket of
+    /// the running daemon, a settings file, or the folder of a site in which the host has the same name
     #[arg(long, value_name = "OLD", conflicts_with_all = ["out", "into"])]
     diff: Option<PathBuf>,
     /// Write to this file, whole or not at all, instead of to standard output
@@ -88,7 +89,7 @@ impl Arguments {
         // Without --into there is a host, and one.
         let Some(rendered) = rendered.first() else { return Ok(Exit::Fine) };
         match &self.diff {
-            Some(old) => self.differ(&site, rendered, old, output),
+            Some(old) => self.differ(rendered, old, output),
             None => self.write(rendered, output),
         }
     }

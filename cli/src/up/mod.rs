@@ -22,6 +22,7 @@ use switchyard_config::{Faults, MxSettings, RouterSettings, Settings};
 use switchyard_daemon::drain::Drain;
 use switchyard_daemon::process::Process;
 use switchyard_daemon::program::Daemon;
+use switchyard_daemon::reload;
 use switchyard_daemon::service::ServiceManager;
 use switchyard_daemon::signal::{Wish, Wishes};
 use switchyard_daemon::sockets::{self, Listeners};
@@ -168,12 +169,15 @@ fn folder_error(path: &Path, error: io::Error) -> UpError {
     UpError::Folder { path: path.into(), error }
 }
 
+/// A daemon's settings, and what each of them holds.
+type Loaded<D> = (<D as Daemon>::Settings, <D as Daemon>::Held);
+
 /// The settings of the first mx and the first router of the site, with this machine's ports and folders.
 fn settings(
     dir: &Path,
     ports: Ports,
     certificates: &Certificates,
-) -> Result<(MxSettings, RouterSettings), UpError> {
+) -> Result<(Loaded<Mx>, Loaded<Router>), UpError> {
     let site = Site::load(&dir.join("site")).map_err(UpError::Site)?;
     let document = |role: Role, overlay: &str| {
         let host = site.hosts.iter().find(|host| host.role == role).ok_or(UpError::NoHost(role.as_str()))?;
@@ -182,8 +186,8 @@ fn settings(
     };
     let mx = document(Role::Mx, &site::mx_overlay(dir, ports, certificates))?;
     let router = document(Role::Router, &site::router_overlay(dir, ports, certificates))?;
-    let mx = MxSettings::from_document(&mx, None).map_err(UpError::Site)?;
-    let router = RouterSettings::from_document(&router, None).map_err(UpError::Site)?;
+    let mx = MxSettings::effective(&mx, None).map_err(UpError::Site)?;
+    let router = RouterSettings::effective(&router, None).map_err(UpError::Site)?;
     Ok((mx, router))
 }
 
@@ -229,8 +233,9 @@ struct Running {
     life: tokio::task::JoinHandle<Result<(), String>>,
 }
 
-async fn start<D: Daemon>(settings: D::Settings) -> Result<Running, UpError> {
+async fn start<D: Daemon>((settings, held): Loaded<D>) -> Result<Running, UpError> {
     let mut process = Process::new(ServiceManager::nobody());
+    process.reloads.runs(reload::Running::new(D::NAME, None, &held));
     let deadline = D::drain_deadline(&settings);
     let daemon = D::start(settings, &mut Listeners::none(), &mut process)
         .await

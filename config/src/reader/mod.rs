@@ -13,6 +13,7 @@ use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 
 pub use key::Key;
+use serde::{Deserialize, Serialize};
 
 use crate::check::{Faults, Place};
 use crate::document::{Document, Entry, Item, Node, Table};
@@ -20,11 +21,13 @@ use crate::reference::{Change, Setting};
 use crate::unknown::{Unknown, explain};
 
 /// What a setting holds.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub(crate) struct Value {
     /// `listen.smtp[0].socket`.
+    #[serde(rename = "setting")]
     pub(crate) path: String,
     /// As TOML; none when it is not given and has no default.
+    #[serde(rename = "value")]
     pub(crate) text: Option<String>,
     pub(crate) change: Change,
 }

@@ -2,7 +2,6 @@
 
 mod arc;
 mod dmarc;
-mod events;
 mod idle;
 mod postfix;
 mod rfc;

@@ -3,7 +3,7 @@
 use std::fs::{self, File};
 use std::net::IpAddr;
 use std::os::unix::fs::DirBuilderExt as _;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::process::Stdio;
 
 use switchyard_tests::network::{Host, Network, Segment};
@@ -17,6 +17,8 @@ pub(crate) struct Raised {
     // In this order: the daemon ends before its host.
     _daemon: Process,
     host: Host,
+    /// `mx`, `router`.
+    daemon: String,
 }
 
 impl Raised {
@@ -44,7 +46,8 @@ impl Raised {
         command.args(["--config", &format!("/etc/switchyard/{daemon}.toml")]);
         let log = File::create(host.folder().join("log")).expect("a log");
         command.stdin(Stdio::null()).stdout(Stdio::null()).stderr(log);
-        let raised = Self { _daemon: Process::start(&mut command, Group::Ours), host };
+        let process = Process::start(&mut command, Group::Ours);
+        let raised = Self { _daemon: process, host, daemon: daemon.to_owned() };
         raised.host.await_listener(25);
         println!("{name} is up as {role}");
         raised
@@ -53,6 +56,22 @@ impl Raised {
     /// Its settings, as they lie on it.
     pub(crate) fn settings(&self) -> Vec<(String, String)> {
         files(&self.host.folder().join("etc/switchyard"))
+    }
+
+    /// Waits for its daemon, which its sockets start at the first connection.
+    pub(crate) fn await_daemon(&self) {
+        self.host.run("swaks", ["--server", "127.0.0.1:25", "--quit-after", "EHLO"]);
+    }
+
+    /// The file that they stand in.
+    pub(crate) fn settings_file(&self) -> PathBuf {
+        self.host.folder().join(format!("etc/switchyard/{}.toml", self.daemon))
+    }
+
+    /// Its daemon's control socket, as it is seen from outside.
+    pub(crate) fn control(&self) -> String {
+        let socket = format!("run/switchyard-{}/control.sock", self.daemon);
+        path(&self.host.folder().join(socket)).to_owned()
     }
 
     /// What its daemon has logged.

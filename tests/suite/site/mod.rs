@@ -4,4 +4,5 @@ mod five;
 mod hosts;
 mod pages;
 mod quick_start;
+mod running;
 mod schema;
