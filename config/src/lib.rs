@@ -20,6 +20,7 @@ pub mod check;
 pub mod common;
 pub mod document;
 pub mod example;
+pub mod hub;
 pub mod milter;
 pub mod mx;
 pub mod reader;
@@ -34,6 +35,7 @@ mod unknown;
 pub mod words;
 
 pub use check::{Fault, Faults, Place};
+pub use hub::HubSettings;
 pub use milter::MilterSettings;
 pub use mx::MxSettings;
 pub use router::RouterSettings;

@@ -9,6 +9,7 @@ use std::collections::BTreeMap;
 
 use serde_json::{Map, Value, json};
 
+use crate::hub::HubSettings;
 use crate::milter::MilterSettings;
 use crate::mx::MxSettings;
 use crate::reference::{Form, Setting, Shape};
@@ -29,11 +30,13 @@ pub enum File {
     Router,
     /// The settings of a milter.
     Milter,
+    /// The settings of a hub.
+    Hub,
 }
 
 impl File {
     /// Every kind.
-    pub const ALL: [Self; 5] = [Self::Site, Self::Base, Self::Mx, Self::Router, Self::Milter];
+    pub const ALL: [Self; 6] = [Self::Site, Self::Base, Self::Mx, Self::Router, Self::Milter, Self::Hub];
 
     /// The word for it.
     #[must_use]
@@ -44,6 +47,7 @@ impl File {
             Self::Mx => "mx",
             Self::Router => "router",
             Self::Milter => "milter",
+            Self::Hub => "hub",
         }
     }
 
@@ -54,6 +58,7 @@ impl File {
             Self::Mx => "Settings of switchyard-mx, or a layer of them",
             Self::Router => "Settings of switchyard-router, or a layer of them",
             Self::Milter => "Settings of switchyard-milter",
+            Self::Hub => "Settings of switchyard-mapsync hub",
         }
     }
 }
@@ -77,6 +82,7 @@ pub fn schema(file: File) -> Value {
         File::Milter => {
             MilterSettings::reference().iter().for_each(|setting| root.insert(setting, Holes::Refused));
         }
+        File::Hub => HubSettings::reference().iter().for_each(|setting| root.insert(setting, Holes::Refused)),
     }
     let mut schema = root.schema();
     if file == File::Site {

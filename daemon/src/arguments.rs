@@ -53,7 +53,7 @@ pub fn command(program: &'static str, about: &'static str) -> Command {
         )
         .after_help(format!(
             "Exit codes: 0 fine, 1 a fault was found, 2 misuse.\n\nExample: {program} --config /etc/switchyard/{}.toml --check",
-            program.trim_start_matches("switchyard-")
+            program.rsplit(['-', ' ']).next().unwrap_or_default()
         ))
 }
 

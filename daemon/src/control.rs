@@ -8,7 +8,6 @@
 //! deadlines; it answers while the process drains. An answer may be long: a connection is cut when nothing moves on
 //! it for a while, and not before.
 
-mod progress;
 mod socket;
 
 use std::io;
@@ -29,7 +28,7 @@ use tokio::task::JoinSet;
 
 use crate::http;
 use crate::process::Process;
-use progress::{Progress, Watched};
+use crate::progress::{Progress, Watched};
 use socket::Socket;
 
 /// No socket for the operator's tool.

@@ -30,6 +30,7 @@ pub mod log;
 pub mod metrics;
 pub mod process;
 pub mod program;
+pub mod progress;
 pub mod readiness;
 pub mod reload;
 pub mod service;

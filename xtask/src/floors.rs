@@ -23,10 +23,11 @@ const FLOORS: &[(u8, &str, &str)] = &[
     (3, "switchyard-router", "router"),
     (3, "switchyard-milter", "milter"),
     (4, "switchyard-behaviour", "behaviour"),
-    (5, "switchyard", "cli"),
-    (6, "switchyard-tests", "tests"),
+    (5, "switchyard-mapsync", "mapsync"),
+    (6, "switchyard", "cli"),
+    (7, "switchyard-tests", "tests"),
     // The chores stand beside the house.
-    (7, "xtask", "xtask"),
+    (8, "xtask", "xtask"),
 ];
 
 /// A word that inside `folder` may stand only under the paths in `only`.

@@ -3,8 +3,8 @@
 //! Each setting that is marked `restart` where it is declared is held by a line here or in the daemon's own
 //! settings, and no other is: a test walks all of them.
 
-use super::Common;
 use super::listen::hold_inherited;
+use super::{Common, Listener};
 
 /// The settings that are held, by name.
 #[derive(Debug, Default)]
@@ -19,11 +19,16 @@ impl Hold {
         }
     }
 
-    /// What every daemon holds.
-    pub(crate) fn keep_common(&mut self, before: &Common, now: &mut Common) {
-        if hold_inherited(&before.listen, &mut now.listen) {
-            self.0.push("listen.smtp".to_owned());
+    /// Puts sockets of systemd's back, if they are others.
+    pub(crate) fn keep_inherited(&mut self, name: &str, before: &[Listener], now: &mut Vec<Listener>) {
+        if hold_inherited(before, now) {
+            self.0.push(name.to_owned());
         }
+    }
+
+    /// What every SMTP server holds.
+    pub(crate) fn keep_common(&mut self, before: &Common, now: &mut Common) {
+        self.keep_inherited("listen.smtp", &before.listen, &mut now.listen);
         self.keep("metrics.socket", &before.metrics, &mut now.metrics);
         self.keep("log.format", &before.log.format, &mut now.log.format);
     }

@@ -1,4 +1,4 @@
-//! `[[listen.smtp]]`: where SMTP is listened for.
+//! `[[listen.smtp]]`: where SMTP is listened for, and its like of other daemons.
 
 use switchyard_daemon::sockets::ListenOn;
 
@@ -15,9 +15,9 @@ pub struct Listener {
     pub proxy_protocol: bool,
 }
 
-pub(super) fn listeners(section: &mut Section<'_>, edge: bool) -> Vec<Listener> {
+pub(crate) fn listeners(section: &mut Section<'_>, list: &'static str, edge: bool) -> Vec<Listener> {
     let mut taken: Vec<ListenOn> = Vec::new();
-    let listeners = section.each("smtp", |section| {
+    let listeners = section.each(list, |section| {
         let listener = listener(section, edge);
         // Port 0 is any free port: two of these are two.
         let any_port = matches!(&listener.socket, ListenOn::Address(address) if address.port() == 0);
@@ -27,8 +27,8 @@ pub(super) fn listeners(section: &mut Section<'_>, edge: bool) -> Vec<Listener> 
         taken.push(listener.socket.clone());
         listener
     });
-    if !section.has("smtp") || section.is_empty_list("smtp") {
-        section.fault(&["smtp"], "no socket to listen on: [[listen.smtp]] with `socket` is needed");
+    if !section.has(list) || section.is_empty_list(list) {
+        section.fault(&[list], format!("no socket to listen on: [[listen.{list}]] with `socket` is needed"));
     }
     listeners
 }
@@ -55,7 +55,7 @@ fn listener(section: &mut Section<'_>, edge: bool) -> Listener {
 
 /// Puts back what a running daemon cannot change: systemd passes its sockets to a process that starts, and one
 /// that it has must not be left with nobody who accepts. True when something was put back.
-pub(super) fn hold_inherited(before: &[Listener], now: &mut Vec<Listener>) -> bool {
+pub(crate) fn hold_inherited(before: &[Listener], now: &mut Vec<Listener>) -> bool {
     let is_inherited = |listener: &Listener| matches!(listener.socket, ListenOn::Systemd(_));
     let stands_in = |listeners: &[Listener], socket: &ListenOn| {
         listeners.iter().any(|listener| listener.socket == *socket)

@@ -23,6 +23,7 @@ pub use tls::{Certificate, ClientTls, TlsLevel};
 
 pub(crate) use control::control;
 pub(crate) use hold::Hold;
+pub(crate) use listen::listeners;
 pub(crate) use maps::{MapKeys, map_options};
 pub(crate) use tls::client_tls;
 
@@ -72,7 +73,7 @@ pub(crate) struct Defaults {
 pub(crate) fn read(root: &mut Section<'_>, defaults: &Defaults) -> Common {
     Common {
         host_name: host_name(root),
-        listen: root.section("listen", |section| listen::listeners(section, defaults.edge)),
+        listen: root.section("listen", |section| listeners(section, "smtp", defaults.edge)),
         metrics: root.section("metrics", |section| metrics(section, defaults.metrics_port)),
         control: root.section("control", control),
         log: root.section("log", log),

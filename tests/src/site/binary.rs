@@ -40,6 +40,8 @@ fn build() -> PathBuf {
         "switchyard-mx",
         "-p",
         "switchyard-milter",
+        "-p",
+        "switchyard-mapsync",
     ]);
     if folder.ends_with("release") {
         command.arg("--release");

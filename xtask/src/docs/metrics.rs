@@ -33,7 +33,7 @@ const KINDS: &[(&str, &str)] = &[
 const LISTENER: &str = "smtp_server_";
 
 /// The folders of what runs in production.
-const FOLDERS: &[&str] = &["daemon/src", "maps/src", "mx/src", "router/src", "milter/src"];
+const FOLDERS: &[&str] = &["daemon/src", "maps/src", "mx/src", "router/src", "milter/src", "mapsync/src"];
 
 const HEAD: &str = "\
 # Metrics

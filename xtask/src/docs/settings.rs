@@ -4,7 +4,7 @@ use std::fmt::Write as _;
 
 use switchyard_config::reference::Setting;
 use switchyard_config::schema::{File, schema};
-use switchyard_config::{MilterSettings, MxSettings, RouterSettings, Settings, Site};
+use switchyard_config::{HubSettings, MilterSettings, MxSettings, RouterSettings, Settings, Site};
 
 const HEAD: &str = "\
 # Settings
@@ -42,6 +42,7 @@ pub(super) fn document() -> String {
         ("switchyard-mx", of_mx),
         ("switchyard-router", of_router),
         ("switchyard-milter", MilterSettings::reference()),
+        ("switchyard-mapsync hub", HubSettings::reference()),
         ("site.toml", Site::reference()),
     ];
     for (title, settings) in parts {

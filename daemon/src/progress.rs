@@ -12,10 +12,18 @@ use tokio::time::{Instant, sleep_until};
 
 /// When an octet moved last; clones share it.
 #[derive(Debug, Clone)]
-pub(super) struct Progress(Arc<Mutex<Instant>>);
+pub struct Progress(Arc<Mutex<Instant>>);
+
+impl Default for Progress {
+    fn default() -> Self {
+        Self::new()
+    }
+}
 
 impl Progress {
-    pub(super) fn new() -> Self {
+    /// Something moves now.
+    #[must_use]
+    pub fn new() -> Self {
         Self(Arc::new(Mutex::new(Instant::now())))
     }
 
@@ -28,7 +36,7 @@ impl Progress {
     }
 
     /// Comes back when nothing has moved for so long.
-    pub(super) async fn stands_still(&self, long: Duration) {
+    pub async fn stands_still(&self, long: Duration) {
         loop {
             let end = self.last() + long;
             if end <= Instant::now() {
@@ -41,9 +49,11 @@ impl Progress {
 
 /// A stream that tells of its octets.
 #[derive(Debug)]
-pub(super) struct Watched<S> {
-    pub(super) stream: S,
-    pub(super) progress: Progress,
+pub struct Watched<S> {
+    /// The stream.
+    pub stream: S,
+    /// Whom it tells.
+    pub progress: Progress,
 }
 
 impl<S: AsyncRead + Unpin> AsyncRead for Watched<S> {

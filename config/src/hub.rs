@@ -1,0 +1,143 @@
+//! The settings of switchyard-mapsync's hub.
+
+use std::collections::BTreeMap;
+use std::path::PathBuf;
+use std::time::Duration;
+
+use switchyard_daemon::log::LogOptions;
+use switchyard_daemon::sockets::ListenOn;
+use switchyard_smtp::address::Domain;
+
+use crate::common::{self, Hold, Listener};
+use crate::reader::Section;
+use crate::settings::Settings;
+use crate::words::Size;
+
+/// What a hub is told.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct HubSettings {
+    /// The host's name, in logs.
+    pub host_name: Domain,
+    /// Where hosts and admins connect; at least one.
+    pub listen: Vec<Listener>,
+    /// Where metrics and health are asked for.
+    pub metrics: ListenOn,
+    /// Where the operator's tool asks; none for nowhere.
+    pub control: Option<PathBuf>,
+    /// What is logged, and how.
+    pub log: LogOptions,
+    /// Who we are, and whose certificates are let in.
+    pub tls: MutualTls,
+    /// The folder in which everything is kept.
+    pub store: PathBuf,
+    /// The environments that are served, by name: the file of each one's first root.
+    pub environments: BTreeMap<String, PathBuf>,
+    /// Bounds.
+    pub limits: HubLimits,
+}
+
+/// TLS in which both sides show a certificate.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct MutualTls {
+    /// PEM: our chain, our own certificate first.
+    pub certificate: PathBuf,
+    /// PEM: its key.
+    pub key: PathBuf,
+    /// PEM: authorities that say who is who.
+    pub client_ca: PathBuf,
+}
+
+/// Bounds of a hub.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct HubLimits {
+    /// Connections at once.
+    pub connections: usize,
+    /// Octets of one file.
+    pub blob_size: u64,
+    /// Octets of all files that are kept.
+    pub store_size: u64,
+    /// For running requests to end when the daemon stops.
+    pub drain_deadline: Duration,
+}
+
+impl Settings for HubSettings {
+    const DAEMON: &'static str = "hub";
+
+    fn read(root: &mut Section<'_>) -> Self {
+        Self {
+            host_name: common::host_name(root),
+            listen: root.section("listen", |section| common::listeners(section, "hub", false)),
+            metrics: root.section("metrics", |section| common::metrics(section, 9128)),
+            control: root.section("control", common::control),
+            log: root.section("log", common::log),
+            tls: root.section("tls", mutual_tls),
+            store: root.section("store", |section| {
+                section
+                    .restart("folder", "Folder in which heads, roots, releases and files are kept.")
+                    .or(PathBuf::from("/var/lib/switchyard-hub"))
+            }),
+            environments: environments(root),
+            limits: root.section("limits", limits),
+        }
+    }
+
+    fn hold(&self, now: &mut Self) -> Vec<String> {
+        let mut hold = Hold::default();
+        hold.keep_inherited("listen.hub", &self.listen, &mut now.listen);
+        hold.keep("metrics.socket", &self.metrics, &mut now.metrics);
+        hold.keep("log.format", &self.log.format, &mut now.log.format);
+        hold.keep("store.folder", &self.store, &mut now.store);
+        hold.keep("environments", &self.environments, &mut now.environments);
+        hold.names()
+    }
+}
+
+fn mutual_tls(section: &mut Section<'_>) -> MutualTls {
+    MutualTls {
+        certificate: section
+            .live("certificate", "PEM file: our certificate and its chain; read again at a reload.")
+            .required(),
+        key: section.live("key", "PEM file: the certificate's key.").required(),
+        client_ca: section
+            .live("client_ca", "PEM file: authorities whose certificates say who connects, and in which role.")
+            .required(),
+    }
+}
+
+fn environments(root: &mut Section<'_>) -> BTreeMap<String, PathBuf> {
+    let environments = root.named("environments", |section| {
+        section
+            .restart("root", "File of the first root: whose keys count, until a root that follows it is pushed.")
+            .required()
+    });
+    if environments.is_empty() {
+        let missing = "no environment to serve: [environments.NAME] with `root` is needed";
+        root.fault(&["environments"], missing);
+    }
+    environments
+}
+
+fn limits(section: &mut Section<'_>) -> HubLimits {
+    HubLimits {
+        connections: section
+            .live("connections", "Connections at once; each host holds one or two.")
+            .at_least(1_usize)
+            .at_most(100_000_usize)
+            .or(10_000),
+        blob_size: section
+            .live("blob_size", "Size of one file of a site.")
+            .at_least(Size(64 << 10))
+            .at_most(Size(2 << 30))
+            .or(Size(1 << 30))
+            .0,
+        store_size: section
+            .live("store_size", "Size of all files that are kept together; over it, uploads are refused.")
+            .at_least(Size(1 << 20))
+            .or(Size(16 << 30))
+            .0,
+        drain_deadline: section
+            .live("drain_deadline", "For running requests to end when the daemon stops.")
+            .at_most(Duration::from_secs(3600))
+            .or(Duration::from_secs(10)),
+    }
+}

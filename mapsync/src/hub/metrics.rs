@@ -1,0 +1,64 @@
+//! What is counted of a hub.
+
+use switchyard_daemon::metrics::{Counter, CounterVec, Gauge, GaugeVec, MetricsError, Registry};
+
+/// The counters.
+#[derive(Debug, Clone)]
+pub(crate) struct Metrics {
+    /// Connections whose handshake failed, or took too long.
+    pub(crate) handshakes: Counter,
+    /// Answers by route and class of status.
+    pub(crate) requests: CounterVec,
+    /// Messages that were brought, by kind and what came of them.
+    pub(crate) pushes: CounterVec,
+    /// Requests that wait for something new.
+    pub(crate) waiting: Gauge,
+    /// Octets of files.
+    pub(crate) stored: Gauge,
+    /// The newest generation, by environment.
+    pub(crate) generation: GaugeVec,
+}
+
+impl Metrics {
+    pub(crate) fn register(registry: &Registry) -> Result<Self, MetricsError> {
+        Ok(Self {
+            handshakes: registry.counter(
+                "mapsync_hub_failed_handshakes_total",
+                "Connections whose TLS handshake failed or took too long.",
+            )?,
+            requests: registry.counters(
+                "mapsync_hub_requests_total",
+                "Requests answered, by route and class of status.",
+                &["route", "class"],
+            )?,
+            pushes: registry.counters(
+                "mapsync_hub_pushes_total",
+                "Roots, heads and releases that were brought, and what came of them.",
+                &["kind", "result"],
+            )?,
+            waiting: registry.gauge("mapsync_hub_waiting", "Requests that wait for something new.")?,
+            stored: registry.gauge("mapsync_hub_store_bytes", "Files that are kept.")?,
+            generation: registry.gauges(
+                "mapsync_hub_generation",
+                "The newest generation, by environment.",
+                &["environment"],
+            )?,
+        })
+    }
+
+    /// Counts a request that waits for as long as this lives.
+    pub(crate) fn wait(&self) -> Waiting {
+        self.waiting.inc();
+        Waiting(self.waiting.clone())
+    }
+}
+
+/// A request that waits.
+#[derive(Debug)]
+pub(crate) struct Waiting(Gauge);
+
+impl Drop for Waiting {
+    fn drop(&mut self) {
+        self.0.dec();
+    }
+}

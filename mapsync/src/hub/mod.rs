@@ -1,0 +1,255 @@
+//! The hub: keeps what admins signed, tells every host at once, hands the files out.
+//!
+//! The way of a push: `door` (the handshake, who it is) → `api` (whether they may) → `api/generations` → `board`
+//! (checked as a host would, kept, shown) → everyone who waits. Files come before the generation that names them.
+//!
+//! Invariants kept here:
+//! - Nothing is shown that a host would refuse, and nothing that is not durable.
+//! - A generation is shown only when every file that it names is here.
+//! - Who has no right to a route gets nothing of it; routes that are not in the table of rights have no friends.
+//! - Octets of a stranger are read only up to the end of the handshake, in few places and little time.
+//!
+//! `settings` takes the settings apart and hands each room its own; beside this file no other knows of them.
+
+mod api;
+mod board;
+mod door;
+mod metrics;
+mod settings;
+mod store;
+#[cfg(test)]
+mod testing;
+
+use std::collections::BTreeMap;
+use std::fs;
+use std::net::SocketAddr;
+use std::path::Path;
+use std::sync::{Arc, Mutex};
+use std::time::{Duration, SystemTime};
+
+use arc_swap::ArcSwap;
+use axum::Router;
+use switchyard_config::{HubSettings, Settings};
+use switchyard_daemon::accept::{AcceptMetrics, Sessions};
+use switchyard_daemon::clock::Clock;
+use switchyard_daemon::control::Control;
+use switchyard_daemon::doors::Doors;
+use switchyard_daemon::drain::Drain;
+use switchyard_daemon::log::LogOptions;
+use switchyard_daemon::metrics::Registry;
+use switchyard_daemon::process::Process;
+use switchyard_daemon::program::Daemon;
+use switchyard_daemon::sockets::Listeners;
+use switchyard_daemon::{control, http};
+use switchyard_mapsync_protocol::trust::Trusted;
+use switchyard_mapsync_protocol::{Environment, Timestamp};
+use tokio::sync::Semaphore;
+
+use self::api::routes;
+use self::board::{Board, Kind};
+use self::door::{Door, HANDSHAKES};
+use self::metrics::Metrics;
+use self::settings::{Bounds, bounds, mutual_tls};
+use self::store::blobs::Blobs;
+use self::store::heads::Heads;
+use crate::identity::Identity;
+
+/// Uploads at once.
+const UPLOADS: usize = 8;
+
+/// A running hub.
+#[derive(Debug)]
+pub struct Hub {
+    shared: Shared,
+    routes: Router,
+    handshakes: Arc<Semaphore>,
+    settings: Mutex<HubSettings>,
+    doors: Doors<Door>,
+    control: Control,
+    metrics_addresses: Vec<SocketAddr>,
+}
+
+/// What all requests share.
+#[derive(Debug, Clone)]
+pub(crate) struct Shared {
+    boards: Arc<BTreeMap<String, Arc<Board>>>,
+    blobs: Arc<Blobs>,
+    bounds: Arc<ArcSwap<Bounds>>,
+    uploads: Arc<Semaphore>,
+    clock: Clock,
+    drain: Drain,
+    metrics: Metrics,
+}
+
+impl Shared {
+    /// The environment that is asked for, if it is the caller's own.
+    fn board(&self, caller: &Identity, environment: &str) -> Result<Arc<Board>, api::problem::Problem> {
+        // An authority may serve several environments, and a certificate counts in its own only.
+        if caller.environment.to_string() != environment {
+            let why = format!("the certificate counts in `{}`, and not in `{environment}`", caller.environment);
+            return Err(api::problem::Problem::forbidden(why));
+        }
+        let board = self.boards.get(environment).map(Arc::clone);
+        board.ok_or_else(|| api::problem::Problem::not_found(format!("`{environment}` is not served here")))
+    }
+
+    fn now(&self) -> Timestamp {
+        let since = self.clock.now_wall().duration_since(SystemTime::UNIX_EPOCH);
+        Timestamp(since.unwrap_or_default().as_secs())
+    }
+}
+
+/// The hub cannot start, or cannot take new settings.
+#[derive(Debug, thiserror::Error)]
+#[error("{0}")]
+pub struct HubError(String);
+
+impl HubError {
+    fn because(error: impl std::fmt::Display) -> Self {
+        Self(error.to_string())
+    }
+}
+
+impl Daemon for Hub {
+    const NAME: &'static str = "switchyard-mapsync hub";
+    const ABOUT: &'static str =
+        "Keeps what admins signed, tells every host of a site at once, and hands the files out";
+    type Settings = HubSettings;
+    type Error = HubError;
+
+    fn load(path: &Path) -> Result<HubSettings, HubError> {
+        <HubSettings as Settings>::load(path).map_err(HubError::because)
+    }
+
+    fn log(settings: &HubSettings) -> &LogOptions {
+        &settings.log
+    }
+
+    fn drain_deadline(settings: &HubSettings) -> Duration {
+        settings.limits.drain_deadline
+    }
+
+    fn check(settings: &HubSettings) -> Result<(), HubError> {
+        let mut faults = Vec::new();
+        if let Err(error) = mutual_tls(settings).server() {
+            faults.push(error.to_string());
+        }
+        for (name, path) in &settings.environments {
+            if let Err(error) = first_root(name, path) {
+                faults.push(error.to_string());
+            }
+        }
+        if faults.is_empty() { Ok(()) } else { Err(HubError(faults.join("\n"))) }
+    }
+
+    async fn start(
+        settings: HubSettings,
+        listeners: &mut Listeners,
+        process: &mut Process,
+    ) -> Result<Self, HubError> {
+        let registry = Registry::new();
+        registry.describe_process("mapsync", env!("CARGO_PKG_VERSION")).map_err(HubError::because)?;
+        let listening = process.readiness.condition("hub", "not listening yet");
+        let metrics_addresses =
+            http::start(&settings.metrics, listeners, &registry, process).map_err(HubError::because)?;
+
+        let (boards, blobs) = opened(&settings).await?;
+        let shared = Shared {
+            boards: Arc::new(boards),
+            blobs: Arc::new(blobs),
+            bounds: Arc::new(ArcSwap::from_pointee(bounds(&settings))),
+            uploads: Arc::new(Semaphore::new(UPLOADS)),
+            clock: Clock::system(),
+            drain: process.drain.clone(),
+            metrics: Metrics::register(&registry).map_err(HubError::because)?,
+        };
+        shared.metrics.stored.set(i64::try_from(shared.blobs.octets()).unwrap_or(i64::MAX));
+        for (name, board) in shared.boards.iter() {
+            let generation = i64::try_from(board.watch().borrow().number(Kind::Head)).unwrap_or(i64::MAX);
+            shared.metrics.generation.with_label_values(&[name]).set(generation);
+        }
+        let accepting = AcceptMetrics::register(&registry, "mapsync_hub").map_err(HubError::because)?;
+        let sessions = Sessions::new(settings.limits.connections, process.drain.clone(), accepting);
+        process.reloads.register(&registry).map_err(HubError::because)?;
+        let control = control::start(settings.control.as_deref(), process.reloads.routes(), process);
+        let hub = Self {
+            routes: routes(&shared),
+            shared,
+            handshakes: Arc::new(Semaphore::new(HANDSHAKES)),
+            doors: Doors::new(sessions, process),
+            control: control.map_err(HubError::because)?,
+            settings: Mutex::new(settings.clone()),
+            metrics_addresses,
+        };
+        let tls = mutual_tls(&settings).server().map_err(HubError::because)?;
+        let sockets = settings.listen.iter().map(|listener| &listener.socket);
+        let sockets = hub.doors.prepare(sockets, listeners).map_err(HubError::because)?;
+        hub.doors.commit(sockets, |_, drain| hub.door(&tls, drain)).await;
+        for name in listeners.unclaimed() {
+            tracing::warn!(name, "systemd passed a socket that no setting names");
+        }
+        tracing::info!(addresses = ?hub.addresses(), environments = hub.shared.boards.len(), "listening");
+        listening.met();
+        Ok(hub)
+    }
+
+    async fn reload(&self, settings: HubSettings) -> Result<Vec<String>, HubError> {
+        self.take(settings).await
+    }
+
+    async fn finish(&self) {}
+}
+
+/// Everything that is on disk.
+async fn opened(settings: &HubSettings) -> Result<(BTreeMap<String, Arc<Board>>, Blobs), HubError> {
+    let (folder, environments) = (settings.store.clone(), settings.environments.clone());
+    let opened = move || {
+        let unusable = |error: &dyn std::fmt::Display| HubError(format!("{}: {error}", folder.display()));
+        fs::create_dir_all(&folder).map_err(|error| unusable(&error))?;
+        let blobs = Blobs::open(&folder).map_err(|error| unusable(&error))?;
+        let heads = Arc::new(Heads::open(&folder.join("heads.redb")).map_err(HubError::because)?);
+        let mut boards = BTreeMap::new();
+        for (name, path) in environments {
+            let (environment, root) = first_root(&name, &path)?;
+            let board = Board::open(environment, &root, Arc::clone(&heads));
+            let board = board.map_err(|error| HubError(format!("the environment `{name}`: {error}")))?;
+            boards.insert(name, Arc::new(board));
+        }
+        Ok((boards, blobs))
+    };
+    tokio::task::spawn_blocking(opened).await.map_err(HubError::because)?
+}
+
+/// Reads and checks the first root of an environment.
+fn first_root(name: &str, path: &Path) -> Result<(Environment, Vec<u8>), HubError> {
+    let fault = |error: &dyn std::fmt::Display| HubError(format!("{}: {error}", path.display()));
+    let environment = Environment::try_from(name.to_owned())
+        .map_err(|error| HubError(format!("[environments.{name}]: {error}")))?;
+    let root = fs::read(path).map_err(|error| fault(&error))?;
+    Trusted::begin(&root, &environment).map_err(|error| fault(&error))?;
+    Ok((environment, root))
+}
+
+impl Hub {
+    /// Where it can be reached, in the order of the settings.
+    #[must_use]
+    pub fn addresses(&self) -> Vec<SocketAddr> {
+        self.doors.addresses()
+    }
+
+    /// Where metrics and health are served.
+    #[must_use]
+    pub fn metrics_addresses(&self) -> &[SocketAddr] {
+        &self.metrics_addresses
+    }
+
+    fn door(&self, tls: &Arc<rustls::ServerConfig>, drain: &Drain) -> Door {
+        Door {
+            tls: Arc::clone(tls),
+            routes: self.routes.clone(),
+            handshakes: Arc::clone(&self.handshakes),
+            metrics: self.shared.metrics.clone(),
+            drain: drain.clone(),
+        }
+    }
+}

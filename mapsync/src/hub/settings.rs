@@ -1,0 +1,54 @@
+//! The settings of the hub, taken apart, and new ones for a hub that runs: whole, or not at all.
+//!
+//! Certificates are read again at every reload, so that they can be replaced without a restart; who is connected
+//! stays connected.
+
+use std::sync::{Arc, PoisonError};
+
+use switchyard_config::{HubSettings, Settings};
+use switchyard_daemon::sockets::Listeners;
+
+use super::{Hub, HubError};
+use crate::tls::MutualTls;
+
+/// Bounds of what is kept.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) struct Bounds {
+    /// Octets of one file.
+    pub(crate) blob: u64,
+    /// Octets of all files.
+    pub(crate) store: u64,
+}
+
+pub(crate) fn bounds(settings: &HubSettings) -> Bounds {
+    Bounds { blob: settings.limits.blob_size, store: settings.limits.store_size }
+}
+
+pub(crate) fn mutual_tls(settings: &HubSettings) -> MutualTls {
+    let tls = &settings.tls;
+    MutualTls {
+        certificate: tls.certificate.clone(),
+        key: tls.key.clone(),
+        authorities: tls.client_ca.clone(),
+    }
+}
+
+impl Hub {
+    /// Takes new settings; returns what is held until a restart.
+    pub(crate) async fn take(&self, mut settings: HubSettings) -> Result<Vec<String>, HubError> {
+        let before = self.settings.lock().unwrap_or_else(PoisonError::into_inner).clone();
+        let held = before.hold(&mut settings);
+
+        let tls = mutual_tls(&settings).server().map_err(HubError::because)?;
+        let sockets = settings.listen.iter().map(|listener| &listener.socket);
+        let sockets = self.doors.prepare(sockets, &mut Listeners::none()).map_err(HubError::because)?;
+        let asked = self.control.prepare(settings.control.as_deref()).map_err(HubError::because)?;
+
+        self.shared.bounds.store(Arc::new(bounds(&settings)));
+        self.doors.set_max(settings.limits.connections);
+        self.doors.commit(sockets, |_, drain| self.door(&tls, drain)).await;
+        self.control.commit(asked).await;
+        *self.settings.lock().unwrap_or_else(PoisonError::into_inner) = settings;
+        Ok(held)
+    }
+}

@@ -1,0 +1,34 @@
+//! A hub without a socket, for tests.
+
+use std::collections::BTreeMap;
+use std::path::Path;
+use std::sync::Arc;
+
+use arc_swap::ArcSwap;
+use switchyard_daemon::clock::Clock;
+use switchyard_daemon::drain::Drain;
+use switchyard_daemon::metrics::Registry;
+use switchyard_mapsync_protocol::Environment;
+use tokio::sync::Semaphore;
+
+use super::board::Board;
+use super::metrics::Metrics;
+use super::settings::Bounds;
+use super::store::blobs::Blobs;
+use super::store::heads::Heads;
+use super::{Shared, UPLOADS};
+
+/// A hub for the environment `live` with this first root, in a folder.
+pub(crate) fn hub(folder: &Path, root: &[u8], clock: Clock, drain: Drain) -> Shared {
+    let heads = Arc::new(Heads::open(&folder.join("heads.redb")).unwrap());
+    let board = Board::open(Environment::try_from("live".to_owned()).unwrap(), root, heads).unwrap();
+    Shared {
+        boards: Arc::new(BTreeMap::from([("live".to_owned(), Arc::new(board))])),
+        blobs: Arc::new(Blobs::open(folder).unwrap()),
+        bounds: Arc::new(ArcSwap::from_pointee(Bounds { blob: 100_000, store: 250_000 })),
+        uploads: Arc::new(Semaphore::new(UPLOADS)),
+        clock,
+        drain,
+        metrics: Metrics::register(&Registry::new()).unwrap(),
+    }
+}
