@@ -10,6 +10,7 @@ use clap::{Args, Command, CommandFactory};
 use clap_mangen::Man;
 use switchyard_daemon::arguments;
 use switchyard_daemon::program::Daemon;
+use switchyard_mapsync::hub::Hub;
 use switchyard_milter::Filter;
 use switchyard_mx::Mx;
 use switchyard_router::Router;
@@ -53,6 +54,10 @@ fn write(folder: &Path) -> Result<usize, (PathBuf, io::Error)> {
         arguments::command(<Mx as Daemon>::NAME, <Mx as Daemon>::ABOUT),
         arguments::command(<Router as Daemon>::NAME, <Router as Daemon>::ABOUT),
         arguments::command(<Filter as Daemon>::NAME, <Filter as Daemon>::ABOUT),
+        // A page's file has no blank in its name.
+        arguments::command(<Hub as Daemon>::NAME, <Hub as Daemon>::ABOUT)
+            .name("switchyard-mapsync-hub")
+            .bin_name(<Hub as Daemon>::NAME),
     ];
     let tool = tool.into_iter().map(|command| (command, "1"));
     let pages: Vec<(Command, &str)> = tool.chain(daemons.into_iter().map(|daemon| (daemon, "8"))).collect();

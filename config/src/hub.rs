@@ -99,7 +99,10 @@ fn mutual_tls(section: &mut Section<'_>) -> MutualTls {
             .required(),
         key: section.live("key", "PEM file: the certificate's key.").required(),
         client_ca: section
-            .live("client_ca", "PEM file: authorities whose certificates say who connects, and in which role.")
+            .live(
+                "client_ca",
+                "PEM file: authorities whose certificates say who connects, and in which role.",
+            )
             .required(),
     }
 }
@@ -107,7 +110,10 @@ fn mutual_tls(section: &mut Section<'_>) -> MutualTls {
 fn environments(root: &mut Section<'_>) -> BTreeMap<String, PathBuf> {
     let environments = root.named("environments", |section| {
         section
-            .restart("root", "File of the first root: whose keys count, until a root that follows it is pushed.")
+            .restart(
+                "root",
+                "File of the first root: whose keys count, until a root that follows it is pushed.",
+            )
             .required()
     });
     if environments.is_empty() {

@@ -44,6 +44,9 @@ pub(crate) struct Shown {
     pub(crate) release: Option<Notice>,
 }
 
+/// A message of old, if it is here.
+pub(crate) type OfOld = Result<Option<Vec<u8>>, redb::Error>;
+
 /// Which of the three.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Kind {
@@ -151,12 +154,12 @@ impl Board {
     }
 
     /// One generation of old.
-    pub(crate) fn head(&self, generation: u64) -> Result<Option<Vec<u8>>, redb::Error> {
+    pub(crate) fn head(&self, generation: u64) -> OfOld {
         self.heads.head(self.environment.to_string().as_str(), generation)
     }
 
     /// One root of old.
-    pub(crate) fn root(&self, version: u64) -> Result<Option<Vec<u8>>, redb::Error> {
+    pub(crate) fn root(&self, version: u64) -> OfOld {
         self.heads.root(self.environment.to_string().as_str(), version)
     }
 
@@ -168,13 +171,13 @@ impl Board {
     /// Takes a new generation, if `expected` is still the newest. Blocks on the disk.
     pub(crate) fn take_head(
         &self,
-        octets: Bytes,
+        octets: &Bytes,
         expected: u64,
         blobs: &Blobs,
         now: Timestamp,
     ) -> Result<Kept, NotKept> {
         let mut trusted = self.trusted.lock().unwrap_or_else(PoisonError::into_inner);
-        let hash = Signed::from_json(&octets)?.hash();
+        let hash = Signed::from_json(octets)?.hash();
         let current = trusted.newest();
         // The same push again, because its first answer was lost: it was taken, and that is the answer.
         if let Some(newest) = current.filter(|newest| newest.hash == hash) {
@@ -185,7 +188,7 @@ impl Board {
             return Err(NotKept::Lost { expected, current });
         }
         let mut next = trusted.clone();
-        let (Taken::New(head) | Taken::Known(head)) = next.accept_head(&octets, now)?;
+        let (Taken::New(head) | Taken::Known(head)) = next.accept_head(octets, now)?;
         let follows = current.saturating_add(1);
         // A hub that has nothing yet may begin anywhere: what is newest, its hosts know.
         if current != 0 && head.generation != follows {
@@ -197,7 +200,7 @@ impl Board {
         if !missing.is_empty() {
             return Err(NotKept::Missing(missing));
         }
-        let message = Message::Head(head.generation, &octets);
+        let message = Message::Head(head.generation, octets);
         self.heads.keep(self.environment.to_string().as_str(), &next.to_json()?, message)?;
         *trusted = next;
         let number = head.generation;

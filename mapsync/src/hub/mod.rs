@@ -29,6 +29,7 @@ use std::time::{Duration, SystemTime};
 
 use arc_swap::ArcSwap;
 use axum::Router;
+use switchyard_config::change::Effective;
 use switchyard_config::{HubSettings, Settings};
 use switchyard_daemon::accept::{AcceptMetrics, Sessions};
 use switchyard_daemon::clock::Clock;
@@ -86,7 +87,8 @@ impl Shared {
     fn board(&self, caller: &Identity, environment: &str) -> Result<Arc<Board>, api::problem::Problem> {
         // An authority may serve several environments, and a certificate counts in its own only.
         if caller.environment.to_string() != environment {
-            let why = format!("the certificate counts in `{}`, and not in `{environment}`", caller.environment);
+            let why =
+                format!("the certificate counts in `{}`, and not in `{environment}`", caller.environment);
             return Err(api::problem::Problem::forbidden(why));
         }
         let board = self.boards.get(environment).map(Arc::clone);
@@ -115,10 +117,11 @@ impl Daemon for Hub {
     const ABOUT: &'static str =
         "Keeps what admins signed, tells every host of a site at once, and hands the files out";
     type Settings = HubSettings;
+    type Held = Effective;
     type Error = HubError;
 
-    fn load(path: &Path) -> Result<HubSettings, HubError> {
-        <HubSettings as Settings>::load(path).map_err(HubError::because)
+    fn load(path: &Path) -> Result<(HubSettings, Effective), HubError> {
+        HubSettings::load_whole(path).map_err(HubError::because)
     }
 
     fn log(settings: &HubSettings) -> &LogOptions {

@@ -100,7 +100,7 @@ fn row(setting: &Setting) -> String {
 }
 
 /// Each schema under its file's path.
-pub(super) fn schemas() -> [(&'static str, String); 5] {
+pub(super) fn schemas() -> [(&'static str, String); 6] {
     File::ALL.map(|file| {
         let path = match file {
             File::Site => "docs/schema/site.json",
@@ -108,6 +108,7 @@ pub(super) fn schemas() -> [(&'static str, String); 5] {
             File::Mx => "docs/schema/mx.json",
             File::Router => "docs/schema/router.json",
             File::Milter => "docs/schema/milter.json",
+            File::Hub => "docs/schema/hub.json",
         };
         (path, format!("{:#}\n", schema(file)))
     })

@@ -79,7 +79,8 @@ pub(crate) async fn get_one(
     if from > 0 {
         file.seek(SeekFrom::Start(from)).await.map_err(Problem::store)?;
     }
-    let mut answer = Body::from_stream(ReaderStream::with_capacity(file.take(count), 64 * 1024)).into_response();
+    let mut answer =
+        Body::from_stream(ReaderStream::with_capacity(file.take(count), 64 * 1024)).into_response();
     *answer.status_mut() = status;
     let headers = answer.headers_mut();
     headers.insert(header::CONTENT_TYPE, HeaderValue::from_static("application/octet-stream"));

@@ -57,13 +57,13 @@ pub(crate) fn heading(notice: &Notice) -> [(HeaderName, String); 3] {
 mod tests {
     use super::*;
 
-    fn headers(name: HeaderName, values: &[&str]) -> HeaderMap {
+    fn headers(name: &HeaderName, values: &[&str]) -> HeaderMap {
         values.iter().map(|value| (name.clone(), value.parse().unwrap())).collect()
     }
 
     #[test]
     fn waits_are_read_bounded_and_spread() {
-        let of = |values: &[&str]| wait(&headers(PREFER, values)).as_secs();
+        let of = |values: &[&str]| wait(&headers(&PREFER, values)).as_secs();
         assert_eq!(of(&["wait=30"]), 30);
         assert_eq!(of(&["respond-async, wait=30"]), 30);
         assert_eq!(of(&["respond-async", "wait=1000"]), LONGEST_WAIT.as_secs());
@@ -77,7 +77,7 @@ mod tests {
 
     #[test]
     fn tags_are_numbers() {
-        let of = |value: &str| number(&headers(header::IF_MATCH, &[value]), header::IF_MATCH);
+        let of = |value: &str| number(&headers(&header::IF_MATCH, &[value]), header::IF_MATCH);
         assert_eq!(of("\"57\""), Some(57));
         for other in ["57", "W/\"57\"", "\"a\"", "*", "\"\"", "\"1\", \"2\"", "\""] {
             assert_eq!(of(other), None, "{other}");

@@ -93,7 +93,8 @@ pub(crate) async fn push_head(
     })?;
     let octets = octets.map_err(|error| too_long(&error))?;
     let (blobs, now) = (shared.blobs.clone(), shared.now());
-    let kept = kept(&shared, "head", &caller, move || board.take_head(octets, expected, &blobs, now)).await?;
+    let kept =
+        kept(&shared, "head", &caller, move || board.take_head(&octets, expected, &blobs, now)).await?;
     let generation = i64::try_from(kept.number).unwrap_or(i64::MAX);
     shared.metrics.generation.with_label_values(&[&environment]).set(generation);
     Ok(answer(&kept))

@@ -9,7 +9,7 @@ use super::Asks;
 use super::conditional::{heading, is_known, spread, tag, wait};
 use super::problem::Problem;
 use crate::hub::Shared;
-use crate::hub::board::{Board, Kind};
+use crate::hub::board::{Board, Kind, OfOld};
 
 /// The root in force.
 pub(crate) async fn root(
@@ -95,7 +95,7 @@ async fn of_old(
     Asks(caller): &Asks,
     environment: &str,
     number: &str,
-    read: fn(&Board, u64) -> Result<Option<Vec<u8>>, redb::Error>,
+    read: fn(&Board, u64) -> OfOld,
 ) -> Result<Response, Problem> {
     let board = shared.board(caller, environment)?;
     let number: u64 = number.parse().map_err(|_| Problem::bad(format!("`{number}` is no number")))?;

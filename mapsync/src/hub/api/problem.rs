@@ -76,15 +76,16 @@ impl From<NotKept> for Problem {
     fn from(error: NotKept) -> Self {
         let detail = error.to_string();
         match error {
-            NotKept::Refused(Refused::Malformed(_)) => Self::new(StatusCode::BAD_REQUEST, "malformed", detail),
+            NotKept::Refused(Refused::Malformed(_)) => {
+                Self::new(StatusCode::BAD_REQUEST, "malformed", detail)
+            }
             NotKept::Refused(Refused::TooFewSignatures { .. }) => {
                 Self::new(StatusCode::FORBIDDEN, "too-few-signatures", detail)
             }
             NotKept::Refused(Refused::State(_)) => Self::store(detail),
             NotKept::Refused(_) => Self::new(StatusCode::CONFLICT, "refused", detail),
-            NotKept::Lost { current, .. } => {
-                Self::new(StatusCode::PRECONDITION_FAILED, "lost-race", detail).with("current", json!(current))
-            }
+            NotKept::Lost { current, .. } => Self::new(StatusCode::PRECONDITION_FAILED, "lost-race", detail)
+                .with("current", json!(current)),
             NotKept::Gap { next, .. } => {
                 Self::new(StatusCode::CONFLICT, "gap", detail).with("next", json!(next))
             }

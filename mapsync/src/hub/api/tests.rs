@@ -134,16 +134,16 @@ const EVE: &str = "spiffe://live/read/eve";
 async fn a_push_is_seen_by_who_waits_for_it() {
     let bench = Bench::new();
     assert_eq!(bench.get(MX1, "/v1/heads/live", &[]).await.problem(), "not-found");
-    let mut waits = Box::pin(bench.get(
-        MX1,
-        "/v1/heads/live",
-        &[("if-none-match", "\"0\""), ("prefer", "wait=50")],
-    ));
+    let mut waits =
+        Box::pin(bench.get(MX1, "/v1/heads/live", &[("if-none-match", "\"0\""), ("prefer", "wait=50")]));
     assert!(waits.as_mut().now_or_never().is_none());
 
     let one = signed(&head(1, None, &[("maps/transport", b"a b\n"), ("site.toml", b"x")]), &[PUSH]);
     let missing = bench.push(&one, "\"0\"").await;
-    assert_eq!((missing.status, missing.problem().as_str()), (StatusCode::UNPROCESSABLE_ENTITY, "missing-files"));
+    assert_eq!(
+        (missing.status, missing.problem().as_str()),
+        (StatusCode::UNPROCESSABLE_ENTITY, "missing-files")
+    );
     let hashes = [Hash::of(b"a b\n"), Hash::of(b"x")].map(|hash| hash.to_string());
     assert_eq!(missing.json()["missing"], serde_json::json!(hashes));
     assert_eq!(bench.put(b"a b\n").await.status, StatusCode::CREATED);
@@ -200,7 +200,10 @@ async fn y1_y3_y4_a_hub_takes_nothing_that_a_host_would_refuse() {
     let bench = Bench::new();
     let one = signed(&head(1, None, &[]), &[PUSH]);
     let hash = Signed::from_json(&one).unwrap().hash();
-    assert_eq!(bench.push(&signed(&head(1, None, &[]), &[ROOT]), "\"0\"").await.problem(), "too-few-signatures");
+    assert_eq!(
+        bench.push(&signed(&head(1, None, &[]), &[ROOT]), "\"0\"").await.problem(),
+        "too-few-signatures"
+    );
     assert_eq!(bench.push(b"{}", "\"0\"").await.problem(), "malformed");
     let expired = Head { expires: Timestamp(2), ..head(1, None, &[]) };
     assert_eq!(bench.push(&signed(&expired, &[PUSH]), "\"0\"").await.problem(), "refused");

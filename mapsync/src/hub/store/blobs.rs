@@ -194,7 +194,7 @@ mod tests {
 
         // What was on its way when the process died is gone at the next start, and is not counted.
         let left = folder.path().join("incoming/left");
-        fs::write(&left, b"half").unwrap();
+        File::create(&left).unwrap();
         let blobs = Blobs::open(folder.path()).unwrap();
         assert!(!left.exists());
         assert_eq!((blobs.octets(), blobs.length(hash)), (10, Some(10)));
