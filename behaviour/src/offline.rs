@@ -79,7 +79,7 @@ fn message(said: &Said) -> explain::Message {
     explain::Message {
         client: said.client,
         name: said.client_name.clone(),
-        helo: said.helo.clone(),
+        helo: Some(said.helo.clone()),
         from: Some(said.from.clone()),
         to: said.to.clone(),
     }

@@ -76,6 +76,9 @@ impl Behaviour {
     }
 }
 
+/// What a client that is given no `helo` calls itself, to the maps and to servers alike.
+pub const HELO: &str = "behave.invalid";
+
 /// What is said to the server.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Said {
@@ -84,7 +87,7 @@ pub struct Said {
     /// Its name in the DNS.
     pub client_name: Option<String>,
     /// What it says in EHLO.
-    pub helo: Option<String>,
+    pub helo: String,
     /// Whether it asks for TLS first.
     pub tls: bool,
     /// MAIL FROM.

@@ -11,7 +11,7 @@ use switchyard_smtp::address::{ForwardPath, ReversePath};
 
 use super::layers::{SAID, WANTED, Whole, wholes};
 use super::table::{Keys, texts_of};
-use super::{Arrives, Behaviour, FieldWanted, Message, Said, Wanted, What};
+use super::{Arrives, Behaviour, FieldWanted, HELO, Message, Said, Wanted, What};
 use crate::pattern::{Pattern, ReplyPattern};
 use crate::seen::Stage;
 
@@ -95,7 +95,7 @@ fn said(keys: &mut Keys<'_>, folder: &Path) -> Option<Said> {
     Some(Said {
         client: client.map(|(client, _)| client.to_canonical()),
         client_name: client_name.map(|(name, _)| name),
-        helo: helo.map(|(helo, _)| helo),
+        helo: helo.map_or_else(|| HELO.to_owned(), |(helo, _)| helo),
         tls,
         from: from?.0,
         to: to?.0,

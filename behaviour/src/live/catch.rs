@@ -144,6 +144,12 @@ impl Catchers {
         self.kept.more.notified()
     }
 
+    /// Everything comes once more.
+    #[cfg(test)]
+    pub(super) fn again(&self) {
+        self.kept.lock().by_token.values_mut().for_each(|copies| copies.extend_from_within(..));
+    }
+
     /// Ends them.
     pub async fn end(self) {
         self.drain.finished(LAST_WORDS).await;

@@ -45,9 +45,6 @@ pub(super) enum Trouble {
     Failed(String),
 }
 
-/// What a client that is given no name calls itself.
-const HELO: &str = "behave.invalid";
-
 /// Each answer by itself; the behaviour's own deadline is around all of it.
 const PATIENCE: Duration = Duration::from_secs(30);
 
@@ -169,7 +166,7 @@ async fn stand_for(said: &Said, client: IpAddr, connection: Connection) -> Resul
 /// The greeting, EHLO and TLS.
 async fn greet(said: &Said, target: &Target, stream: TcpStream) -> Result<Connection, Unopened> {
     stream.set_nodelay(true)?;
-    let hello_name = said.helo.as_deref().unwrap_or(HELO).into();
+    let hello_name = said.helo.as_str().into();
     let options = DialOptions { protocol: Protocol::Smtp, hello_name, bind: None, timeouts: timeouts() };
     let connection = Connection::over(Stream::Plain(stream), &options).await?;
     if !said.tls {

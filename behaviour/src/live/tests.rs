@@ -85,6 +85,42 @@ reply = 250
 }
 
 #[tokio::test]
+async fn a_copy_too_many_that_comes_late_is_still_one_too_many() {
+    let address = free_address();
+    let catchers = Catchers::listen(&[("here".to_owned(), address)]).unwrap();
+    let targets = [Target::find(&format!("it={address}")).await.unwrap()];
+    let live = Live { targets: &targets, catchers: Some(&catchers), standing: Standing::Xclient, pace: PACE };
+    let mut first = Vec::new();
+    let one = behaviours("[[behaviour]]\nname = 'once'\nbecomes = 'bob@example.org'\n");
+    let verdicts = live
+        .run(&one, |_, _, state| {
+            first.push(state);
+            catchers.again();
+        })
+        .await;
+    let [verdict] = &*verdicts[0] else { panic!("one verdict") };
+    assert_eq!((&*first, verdict.state), (&[State::Holds][..], State::Fails));
+    assert_eq!(verdict.findings[0].seen, "bob@example.org, bob@example.org");
+    catchers.end().await;
+}
+
+#[tokio::test]
+async fn copies_are_judged_up_to_a_bound_and_more_are_told() {
+    for (copies, trouble) in [
+        (catch::MOST_COPIES, None),
+        (catch::MOST_COPIES + 1, Some("more than 100 copies came of this message")),
+        (catch::MOST_COPIES + 50, Some("more than 100 copies came of this message")),
+    ] {
+        let to: Vec<String> = (0..copies).map(|number| format!("'user{number}@example.org'")).collect();
+        let to = to.join(", ");
+        let text = format!("[[behaviour]]\nname = 'many'\nto = [{to}]\nbecomes = [{to}]\n");
+        let verdict = caught_by_itself(&text).await.remove(0).remove(0);
+        let state = if trouble.is_some() { State::Fails } else { State::Holds };
+        assert_eq!((verdict.state, verdict.trouble.as_deref()), (state, trouble), "{copies}");
+    }
+}
+
+#[tokio::test]
 async fn mail_in_a_maildir_has_arrived() {
     let folder = tempfile::tempdir().unwrap();
     let new = folder.path().join("bob@example.org/new");

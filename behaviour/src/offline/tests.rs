@@ -177,3 +177,17 @@ fn a_role_that_no_host_has_is_a_fault() {
     let told = load(&Site::load(folder.path()).unwrap()).unwrap_err().to_string();
     assert!(told.contains("behaviours/a.toml:1:1: the site has no host of the role `outbound`"), "{told}");
 }
+
+#[tokio::test]
+async fn a_client_without_a_name_is_judged_by_the_one_that_servers_hear() {
+    let verdicts = verdicts(
+        &[
+            ("role/mx.toml", "[maps]\nhelo_access = 'helos'\n"),
+            ("maps/helos", "behave.invalid REJECT no tests here\n"),
+        ],
+        "[[behaviour]]\nname = 'n'\nto = 'a@example.org'\nreply = '5xx'\n\
+         cases = [{ reply = '554 *no tests here*' }, { helo = 'mail.y.example', reply = 250 }]\n",
+    )
+    .await;
+    assert_eq!(states(&verdicts), [State::Holds, State::Holds], "{verdicts:#?}");
+}

@@ -77,11 +77,12 @@ impl Page<'_> {
         Ok(())
     }
 
-    /// The same of several: side by side where they differ, or where one fails.
+    /// The same of several: side by side where they differ, where one fails, or where something could not be asked.
     fn beside(&self, formatter: &mut fmt::Formatter<'_>, row: &Row) -> fmt::Result {
         let marks: Vec<String> = row.verdicts.iter().map(|verdict| self.mark(verdict.state)).collect();
         write!(formatter, "  {} {}", marks.join(" "), row.behaviour.name)?;
-        let is_well = row.verdicts.iter().all(|verdict| verdict.state == State::Holds);
+        let is_well = |verdict: &Verdict| verdict.state == State::Holds && verdict.unasked().next().is_none();
+        let is_well = row.verdicts.iter().all(is_well);
         if !row.differs() && is_well {
             return writeln!(formatter);
         }
@@ -129,4 +130,39 @@ impl Page<'_> {
 
 fn name_of(file: &str) -> &str {
     Path::new(file).file_name().and_then(|name| name.to_str()).unwrap_or(file)
+}
+
+#[cfg(test)]
+mod tests {
+    use std::time::Duration;
+
+    use switchyard_behaviour::{Finding, Holds};
+    use switchyard_config::Site;
+
+    use super::*;
+
+    #[test]
+    fn what_was_not_asked_is_shown_for_several_as_for_one() {
+        let site = concat!(env!("CARGO_MANIFEST_DIR"), "/../config/templates/example-site");
+        let mut behaviours = switchyard_behaviour::load(&Site::load(Path::new(site)).unwrap()).unwrap();
+        let behaviour = behaviours.remove(0);
+        let finding = |key: &str, holds: Holds| Finding {
+            key: key.into(),
+            place: "b.toml:1".into(),
+            wanted: "250".into(),
+            seen: "250".into(),
+            holds,
+        };
+        let findings =
+            vec![finding("reply", Holds::Yes), finding("arrives", Holds::NotAsked("needs a catcher".into()))];
+        let verdict =
+            Verdict { state: State::Holds, findings, ..Verdict::trouble("", Duration::from_millis(1)) };
+        let verdict = Verdict { trouble: None, ..verdict };
+        for many in [1, 2] {
+            let asked = (0..many).map(|number| format!("server{number}")).collect();
+            let rows = vec![Row { behaviour: behaviour.clone(), verdicts: vec![verdict.clone(); many] }];
+            let page = Page { report: &Report { asked, rows }, paint: Paint::Plain }.to_string();
+            assert_eq!(page.matches("needs a catcher").count(), many, "{page}");
+        }
+    }
 }
