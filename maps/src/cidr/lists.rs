@@ -3,7 +3,7 @@
 //! Such addresses have a list for each first half, of stretches by the second half. A record: where the stretch
 //! starts · what it answers. The first one starts with 0, so in that place it says how many records the list has.
 
-use super::tree::Answer;
+use super::answer::Answer;
 use crate::artifact::Corrupt;
 use crate::artifact::container::Tag;
 

@@ -7,8 +7,8 @@
 //! ```
 //!
 //! The way of a table: `network` reads a pattern, `compile` cuts the rules of a block to the addresses the
-//! block lets through, `sweep` makes stretches that do not overlap of them, `stretches` writes these as a `tree` (and
-//! `lists` behind it). A lookup goes down the tree to one leaf; how many rules there are hardly counts.
+//! block lets through, `sweep` makes stretches that do not overlap of them, `stretches` writes these as `leaves` with an
+//! index (and `lists` behind them). A lookup goes by the `index` to one leaf; how many rules there are hardly counts.
 //!
 //! Other than Postfix:
 //! - A rule that is wrong is a fault of the table; Postfix skips it with a warning. So are text behind `endif`
@@ -17,14 +17,17 @@
 //! - An IPv4-mapped IPv6 address is looked up as IPv4, and a network of such addresses is refused.
 //! - Blocks nest at most 100 deep.
 
+mod answer;
 mod compile;
+mod index;
+mod leaves;
 mod lists;
 mod network;
 mod stretches;
 mod sweep;
 #[cfg(test)]
 mod tests;
-mod tree;
+mod word;
 
 use std::net::IpAddr;
 use std::ops::Range;
@@ -34,9 +37,9 @@ use crate::artifact::{BadArtifact, Container, Corrupt, Kind};
 use crate::rules::{self, BadLines, Built, Check, ValueArena};
 use crate::source::{BadLine, Line, Lines};
 use compile::Parts;
+use index::{Index, Place};
 use lists::{LISTS, Lists};
-use stretches::Place;
-use tree::Tree;
+use word::Word;
 
 /// What answers for an address.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -125,8 +128,8 @@ impl Cidr {
     /// The table is damaged where the address is looked for.
     pub fn find(&self, address: IpAddr) -> Result<Option<Found>, Corrupt> {
         match address.to_canonical() {
-            IpAddr::V4(address) => stretches::find_v4(self.tree(&self.v4), address.to_bits()),
-            IpAddr::V6(address) => stretches::find_v6(self.tree(&self.v6), self.lists(), address.to_bits()),
+            IpAddr::V4(address) => stretches::find_v4(self.index::<u32>(&self.v4), address.to_bits()),
+            IpAddr::V6(address) => stretches::find_v6(self.index::<u64>(&self.v6), self.lists(), address.to_bits()),
         }
     }
 
@@ -164,8 +167,8 @@ impl Cidr {
 
     /// First and last address of each stretch that answers, and what: IPv4 first, then IPv6, in order.
     pub fn iter(&self) -> impl Iterator<Item = (IpAddr, IpAddr, Found)> {
-        let v6 = stretches::iter_v6(self.tree(&self.v6), self.lists());
-        stretches::iter_v4(self.tree(&self.v4)).chain(v6)
+        let v6 = stretches::iter_v6(self.index::<u64>(&self.v6), self.lists());
+        stretches::iter_v4(self.index::<u32>(&self.v4)).chain(v6)
     }
 
     /// Reads all of the table: one that passes never fails in [`Self::find`].
@@ -175,13 +178,13 @@ impl Cidr {
     pub fn verify(&self) -> Result<(), BadArtifact> {
         self.container.verify()?;
         ValueArena::verify(self.bytes(&self.ends), self.bytes(&self.texts))?;
-        stretches::verify_v4(self.tree(&self.v4), self.values())?;
-        stretches::verify_v6(self.tree(&self.v6), self.lists(), self.values())?;
+        stretches::verify_v4(self.index::<u32>(&self.v4), self.values())?;
+        stretches::verify_v6(self.index::<u64>(&self.v6), self.lists(), self.values())?;
         Ok(())
     }
 
-    fn tree<'a>(&'a self, place: &'a Place) -> Tree<'a> {
-        place.tree(self.container.bytes())
+    fn index<W: Word>(&self, place: &Place) -> Index<'_> {
+        place.index::<W>(self.container.bytes())
     }
 
     fn lists(&self) -> Lists<'_> {

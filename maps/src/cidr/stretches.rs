@@ -1,31 +1,31 @@
-//! Stretches of addresses on disk: a tree for each family, and lists behind that of IPv6.
+//! Stretches of addresses on disk: leaves and an index for each family, and lists behind those of IPv6.
 
 use std::net::IpAddr;
-use std::ops::Range;
 
 use super::Found;
+use super::answer::Answer;
+use super::index::Index;
+use super::leaves;
 use super::lists::{self, LISTS, Lists};
 use super::network::{Family, show};
 use super::sweep::Stretch;
-use super::tree::{self, Answer, Levels, Tree, Word};
+use super::word::Word;
+use crate::artifact::Corrupt;
 use crate::artifact::container::Tag;
-use crate::artifact::{BadArtifact, Container, Corrupt};
 
 /// A section and its name.
 pub(super) type Section = (Tag, Vec<u8>);
 
 /// Writes the stretches of IPv4; `answer` gives a rule's value and line.
-pub(super) fn write_v4(stretches: &[Stretch], answer: impl Fn(u32) -> Found) -> [Section; 2] {
+pub(super) fn write_v4(stretches: &[Stretch], answer: impl Fn(u32) -> Found) -> Vec<Section> {
     let number = |first: u128| u32::try_from(first).unwrap_or(u32::MAX);
     let stretches: Vec<(u32, Answer)> =
         stretches.iter().map(|stretch| (number(stretch.first), told(stretch, &answer))).collect();
-    let (top, leaves) = tree::write(&stretches);
-    let [top_tag, leaves_tag] = u32::TAGS;
-    [(top_tag, top), (leaves_tag, leaves)]
+    u32::TAGS.into_iter().zip(leaves::write(&stretches)).collect()
 }
 
 /// Writes the stretches of IPv6.
-pub(super) fn write_v6(stretches: &[Stretch], answer: impl Fn(u32) -> Found) -> [Section; 3] {
+pub(super) fn write_v6(stretches: &[Stretch], answer: impl Fn(u32) -> Found) -> Vec<Section> {
     let mut halves: Vec<(u64, Answer)> = Vec::with_capacity(stretches.len());
     let mut lists = Vec::new();
     let mut before = Answer::Nobody;
@@ -48,9 +48,7 @@ pub(super) fn write_v6(stretches: &[Stretch], answer: impl Fn(u32) -> Found) -> 
             high.checked_add(1).filter(|behind| rest.peek().is_none_or(|((next, _), _)| next != behind));
         halves.extend(behind.map(|behind| (behind, before)));
     }
-    let (top, leaves) = tree::write(&halves);
-    let [top_tag, leaves_tag] = u64::TAGS;
-    [(top_tag, top), (leaves_tag, leaves), (LISTS, lists)]
+    u64::TAGS.into_iter().zip(leaves::write(&halves)).chain([(LISTS, lists)]).collect()
 }
 
 fn told(stretch: &Stretch, answer: impl Fn(u32) -> Found) -> Answer {
@@ -63,41 +61,17 @@ fn split(address: u128) -> (u64, u64) {
 
 // ---------------------------------------------------------------------------------------------------------
 
-/// Where a tree stands in its artifact.
-#[derive(Debug)]
-pub(super) struct Place {
-    top: Range<usize>,
-    leaves: Range<usize>,
-    levels: Levels,
-}
-
-impl Place {
-    pub(super) fn of<W: Word>(container: &Container) -> Result<Self, BadArtifact> {
-        let place = |tag: Tag| container.range(&tag).ok_or(BadArtifact::Missing(tag));
-        let [top, leaves] = W::TAGS;
-        let (top, leaves) = (place(top)?, place(leaves)?);
-        let levels = Levels::of::<W>(top.len(), leaves.len())?;
-        Ok(Self { top, leaves, levels })
-    }
-
-    #[inline]
-    pub(super) fn tree<'a>(&'a self, octets: &'a [u8]) -> Tree<'a> {
-        let part = |range: &Range<usize>| octets.get(range.clone()).unwrap_or_default();
-        Tree { top: part(&self.top), leaves: part(&self.leaves), levels: &self.levels }
-    }
-}
-
 /// What answers for an IPv4 address.
 #[inline]
-pub(super) fn find_v4(tree: Tree<'_>, address: u32) -> Result<Option<Found>, Corrupt> {
-    found(tree.find(address)?)
+pub(super) fn find_v4(index: Index<'_>, address: u32) -> Result<Option<Found>, Corrupt> {
+    found(index.find(address)?)
 }
 
 /// What answers for an IPv6 address.
 #[inline]
-pub(super) fn find_v6(tree: Tree<'_>, lists: Lists<'_>, address: u128) -> Result<Option<Found>, Corrupt> {
+pub(super) fn find_v6(index: Index<'_>, lists: Lists<'_>, address: u128) -> Result<Option<Found>, Corrupt> {
     let (high, low) = split(address);
-    match tree.find(high)? {
+    match index.find(high)? {
         Answer::List(list) => found(lists.find(list, low)?),
         answer => found(answer),
     }
@@ -113,16 +87,16 @@ fn found(answer: Answer) -> Result<Option<Found>, Corrupt> {
 }
 
 /// First and last address of each stretch that answers, and the answer.
-pub(super) fn iter_v4(tree: Tree<'_>) -> impl Iterator<Item = (IpAddr, IpAddr, Found)> {
-    spans(Family::V4, tree.iter::<u32>().map(|(start, answer)| (start.into(), answer)))
+pub(super) fn iter_v4(index: Index<'_>) -> impl Iterator<Item = (IpAddr, IpAddr, Found)> {
+    spans(Family::V4, index.iter::<u32>().map(|(start, answer)| (start.into(), answer)))
 }
 
 /// The same of IPv6.
 pub(super) fn iter_v6<'a>(
-    tree: Tree<'a>,
+    index: Index<'a>,
     lists: Lists<'a>,
 ) -> impl Iterator<Item = (IpAddr, IpAddr, Found)> + 'a {
-    let all = tree.iter::<u64>().flat_map(move |(high, answer)| {
+    let all = index.iter::<u64>().flat_map(move |(high, answer)| {
         let list = match answer {
             Answer::List(list) => Some(list),
             _ => None,
@@ -134,7 +108,7 @@ pub(super) fn iter_v6<'a>(
             .map(move |(low, answer)| (u128::from(high) << 64 | u128::from(low), answer))
     });
     // Each record stands in one list; a damaged table must not name one again and again.
-    let most = lists.len() + tree.leaves.len();
+    let most = lists.len() + index.leaves.len();
     spans(Family::V6, all.take(most))
 }
 
@@ -157,14 +131,14 @@ fn spans(
 }
 
 /// Whether no question can fail, where there are so many values.
-pub(super) fn verify_v4(tree: Tree<'_>, values: u32) -> Result<(), Corrupt> {
-    tree.verify::<u32>(|answer, _, _| known(answer, values))
+pub(super) fn verify_v4(index: Index<'_>, values: u32) -> Result<(), Corrupt> {
+    index.verify::<u32>(|answer, _, _| known(answer, values))
 }
 
 /// The same of IPv6.
-pub(super) fn verify_v6(tree: Tree<'_>, lists: Lists<'_>, values: u32) -> Result<(), Corrupt> {
+pub(super) fn verify_v6(index: Index<'_>, lists: Lists<'_>, values: u32) -> Result<(), Corrupt> {
     let mut end = 0;
-    tree.verify::<u64>(|answer, start, behind| match answer {
+    index.verify::<u64>(|answer, start, behind| match answer {
         Answer::List(list) => {
             if start.checked_add(1) != behind {
                 return Err(lists::bad(list, "a list for more than one first half"));

@@ -6,8 +6,8 @@ use ipnet::Ipv4Net;
 use prefix_trie::PrefixMap;
 use proptest::prelude::*;
 
+use super::index::Index;
 use super::lists::Lists;
-use super::tree::{Levels, Tree};
 use super::*;
 use crate::fault::Wrong;
 use crate::rules::Template;
@@ -155,12 +155,14 @@ fn the_same_text_gives_the_same_octets_and_lists_its_stretches() {
 #[test]
 fn g2_a_flag_a_seed_or_part_of_a_list_is_refused() {
     let good = table_of("2001:db8::1 a\n192.0.2.0/24 b\n");
-    let tags = [*b"4top", *b"4lea", *b"6top", *b"6lea", LISTS, rules::VALUE_ENDS, rules::VALUE_TEXTS];
+    let leaves = u32::TAGS.into_iter().chain(u64::TAGS);
+    let tags: Vec<Tag> = leaves.chain([LISTS, rules::VALUE_ENDS, rules::VALUE_TEXTS]).collect();
     let of = |head, cut: usize| {
-        let sections = tags.map(|tag| {
-            let octets = good.container().section(&tag).unwrap();
-            (tag, if tag == LISTS { &octets[..octets.len() - cut] } else { octets })
-        });
+        let section = |tag: &Tag| {
+            let octets = good.container().section(tag).unwrap();
+            (*tag, if *tag == LISTS { &octets[..octets.len() - cut] } else { octets })
+        };
+        let sections: Vec<_> = tags.iter().map(section).collect();
         let bytes = container::assemble(Kind::Cidr, head, &sections).unwrap();
         Cidr::open(Container::open(bytes.into()).unwrap())
     };
@@ -315,40 +317,34 @@ proptest! {
 
     #[test]
     fn g2_no_sections_panic(
-        top in proptest::collection::vec(any::<u8>(), 0..600),
-        leaves in proptest::collection::vec(prop_oneof![3 => Just(0xff), 2 => Just(0), 2 => any::<u8>()], 0..1200),
+        // Slots that lead somewhere, mostly.
+        top in proptest::collection::vec(prop_oneof![8 => 0..40_u32, 1 => any::<u32>()], 0..40),
+        firsts in proptest::collection::vec(any::<u8>(), 0..200),
+        leaves in proptest::collection::vec(prop_oneof![3 => Just(0xff), 2 => Just(0), 2 => any::<u8>()], 0..2400),
         lists in proptest::collection::vec(prop_oneof![4 => Just(0), 1 => any::<u8>()], 0..200),
         keys in proptest::collection::vec(any::<u64>(), 20),
     ) {
-        let whole = |part: usize| leaves.len() / part * part;
-        for (part, node) in [(192, 64), (256, 128)] {
-            let leaves = &leaves[..whole(part)];
-            let nodes = if leaves.len() > part { node } else { 0 };
-            let top = &top[..nodes.min(top.len())];
-            let levels = if part == 192 { Levels::of::<u32>(top.len(), leaves.len()) } else { Levels::of::<u64>(top.len(), leaves.len()) };
-            let Ok(levels) = levels else { continue };
-            let (tree, lists) = (Tree { top, leaves, levels: &levels }, Lists::of(&lists));
-            if part == 192 {
-                let verified = stretches::verify_v4(tree, 10);
-                for key in &keys {
-                    prop_assert!(stretches::find_v4(tree, *key as u32).is_ok() || verified.is_err());
-                }
-                prop_assert!(stretches::iter_v4(tree).count() <= leaves.len());
-            } else {
-                let verified = stretches::verify_v6(tree, lists, 10);
-                for key in &keys {
-                    let found = stretches::find_v6(tree, lists, u128::from(*key) << 64 | u128::from(*key));
-                    prop_assert!(found.is_ok() || verified.is_err());
-                }
-                prop_assert!(stretches::iter_v6(tree, lists).count() <= leaves.len() + lists.len());
-            }
+        let top: Vec<u8> = top.into_iter().flat_map(u32::to_le_bytes).collect();
+        let lists = Lists::of(&lists);
+        let index = Index::new::<u32>(&top, &firsts, &leaves);
+        let verified = stretches::verify_v4(index, 10);
+        for key in &keys {
+            prop_assert!(stretches::find_v4(index, *key as u32).is_ok() || verified.is_err());
         }
+        prop_assert!(stretches::iter_v4(index).count() <= leaves.len());
+        let index = Index::new::<u64>(&top, &firsts, &leaves);
+        let verified = stretches::verify_v6(index, lists, 10);
+        for key in &keys {
+            let found = stretches::find_v6(index, lists, u128::from(*key) << 64 | u128::from(*key));
+            prop_assert!(found.is_ok() || verified.is_err());
+        }
+        prop_assert!(stretches::iter_v6(index, lists).count() <= leaves.len() + lists.len());
     }
 }
 
-/// Tables of so many stretches that their trees have several levels, and addresses at every edge.
+/// Tables of so many stretches that their indexes differ, and addresses at every edge.
 #[test]
-fn a_tree_of_every_height_finds_the_first_and_the_last_address_of_each_network() {
+fn an_index_of_every_size_finds_the_first_and_the_last_address_of_each_network() {
     for count in [1_u32, 7, 8, 9, 127, 128, 129, 2_500] {
         let spread = u32::MAX / count;
         let v4: String = (0..count)
@@ -384,7 +380,7 @@ fn a_tree_of_every_height_finds_the_first_and_the_last_address_of_each_network()
 
 /// Many hosts of one first half, with addresses in between that no rule has.
 #[test]
-fn a_list_is_searched_as_a_tree_is() {
+fn a_list_is_searched_as_leaves_are() {
     let text: String = (0..500).map(|host| format!("2001:db8::{:x} v{host}\n", host * 3 + 1)).collect();
     let table = table_of(&text);
     table.verify().unwrap();
@@ -394,4 +390,27 @@ fn a_list_is_searched_as_a_tree_is() {
     }
     assert_eq!(ask(&table, "2001:db8:0:1::1"), None);
     assert_eq!(ask(&table, "2001:db7::1"), None);
+}
+
+/// Networks side by side in one corner: one slot of the index leads to a crowd of leaves.
+#[test]
+fn a_crowd_of_leaves_in_one_slot_is_searched() {
+    let networks = 20_000_u32;
+    let v4 = |number: u32| Ipv4Addr::from_bits(0x0a00_0000 + number);
+    let v6 = |number: u32| Ipv6Addr::from_bits((0x2001_0db8 << 96) | (u128::from(number) << 64));
+    let text: String = (0..networks)
+        .map(|number| format!("{} a{}\n{}/64 b{}\n", v4(number), number % 2, v6(number), number % 3))
+        .chain(["192.0.2.0/24 far\nffff::/16 far\n".to_owned()])
+        .collect();
+    let table = table_of(&text);
+    table.verify().unwrap();
+    let line = |address: IpAddr| table.find(address).unwrap().map(|found| found.line);
+    for number in 0..networks {
+        assert_eq!(line(v4(number).into()), Some(2 * number + 1));
+        assert_eq!(line(v6(number).into()), Some(2 * number + 2));
+    }
+    for absent in ["9.255.255.255", "10.0.78.32", "2001:db7:ffff::", "2001:db8:0:4e20::", "192.0.1.255"] {
+        assert_eq!(line(absent.parse().unwrap()), None, "{absent}");
+    }
+    assert_eq!(line("192.0.2.255".parse().unwrap()), Some(2 * networks + 1));
 }
