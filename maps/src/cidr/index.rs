@@ -1,6 +1,6 @@
 //! From an address to its answer: an index to a leaf, and in it the answer.
 //!
-//! A leaf holds some stretches: where each starts, and right behind what each answers. The index has slots, equal
+//! A leaf holds thirty-two stretches: where each starts, and right behind what each answers. The index has slots, equal
 //! parts of all numbers, finer where there are more leaves ([`super::leaves`] makes them); a slot names the leaf
 //! that its first number is in. From there on the first numbers of leaves are compared, sixteen at once, which is nearly always
 //! enough. Index and first numbers stay in the processor's cache, and a leaf is one trip to memory. There is
@@ -10,7 +10,7 @@ use std::hint::black_box;
 use std::ops::Range;
 
 use super::answer::{ANSWER, Answer};
-use super::word::{AT_ONCE, Word};
+use super::word::{AT_ONCE, FAN, Word};
 use crate::artifact::container::Tag;
 use crate::artifact::{BadArtifact, Container, Corrupt};
 
@@ -83,7 +83,7 @@ impl<'a> Index<'a> {
             black_box(leaf.get(line * LINE).copied());
         }
         let slot = number.rank_in_leaf(leaf).and_then(|rank| rank.checked_sub(1));
-        let answer = slot.and_then(|slot| leaf.get(W::FAN * W::OCTETS + slot * ANSWER..)?.first_chunk());
+        let answer = slot.and_then(|slot| leaf.get(FAN * W::OCTETS + slot * ANSWER..)?.first_chunk());
         answer
             .map(|answer| Answer::read(*answer))
             .ok_or_else(|| bad::<W>(2, place, "a leaf that leads nowhere"))

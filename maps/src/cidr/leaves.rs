@@ -2,24 +2,24 @@
 
 use super::answer::{ANSWER, Answer};
 use super::index::{Index, SLOT, bad, root_bits};
-use super::word::Word;
+use super::word::{FAN, Word};
 use crate::artifact::Corrupt;
 
 /// Writes the index, the first number of each leaf, and the leaves; there is at least one stretch.
 pub(super) fn write<W: Word>(stretches: &[(W, Answer)]) -> [Vec<u8>; 3] {
-    let count = stretches.len().div_ceil(W::FAN);
+    let count = stretches.len().div_ceil(FAN);
     let mut leaves = Vec::with_capacity(count * W::LEAF);
     let mut firsts = Vec::with_capacity(count * W::OCTETS);
-    for some in stretches.chunks(W::FAN) {
+    for some in stretches.chunks(FAN) {
         // The last leaf is filled up with stretches of no more than the last address, which answer as it does.
         let filled = || {
             some.iter().copied().chain(some.last().map(|(_, answer)| (W::LAST, *answer)).into_iter().cycle())
         };
         filled().take(1).for_each(|(start, _)| start.put(&mut firsts));
-        filled().take(W::FAN).for_each(|(start, _)| start.put(&mut leaves));
-        filled().take(W::FAN).for_each(|(_, answer)| leaves.extend_from_slice(&answer.octets()));
+        filled().take(FAN).for_each(|(start, _)| start.put(&mut leaves));
+        filled().take(FAN).for_each(|(_, answer)| leaves.extend_from_slice(&answer.octets()));
     }
-    let starts: Vec<W> = stretches.iter().step_by(W::FAN).map(|(start, _)| *start).collect();
+    let starts: Vec<W> = stretches.iter().step_by(FAN).map(|(start, _)| *start).collect();
     [index(&starts), firsts, leaves]
 }
 
@@ -59,7 +59,7 @@ impl<'a> Index<'a> {
     /// Where each stretch starts, and what it answers.
     pub(super) fn iter<W: Word>(self) -> impl Iterator<Item = (W, Answer)> + 'a {
         let all = self.leaves.chunks_exact(W::LEAF).flat_map(|leaf| {
-            let (starts, answers) = leaf.split_at(W::FAN * W::OCTETS);
+            let (starts, answers) = leaf.split_at(FAN * W::OCTETS);
             let answers = answers.as_chunks::<ANSWER>().0.iter().map(|answer| Answer::read(*answer));
             (0..).map_while(|slot| W::read(starts, slot)).zip(answers)
         });
@@ -79,7 +79,7 @@ impl<'a> Index<'a> {
         mut check: impl FnMut(Answer, W, Option<W>) -> Result<(), Corrupt>,
     ) -> Result<(), Corrupt> {
         let mut all = self.iter::<W>().peekable();
-        let mut stretches = Vec::with_capacity(self.leaves.len() / W::LEAF * W::FAN);
+        let mut stretches = Vec::with_capacity(self.leaves.len() / W::LEAF * FAN);
         while let Some((start, answer)) = all.next() {
             let behind = all.peek().map(|(start, _)| *start);
             check(answer, start, behind)?;

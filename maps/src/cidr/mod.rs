@@ -129,7 +129,9 @@ impl Cidr {
     pub fn find(&self, address: IpAddr) -> Result<Option<Found>, Corrupt> {
         match address.to_canonical() {
             IpAddr::V4(address) => stretches::find_v4(self.index::<u32>(&self.v4), address.to_bits()),
-            IpAddr::V6(address) => stretches::find_v6(self.index::<u64>(&self.v6), self.lists(), address.to_bits()),
+            IpAddr::V6(address) => {
+                stretches::find_v6(self.index::<u64>(&self.v6), self.lists(), address.to_bits())
+            }
         }
     }
 

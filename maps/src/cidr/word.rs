@@ -4,6 +4,9 @@
 use super::answer::ANSWER;
 use crate::artifact::container::Tag;
 
+/// Stretches of a leaf. More would cost more of memory for a question, fewer a longer index that the cache has
+/// no room for.
+pub(super) const FAN: usize = 32;
 /// Numbers that are compared at once where a leaf is chosen.
 pub(super) const AT_ONCE: usize = 16;
 
@@ -13,10 +16,8 @@ pub(super) trait Word: Copy + Ord + 'static {
     const TAGS: [Tag; 3];
     /// Its octets.
     const OCTETS: usize;
-    /// Stretches of a leaf.
-    const FAN: usize;
     /// Octets of a leaf.
-    const LEAF: usize = Self::FAN * (Self::OCTETS + ANSWER);
+    const LEAF: usize = FAN * (Self::OCTETS + ANSWER);
     /// The least.
     const FIRST: Self;
     /// The greatest.
@@ -37,11 +38,10 @@ pub(super) trait Word: Copy + Ord + 'static {
 }
 
 macro_rules! word {
-    ($word:ty, $fan:literal, [$top:literal, $firsts:literal, $leaves:literal], $rank:expr) => {
+    ($word:ty, [$top:literal, $firsts:literal, $leaves:literal], $rank:expr) => {
         impl Word for $word {
             const TAGS: [Tag; 3] = [*$top, *$firsts, *$leaves];
             const OCTETS: usize = size_of::<$word>();
-            const FAN: usize = $fan;
             const FIRST: Self = 0;
             const LAST: Self = <$word>::MAX;
             #[inline]
@@ -52,7 +52,7 @@ macro_rules! word {
             #[inline]
             fn rank_in_leaf(self, leaf: &[u8]) -> Option<usize> {
                 let (numbers, _) = leaf.as_chunks();
-                numbers.first_chunk::<$fan>().map(|numbers| $rank(numbers, self))
+                numbers.first_chunk::<FAN>().map(|numbers| $rank(numbers, self))
             }
             fn rank_in_all(self, numbers: &[u8]) -> usize {
                 let (numbers, _) = numbers.as_chunks();
@@ -79,9 +79,9 @@ macro_rules! word {
 
 // Few instructions each, and nothing to guess: so many as a processor looks ahead are how many questions it has under
 // way. Four comparisons of four numbers at once; and of longer numbers, which it cannot compare so, the search by halves.
-word!(u32, 16, [b"4top", b"4fst", b"4lea"], |numbers: &[[u8; 4]], word| {
+word!(u32, [b"4top", b"4fst", b"4lea"], |numbers: &[[u8; 4]], word| {
     numbers.iter().map(|number| u32::from(u32::from_le_bytes(*number) <= word)).sum::<u32>() as usize
 });
-word!(u64, 32, [b"6top", b"6fst", b"6lea"], |numbers: &[[u8; 8]], word| {
+word!(u64, [b"6top", b"6fst", b"6lea"], |numbers: &[[u8; 8]], word| {
     numbers.partition_point(|number| u64::from_le_bytes(*number) <= word)
 });

@@ -41,7 +41,7 @@ impl Keep for InMemory {
     fn keep(&mut self, write: &mut dyn FnMut(&mut dyn WriteSeek) -> io::Result<()>) -> io::Result<Bytes> {
         let mut memory = io::Cursor::new(Vec::new());
         write(&mut memory)?;
-        Ok(memory.into_inner().into())
+        Ok(Bytes::kept(memory.into_inner()))
     }
 }
 
