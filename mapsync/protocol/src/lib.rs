@@ -6,6 +6,7 @@
 //!
 //! A table travels as [`records`] in one spelling, so that a [`delta`] of what changed can travel instead; both, and
 //! every other file, may be [`packed`] on the way. A [`status`] is what a host says back.
+//! [`agent`] is what a host does about it all.
 //!
 //! Invariants kept here:
 //! - What [`trust::Trusted`] remembers changes only after every check has passed.
@@ -14,6 +15,7 @@
 //! - Every message and every list in it has a longest length, and nothing is kept beyond it.
 #![forbid(unsafe_code)]
 
+pub mod agent;
 pub mod delta;
 pub mod envelope;
 pub mod hash;

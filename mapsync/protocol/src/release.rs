@@ -7,6 +7,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::envelope::{Message, Type};
 use crate::hash::Hash;
+use crate::head::HeadRef;
 use crate::words::{Environment, Timestamp};
 
 /// The most hosts that a release names.
@@ -36,11 +37,19 @@ pub struct Release {
     pub canaries: Vec<String>,
     /// Nobody flips: who has flipped stays.
     pub halted: bool,
+    /// Who has flipped to this generation goes back to what it had in use before, and does not take this head again.
+    /// Only together with `halted`.
+    pub undo: bool,
     /// From then on it moves nobody.
     pub expires: Timestamp,
 }
 
 impl Release {
+    /// The head that it puts in use.
+    pub fn names(&self) -> HeadRef {
+        HeadRef { generation: self.generation, hash: self.head }
+    }
+
     /// Whether this host is to flip.
     pub fn moves(&self, host: &str) -> bool {
         let named = self.canaries.iter().any(|canary| canary == host);
@@ -69,6 +78,9 @@ impl Message for Release {
         if self.permille > ALL {
             return Err(format!("{} hosts of a thousand", self.permille));
         }
+        if self.undo && !self.halted {
+            return Err("what is undone is halted too".to_owned());
+        }
         if self.canaries.len() > CANARIES {
             return Err(format!("{} hosts by name, and at most {CANARIES} may be", self.canaries.len()));
         }
@@ -92,6 +104,7 @@ pub(crate) mod tests {
             permille: ALL,
             canaries: Vec::new(),
             halted: false,
+            undo: false,
             expires: Timestamp(2000),
         }
     }

@@ -232,7 +232,7 @@ impl Trusted {
                 return Err(Refused::Fork { what: "release", number: trusted });
             }
         }
-        let chosen = HeadRef { generation: release.generation, hash: release.head };
+        let chosen = release.names();
         if let Some(HeadRef { generation: trusted, .. }) = self.released
             && chosen.generation < trusted
         {
@@ -337,4 +337,4 @@ fn in_time(what: &'static str, at: Timestamp, start: Timestamp) -> Result<(), Re
 }
 
 #[cfg(test)]
-mod tests;
+pub(crate) mod tests;

@@ -8,7 +8,7 @@ const START: Timestamp = Timestamp(1500);
 const LATE: Timestamp = Timestamp(2000);
 
 /// Keys 1 to 3 are the root's (two must sign), 4 and 5 the admins' (two), 6 the hubs'.
-fn root(version: u64) -> Root {
+pub(crate) fn root(version: u64) -> Root {
     let role =
         |seeds: &[u8], threshold| Role { keys: seeds.iter().map(|n| key(*n).public()).collect(), threshold };
     Root {
@@ -19,11 +19,11 @@ fn root(version: u64) -> Root {
     }
 }
 
-fn key(seed: u8) -> SecretKey {
+pub(crate) fn key(seed: u8) -> SecretKey {
     SecretKey::from_seed([seed; 32]).unwrap()
 }
 
-fn by<M: Message>(message: &M, seeds: &[u8]) -> (Vec<u8>, Hash) {
+pub(crate) fn by<M: Message>(message: &M, seeds: &[u8]) -> (Vec<u8>, Hash) {
     let mut signed = Signed::new(message).unwrap();
     seeds.iter().for_each(|seed| signed.sign(&key(*seed)));
     (signed.to_json().unwrap(), signed.hash())
