@@ -226,7 +226,7 @@ fn an_unfit_generation_is_refused_for_good_and_the_next_is_taken() {
 }
 
 #[test]
-fn a_full_disk_is_tried_again() {
+fn y13_a_full_disk_is_tried_again() {
     let line = Line::new(2);
     let mut host = Host::running(&line, 1);
     host.told(Input::Head { hub: 0, envelope: line.octets(2) });

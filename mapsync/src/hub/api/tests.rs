@@ -240,6 +240,7 @@ async fn a_release_names_a_head_that_is_here() {
         permille: ALL,
         canaries: Vec::new(),
         halted: false,
+        undo: false,
         expires: Timestamp(u64::MAX),
     };
     let octets = signed(&release, &[RELEASE]);
