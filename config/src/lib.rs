@@ -22,6 +22,7 @@ pub mod document;
 pub mod example;
 pub mod hub;
 pub mod milter;
+mod milters;
 pub mod mx;
 pub mod reader;
 pub mod reference;

@@ -41,6 +41,7 @@ use switchyard_daemon::program::Daemon;
 use switchyard_daemon::sockets::Listeners;
 use switchyard_maps::explain::{Explanation, Message};
 use switchyard_maps::{MapHandle, MapMetrics, MapSet, Reloader, Snapshot, watch};
+use switchyard_milter_mta::ClientMetrics;
 use switchyard_smtp::io::memory::MemoryBudget;
 
 use accept::{Door, Front, Rooms};
@@ -48,7 +49,7 @@ use deliver::TlsPolicy;
 use metrics::ServerMetrics;
 use queue::{Parts, Queue, QueueHandle, QueueMetrics};
 use route::srs::SrsMetrics;
-use settings::options::{live_options, queue_options, relay_options, route_options, tls_options};
+use settings::options::{filters, live_options, queue_options, relay_options, route_options, tls_options};
 use settings::rooms::{bouncer, deliverer, open_spool, suspensions};
 use spool::Spool;
 
@@ -63,6 +64,7 @@ pub struct Router {
     queue: QueueHandle,
     spool: Spool,
     srs: SrsMetrics,
+    filtered: ClientMetrics,
     reloader: Reloader,
     memory: MemoryBudget,
     drain: Drain,
@@ -112,6 +114,10 @@ impl Daemon for Router {
         if let Err(error) = TlsPolicy::new(&tls_options(settings)) {
             faults.push(error.to_string());
         }
+        let counted = ClientMetrics::register(Registry::new().prometheus()).map_err(RouterError::because)?;
+        if let Err(error) = filters(settings, &counted) {
+            faults.push(error.to_string());
+        }
         if faults.is_empty() { Ok(()) } else { Err(RouterError(faults.join("\n"))) }
     }
 
@@ -149,7 +155,8 @@ impl Daemon for Router {
         let queue = Queue::start(parts, recovered.messages);
 
         let memory = MemoryBudget::new(settings.common.limits.content_memory);
-        let live = live_options(&settings, &memory, &process.drain)?;
+        let filtered = ClientMetrics::register(registry.prometheus()).map_err(RouterError::because)?;
+        let live = live_options(&settings, &memory, &process.drain, &filtered)?;
         let metrics = ServerMetrics::register(&registry).map_err(RouterError::because)?;
         let asked = maps.clone();
         let rooms = Rooms { maps, route, spool: spool.clone(), queue: queue.clone(), clock, metrics };
@@ -186,6 +193,7 @@ impl Daemon for Router {
             queue,
             spool,
             srs,
+            filtered,
             reloader,
             memory,
             drain,

@@ -185,6 +185,8 @@ pub mod table {
     /// A cap on sessions of one network is reached.
     pub const TOO_MANY_FROM_YOU: Reply =
         Reply::fixed(421, (4, 7, 0), "Too many connections from your network");
+    /// A mail filter wants the session over.
+    pub const FILTER_CLOSES: Reply = Reply::fixed(421, (4, 7, 0), "Closing connection, try again");
     /// A cap on hand-overs is reached.
     pub const TOO_BUSY: Reply = Reply::fixed(421, (4, 3, 2), "Too busy, try again");
     /// Over the limit of errors or of commands without effect.
@@ -196,6 +198,8 @@ pub mod table {
     pub const LOCAL_ERROR: Reply = Reply::fixed(451, (4, 3, 0), "Temporary local problem, try again");
     /// The spool could not write.
     pub const SPOOL_ERROR: Reply = Reply::fixed(451, (4, 3, 0), "Queue file write error, try again");
+    /// A mail filter says to come again, or none is there to be asked.
+    pub const FILTER_DEFERS: Reply = Reply::fixed(451, (4, 7, 1), "Message cannot be taken now, try again");
     /// Disk or memory is short.
     pub const NO_ROOM: Reply = Reply::fixed(452, (4, 3, 1), "Insufficient system storage, try again");
     /// Over the limit of recipients (RFC 5321 §4.5.3.1.10).
@@ -225,6 +229,8 @@ pub mod table {
     pub const TLS_REQUIRED: Reply = Reply::fixed(530, (5, 7, 0), "Must issue a STARTTLS command first");
     /// No such user here.
     pub const NO_SUCH_USER: Reply = Reply::fixed(550, (5, 1, 1), "User unknown");
+    /// A mail filter says no, and not why.
+    pub const FILTER_REFUSES: Reply = Reply::fixed(550, (5, 7, 1), "Refused by a mail filter");
     /// A bare CR or LF in the content.
     pub const STRAY_LINE_END: Reply = Reply::fixed(550, (5, 5, 2), "Message holds a bare CR or LF");
     /// A NUL in the content.

@@ -17,6 +17,7 @@ const FLOORS: &[(u8, &str, &str)] = &[
     (0, "switchyard-daemon", "daemon"),
     (0, "switchyard-milter-protocol", "milter/protocol"),
     (0, "switchyard-mapsync-protocol", "mapsync/protocol"),
+    (1, "switchyard-milter-mta", "milter/mta"),
     (1, "switchyard-maps", "maps"),
     (2, "switchyard-config", "config"),
     (3, "switchyard-mx", "mx"),

@@ -25,7 +25,7 @@ pub(crate) use control::control;
 pub(crate) use hold::Hold;
 pub(crate) use listen::listeners;
 pub(crate) use maps::{MapKeys, map_options};
-pub(crate) use tls::client_tls;
+pub(crate) use tls::{client_tls, pair};
 
 use crate::reader::Section;
 use crate::words::Choice;

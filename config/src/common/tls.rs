@@ -60,7 +60,8 @@ pub(crate) fn client_tls(section: &mut Section<'_>, level: TlsLevel) -> ClientTl
     ClientTls { level, ca, certificate: certificate.zip(key) }
 }
 
-fn pair(section: &Section<'_>, certificate: bool, key: bool) {
+/// A certificate goes with its key.
+pub(crate) fn pair(section: &Section<'_>, certificate: bool, key: bool) {
     match (certificate, key) {
         (true, false) if !section.has("key") => {
             section.fault(&["certificate"], "`certificate` needs `key` beside it");

@@ -9,6 +9,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use switchyard_daemon::sockets::ListenOn;
 use switchyard_maps::options::MapOptions;
+use switchyard_milter_mta::Asked;
 
 pub use deliver::{Bounce, Deliver};
 pub use keep::{Queue, Spool};
@@ -16,6 +17,7 @@ pub use route::{Pool, Relay, Rewrite, Routing};
 pub use srs::Srs;
 
 use crate::common::{self, Common, Defaults, Hold, MapKeys, map_options};
+use crate::milters;
 use crate::reader::Section;
 use crate::settings::Settings;
 
@@ -44,6 +46,8 @@ pub struct RouterSettings {
     pub deliver: Deliver,
     /// What senders are told when it is not.
     pub bounce: Bounce,
+    /// The mail filters that are asked about mail that comes in.
+    pub asked: Asked,
 }
 
 const DEFAULTS: Defaults = Defaults {
@@ -96,6 +100,7 @@ impl Settings for RouterSettings {
             queue: root.section("queue", keep::queue),
             deliver: root.section("deliver", |section| deliver::deliver(section, &common.host_name)),
             bounce: root.section("bounce", deliver::bounce),
+            asked: milters::asked(root, &common),
             common,
         }
     }

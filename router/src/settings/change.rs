@@ -24,7 +24,7 @@ impl Router {
         let Self { front, doors, control, memory, drain, queue, .. } = self;
 
         let common = &settings.common;
-        let live = live_options(&settings, memory, drain)?;
+        let live = live_options(&settings, memory, drain, &self.filtered)?;
         let means = renewed(&queue.means(), &settings, &self.srs)?;
         let sockets = common.listen.iter().map(|listener| &listener.socket);
         let sockets = doors.prepare(sockets, &mut Listeners::none()).map_err(RouterError::because)?;

@@ -6,6 +6,7 @@ use std::sync::Arc;
 use switchyard_config::RouterSettings;
 use switchyard_daemon::drain::Drain;
 use switchyard_maps::{Hop, Nexthop, Route};
+use switchyard_milter_mta::{ClientMetrics, Filters};
 use switchyard_smtp::client::Timeouts;
 use switchyard_smtp::io::memory::MemoryBudget;
 use switchyard_smtp::io::serve::{Calm, ServeOptions};
@@ -27,6 +28,7 @@ pub(crate) fn live_options(
     settings: &RouterSettings,
     memory: &MemoryBudget,
     drain: &Drain,
+    counted: &ClientMetrics,
 ) -> Result<LiveOptions, RouterError> {
     let common = &settings.common;
     let tls = common.tls.as_ref().map(|tls| tls.load()).transpose();
@@ -41,7 +43,12 @@ pub(crate) fn live_options(
             stress: Arc::new(Calm),
         },
         relay: relay_options(settings),
+        filters: Arc::new(filters(settings, counted)?),
     })
+}
+
+pub(crate) fn filters(settings: &RouterSettings, counted: &ClientMetrics) -> Result<Filters, RouterError> {
+    Filters::new(&settings.asked, counted).map_err(RouterError::because)
 }
 
 pub(crate) fn relay_options(settings: &RouterSettings) -> RelayOptions {

@@ -4,7 +4,7 @@
 use std::fmt::Write;
 use std::net::IpAddr;
 
-use bytes::BytesMut;
+use bytes::{Bytes, BytesMut};
 
 use crate::envelope::{Body, Orcpt, Recipient, Ret, Sender};
 use crate::extension::{Extensions, to_xtext};
@@ -68,6 +68,54 @@ pub(super) fn rcpt(output: &mut BytesMut, recipient: &Recipient, smtputf8: bool,
         }
     }
     output.extend_from_slice(b"\r\n");
+}
+
+/// Knows all that there is to say.
+const ALL: Extensions = Extensions {
+    pipelining: true,
+    eight_bit_mime: true,
+    smtputf8: true,
+    enhanced_status_codes: true,
+    chunking: true,
+    binary_mime: true,
+    dsn: true,
+    starttls: true,
+    size: None,
+    recipients: None,
+    xforward: true,
+    xclient: true,
+    priority: true,
+    xtxn: true,
+};
+
+/// What MAIL said beside the path, for whoever is told of a transaction in words: `BODY=8BITMIME`, `RET=HDRS`. What
+/// our own hosts say to one another is left out.
+#[must_use]
+pub fn mail_parameters(sender: &Sender) -> Vec<Bytes> {
+    let said = MailParameters {
+        size: sender.size.unwrap_or_default(),
+        body: sender.body,
+        smtputf8: sender.smtputf8,
+        with_transaction: false,
+    };
+    let mut line = BytesMut::new();
+    mail(&mut line, sender, said, &Extensions { size: sender.size.map(Some), ..ALL });
+    words(&line, &format!("MAIL FROM:{}", sender.reverse_path))
+}
+
+/// The same of RCPT: `NOTIFY=NEVER`, `ORCPT=rfc822;bob@example.org`.
+#[must_use]
+pub fn rcpt_parameters(recipient: &Recipient) -> Vec<Bytes> {
+    let mut line = BytesMut::new();
+    rcpt(&mut line, recipient, true, &ALL);
+    words(&line, &format!("RCPT TO:{}", recipient.forward_path))
+}
+
+/// The words behind the head of a line.
+fn words(line: &[u8], head: &str) -> Vec<Bytes> {
+    let rest = line.strip_prefix(head.as_bytes()).unwrap_or_default();
+    let rest = rest.strip_suffix(b"\r\n").unwrap_or(rest);
+    rest.split(|octet| *octet == b' ').filter(|word| !word.is_empty()).map(Bytes::copy_from_slice).collect()
 }
 
 /// RFC 3461 §4.2; an address of type `utf-8` has its own escapes (RFC 6533 §3) and is kept with them.

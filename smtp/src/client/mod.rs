@@ -21,5 +21,6 @@ pub mod outcome;
 mod slots;
 pub mod transaction;
 
+pub use command::{mail_parameters, rcpt_parameters};
 pub use options::{Delivery, Protocol, Timeouts, Transfer};
 pub use outcome::{LocalRefusal, Loss, Outcome, RecipientOutcome};

@@ -48,6 +48,15 @@ pub trait Service: Send {
         recipient: &Recipient,
     ) -> impl Future<Output = Result<(), Reply>> + Send;
 
+    /// DATA, or a chunk: may the content come? Asked before [`Self::room`], for each chunk anew.
+    fn data(
+        &mut self,
+        _client: &Client,
+        _transaction: &mut Transaction<Self::Kept>,
+    ) -> impl Future<Output = Result<(), Reply>> + Send {
+        std::future::ready(Ok(()))
+    }
+
     /// Is there room for a message of so many octets, as far as that is known?
     ///
     /// # Errors
@@ -236,7 +245,11 @@ impl<K: Send> Driver<'_, K> {
                     self.session.recipient(*recipient, verdict);
                 }
                 Step::Data { octets } => {
-                    let verdict = service.room(octets).and_then(|()| self.reserve(octets));
+                    let (client, transaction) = self.session.client_and_transaction();
+                    let Some(transaction) = transaction else { continue };
+                    let verdict = service.data(client, transaction).await;
+                    let verdict =
+                        verdict.and_then(|()| service.room(octets)).and_then(|()| self.reserve(octets));
                     self.session.data(verdict);
                     self.content_octets = 0;
                 }

@@ -100,6 +100,12 @@ impl TlsClient {
         Ok(Self { config: Arc::new(config), verifies })
     }
 
+    /// For whoever does the handshake without words of SMTP before it.
+    #[must_use]
+    pub fn config(&self) -> Arc<ClientConfig> {
+        self.config.clone()
+    }
+
     /// True when peers are who they say, or the handshake fails.
     #[must_use]
     pub fn verifies(&self) -> bool {

@@ -180,16 +180,32 @@ impl Filter {
         text.lines().map(|line| line.trim_end().to_owned()).collect()
     }
 
+    /// The public half of this OpenDKIM's key, as DER in a file.
+    fn public(&self) -> PathBuf {
+        let public = self.folder.path().join("public");
+        let mut openssl = Command::new("/usr/bin/openssl");
+        openssl.args(["rsa", "-pubout", "-outform", "DER", "-in"]).arg(self.folder.path().join("key"));
+        run(openssl.arg("-out").arg(&public));
+        public
+    }
+
+    /// The DNS record of this OpenDKIM's key, for `test._domainkey.example.org`.
+    ///
+    /// # Panics
+    /// When OpenSSL cannot be asked.
+    #[must_use]
+    pub fn dkim_record(&self) -> String {
+        let output = Command::new("/usr/bin/base64").arg("-w0").arg(self.public()).output().expect("base64");
+        format!("v=DKIM1; k=rsa; p={}", String::from_utf8_lossy(&output.stdout))
+    }
+
     /// Whether dkimpy takes the signature of a message for one by this OpenDKIM's key.
     ///
     /// # Panics
     /// When Python cannot be asked.
     #[must_use]
     pub fn dkimpy_agrees(&self, message: &[u8]) -> bool {
-        let public = self.folder.path().join("public");
-        let mut openssl = Command::new("/usr/bin/openssl");
-        openssl.args(["rsa", "-pubout", "-outform", "DER", "-in"]).arg(self.folder.path().join("key"));
-        run(openssl.arg("-out").arg(&public));
+        let public = self.public();
         let mail = self.folder.path().join("message");
         put(&mail, message);
         let mut python = Command::new("/usr/bin/python3");

@@ -27,13 +27,14 @@ const KINDS: &[(&str, &str)] = &[
     ("IntCounterVec::new(", "counter"),
     ("IntGauge::new(", "gauge"),
     ("IntGaugeVec::new(", "gauge"),
+    ("HistogramVec::new(", "histogram"),
 ];
 
 /// What listeners call their metrics, in both daemons: the code says `name("sessions")`.
 const LISTENER: &str = "smtp_server_";
 
 /// The folders of what runs in production.
-const FOLDERS: &[&str] = &["daemon/src", "maps/src", "mx/src", "router/src", "milter/src", "mapsync/src"];
+const FOLDERS: &[&str] = &["daemon/src", "milter/protocol/src", "maps/src", "mx/src", "router/src", "milter/src", "mapsync/src"];
 
 const HEAD: &str = "\
 # Metrics
@@ -100,8 +101,12 @@ fn spelled_out(mut code: String) -> String {
             let (name, value) = rest.split_once(" =")?;
             let (value, _) = value.split_once(";\n")?;
             let value = value.trim();
-            let value =
-                value.strip_prefix("Opts::new(").and_then(|list| list.strip_suffix(')')).unwrap_or(value);
+            let value = match value.strip_prefix("HistogramOpts::new(") {
+                Some(list) => list.split_once(").buckets(").map_or(value, |(list, _)| list),
+                None => {
+                    value.strip_prefix("Opts::new(").and_then(|list| list.strip_suffix(')')).unwrap_or(value)
+                }
+            };
             (value.starts_with('"') && value.ends_with('"')).then(|| (name.to_owned(), value.to_owned()))
         })
         .collect();

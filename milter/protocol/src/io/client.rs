@@ -72,7 +72,7 @@ impl FilterOptions {
 }
 
 /// How long we wait for a filter.
-#[derive(Debug, Clone, Copy)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Times {
     /// For a connection, its TLS and the options.
     pub connect: Duration,

@@ -7,10 +7,11 @@ use std::sync::Arc;
 
 use bytes::Bytes;
 
-use super::{Outcome, Pool, Session, Verdict};
+use super::{By, Outcome, Pool, Session, Verdict};
 use crate::edit::Edit;
 use crate::edits::{Edited, Message};
 use crate::event::Event;
+use crate::stage::Stage;
 
 /// One session with each filter, in their order. Without any, everything goes on.
 #[derive(Debug)]
@@ -56,6 +57,7 @@ impl Chain {
         for session in &mut self.sessions {
             latest = session.tell(event.clone()).await;
             if latest.verdict != Verdict::GoOn {
+                note(session, event.stage(), &latest);
                 break;
             }
         }
@@ -79,6 +81,7 @@ impl Chain {
         for session in &mut self.sessions {
             let outcome = session.message(&message).await;
             if outcome.verdict != Verdict::GoOn {
+                note(session, Stage::Eom, &outcome);
                 return stopped(outcome.verdict);
             }
             let (of_content, of_envelope): (Vec<Edit>, Vec<Edit>) =
@@ -88,7 +91,7 @@ impl Chain {
                 message = match message.edited(&of_content) {
                     Ok(message) => message,
                     Err(error) => {
-                        tracing::warn!(%error, "a filter's edits cannot be made");
+                        tracing::warn!(filter = session.name(), %error, "a filter's edits cannot be made");
                         return stopped(Verdict::Tempfail);
                     }
                 };
@@ -109,5 +112,14 @@ impl Chain {
         for session in self.sessions {
             session.close().await;
         }
+    }
+}
+
+/// Who stopped a message, and why nobody else was asked.
+fn note(session: &Session, stage: Stage, outcome: &Outcome) {
+    let (filter, verdict) = (session.name(), outcome.verdict.as_str());
+    match outcome.by {
+        By::Filter => tracing::info!(filter, %stage, verdict, "a filter has the word"),
+        By::WhenDown => tracing::warn!(filter, %stage, verdict, "a filter is down"),
     }
 }

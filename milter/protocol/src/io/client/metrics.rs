@@ -25,33 +25,24 @@ impl ClientMetrics {
     /// # Errors
     /// When the registry has some of them already.
     pub fn register(registry: &Registry) -> prometheus::Result<Self> {
-        let seconds = HistogramOpts::new(
+        let asked = HistogramOpts::new(
             "switchyard_milter_events_seconds",
             "How long filters took to answer, by event and answer",
+        )
+        .buckets(SECONDS.to_vec());
+        let failed =
+            Opts::new("switchyard_milter_failures_total", "Filters that were lost, slow or not understood");
+        let again =
+            Opts::new("switchyard_milter_replays_total", "Messages told anew to another place of a filter");
+        let beside = Opts::new(
+            "switchyard_milter_shadow_total",
+            "Messages shown to a shadow filter, by how it differed",
         );
         let metrics = Self {
-            events: HistogramVec::new(seconds.buckets(SECONDS.to_vec()), &["filter", "event", "action"])?,
-            failures: IntCounterVec::new(
-                Opts::new(
-                    "switchyard_milter_failures_total",
-                    "Filters that were lost, slow or not understood",
-                ),
-                &["filter", "cause"],
-            )?,
-            replays: IntCounterVec::new(
-                Opts::new(
-                    "switchyard_milter_replays_total",
-                    "Messages told anew to another place of a filter",
-                ),
-                &["filter"],
-            )?,
-            shadows: IntCounterVec::new(
-                Opts::new(
-                    "switchyard_milter_shadow_total",
-                    "Messages shown to a shadow filter, by how it differed",
-                ),
-                &["filter", "result"],
-            )?,
+            events: HistogramVec::new(asked, &["filter", "event", "action"])?,
+            failures: IntCounterVec::new(failed, &["filter", "cause"])?,
+            replays: IntCounterVec::new(again, &["filter"])?,
+            shadows: IntCounterVec::new(beside, &["filter", "result"])?,
         };
         registry.register(Box::new(metrics.events.clone()))?;
         registry.register(Box::new(metrics.failures.clone()))?;

@@ -68,6 +68,12 @@ impl Session {
         }
     }
 
+    /// The filter's name.
+    #[must_use]
+    pub fn name(&self) -> &str {
+        &self.pool.options().name
+    }
+
     /// What the filter may be told beside the events.
     pub fn macros(&mut self) -> &mut Known {
         &mut self.known
@@ -87,6 +93,10 @@ impl Session {
         if stage == Stage::Eom {
             self.end_message();
         } else if !(refused && matches!(stage, Stage::EnvRcpt | Stage::Unknown)) {
+            if stage == Stage::Helo {
+                // The latest name is the one that counts, and a client may say as many as it likes.
+                self.past.retain(|(event, _)| event.stage() != Stage::Helo);
+            }
             self.past.push((event, self.known.clone()));
         }
         outcome

@@ -1,0 +1,211 @@
+//! What filters are told of our sessions, and what their words come to.
+
+mod house;
+
+use std::net::SocketAddr;
+
+use switchyard_milter_protocol::edit::Edit;
+use switchyard_milter_protocol::event::Field;
+use switchyard_milter_protocol::io::client::ClientMetrics;
+use switchyard_milter_protocol::reply::ReplyText;
+use switchyard_milter_protocol::response::Action;
+use switchyard_smtp::address::{ForwardPath, ReversePath};
+use switchyard_smtp::envelope::Envelope;
+use switchyard_smtp::wire::command::{Attributes, Greeting};
+
+use self::house::House;
+use super::*;
+use crate::options::{MilterOptions, Times, WhenDown};
+use crate::{Asked, Filters};
+
+fn filters(place: &str, when_down: WhenDown) -> Arc<Filters> {
+    let filter = MilterOptions {
+        name: "scan".into(),
+        places: vec![place.parse().unwrap()],
+        authorities: None,
+        identity: None,
+        times: Times::default(),
+        when_down,
+        kept: 4,
+        edited_octets: 1 << 20,
+    };
+    let metrics = ClientMetrics::register(&prometheus::Registry::new()).unwrap();
+    Arc::new(Filters::new(&Asked { host: "us.example".into(), filters: vec![filter] }, &metrics).unwrap())
+}
+
+fn asking(house: &House) -> FilterSession {
+    filters(&house.place(), WhenDown::Tempfail).session()
+}
+
+fn client() -> Client {
+    let address: SocketAddr = "[::ffff:192.0.2.7]:4711".parse().unwrap();
+    let hello = Some((Greeting::Ehlo, "client.example".into()));
+    Client { address, hello, tls: None, verified: false, forwarded: None }
+}
+
+fn behind(address: &str, helo: &str) -> Client {
+    let attributes = Attributes {
+        address: Some(address.parse().unwrap()),
+        helo: Some(helo.into()),
+        ..Attributes::default()
+    };
+    Client { forwarded: Some(Box::new(attributes)), ..client() }
+}
+
+fn sender() -> Sender {
+    Sender { size: Some(120), ..Sender::new(ReversePath::parse("<ann@example.org>").unwrap()) }
+}
+
+fn recipient(path: &str) -> Recipient {
+    Recipient::new(ForwardPath::parse(path).unwrap())
+}
+
+fn mail() -> MailObject {
+    let content = Content {
+        added: Bytes::from_static(b"Received: by us\r\n"),
+        wire: Bytes::from_static(b"Subject: hi\r\n\r\nhello\r\n"),
+    };
+    let envelope = Envelope { sender: sender(), recipients: vec![recipient("<bob@example.net>")] };
+    MailObject { envelope, content }
+}
+
+/// From MAIL to the end.
+async fn send(session: &mut FilterSession, client: &Client) -> Result<Judged, Reply> {
+    session.sender(client, &sender(), "4XyZ").await?;
+    session.recipient(&recipient("<bob@example.net>")).await?;
+    session.data().await?;
+    session.content(mail()).await
+}
+
+fn text<T: std::fmt::Debug>(refused: Result<T, Reply>) -> String {
+    refused.expect_err("a refusal").to_string()
+}
+
+#[tokio::test]
+async fn a_session_is_told_stage_by_stage_and_the_edits_are_made() {
+    let field = Field { name: "X-Seen".into(), value: "ä".into() };
+    let edits = vec![
+        Edit::InsHeader { index: 1, field },
+        Edit::AddRcpt(Path::new("<carol@example.net>")),
+        Edit::Quarantine("odd".into()),
+    ];
+    let house = House::start(&[], edits);
+    let mut session = asking(&house);
+    session.connect(&Client { hello: None, ..client() }).await.unwrap();
+    session.hello(&client()).await.unwrap();
+    let tls = Client { tls: Some("TLSv1.3 with cipher X".into()), ..client() };
+    session.hello(&tls).await.unwrap();
+    session.sender(&tls, &sender(), "4XyZ").await.unwrap();
+    session.recipient(&recipient("<bob@example.net>")).await.unwrap();
+    session.refused(&recipient("<none@example.net>"), &table::NO_SUCH_USER).await;
+    session.data().await.unwrap();
+    session.data().await.unwrap();
+    let Judged { mail, hold, discard } = session.content(mail()).await.unwrap();
+    assert_eq!((hold.as_deref(), discard), (Some("odd"), None));
+    assert_eq!(mail.content.added, "Received: by us\r\n");
+    assert_eq!(mail.content.wire, "X-Seen: ä\r\nSubject: hi\r\n\r\nhello\r\n");
+    assert_eq!((mail.envelope.recipients.len(), mail.envelope.sender.body), (2, Body::EightBitMime));
+    session.close().await;
+    assert_eq!(
+        house.told(),
+        [
+            "connect [192.0.2.7] Inet(192.0.2.7:4711) us.example",
+            "helo client.example -",
+            "helo client.example TLSv1.3",
+            "mail <ann@example.org> SIZE=120 4XyZ ann@example.org",
+            "rcpt <bob@example.net> smtp bob@example.net",
+            "rcpt <none@example.net> error User unknown",
+            "data",
+            "end",
+        ]
+    );
+}
+
+#[tokio::test]
+async fn m5_a_refusal_is_not_got_round_by_asking_again() {
+    let no = Action::Reply(ReplyText::new(554, Some((5, 7, 1)), "no").unwrap());
+    // A leak of a few words, for what is static here.
+    let answers = Box::leak(Box::new([("helo client", no.clone()), ("data", no)]));
+    let house = House::start(answers, Vec::new());
+    let mut session = asking(&house);
+    session.connect(&Client { hello: None, ..client() }).await.unwrap();
+    assert_eq!(text(session.hello(&client()).await), "554 5.7.1 no");
+    assert_eq!(text(session.hello(&client()).await), "554 5.7.1 no");
+    assert_eq!(text(send(&mut session, &client()).await), "554 5.7.1 no");
+
+    let mut session = asking(&house);
+    let good = Client { hello: Some((Greeting::Ehlo, "good.example".into())), ..client() };
+    session.connect(&good).await.unwrap();
+    session.sender(&good, &sender(), "one").await.unwrap();
+    session.recipient(&recipient("<bob@example.net>")).await.unwrap();
+    assert_eq!(text(session.data().await), "554 5.7.1 no");
+    session.recipient(&recipient("<carol@example.net>")).await.unwrap();
+    assert_eq!(text(session.data().await), "554 5.7.1 no");
+    assert_eq!(text(session.content(mail()).await), "554 5.7.1 no");
+}
+
+#[tokio::test]
+async fn a_message_that_is_accepted_or_dropped_early_says_nothing_about_the_next() {
+    for (action, discard) in [(Action::Accept, None), (Action::Discard, Some("a filter wants it"))] {
+        let answers = Box::leak(Box::new([("rcpt", action)]));
+        let house = House::start(answers, Vec::new());
+        let mut session = asking(&house);
+        session.connect(&client()).await.unwrap();
+        for _ in 0..2 {
+            let judged = send(&mut session, &client()).await.unwrap();
+            assert_eq!(judged.discard, discard);
+            assert_eq!(judged.mail.content, mail().content);
+            let told = house.told();
+            assert!(told.iter().any(|told| told.starts_with("mail ")), "{told:?}");
+            assert!(!told.iter().any(|told| told == "data" || told == "end"), "{told:?}");
+        }
+    }
+}
+
+#[tokio::test]
+async fn the_client_behind_our_own_host_is_the_one_that_is_judged() {
+    let house = House::start(&[("198.51.100.9", Action::Reject)], Vec::new());
+    let mut session = asking(&house);
+    let first = behind("198.51.100.7", "a.example");
+    send(&mut session, &first).await.unwrap();
+    send(&mut session, &first).await.unwrap();
+    let told = house.told();
+    assert_eq!(told[0], "connect [198.51.100.7] Inet(198.51.100.7:0) us.example");
+    assert_eq!(told.iter().filter(|told| told.starts_with("helo a.example")).count(), 1, "{told:?}");
+    assert_eq!(told.iter().filter(|told| told.starts_with("mail ")).count(), 2, "{told:?}");
+    assert_eq!(
+        text(send(&mut session, &behind("198.51.100.9", "b.example")).await),
+        text(Err::<(), _>(table::FILTER_REFUSES))
+    );
+    send(&mut session, &behind("198.51.100.8", "c.example")).await.unwrap();
+    let told = house.told();
+    // The connection to the filter was kept, and is another client's now.
+    assert!(told.contains(&"next".to_owned()), "{told:?}");
+}
+
+#[tokio::test]
+async fn without_a_filter_the_setting_has_the_word() {
+    for (when_down, reply, hold) in [
+        (WhenDown::Tempfail, Some(table::FILTER_DEFERS), None),
+        (WhenDown::Reject, Some(table::FILTER_REFUSES), None),
+        (WhenDown::Accept, None, None),
+        (WhenDown::Quarantine, None, Some("filter scan is down")),
+    ] {
+        let mut session = filters("unix:/nowhere/at/all", when_down).session();
+        let judged = match session.connect(&client()).await {
+            Ok(()) => send(&mut session, &client()).await,
+            Err(reply) => Err(reply),
+        };
+        assert_eq!(judged.as_ref().err(), reply.as_ref(), "{when_down:?}");
+        assert_eq!(judged.ok().and_then(|judged| judged.hold).as_deref(), hold, "{when_down:?}");
+    }
+}
+
+#[tokio::test]
+async fn a_message_that_is_left_without_recipients_is_dropped_and_an_edit_that_is_none_puts_it_off() {
+    let house = House::start(&[], vec![Edit::DelRcpt("<bob@example.net>".into())]);
+    let judged = send(&mut asking(&house), &client()).await.unwrap();
+    assert_eq!(judged.discard, Some("a filter took all its recipients away"));
+    let house = House::start(&[], vec![Edit::AddRcpt(Path::new("no-address"))]);
+    assert_eq!(text(send(&mut asking(&house), &client()).await), table::FILTER_DEFERS.to_string());
+}
