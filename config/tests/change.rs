@@ -38,6 +38,16 @@ secrets = ["/secret"]
 ca = "/ca"
 certificate = "/chain"
 key = "/key"
+[milters.inside]
+places = ["tls:filter.example.org:8891"]
+ca = "/ca"
+certificate = "/chain"
+key = "/key"
+# One that can be asked in its place.
+[milters.debug]
+places = ["127.0.0.1:8891"]
+[accept]
+milters = ["inside"]
 "#;
 
 const MILTER: &str = r#"
@@ -72,6 +82,7 @@ fn candidates(setting: &Setting) -> Vec<Value> {
         "network" => &["198.51.100.0/24"],
         "host:port" => &["127.0.0.1:26"],
         "next hop" => &["[127.0.0.1]:26"],
+        "place of a filter" => &["unix:/another"],
         "table, or list of tables" => &["another"],
         other => panic!("{}: no value is known for a `{other}`", setting.path),
     };

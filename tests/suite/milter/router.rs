@@ -12,24 +12,30 @@ use switchyard_tests::tool::switchyard;
 const MESSAGE: &str = "From: Ann <ann@example.org>\r\nTo: bob@example.net\r\nSubject: lunch\r\n\
                        Date: Tue, 3 Mar 2026 10:00:00 +0000\r\nMessage-ID: <1@example.org>\r\n\r\nhello\r\n";
 
-/// A router before this server that asks filters at these places, in this order.
+/// Has a daemon ask filters at these places, in this order.
+pub(super) fn ask(daemon: &mut Daemon, filters: &[(&str, &[String])]) {
+    let list = |words: Vec<String>| format!("[{}]", words.join(", "));
+    let names = filters.iter().map(|(name, _)| quoted(name)).collect();
+    daemon.settings.set("accept", "milters", &list(names));
+    for (name, places) in filters {
+        let places = places.iter().map(quoted).collect();
+        daemon.settings.set(&format!("milters.{name}"), "places", &list(places));
+    }
+}
+
+/// A router before this server that asks filters.
 fn asking(site: &Site, sink: &Aiosmtpd, filters: &[(&str, &[String])]) -> Daemon {
     let mut router = site.router("router", sink.address());
-    let names: Vec<String> = filters.iter().map(|(name, _)| quoted(name)).collect();
-    router.settings.set("accept", "milters", &format!("[{}]", names.join(", ")));
-    for (name, places) in filters {
-        let places: Vec<String> = places.iter().map(quoted).collect();
-        router.settings.set(&format!("milters.{name}"), "places", &format!("[{}]", places.join(", ")));
-    }
+    ask(&mut router, filters);
     router.settings.set("control", "socket", &quoted(site.path("control.sock").display()));
     router
 }
 
-fn unix(filter: &Filter) -> String {
+pub(super) fn unix(filter: &Filter) -> String {
     format!("unix:{}", filter.socket().display())
 }
 
-fn sink() -> Aiosmtpd {
+pub(super) fn sink() -> Aiosmtpd {
     Aiosmtpd::start(Protocol::Smtp, &Behaviour::default())
 }
 
@@ -61,8 +67,6 @@ fn opendkim_signs_what_the_router_takes_and_our_own_filter_agrees() {
         let kept = sink.wait_for(number).pop().expect("a message");
         let text = String::from_utf8_lossy(&kept.content).replace("\r\n\t", " ").replace("\r\n ", " ");
         assert!(opendkim.dkimpy_agrees(&kept.content), "{text}");
-        let ours = text.find("Received: ").expect("the router's own field");
-        assert!(text.find("DKIM-Signature: ").is_some_and(|at| at > ours), "{text}");
         let verdict = text.lines().find(|line| line.starts_with("Authentication-Results: own.example.org"));
         assert!(verdict.is_some_and(|verdict| verdict.contains("dkim=pass")), "{text}");
     }
@@ -108,11 +112,10 @@ fn each_word_of_a_filter_is_what_the_client_hears_and_what_becomes_of_the_mail()
             ["queue"].iter().chain(words).chain(&["--router", control.to_str().expect("a plain path")]),
         )
     };
-    let held = expect::until("the message on hold", || {
-        let held = queue(&["list", "--held", "--json"]).json();
-        (held["count"] == 1).then_some(held)
+    expect::holds("the message on hold", || {
+        let told = queue(&["list", "--queue", "hold"]);
+        told.code == Some(0) && told.data.contains("on hold by hand: to be looked at\n")
     });
-    assert!(held.to_string().contains("to be looked at"), "{held}");
     assert_eq!(sink.count(), 1);
     let told = queue(&["release", "--all"]);
     assert_eq!(told.code, Some(0), "{told:?}");
@@ -122,10 +125,7 @@ fn each_word_of_a_filter_is_what_the_client_hears_and_what_becomes_of_the_mail()
     recipients.sort();
     assert_eq!(recipients, ["more@example.org", "plain@example.org"]);
     let text = String::from_utf8_lossy(&kept.content);
-    assert!(
-        text.starts_with("X-Top: at the top\r\nReceived: ") || text.contains("\r\nX-Top: at the top\r\n"),
-        "{text}"
-    );
+    assert!(text.starts_with("X-Top: at the top\r\nX-Second: folded\r\n\tonce\r\nReceived: "), "{text}");
     assert!(text.contains("\r\nSubject: changed\r\n") && !text.contains("hello"), "{text}");
 }
 

@@ -34,7 +34,8 @@ const KINDS: &[(&str, &str)] = &[
 const LISTENER: &str = "smtp_server_";
 
 /// The folders of what runs in production.
-const FOLDERS: &[&str] = &["daemon/src", "milter/protocol/src", "maps/src", "mx/src", "router/src", "milter/src", "mapsync/src"];
+const FOLDERS: &[&str] =
+    &["daemon/src", "milter/protocol/src", "maps/src", "mx/src", "router/src", "milter/src", "mapsync/src"];
 
 const HEAD: &str = "\
 # Metrics
@@ -107,6 +108,7 @@ fn spelled_out(mut code: String) -> String {
                     value.strip_prefix("Opts::new(").and_then(|list| list.strip_suffix(')')).unwrap_or(value)
                 }
             };
+            let value = value.trim().trim_end_matches(',');
             (value.starts_with('"') && value.ends_with('"')).then(|| (name.to_owned(), value.to_owned()))
         })
         .collect();

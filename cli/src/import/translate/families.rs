@@ -12,6 +12,9 @@ const NO_SASL: &str = "no client logs in with a password here";
 const NO_SASL_DO: &str = "leave submission to Postfix or the mailbox server, with a router as its relayhost";
 const NO_MAILBOXES: &str = "no mail is delivered to mailboxes here";
 const NO_MAILBOXES_DO: &str = "hand it to an LMTP server by the transport map";
+const MILTER: &str = "milters are named in the routers' settings";
+const MILTER_DO: &str =
+    "`[milters.NAME]` with its places, and the name in `accept.milters` (docs/milters.md)";
 const NO_FILTER: &str = "no filter is asked";
 const NO_FILTER_DO: &str = "put the filter before the mx, or behind the router as a next hop";
 const NO_LOGIN: &str = "nobody logs in at a next hop";
@@ -108,8 +111,8 @@ pub(super) const KNOWN: &[Known] = &[
     ("smtpd_sender_login_maps", DROPPED, NO_SASL, NO_SASL_DO),
     ("smtp_sasl_*", DROPPED, NO_LOGIN, NO_LOGIN_DO),
     ("smtp_sender_dependent_authentication", DROPPED, NO_LOGIN, NO_LOGIN_DO),
-    ("*_milters", DROPPED, NO_FILTER, NO_FILTER_DO),
-    ("milter_*", DROPPED, NO_FILTER, NO_FILTER_DO),
+    ("*_milters", DROPPED, MILTER, MILTER_DO),
+    ("milter_*", DROPPED, MILTER, MILTER_DO),
     ("content_filter", DROPPED, NO_FILTER, NO_FILTER_DO),
     ("smtpd_proxy_*", DROPPED, NO_FILTER, NO_FILTER_DO),
     ("receive_override_options", DROPPED, NO_FILTER, NO_FILTER_DO),
