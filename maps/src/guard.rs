@@ -28,8 +28,9 @@ impl Default for Budget {
     }
 }
 
-/// What is over the budget in the change from one set to another.
-pub(crate) fn over_budget(old: &MapSet, new: &MapSet, budget: Budget) -> Faults {
+/// What is over the budget in the change from one set to another; nothing when it may be made.
+#[must_use]
+pub fn over_budget(old: &MapSet, new: &MapSet, budget: Budget) -> Faults {
     let mut faults = Faults::default();
     for map in MapName::ALL {
         // A map that the settings give or take is the settings' change.

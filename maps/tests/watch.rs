@@ -230,6 +230,39 @@ async fn included_files_are_watched_wherever_they_stand() {
 }
 
 #[tokio::test]
+async fn a_link_that_is_moved_above_the_maps_is_seen_at_once() {
+    let folder = tempfile::tempdir().unwrap();
+    let point_at = |set: &str| {
+        let aside = folder.path().join("aside");
+        symlink(set, &aside).unwrap();
+        fs::rename(aside, folder.path().join("current")).unwrap();
+    };
+    for set in ["one", "two", "three"] {
+        fs::create_dir_all(folder.path().join(set).join("maps")).unwrap();
+        let text = format!("a.example smtp:[{set}.example]\n");
+        in_place(&folder.path().join(set).join("maps/transport"), &text);
+    }
+    point_at("one");
+    // The poll would come too late.
+    let site = site(&folder.path().join("current/maps"), 10 * LONG);
+    let stop = CancellationToken::new();
+    let mut generations = site.handle.generations();
+    let task = spawn(site.reloader.clone(), stop.clone());
+    // Files are read once more when the watch stands.
+    for (generation, set) in [(2, "two"), (3, "three")] {
+        point_at(set);
+        generation_is(&mut generations, generation).await;
+        assert_eq!(site.route(), format!("smtp:[{set}.example]"));
+    }
+    // An edit in the folder that the link has come to is seen too.
+    by_rename(&folder.path().join("three/maps/transport"), "a.example smtp:[four.example]\n");
+    generation_is(&mut generations, 4).await;
+    assert_eq!(site.route(), "smtp:[four.example]");
+    stop.cancel();
+    timeout(LONG, task).await.unwrap().unwrap();
+}
+
+#[tokio::test]
 async fn a_set_that_was_read_at_the_start_is_in_use_until_an_edit() {
     let folder = tempfile::tempdir().unwrap();
     let file = folder.path().join("transport");

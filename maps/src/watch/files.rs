@@ -36,7 +36,7 @@ fn version(file: &Path) -> Option<[u64; 7]> {
     Some([file.dev(), file.ino(), file.len(), mtime, mtime_nsec, ctime, ctime_nsec])
 }
 
-/// The folders that the files stand in, and the system's watch on each.
+/// The folders that the files stand in, or a link on the way to one, and the system's watch on each.
 pub(super) struct Folders {
     watcher: Option<RecommendedWatcher>,
     /// The files' names: what else stands in a folder is nobody's concern.
@@ -75,9 +75,12 @@ impl Folders {
 
     /// From now on these are the files.
     pub(super) fn follow(&mut self, files: &BTreeSet<PathBuf>) {
-        let names = files.iter().filter_map(|file| file.file_name().map(ToOwned::to_owned)).collect();
+        // Whoever moves a link on the way to a file changes the file: an agent puts a whole set in use so.
+        let links = files.iter().flat_map(|file| file.ancestors().skip(1)).filter(|place| place.is_symlink());
+        let places: BTreeSet<&Path> = files.iter().map(PathBuf::as_path).chain(links).collect();
+        let names = places.iter().filter_map(|place| place.file_name().map(ToOwned::to_owned)).collect();
         *self.names.lock().unwrap_or_else(PoisonError::into_inner) = names;
-        let folders: BTreeSet<&Path> = files.iter().filter_map(|file| file.parent()).collect();
+        let folders: BTreeSet<&Path> = places.iter().filter_map(|place| place.parent()).collect();
         for (folder, watched) in self.watched.extract_if(.., |folder, _| !folders.contains(folder.as_path()))
         {
             if let (Some(watcher), Some(_)) = (&mut self.watcher, watched) {
