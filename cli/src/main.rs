@@ -19,6 +19,7 @@ mod key;
 mod man;
 mod map;
 mod output;
+mod push;
 mod queue;
 mod reload;
 mod render;
@@ -49,11 +50,15 @@ enum Verb {
     Import(import::Arguments),
     Init(init::Arguments),
     Key(key::Arguments),
+    Log(push::LogArguments),
     Man(man::Arguments),
     Map(map::Arguments),
+    Push(push::PushArguments),
     Queue(queue::Arguments),
+    Release(push::ReleaseArguments),
     Reload(reload::Arguments),
     Render(render::Arguments),
+    Rollback(push::RollbackArguments),
     Schema(schema::Arguments),
     Up(up::Arguments),
 }
@@ -67,11 +72,15 @@ fn main() -> ExitCode {
         Verb::Import(arguments) => import::run(arguments, &mut Output::standard()),
         Verb::Init(arguments) => init::run(arguments, &mut Output::standard()),
         Verb::Key(arguments) => key::run(arguments, &mut Output::standard()),
+        Verb::Log(arguments) => push::log(arguments, &mut Output::standard()),
         Verb::Man(arguments) => man::run(arguments, &mut Output::standard()),
         Verb::Map(arguments) => map::run(arguments, &mut Output::standard()),
+        Verb::Push(arguments) => push::push(arguments, &mut Output::standard()),
         Verb::Queue(arguments) => queue::run(arguments, &mut Output::standard()),
+        Verb::Release(arguments) => push::release(arguments, &mut Output::standard()),
         Verb::Reload(arguments) => reload::run(arguments, &mut Output::standard()),
         Verb::Render(arguments) => render::run(arguments, &mut Output::standard()),
+        Verb::Rollback(arguments) => push::rollback(arguments, &mut Output::standard()),
         Verb::Schema(arguments) => schema::run(arguments, &mut Output::standard()),
         // Its daemons write to the terminal while it runs.
         Verb::Up(arguments) => up::run(arguments),

@@ -10,6 +10,7 @@ use clap::{Args, Command, CommandFactory};
 use clap_mangen::Man;
 use switchyard_daemon::arguments;
 use switchyard_daemon::program::Daemon;
+use switchyard_mapsync::agent::Agent;
 use switchyard_mapsync::hub::Hub;
 use switchyard_milter::Filter;
 use switchyard_mx::Mx;
@@ -58,6 +59,9 @@ fn write(folder: &Path) -> Result<usize, (PathBuf, io::Error)> {
         arguments::command(<Hub as Daemon>::NAME, <Hub as Daemon>::ABOUT)
             .name("switchyard-mapsync-hub")
             .bin_name(<Hub as Daemon>::NAME),
+        arguments::command(<Agent as Daemon>::NAME, <Agent as Daemon>::ABOUT)
+            .name("switchyard-mapsync-agent")
+            .bin_name(<Agent as Daemon>::NAME),
     ];
     let tool = tool.into_iter().map(|command| (command, "1"));
     let pages: Vec<(Command, &str)> = tool.chain(daemons.into_iter().map(|daemon| (daemon, "8"))).collect();

@@ -15,6 +15,8 @@
 
 #![forbid(unsafe_code)]
 
+pub mod admin;
+pub mod agent;
 pub mod change;
 pub mod check;
 pub mod common;
@@ -35,6 +37,8 @@ pub mod template;
 mod unknown;
 pub mod words;
 
+pub use admin::AdminSettings;
+pub use agent::AgentSettings;
 pub use check::{Fault, Faults, Place};
 pub use hub::HubSettings;
 pub use milter::MilterSettings;

@@ -9,6 +9,8 @@ use std::collections::BTreeMap;
 
 use serde_json::{Map, Value, json};
 
+use crate::admin::AdminSettings;
+use crate::agent::AgentSettings;
 use crate::hub::HubSettings;
 use crate::milter::MilterSettings;
 use crate::mx::MxSettings;
@@ -32,11 +34,16 @@ pub enum File {
     Milter,
     /// The settings of a hub.
     Hub,
+    /// The settings of an agent.
+    Agent,
+    /// The settings of an admin who pushes.
+    Push,
 }
 
 impl File {
     /// Every kind.
-    pub const ALL: [Self; 6] = [Self::Site, Self::Base, Self::Mx, Self::Router, Self::Milter, Self::Hub];
+    pub const ALL: [Self; 8] =
+        [Self::Site, Self::Base, Self::Mx, Self::Router, Self::Milter, Self::Hub, Self::Agent, Self::Push];
 
     /// The word for it.
     #[must_use]
@@ -48,6 +55,8 @@ impl File {
             Self::Router => "router",
             Self::Milter => "milter",
             Self::Hub => "hub",
+            Self::Agent => "agent",
+            Self::Push => "push",
         }
     }
 
@@ -59,6 +68,8 @@ impl File {
             Self::Router => "Settings of switchyard-router, or a layer of them",
             Self::Milter => "Settings of switchyard-milter",
             Self::Hub => "Settings of switchyard-mapsync hub",
+            Self::Agent => "Settings of switchyard-mapsync agent",
+            Self::Push => "Settings of an admin who pushes: push.toml",
         }
     }
 }
@@ -83,6 +94,12 @@ pub fn schema(file: File) -> Value {
             MilterSettings::reference().iter().for_each(|setting| root.insert(setting, Holes::Refused));
         }
         File::Hub => HubSettings::reference().iter().for_each(|setting| root.insert(setting, Holes::Refused)),
+        File::Agent => {
+            AgentSettings::reference().iter().for_each(|setting| root.insert(setting, Holes::Refused));
+        }
+        File::Push => {
+            AdminSettings::reference().iter().for_each(|setting| root.insert(setting, Holes::Refused));
+        }
     }
     let mut schema = root.schema();
     if file == File::Site {

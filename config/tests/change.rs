@@ -7,7 +7,7 @@ use std::fmt::Debug;
 
 use switchyard_config::document::Document;
 use switchyard_config::reference::{Change, Setting, Shape};
-use switchyard_config::{HubSettings, MilterSettings, MxSettings, RouterSettings, Settings};
+use switchyard_config::{AgentSettings, HubSettings, MilterSettings, MxSettings, RouterSettings, Settings};
 use switchyard_daemon::reload::Held;
 use toml::{Table, Value};
 
@@ -62,6 +62,14 @@ host_name = "hub1.example.org"
 listen.hub = [{ socket = "127.0.0.1:8443" }]
 tls = { certificate = "/chain", key = "/key", client_ca = "/ca" }
 environments.live.root = "/root.json"
+"#;
+
+const AGENT: &str = r#"
+host_name = "mx1.example.org"
+environment = "live"
+root = "/root.json"
+hubs = ["hub1.example.org:8443"]
+tls = { certificate = "/chain", key = "/key", hub_ca = "/ca" }
 "#;
 
 /// Values to try, by what is written; the first that is allowed and changes something is taken.
@@ -175,6 +183,11 @@ fn every_setting_of_the_milter_is_live_or_held() {
 #[test]
 fn every_setting_of_the_hub_is_live_or_held() {
     walk::<HubSettings>(HUB);
+}
+
+#[test]
+fn every_setting_of_the_agent_is_live_or_held() {
+    walk::<AgentSettings>(AGENT);
 }
 
 #[test]

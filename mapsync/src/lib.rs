@@ -4,10 +4,19 @@
 //! hub keeps what is signed, tells all hosts at once, and hands the files out. A hub is not trusted: it checks
 //! signatures as hosts do, and holds no key that could make a head.
 //!
-//! [`identity`] reads who somebody is from a certificate, [`tls`] makes the mutual TLS that every connection has.
+//! The [`agent`] of each host takes from the hubs only what is signed and newer, proves it there, and puts it in use.
+//!
+//! [`identity`] reads who somebody is from a certificate, [`tls`] makes the mutual TLS that every connection has,
+//! [`client`] asks hubs. [`site`] is a site's folder as what travels, and [`proof`] says whether a site still does what
+//! its behaviours say: the one who pushes asks that, and every host again.
 
 #![forbid(unsafe_code)]
 
+pub mod admin;
+pub mod agent;
+pub mod client;
 pub mod hub;
 pub mod identity;
+pub mod proof;
+pub mod site;
 pub mod tls;

@@ -68,7 +68,7 @@ pub fn greets(address: SocketAddr) -> bool {
 }
 
 /// Fails early and plainly when a peer is not installed.
-fn require(program: &str) {
+pub fn require(program: &str) {
     assert!(Path::new(program).exists(), "{program} is not installed: run `cargo xtask peers`");
 }
 

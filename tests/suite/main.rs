@@ -9,6 +9,7 @@ mod crash;
 mod filter;
 mod load;
 mod map;
+mod mapsync;
 mod message;
 mod milter;
 mod peers;

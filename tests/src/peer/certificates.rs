@@ -23,15 +23,14 @@ impl Certificates {
         require(PROGRAM);
         let made = Self { folder: folder.to_owned() };
         made.request("authority", &["-addext", "basicConstraints=critical,CA:TRUE"], None);
-        for name in names {
-            let also = format!("subjectAltName=DNS:{name}");
-            made.request(
-                name,
-                &["-addext", "basicConstraints=CA:FALSE", "-addext", &also],
-                Some("authority"),
-            );
-        }
+        names.iter().for_each(|name| made.add(name, &format!("DNS:{name}")));
         made
+    }
+
+    /// One more by the same authority, with other names in it than the one it lies under: `URI:…,IP:…`.
+    pub fn add(&self, name: &str, names: &str) {
+        let names = format!("subjectAltName={names}");
+        self.request(name, &["-addext", "basicConstraints=CA:FALSE", "-addext", &names], Some("authority"));
     }
 
     /// The certificate under a name.

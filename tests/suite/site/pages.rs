@@ -20,9 +20,13 @@ fn every_verb_and_daemon_has_a_page_that_man_reads_without_a_word() {
     for verb in verbs() {
         assert!(names.contains(&format!("switchyard-{verb}.1")), "{verb}: {names:?}");
     }
-    for daemon in
-        ["switchyard-mx.8", "switchyard-router.8", "switchyard-milter.8", "switchyard-mapsync-hub.8"]
-    {
+    for daemon in [
+        "switchyard-mx.8",
+        "switchyard-router.8",
+        "switchyard-milter.8",
+        "switchyard-mapsync-hub.8",
+        "switchyard-mapsync-agent.8",
+    ] {
         assert!(names.contains(daemon), "{daemon}: {names:?}");
     }
     for page in &pages {

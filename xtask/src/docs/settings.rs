@@ -4,7 +4,9 @@ use std::fmt::Write as _;
 
 use switchyard_config::reference::Setting;
 use switchyard_config::schema::{File, schema};
-use switchyard_config::{HubSettings, MilterSettings, MxSettings, RouterSettings, Settings, Site};
+use switchyard_config::{
+    AdminSettings, AgentSettings, HubSettings, MilterSettings, MxSettings, RouterSettings, Settings, Site,
+};
 
 const HEAD: &str = "\
 # Settings
@@ -43,6 +45,8 @@ pub(super) fn document() -> String {
         ("switchyard-router", of_router),
         ("switchyard-milter", MilterSettings::reference()),
         ("switchyard-mapsync hub", HubSettings::reference()),
+        ("switchyard-mapsync agent", AgentSettings::reference()),
+        ("push.toml, of an admin", AdminSettings::reference()),
         ("site.toml", Site::reference()),
     ];
     for (title, settings) in parts {
@@ -100,7 +104,7 @@ fn row(setting: &Setting) -> String {
 }
 
 /// Each schema under its file's path.
-pub(super) fn schemas() -> [(&'static str, String); 6] {
+pub(super) fn schemas() -> [(&'static str, String); 8] {
     File::ALL.map(|file| {
         let path = match file {
             File::Site => "docs/schema/site.json",
@@ -109,6 +113,8 @@ pub(super) fn schemas() -> [(&'static str, String); 6] {
             File::Router => "docs/schema/router.json",
             File::Milter => "docs/schema/milter.json",
             File::Hub => "docs/schema/hub.json",
+            File::Agent => "docs/schema/agent.json",
+            File::Push => "docs/schema/push.json",
         };
         (path, format!("{:#}\n", schema(file)))
     })

@@ -1,0 +1,104 @@
+//! `switchyard release`: says which hosts use a generation that they have ready, or that nobody moves any more.
+
+use std::time::Duration;
+
+use clap::Args;
+use switchyard_mapsync::admin::{Admin, Reach};
+use switchyard_mapsync_protocol::keys::SecretKey;
+use switchyard_mapsync_protocol::release::ALL;
+use switchyard_mapsync_protocol::trust::HeadRef;
+
+use super::{Office, With, text, with_hubs};
+use crate::output::{Exit, Output};
+
+/// Say which hosts use a generation that they have ready
+#[derive(Debug, Args)]
+#[command(after_help = "\
+A host that has it ready uses it at once; one that has not, as soon as it has. A larger share holds the smaller one. \
+To go back, `switchyard rollback`.
+
+Exit codes: 0 it is released, or halted; 2 it is not, and why is said.
+
+Examples:
+  switchyard release 12 --canary mx1.example.org
+  switchyard release 12 --percent 25
+  switchyard release 12
+  switchyard release 12 --halt")]
+pub(crate) struct Arguments {
+    /// The generation
+    #[arg(value_name = "N")]
+    generation: u64,
+    #[command(flatten)]
+    hosts: Hosts,
+    /// No host moves any more; who has moved stays
+    #[arg(long, conflicts_with_all = ["canaries", "percent"])]
+    halt: bool,
+    #[command(flatten)]
+    with: With,
+}
+
+/// Which hosts.
+#[derive(Debug, Args)]
+pub(super) struct Hosts {
+    /// Only this host, and others that are named so
+    #[arg(long = "canary", value_name = "HOST")]
+    canaries: Vec<String>,
+    /// Only so many of a hundred hosts, besides those that are named
+    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u16).range(1..=100))]
+    percent: Option<u16>,
+}
+
+impl Hosts {
+    pub(super) fn reach(&self, office: &Office) -> Reach {
+        let permille = match self.percent {
+            Some(percent) => percent * 10,
+            None if self.canaries.is_empty() => ALL,
+            None => 0,
+        };
+        Reach { permille, canaries: self.canaries.clone(), halted: false, lifetime: office.lifetime() }
+    }
+}
+
+impl Arguments {
+    pub(super) fn release(&self, output: &mut Output) -> Result<Exit, String> {
+        with_hubs(async {
+            let office = self.with.open()?;
+            let keys = office.release_keys()?;
+            if keys.is_empty() {
+                return Err("`release_keys` names no key: somebody else releases".to_owned());
+            }
+            let mut admin = office.meet(output).await?;
+            let (at, _) = admin.generation(self.generation).await.map_err(text)?;
+            let reach = Reach { halted: self.halt, ..self.hosts.reach(&office) };
+            released(&mut admin, reach, at, &keys, output).await
+        })
+    }
+}
+
+/// Signs a release, brings it, and says what it is.
+pub(super) async fn released(
+    admin: &mut Admin,
+    reach: Reach,
+    at: HeadRef,
+    keys: &[SecretKey],
+    output: &mut Output,
+) -> Result<Exit, String> {
+    let whom = match &reach {
+        Reach { halted: true, .. } => "halted: no host moves any more".to_owned(),
+        Reach { permille: ALL, .. } => "released to all hosts".to_owned(),
+        Reach { permille: 0, canaries, .. } => format!("released to {}", canaries.join(", ")),
+        Reach { permille, canaries, .. } if canaries.is_empty() => {
+            format!("released to {} of a hundred hosts", permille / 10)
+        }
+        Reach { permille, canaries, .. } => {
+            format!("released to {} of a hundred hosts, and to {}", permille / 10, canaries.join(", "))
+        }
+    };
+    let days = reach.lifetime.as_secs() / DAY.as_secs();
+    let sequence = admin.put_in_use(reach, at, keys).await.map_err(text)?;
+    let told = format!("generation {}: {whom}, for {days} days (release {sequence})\n", at.generation);
+    output.data(told).map_err(text)?;
+    Ok(Exit::Fine)
+}
+
+const DAY: Duration = Duration::from_secs(24 * 3600);

@@ -1,0 +1,58 @@
+//! `switchyard rollback`: the files of an older generation, as a new one.
+
+use clap::Args;
+use switchyard_mapsync::admin::Wish;
+
+use super::release::{Hosts, released};
+use super::{With, text, with_hubs};
+use crate::output::{Exit, Output};
+
+/// Sign the files of an older generation as a new one, and release it
+#[derive(Debug, Args)]
+#[command(after_help = "\
+Hosts never go back to an older generation: they get a new one that says what the old one said. Those that still have \
+the old files fetch nothing.
+
+Exit codes: 0 done; 1 somebody else was faster: look, and do it again; 2 nothing was done, and why is said.
+
+Example:
+  switchyard log && switchyard rollback 11 --note 'generation 12 refused mail for sales'")]
+pub(crate) struct Arguments {
+    /// The generation whose files are wanted
+    #[arg(value_name = "N")]
+    generation: u64,
+    /// Why, for those who read the log
+    #[arg(long, value_name = "TEXT")]
+    note: Option<String>,
+    #[command(flatten)]
+    hosts: Hosts,
+    #[command(flatten)]
+    with: With,
+}
+
+impl Arguments {
+    pub(super) fn roll_back(&self, output: &mut Output) -> Result<Exit, String> {
+        with_hubs(async {
+            let office = self.with.open()?;
+            let (keys, release_keys) = (office.push_keys()?, office.release_keys()?);
+            let mut admin = office.meet(output).await?;
+            let (_, old) = admin.generation(self.generation).await.map_err(text)?;
+            let note = self.note.clone().unwrap_or_else(|| format!("as generation {}", self.generation));
+            let (author, lifetime) = (office.settings.author.clone(), office.lifetime());
+            let at = match admin.push(Wish { author, note, lifetime, files: old.files }, &keys).await {
+                Ok(at) => at,
+                Err(error) if error.lost_the_race() => {
+                    output.say(error).map_err(text)?;
+                    return Ok(Exit::Wrong);
+                }
+                Err(error) => return Err(error.to_string()),
+            };
+            let told = format!("generation {} says what {} said\n", at.generation, self.generation);
+            output.data(told).map_err(text)?;
+            if release_keys.is_empty() {
+                return Ok(Exit::Fine);
+            }
+            released(&mut admin, self.hosts.reach(&office), at, &release_keys, output).await
+        })
+    }
+}

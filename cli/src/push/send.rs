@@ -1,0 +1,176 @@
+//! `switchyard push`: a site, checked and signed, to a hub.
+
+use std::path::PathBuf;
+
+use clap::Args;
+use indicatif::{ProgressBar, ProgressStyle};
+use switchyard_mapsync::admin::{Admin, Brought, Wish};
+use switchyard_mapsync::site::{SiteFile, pack};
+use switchyard_mapsync_protocol::head;
+use switchyard_mapsync_protocol::trust::HeadRef;
+
+use super::check::{Checked, check, too_much};
+use super::release::{Hosts, released};
+use super::{Office, With, text, with_hubs};
+use crate::output::{Exit, Output};
+
+/// Check a site, sign it, and bring it to a hub; hosts get it ready, and use it when it is released
+#[derive(Debug, Args)]
+#[command(after_help = "\
+The site is checked (`switchyard check`) and its behaviours are asked (`switchyard behave`) before anything is signed; \
+every host does it again before it uses it. What takes more of a map away than `maps.max_removed` allows, or changes \
+more than `maps.max_changed`, needs --accept. With `release_keys` in push.toml it is released too, to all hosts or to \
+those of --canary; without, or with --no-release, it waits for `switchyard release`.
+
+Exit codes: 0 it is pushed, or the hub has the same already; 1 the site is wrong, or somebody else was faster: look, \
+and push again; 2 nothing was pushed, and why is said.
+
+Examples:
+  switchyard push site --note 'new mailboxes for sales'
+  switchyard push site --note 'new relay' --canary mx1.example.org
+  switchyard push site --dry-run")]
+pub(crate) struct Arguments {
+    /// The site's folder: where site.toml stands
+    #[arg(value_name = "DIR")]
+    site: PathBuf,
+    /// Why, for those who read the log
+    #[arg(long, value_name = "TEXT", default_value = "")]
+    note: String,
+    #[command(flatten)]
+    hosts: Hosts,
+    /// Sign and bring it, and let others release it
+    #[arg(long, conflicts_with = "canaries")]
+    no_release: bool,
+    /// Push although more of a map goes or changes than may at once
+    #[arg(long)]
+    accept: bool,
+    /// Say what would be pushed, and push nothing
+    #[arg(long)]
+    dry_run: bool,
+    #[command(flatten)]
+    with: With,
+}
+
+impl Arguments {
+    pub(super) fn push(&self, output: &mut Output) -> Result<Exit, String> {
+        with_hubs(async {
+            let office = self.with.open()?;
+            let (keys, release_keys) = (office.push_keys()?, office.release_keys()?);
+            match check(&self.site, output).await? {
+                Checked::Good(what) => output.say(what).map_err(text)?,
+                Checked::Bad => return Ok(Exit::Wrong),
+            }
+            let files = match pack(&self.site) {
+                Ok(files) => files,
+                Err(faults) => {
+                    faults.iter().try_for_each(|fault| output.say(fault)).map_err(text)?;
+                    return Ok(Exit::Wrong);
+                }
+            };
+            let mut admin = office.meet(output).await?;
+            let before = admin.newest().map(|(at, head)| (*at, head.files.clone()));
+            let differences = differences(before.as_ref().map_or(&[][..], |(_, files)| files), &files);
+            if differences.is_empty()
+                && let Some((at, _)) = before
+            {
+                output.data(format_args!("generation {} says the same\n", at.generation)).map_err(text)?;
+                return Ok(Exit::Fine);
+            }
+            output.data(differences.concat()).map_err(text)?;
+            if !self.accept
+                && let Some((_, before)) = admin.newest().cloned()
+            {
+                let told = too_much(&mut admin, &before, &files, &self.site).await?;
+                told.iter().try_for_each(|line| output.say(line)).map_err(text)?;
+                if !told.is_empty() {
+                    output
+                        .say("too much would change at once: push with --accept if it shall")
+                        .map_err(text)?;
+                    return Ok(Exit::Wrong);
+                }
+            }
+            if self.dry_run {
+                return Ok(Exit::Fine);
+            }
+            bring(&mut admin, &files, output).await?;
+            let Some(at) = self.signed(&office, &mut admin, &files, &keys, output).await? else {
+                return Ok(Exit::Wrong);
+            };
+            if self.no_release || release_keys.is_empty() {
+                let what = format!(
+                    "hosts have it ready when they have fetched it: switchyard release {}\n",
+                    at.generation
+                );
+                output.data(what).map_err(text)?;
+                return Ok(Exit::Fine);
+            }
+            released(&mut admin, self.hosts.reach(&office), at, &release_keys, output).await
+        })
+    }
+
+    /// Signs and pushes; none when somebody else was faster.
+    async fn signed(
+        &self,
+        office: &Office,
+        admin: &mut Admin,
+        files: &[SiteFile],
+        keys: &[switchyard_mapsync_protocol::keys::SecretKey],
+        output: &mut Output,
+    ) -> Result<Option<HeadRef>, String> {
+        let wish = Wish {
+            author: office.settings.author.clone(),
+            note: self.note.clone(),
+            lifetime: office.lifetime(),
+            files: files.iter().map(|file| file.file.clone()).collect(),
+        };
+        match admin.push(wish, keys).await {
+            Ok(at) => {
+                let files = files.len();
+                output
+                    .data(format_args!("generation {}: {files} files, {}\n", at.generation, at.hash))
+                    .map_err(text)?;
+                Ok(Some(at))
+            }
+            Err(error) if error.lost_the_race() => {
+                let what = format!("{error}\nsomebody else pushed meanwhile: switchyard log, and push again");
+                output.say(what).map_err(text)?;
+                Ok(None)
+            }
+            Err(error) => Err(error.to_string()),
+        }
+    }
+}
+
+async fn bring(admin: &mut Admin, files: &[SiteFile], output: &mut Output) -> Result<(), String> {
+    // Hidden by itself where standard error is no terminal.
+    let bar = ProgressBar::new(files.iter().map(|file| file.file.bytes).sum());
+    let style = ProgressStyle::with_template("{bar:30} {bytes}/{total_bytes} {wide_msg}");
+    let bar = style.map_or(bar.clone(), |style| bar.with_style(style));
+    let (mut count, mut octets) = (0, 0);
+    let brought = admin.bring(files, |file, brought| {
+        bar.set_message(file.path.to_string());
+        bar.inc(file.bytes);
+        if brought == Brought::Now {
+            count += 1;
+            octets += file.bytes;
+        }
+    });
+    let brought = brought.await;
+    bar.finish_and_clear();
+    brought.map_err(text)?;
+    output.say(format_args!("{count} files brought, {octets} octets")).map_err(text)
+}
+
+/// A line for each file that is new, gone or another.
+fn differences(before: &[head::File], now: &[SiteFile]) -> Vec<String> {
+    let gone = before.iter().filter(|old| !now.iter().any(|new| new.file.path == old.path));
+    let gone = gone.map(|old| format!("- {}\n", old.path));
+    let other = now.iter().filter_map(|new| match before.iter().find(|old| old.path == new.file.path) {
+        None => Some(format!("+ {} ({} octets)\n", new.file.path, new.file.bytes)),
+        Some(old) if old.hash != new.file.hash => {
+            Some(format!("~ {} ({} octets, before {})\n", new.file.path, new.file.bytes, old.bytes))
+        }
+        Some(_) => None,
+    });
+    other.chain(gone).collect()
+}

@@ -1,0 +1,86 @@
+//! The agent's folder: what stands in it after each step, and after none.
+
+use super::*;
+
+fn set(disk: &Disk, name: &str) {
+    let making = disk.begin(name).unwrap();
+    making.write("site/maps/transport", name.as_bytes()).unwrap();
+    assert!(!disk.has(name), "not yet");
+    making.finish(b"{}").unwrap();
+    assert!(disk.has(name));
+}
+
+fn in_use(disk: &Disk) -> String {
+    fs::read_to_string(disk.current().join("site/maps/transport")).unwrap()
+}
+
+#[test]
+fn a_set_is_used_when_the_link_is_moved_and_not_before() {
+    let root = tempfile::tempdir().unwrap();
+    let disk = Disk::open(root.path()).unwrap();
+    assert_eq!(disk.in_use(), None);
+    set(&disk, "1-a");
+    assert_eq!(disk.in_use(), None);
+    disk.flip("1-a").unwrap();
+    set(&disk, "2-b");
+    assert_eq!((disk.in_use().unwrap().as_str(), in_use(&disk).as_str()), ("1-a", "1-a"));
+    disk.flip("2-b").unwrap();
+    assert_eq!((disk.in_use().unwrap().as_str(), in_use(&disk).as_str()), ("2-b", "2-b"));
+    assert!(disk.flip("3-c").is_err());
+    assert_eq!(in_use(&disk), "2-b");
+}
+
+#[test]
+fn daemons_of_other_users_may_read_and_nobody_writes() {
+    let root = tempfile::tempdir().unwrap();
+    let disk = Disk::open(root.path()).unwrap();
+    set(&disk, "1-a");
+    let mode = |name: &str| fs::metadata(disk.set("1-a").join(name)).unwrap().permissions().mode() & 0o777;
+    assert_eq!((mode(""), mode("site/maps"), mode("site/maps/transport")), (0o755, 0o755, 0o444));
+    assert_eq!(mode("set.json"), 0o444);
+}
+
+#[test]
+fn what_was_left_half_made_is_cleared_away_and_what_is_whole_stays() {
+    let root = tempfile::tempdir().unwrap();
+    let disk = Disk::open(root.path()).unwrap();
+    set(&disk, "1-a");
+    disk.flip("1-a").unwrap();
+    let making = disk.begin("2-b").unwrap();
+    making.write("site/x", b"half").unwrap();
+    // As if we were killed here.
+    std::mem::forget(making);
+    let busy = Disk::open(root.path()).unwrap_err().to_string();
+    assert!(busy.contains("another agent keeps its sets here"), "{busy}");
+    drop(disk);
+    let disk = Disk::open(root.path()).unwrap();
+    assert!(!disk.set("2-b").exists());
+    assert_eq!(in_use(&disk), "1-a");
+    drop(disk.begin("3-c").unwrap());
+    assert!(!disk.set("3-c").exists(), "given up, it leaves nothing");
+}
+
+#[test]
+fn old_sets_go_and_the_one_in_use_never() {
+    let root = tempfile::tempdir().unwrap();
+    let disk = Disk::open(root.path()).unwrap();
+    for name in ["1-a", "2-b", "3-c", "9-d", "10-e"] {
+        set(&disk, name);
+    }
+    disk.flip("1-a").unwrap();
+    disk.sweep(2, &["3-c"]).unwrap();
+    let there: Vec<_> =
+        ["1-a", "2-b", "3-c", "9-d", "10-e"].into_iter().filter(|name| disk.has(name)).collect();
+    assert_eq!(there, ["1-a", "3-c", "9-d", "10-e"]);
+    assert!(!disk.set("2-b").exists());
+}
+
+#[test]
+fn state_is_the_old_one_or_the_new_one() {
+    let root = tempfile::tempdir().unwrap();
+    let disk = Disk::open(root.path()).unwrap();
+    assert_eq!(disk.state().unwrap(), None);
+    disk.keep_state(b"one").unwrap();
+    disk.keep_state(b"two").unwrap();
+    assert_eq!(disk.state().unwrap().as_deref(), Some(&b"two"[..]));
+}

@@ -1,0 +1,103 @@
+//! From a site's files to what this host runs by: its settings, its maps, and the proof that the site still does
+//! what it says.
+//!
+//! In the folder of a set stand `site/` (what was signed), `maps/` (compiled for this host) and `DAEMON.toml`: the
+//! host's settings, by the templates, with one layer on top that says where the agent keeps the maps. That layer
+//! names `current` and never the set, so a generation that changes no setting changes no octet of the file.
+
+use std::path::Path;
+
+use switchyard_behaviour::texts;
+use switchyard_config::change::Difference;
+use switchyard_config::document::Document;
+use switchyard_config::render::{Origins, render};
+use switchyard_config::site::{Host, NoSuchHost};
+use switchyard_config::{Faults, Site};
+use switchyard_maps::installed::{self, InstallError};
+
+use super::disk::{DiskError, Making};
+use crate::proof::{Proof, prove};
+
+/// What a set says about its host.
+#[derive(Debug)]
+pub struct Made {
+    /// The daemon that reads it.
+    pub daemon: &'static str,
+    /// What the behaviours came to; all of them hold.
+    pub proof: Proof,
+}
+
+/// Why a host cannot run by a site.
+#[derive(Debug, thiserror::Error)]
+pub enum Unfit {
+    /// Its settings are wrong.
+    #[error("{0}")]
+    Settings(#[from] Faults),
+    /// It has other hosts.
+    #[error("{0}")]
+    NoSuchHost(#[from] NoSuchHost),
+    /// Its maps are wrong, or there is no room for them.
+    #[error("{0}")]
+    Maps(#[from] InstallError),
+    /// Behaviours that fail, or cannot be asked.
+    #[error("{0}")]
+    Behaviours(String),
+    /// The disk's.
+    #[error(transparent)]
+    Disk(#[from] DiskError),
+}
+
+/// Makes a host of the site's files, which stand in `site/` already.
+///
+/// # Errors
+/// When the host could not run by it; nothing is in use of it then.
+pub async fn make(making: &Making, host: &str, current: &Path) -> Result<Made, Unfit> {
+    let site = Site::load(&making.path().join(SITE))?;
+    let host = site.host(host)?;
+    let settings = site.settings(host)?;
+    let document = site.document(host, Some(own_layer(current)?))?;
+    let daemon = host.role.daemon();
+    making.write(&file_name(daemon), render(&document, Origins::Hidden).as_bytes())?;
+    installed::install(&texts::options(&site, settings), &making.path().join(MAPS))?;
+    let proof = prove(&site).await.map_err(Unfit::Behaviours)?;
+    if proof.broken.is_empty() {
+        Ok(Made { daemon, proof })
+    } else {
+        Err(Unfit::Behaviours(proof.broken.join("\n")))
+    }
+}
+
+/// What differs for a host's daemon between two sets: what it takes while it runs, and what needs a restart.
+///
+/// # Errors
+/// When the host's settings in either cannot be read.
+pub fn changes(old: &Path, new: &Path, host: &str, current: &Path) -> Result<Vec<Difference>, Unfit> {
+    let effective = |set: &Path| {
+        let site = Site::load(&set.join(SITE))?;
+        let host: &Host = site.host(host)?;
+        Ok::<_, Unfit>(host.role.effective(&site.document(host, Some(own_layer(current)?))?, None)?)
+    };
+    Ok(effective(old)?.differences(&effective(new)?))
+}
+
+/// The settings file of a daemon.
+#[must_use]
+pub fn file_name(daemon: &str) -> String {
+    format!("{daemon}.toml")
+}
+
+/// Where the maps are on this host, whatever the site says. How much may change at once was asked when it was pushed:
+/// a daemon that asked again would stay behind what an admin has accepted.
+fn own_layer(current: &Path) -> Result<Document, Faults> {
+    let place = |name: &str| toml::Value::from(current.join(name).display().to_string());
+    let (texts, set) = (place(&format!("{SITE}/maps")), place(MAPS));
+    let text = format!("[maps]\nfolder = {texts}\nset = {set}\nmax_removed = 100\nmax_changed = 100\n");
+    Document::parse("the agent's own layer", &text)
+}
+
+/// The site's files in a set.
+pub const SITE: &str = "site";
+const MAPS: &str = "maps";
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,84 @@
+//! Sets of the example site, made for its hosts.
+
+use std::fs;
+
+use switchyard_config::example::FILES;
+use switchyard_config::reference::Change;
+use switchyard_config::{MxSettings, Settings as _};
+use switchyard_maps::{MapHandle, MapSet};
+
+use super::*;
+use crate::agent::disk::Disk;
+
+/// A set of the example site, some files of which are others.
+async fn set(disk: &Disk, name: &str, host: &str, other: &[(&str, &str)]) -> Result<Made, Unfit> {
+    let making = disk.begin(name).unwrap();
+    for (path, text) in FILES {
+        let text = other.iter().find(|(name, _)| name == path).map_or(*text, |(_, text)| text);
+        making.write(&format!("{SITE}/{path}"), text.as_bytes()).unwrap();
+    }
+    let made = make(&making, host, &disk.current()).await?;
+    making.finish(b"{}").unwrap();
+    Ok(made)
+}
+
+#[tokio::test]
+async fn a_host_gets_settings_and_maps_that_its_daemon_reads() {
+    let root = tempfile::tempdir().unwrap();
+    let disk = Disk::open(root.path()).unwrap();
+    let made = set(&disk, "1-a", "mx1.example.org", &[]).await.unwrap();
+    assert_eq!(made.daemon, "mx");
+    assert!(made.proof.hold > 3);
+    disk.flip("1-a").unwrap();
+
+    let settings = MxSettings::load(&disk.current().join("mx.toml")).unwrap();
+    assert_eq!(settings.maps.folder, disk.current().join("site/maps"));
+    let (maps, faults) = MapSet::start(&settings.maps);
+    assert!(faults.is_empty(), "{faults}");
+    let found = MapHandle::new(maps).snapshot().recipient(&"alice@example.org".parse().unwrap());
+    assert!(format!("{found:?}").contains("Found"), "{found:?}");
+}
+
+#[tokio::test]
+async fn what_no_host_can_run_by_is_refused_with_the_reason() {
+    let root = tempfile::tempdir().unwrap();
+    let disk = Disk::open(root.path()).unwrap();
+    let told = |result: Result<Made, Unfit>| result.unwrap_err().to_string();
+    let transport = |text: &'static str| [("maps/transport", text)];
+    let bad = told(set(&disk, "1-a", "router1.example.org", &transport("example.org lmtp:@nobody\n")).await);
+    assert!(bad.contains("maps/transport:1:") && bad.contains("unknown pool `nobody`"), "{bad}");
+    let bad =
+        told(set(&disk, "1-b", "mx1.example.org", &transport("example.org smtp:[else.example]\n")).await);
+    assert!(bad.starts_with("behaviour \"mail for a mailbox"), "{bad}");
+    let bad = told(set(&disk, "1-c", "mx7.example.org", &[]).await);
+    assert!(bad.contains("no host `mx7.example.org`"), "{bad}");
+    let bad = told(set(&disk, "1-d", "mx1.example.org", &[("site.toml", "[facts")]).await);
+    assert!(bad.contains("site.toml:1:"), "{bad}");
+    for name in ["1-a", "1-b", "1-c", "1-d"] {
+        assert!(!disk.set(name).exists(), "{name} is cleared away");
+    }
+}
+
+#[tokio::test]
+async fn a_generation_that_changes_no_setting_changes_no_octet_of_the_settings() {
+    let root = tempfile::tempdir().unwrap();
+    let disk = Disk::open(root.path()).unwrap();
+    let host = "router1.example.org";
+    set(&disk, "1-a", host, &[]).await.unwrap();
+    let aliases = FILES.iter().find(|(name, _)| *name == "maps/virtual_alias").unwrap().1;
+    let aliases = format!("{aliases}\nmore@example.org alice@example.org\n");
+    set(&disk, "2-b", host, &[("maps/virtual_alias", &aliases)]).await.unwrap();
+    let settings = |set: &str| fs::read(disk.set(set).join("router.toml")).unwrap();
+    assert_eq!(settings("1-a"), settings("2-b"));
+    let between =
+        |old: &str, new: &str| changes(&disk.set(old), &disk.set(new), host, &disk.current()).unwrap();
+    assert!(between("1-a", "2-b").is_empty());
+
+    let role = FILES.iter().find(|(name, _)| *name == "role/router.toml").unwrap().1;
+    let role = format!("{role}\n[limits]\nhops = 60\n[spool]\nfolder = '/srv/spool'\n");
+    set(&disk, "3-c", host, &[("role/router.toml", &role)]).await.unwrap();
+    let changes = between("2-b", "3-c");
+    let told: Vec<(&str, Change)> =
+        changes.iter().map(|change| (change.path.as_str(), change.change)).collect();
+    assert_eq!(told, [("limits.hops", Change::Live), ("spool.folder", Change::Restart)]);
+}

@@ -1,0 +1,172 @@
+//! A client against a server that says what a test tells it to.
+
+use std::fs::File as DiskFile;
+use std::io::Write as _;
+use std::net::SocketAddr;
+
+use rcgen::{BasicConstraints, CertificateParams, CertifiedIssuer, IsCa, KeyPair, SanType};
+use switchyard_mapsync_protocol::head::Kind;
+use tempfile::TempDir;
+use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
+use tokio::net::TcpListener;
+use tokio::task::JoinHandle;
+use tokio_rustls::TlsAcceptor;
+
+use super::*;
+use crate::tls::MutualTls;
+
+struct World {
+    folder: TempDir,
+    authority: CertifiedIssuer<'static, KeyPair>,
+}
+
+impl World {
+    fn new() -> Self {
+        let folder = tempfile::tempdir().unwrap();
+        let mut parameters = CertificateParams::default();
+        parameters.is_ca = IsCa::Ca(BasicConstraints::Unconstrained);
+        let authority = CertifiedIssuer::self_signed(parameters, KeyPair::generate().unwrap()).unwrap();
+        let world = Self { folder, authority };
+        world.write("authority.pem", &world.authority.pem());
+        world
+    }
+
+    fn write(&self, name: &str, text: &str) {
+        DiskFile::create(self.folder.path().join(name)).unwrap().write_all(text.as_bytes()).unwrap();
+    }
+
+    /// Somebody with a certificate by the authority.
+    fn tls(&self, identity: &str) -> MutualTls {
+        let mut parameters = CertificateParams::default();
+        parameters.subject_alt_names =
+            vec![SanType::URI(identity.try_into().unwrap()), SanType::IpAddress([127, 0, 0, 1].into())];
+        let key = KeyPair::generate().unwrap();
+        let name = identity.replace('/', "_");
+        self.write(&format!("{name}.pem"), &parameters.signed_by(&key, &self.authority).unwrap().pem());
+        self.write(&format!("{name}.key"), &key.serialize_pem());
+        let file = |name: &str| self.folder.path().join(name);
+        let (certificate, key) = (file(&format!("{name}.pem")), file(&format!("{name}.key")));
+        MutualTls { certificate, key, authorities: file("authority.pem") }
+    }
+
+    fn client(&self, address: SocketAddr) -> Hub {
+        let tls = self.tls("spiffe://live/agent/mx1").client().unwrap();
+        Hub::new(address.to_string(), Environment::try_from("live".to_owned()).unwrap(), tls)
+    }
+
+    /// A server that answers every question with this, and gives all that it was asked in the end.
+    async fn server(&self, identity: &str, answer: Vec<u8>) -> (SocketAddr, JoinHandle<String>) {
+        let acceptor = TlsAcceptor::from(self.tls(identity).server().unwrap());
+        let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+        let address = listener.local_addr().unwrap();
+        let serve = async move {
+            let (stream, _) = listener.accept().await.unwrap();
+            let Ok(mut stream) = acceptor.accept(stream).await else { return String::new() };
+            let (mut asked, mut piece) = (Vec::new(), [0; 1024]);
+            // It ends when the client hangs up.
+            while let Ok(read @ 1..) = stream.read(&mut piece).await {
+                asked.extend_from_slice(&piece[..read]);
+                let is_asked = piece[..read].windows(4).any(|end| end == b"\r\n\r\n");
+                if is_asked && stream.write_all(&answer).await.is_err() {
+                    break;
+                }
+            }
+            String::from_utf8(asked).unwrap()
+        };
+        (address, tokio::spawn(serve))
+    }
+}
+
+const HUB: &str = "spiffe://live/hub/hub1";
+
+fn ok(body: &[u8]) -> Vec<u8> {
+    let head = format!("HTTP/1.1 200 OK\r\netag: \"7\"\r\ncontent-length: {}\r\n\r\n", body.len());
+    [head.as_bytes(), body].concat()
+}
+
+#[tokio::test]
+async fn a_message_comes_with_its_number() {
+    let world = World::new();
+    let (address, server) = world.server(HUB, ok(b"signed")).await;
+    let mut hub = world.client(address);
+    let shown = hub.newest(Newest::Head, 6, Duration::ZERO).await.unwrap();
+    assert_eq!(shown, Some(Shown { number: 7, octets: b"signed".to_vec() }));
+    // The same connection.
+    hub.newest(Newest::Release, 0, Duration::from_secs(5)).await.unwrap();
+    drop(hub);
+    let asked = server.await.unwrap();
+    assert!(
+        asked.starts_with("GET /v1/heads/live HTTP/1.1\r\n") && asked.contains("if-none-match: \"6\"\r\n"),
+        "{asked}"
+    );
+    assert!(
+        asked.contains("GET /v1/releases/live HTTP/1.1\r\n") && asked.contains("prefer: wait=5\r\n"),
+        "{asked}"
+    );
+}
+
+#[tokio::test]
+async fn y8_a_host_with_a_certificate_of_its_own_is_no_hub() {
+    let world = World::new();
+    let (address, _server) = world.server("spiffe://live/agent/mx9", ok(b"signed")).await;
+    let error = world.client(address).newest(Newest::Head, 0, Duration::ZERO).await.unwrap_err();
+    assert!(error.why.contains("shows the certificate of spiffe://live/agent/mx9, who is no hub"), "{error}");
+
+    // Nor is one of another authority, whatever it says.
+    let (address, _server) = World::new().server(HUB, ok(b"signed")).await;
+    let error = world.client(address).newest(Newest::Head, 0, Duration::ZERO).await.unwrap_err();
+    assert!(error.why.contains("cannot be reached"), "{error}");
+}
+
+#[tokio::test]
+async fn y9_a_redirect_is_followed_nowhere() {
+    let world = World::new();
+    for status in ["301 Moved Permanently", "302 Found", "307 Temporary Redirect", "308 Permanent Redirect"] {
+        let elsewhere = TcpListener::bind("127.0.0.1:0").await.unwrap();
+        let location = elsewhere.local_addr().unwrap();
+        let answer =
+            format!("HTTP/1.1 {status}\r\nlocation: http://{location}/\r\ncontent-length: 0\r\n\r\n");
+        let (address, _server) = world.server(HUB, answer.into_bytes()).await;
+        let error = world.client(address).newest(Newest::Head, 0, Duration::ZERO).await.unwrap_err();
+        assert!(error.why.contains("none is ever followed"), "{error}");
+        // Nobody came: the next one who connects is the first.
+        let own = tokio::net::TcpStream::connect(location).await.unwrap();
+        let (_, first) = elsewhere.accept().await.unwrap();
+        assert_eq!(first, own.local_addr().unwrap());
+    }
+}
+
+#[tokio::test]
+async fn y6_a_file_is_what_was_signed_or_an_error() {
+    let world = World::new();
+    let path = "maps/transport".to_owned().try_into().unwrap();
+    let file = head::File { path, kind: Kind::Text, hash: Hash::of(b"right"), bytes: 5, records: 0 };
+    for (sent, why) in [
+        (&b"right"[..], ""),
+        (b"wrong", "sends something else for maps/transport"),
+        (b"righ", "sends something else for maps/transport"),
+        (b"right and more", "sends more than the 5 octets that there can be"),
+    ] {
+        let (address, _server) = world.server(HUB, ok(sent)).await;
+        let mut to = Vec::new();
+        match world.client(address).file(&file, &mut to).await {
+            Ok(()) => assert_eq!((why, &to[..]), ("", &b"right"[..])),
+            Err(error) => assert!(!why.is_empty() && error.why.contains(why), "{error}"),
+        }
+        assert!(to.len() <= 5);
+    }
+}
+
+#[tokio::test]
+async fn a_no_comes_with_the_hub_s_own_words_and_no_letter_that_steers_a_terminal() {
+    let world = World::new();
+    let body = "{\"title\": \"Conflict\", \"detail\": \"another\\u001b[2J was faster\", \"more\": 1}";
+    let answer = format!("HTTP/1.1 412 Precondition Failed\r\ncontent-length: {}\r\n\r\n{body}", body.len());
+    let (address, _server) = world.server(HUB, answer.into_bytes()).await;
+    let error = world.client(address).push_head(b"{}".to_vec(), 3).await.unwrap_err();
+    assert_eq!(error.status, Some(StatusCode::PRECONDITION_FAILED));
+    assert_eq!(
+        error.to_string(),
+        format!("hub {address} answers 412 Precondition Failed: another[2J was faster")
+    );
+}

@@ -1,0 +1,176 @@
+//! One connection to a hub: mutual TLS, HTTP/1.1, one question after the other.
+//!
+//! The name in the hub's certificate must be the one that was dialled, and its identity that of a hub: a host's
+//! certificate, though by the same authority, makes no hub. Nothing is followed anywhere: a redirect is an error.
+
+use std::fmt::Display;
+use std::future::Future;
+use std::sync::Arc;
+use std::time::Duration;
+
+use bytes::Bytes;
+use http_body_util::combinators::BoxBody;
+use http_body_util::{BodyExt as _, Full};
+use hyper::body::Incoming;
+use hyper::client::conn::http1::{SendRequest, handshake};
+use hyper::{Request, Response};
+use hyper_util::rt::TokioIo;
+use rustls::ClientConfig;
+use rustls::pki_types::ServerName;
+use tokio::net::TcpStream;
+use tokio::time::timeout;
+use tokio_rustls::TlsConnector;
+
+use super::ClientError;
+use crate::identity::{Identity, Role};
+
+/// What is sent.
+pub(super) type Body = BoxBody<Bytes, std::io::Error>;
+
+/// A hub, dialled when it is asked and kept until it hangs up.
+#[derive(Debug)]
+pub(super) struct Wire {
+    /// `HOST:PORT`, as the settings say.
+    pub(super) address: String,
+    tls: Arc<ClientConfig>,
+    open: Option<SendRequest<Body>>,
+}
+
+impl Wire {
+    pub(super) fn new(address: String, tls: Arc<ClientConfig>) -> Self {
+        Self { address, tls, open: None }
+    }
+
+    /// Puts a question; the answer's head has come when this returns. `patience` is how long a hub may think.
+    pub(super) async fn ask(
+        &mut self,
+        request: Request<Body>,
+        patience: Duration,
+    ) -> Result<Response<Incoming>, ClientError> {
+        let mut sender = match self.open.take().filter(|sender| !sender.is_closed()) {
+            Some(sender) => sender,
+            None => self.within(REACH, self.dial()).await??,
+        };
+        self.within(REACH, sender.ready()).await?.map_err(|error| self.broken(error))?;
+        let sent = sender.send_request(request);
+        let response = self.within(patience, sent).await?.map_err(|error| self.broken(error))?;
+        // A second question before the answer is read would wait: `ready` says when it is.
+        self.open = Some(sender);
+        Ok(response)
+    }
+
+    async fn dial(&self) -> Result<SendRequest<Body>, ClientError> {
+        let unreachable = |why: &dyn Display| self.error(format!("cannot be reached: {why}"));
+        let host = self.address.rsplit_once(':').map_or(self.address.as_str(), |(host, _)| host);
+        let host = host.trim_start_matches('[').trim_end_matches(']');
+        let name = ServerName::try_from(host.to_owned()).map_err(|error| unreachable(&error))?;
+        let stream = TcpStream::connect(&self.address).await.map_err(|error| unreachable(&error))?;
+        // Questions are small and each waits for its answer.
+        let _slower_at_worst = stream.set_nodelay(true);
+        let stream = TlsConnector::from(Arc::clone(&self.tls)).connect(name, stream).await;
+        let stream = stream.map_err(|error| unreachable(&error))?;
+        self.must_be_a_hub(stream.get_ref().1.peer_certificates().and_then(|chain| chain.first()))?;
+        let (sender, connection) =
+            handshake(TokioIo::new(stream)).await.map_err(|error| self.broken(error))?;
+        // It ends with the connection; what is wrong with it, whoever asks is told as well.
+        drop(tokio::spawn(connection));
+        Ok(sender)
+    }
+
+    fn must_be_a_hub(
+        &self,
+        certificate: Option<&rustls::pki_types::CertificateDer<'_>>,
+    ) -> Result<(), ClientError> {
+        let identity = Identity::of_certificate(certificate.map_or(&[][..], AsRef::as_ref))
+            .map_err(|error| self.error(error.to_string()))?;
+        match identity.role {
+            Role::Hub => Ok(()),
+            _ => Err(self.error(format!("shows the certificate of {identity}, who is no hub"))),
+        }
+    }
+
+    /// All of an answer, up to a length.
+    pub(super) async fn whole(
+        &self,
+        response: Response<Incoming>,
+        most: u64,
+    ) -> Result<Vec<u8>, ClientError> {
+        let mut octets = Vec::new();
+        self.pieces(response, most, |piece| {
+            octets.extend_from_slice(piece);
+            Ok(())
+        })
+        .await?;
+        Ok(octets)
+    }
+
+    /// An answer piece by piece, up to a length: it is never kept as a whole.
+    pub(super) async fn pieces(
+        &self,
+        response: Response<Incoming>,
+        most: u64,
+        mut each: impl FnMut(&[u8]) -> std::io::Result<()>,
+    ) -> Result<(), ClientError> {
+        let (mut body, mut length) = (response.into_body(), 0);
+        while let Some(frame) = self.within(SILENCE, body.frame()).await? {
+            let frame = frame.map_err(|error| self.broken(error))?;
+            let Ok(piece) = frame.into_data() else { continue };
+            length += piece.len() as u64;
+            if length > most {
+                return Err(self.error(format!("sends more than the {most} octets that there can be")));
+            }
+            each(&piece).map_err(|error| self.error(format!("what it sent cannot be kept: {error}")))?;
+        }
+        Ok(())
+    }
+
+    /// A hub's no, in its own words where it has some.
+    pub(super) async fn refusal(&self, response: Response<Incoming>) -> ClientError {
+        let status = response.status();
+        if status.is_redirection() {
+            return self.error(format!("answers with a redirect ({status}), and none is ever followed"));
+        }
+        let words = self.whole(response, MAX_WORDS).await.unwrap_or_default();
+        let problem: Option<Problem> = serde_json::from_slice(&words).ok();
+        let why = problem.and_then(|problem| problem.detail.or(problem.title)).unwrap_or_default();
+        // RFC 9457 §5: it is foreign text.
+        let why: String = why.chars().filter(|letter| !letter.is_control()).take(1000).collect();
+        ClientError {
+            hub: self.address.clone(),
+            status: Some(status),
+            why: format!("answers {status}: {why}"),
+        }
+    }
+
+    pub(super) fn error(&self, why: impl Into<String>) -> ClientError {
+        ClientError { hub: self.address.clone(), status: None, why: why.into() }
+    }
+
+    fn broken(&self, error: impl Display) -> ClientError {
+        self.error(format!("the connection broke: {error}"))
+    }
+
+    async fn within<T>(&self, time: Duration, doing: impl Future<Output = T>) -> Result<T, ClientError> {
+        let silent = |_| self.error(format!("nothing was heard for {} s", time.as_secs()));
+        timeout(time, doing).await.map_err(silent)
+    }
+}
+
+/// RFC 9457: what is wrong, as an object. Fields that we do not know are others' business.
+#[derive(serde::Deserialize)]
+struct Problem {
+    title: Option<String>,
+    detail: Option<String>,
+}
+
+/// A body of octets that are here.
+pub(super) fn full(octets: impl Into<Bytes>) -> Body {
+    Full::new(octets.into()).map_err(|never| match never {}).boxed()
+}
+
+/// To be connected to, with its TLS.
+const REACH: Duration = Duration::from_secs(10);
+/// Between two pieces of an answer.
+const SILENCE: Duration = Duration::from_secs(30);
+/// Octets of a hub's reason.
+const MAX_WORDS: u64 = 64 << 10;

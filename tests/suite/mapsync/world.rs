@@ -1,0 +1,230 @@
+//! A hub, an mx with its agent, and an admin with keys and a site.
+
+use std::fs::{self, File};
+use std::net::SocketAddr;
+use std::path::{Path, PathBuf};
+use std::process::{Command, Stdio};
+
+use switchyard_tests::expect;
+use switchyard_tests::peer::certificates::Certificates;
+use switchyard_tests::peer::process::{Group, Process};
+use switchyard_tests::site::{Site, binary};
+use switchyard_tests::talk::Talk;
+use switchyard_tests::tool::{Told, switchyard, write};
+
+pub(crate) const HOST: &str = "mx1.example.org";
+
+/// What its mail does, so that a push that breaks it is seen.
+const BEHAVIOURS: &str = r#"
+[[behaviour]]
+name = "the postmaster is there"
+role = "mx"
+from = "ann@client.example"
+to = "postmaster@example.org"
+reply = 250
+"#;
+
+pub(crate) struct World {
+    // Daemons end before the folder that they run in.
+    mx: Option<Process>,
+    agent: Option<Process>,
+    hub: Option<Process>,
+    pub(crate) site: Site,
+    hub_address: SocketAddr,
+    mx_address: SocketAddr,
+}
+
+impl World {
+    /// Keys, certificates, settings and a site; the hub runs.
+    pub(crate) fn new() -> Self {
+        let site = Site::new();
+        let (hub_address, mx_address) = (site.free_address(), site.free_address());
+        let world = Self { mx: None, agent: None, hub: None, site, hub_address, mx_address };
+        world.make_keys();
+        world.make_certificates();
+        world.write_settings();
+        world.write_site();
+        let mut world = world;
+        world.start_hub();
+        world
+    }
+
+    fn make_keys(&self) {
+        for name in ["root", "ann", "release"] {
+            let told = switchyard(["key", "new", self.file(format!("{name}.key")).as_str()]);
+            assert_eq!(told.code, Some(0), "{told:?}");
+        }
+        let key = |name: &str| self.file(name);
+        let told = switchyard([
+            "key",
+            "root",
+            "--environment",
+            "live",
+            "--root",
+            &key("root.key"),
+            "--push",
+            &key("ann.key"),
+            "--release",
+            &key("release.key"),
+            "--sign",
+            &key("root.key"),
+            "--out",
+            &key("root.json"),
+        ]);
+        assert_eq!(told.code, Some(0), "{told:?}");
+    }
+
+    fn make_certificates(&self) {
+        let folder = self.site.path("tls");
+        fs::create_dir(&folder).expect("a folder");
+        let made = Certificates::make(&folder, &[]);
+        made.add("hub", &format!("URI:spiffe://live/hub/hub1,IP:{}", self.site.ip()));
+        made.add("mx1", &format!("URI:spiffe://live/agent/{HOST},IP:{}", self.site.ip()));
+        made.add("ann", "URI:spiffe://live/push/ann");
+    }
+
+    fn write_settings(&self) {
+        let (hub, folder) = (self.hub_address, self.site.path(""));
+        let folder = folder.display();
+        let metrics = self.site.free_address();
+        self.site.write(
+            "hub.toml",
+            &format!(
+                "host_name = \"hub1.example.org\"\nlog.format = \"text\"\nmetrics.socket = \"{metrics}\"\n\
+                 store.folder = \"{folder}/hub\"\nenvironments.live.root = \"{folder}/root.json\"\n\
+                 [[listen.hub]]\nsocket = \"{hub}\"\n\
+                 [tls]\ncertificate = \"tls/hub.pem\"\nkey = \"tls/hub.key\"\nclient_ca = \"tls/authority.pem\"\n"
+            ),
+        );
+        let tls = |name: &str| {
+            format!(
+                "[tls]\ncertificate = \"tls/{name}.pem\"\nkey = \"tls/{name}.key\"\nhub_ca = \"tls/authority.pem\"\n"
+            )
+        };
+        let metrics = self.site.free_address();
+        self.site.write(
+            "agent.toml",
+            &format!(
+                "host_name = \"{HOST}\"\nenvironment = \"live\"\nroot = \"root.json\"\nhubs = [\"{hub}\"]\n\
+                 folder = \"{folder}/agent\"\nlog.format = \"text\"\nmetrics.socket = \"{metrics}\"\n{}",
+                tls("mx1")
+            ),
+        );
+        self.site.write(
+            "push.toml",
+            &format!(
+                "author = \"ann\"\nenvironment = \"live\"\nroot = \"root.json\"\nhubs = [\"{hub}\"]\n\
+                 push_keys = [\"ann.key\"]\nrelease_keys = [\"release.key\"]\n{}",
+                tls("ann")
+            ),
+        );
+    }
+
+    /// A front host whose daemon listens on the scenario's own address.
+    fn write_site(&self) {
+        for folder in ["live", "live/maps", "live/role", "live/behaviours"] {
+            fs::create_dir(self.site.path(folder)).expect("a folder");
+        }
+        let host = |name: &str, role: &str| {
+            format!("[[host]]\nname = \"{name}\"\nrole = \"{role}\"\naddresses = [\"{}\"]\n", self.site.ip())
+        };
+        let router = host("router1.example.org", "router");
+        self.site.write(
+            "live/site.toml",
+            &format!("[facts]\norigin = \"example.org\"\n{}{router}", host(HOST, "mx")),
+        );
+        let mx = format!(
+            "[[listen.smtp]]\nsocket = \"{}\"\n[metrics]\nsocket = \"{}\"\n[control]\nsocket = \"{}\"\n\
+             [dns]\nservers = [\"127.0.0.1:9\"]\n[log]\nformat = \"text\"\n",
+            self.mx_address,
+            self.site.free_address(),
+            self.site.path("mx.sock").display()
+        );
+        self.site.write("live/role/mx.toml", &mx);
+        self.site.write("live/maps/relay_domains", "example.org\n");
+        self.site.write("live/maps/recipients", "postmaster@example.org\n");
+        self.site.write("live/maps/virtual_alias", "abuse@example.org postmaster@example.org\n");
+        self.site.write("live/maps/transport", "example.org smtp:[127.0.0.1]\n");
+        self.site.write("live/behaviours/mx.toml", BEHAVIOURS);
+    }
+
+    pub(crate) fn start_hub(&mut self) {
+        self.hub = Some(self.start("switchyard-mapsync", &["hub", "--config"], "hub.toml"));
+        let hub = self.hub_address;
+        expect::holds("the hub to listen", || std::net::TcpStream::connect(hub).is_ok());
+    }
+
+    pub(crate) fn start_agent(&mut self) {
+        self.agent = Some(self.start("switchyard-mapsync", &["agent", "--config"], "agent.toml"));
+    }
+
+    /// The daemon, by what the agent has put in use.
+    pub(crate) fn start_mx(&mut self) {
+        self.mx = Some(self.start("switchyard-mx", &["--config"], "agent/current/mx.toml"));
+        let mx = self.mx_address;
+        expect::holds("the mx to listen", || std::net::TcpStream::connect(mx).is_ok());
+    }
+
+    pub(crate) fn kill_agent(&mut self) {
+        self.agent.take().expect("it runs").kill();
+    }
+
+    pub(crate) fn kill_hub(&mut self) {
+        self.hub.take().expect("it runs").kill();
+    }
+
+    fn start(&self, program: &str, words: &[&str], settings: &str) -> Process {
+        let name = settings.rsplit('/').next().unwrap_or(settings).replace("toml", "log");
+        let log = File::options().create(true).append(true).open(self.site.path(name)).expect("a log");
+        let mut command = Command::new(binary::program(program));
+        command.args(words).arg(self.site.path(settings));
+        command.stdin(Stdio::null()).stdout(Stdio::null()).stderr(log);
+        Process::start(&mut command, Group::Ours)
+    }
+
+    /// A verb of the admin's, with the admin's settings.
+    pub(crate) fn admin(&self, words: &[&str]) -> Told {
+        let with = self.file("push.toml");
+        switchyard(words.iter().copied().chain(["--with", with.as_str()]))
+    }
+
+    pub(crate) fn push(&self, more: &[&str]) -> Told {
+        let live = self.file("live");
+        self.admin(&[&["push", live.as_str()], more].concat())
+    }
+
+    /// Who there is, from now on in the admin's folder.
+    pub(crate) fn write_recipients(&self, recipients: &str) {
+        write(&self.site.path("live/maps/recipients"), recipients);
+    }
+
+    /// What the mx says to a recipient.
+    pub(crate) fn answer(&self, recipient: &str) -> u16 {
+        let mut talk = Talk::hello(self.mx_address);
+        assert_eq!(talk.say("MAIL FROM:<ann@client.example>").code, 250);
+        talk.say(&format!("RCPT TO:<{recipient}>")).code
+    }
+
+    /// The generation in use, as the folder says.
+    pub(crate) fn in_use(&self) -> Option<u64> {
+        let set = fs::read_link(self.site.path("agent/current")).ok()?;
+        set.file_name()?.to_str()?.split_once('-')?.0.parse().ok()
+    }
+
+    /// Whether a generation lies ready.
+    pub(crate) fn is_ready(&self, generation: u64) -> bool {
+        let sets = fs::read_dir(self.site.path("agent/sets")).into_iter().flatten().flatten();
+        let start = format!("{generation}-");
+        let mut found = sets.filter(|set| set.file_name().to_string_lossy().starts_with(&start));
+        found.any(|set| set.path().join("set.json").exists())
+    }
+
+    pub(crate) fn log(&self, name: &str) -> String {
+        fs::read_to_string(self.site.path(name)).unwrap_or_default()
+    }
+
+    fn file(&self, name: impl AsRef<Path>) -> String {
+        let path: PathBuf = self.site.path(name);
+        path.to_str().expect("a plain path").to_owned()
+    }
+}
