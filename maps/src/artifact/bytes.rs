@@ -94,7 +94,7 @@ impl Bytes {
 }
 
 /// Octets that [`Bytes::kept`] copies: some 3 ms for a MiB.
-const WORTH_A_COPY: Range<usize> = 2 << 20..64 << 20;
+const WORTH_A_COPY: Range<usize> = 2 << 20..32 << 20;
 
 fn regular(metadata: &fs::Metadata) -> io::Result<()> {
     if metadata.is_file() {

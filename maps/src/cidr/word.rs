@@ -66,7 +66,7 @@ macro_rules! word {
             }
             #[inline]
             fn bits(self, skipped: u32, count: u32) -> usize {
-                // In two steps, as a shift by all bits is none. Counts that are none lead nowhere good, and no further.
+                // In two steps, as a shift by all bits is none. A count out of a damaged table gives any number, and no panic.
                 let rest = self.wrapping_shl(skipped) >> 1;
                 rest.wrapping_shr((<$word>::BITS - 1).wrapping_sub(count)) as usize
             }

@@ -91,6 +91,8 @@ fn build(hir: &Hir, captures: WhichCaptures) -> Result<Regex, Box<BuildError>> {
         .onepass_size_limit(Some(LARGEST / 16))
         // It takes as much memory as all the rest, and only makes groups faster.
         .onepass(captures.is_any())
+        // The table's filter has found the words in the key already.
+        .auto_prefilter(false)
         .hybrid(false)
         .dfa(false)
         .which_captures(captures);

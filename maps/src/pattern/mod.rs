@@ -130,7 +130,7 @@ struct Rule {
 }
 
 impl Patterns {
-    /// Opens a table and compiles its patterns: some 40 µs each, so not for a session's thread.
+    /// Opens a table and compiles its patterns: some 30 µs each, so not for a session's thread.
     ///
     /// # Errors
     /// Another kind of map, a section is missing, or its content is not what a compiler writes.

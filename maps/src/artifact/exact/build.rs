@@ -6,6 +6,7 @@
 use std::hint::black_box;
 use std::io::{self, Cursor, Seek, Write};
 
+use super::duplicates::{Duplicate, Duplicates};
 use super::encode::{Entry, Plan, encode};
 use super::hash::{Hash, MOST_SEEDS, buckets_for, is_crowded, room_of};
 use super::values::Values;
@@ -36,53 +37,6 @@ pub enum TooLarge {
     /// The map as a whole.
     #[error("more entries than a map can hold ({})", u32::MAX)]
     Entries,
-}
-
-/// A key that stands in a map more than once.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Duplicate {
-    /// The key.
-    pub key: String,
-    /// Where it stands first.
-    pub first_line: u32,
-    /// Where it stands again.
-    pub second_line: u32,
-    /// False when the two lines contradict each other.
-    pub same_value: bool,
-}
-
-/// Keys that stand there more than once: the first in order of their lines, and how many there are.
-#[derive(Debug, Clone, Default, PartialEq, Eq)]
-pub struct Duplicates {
-    /// At most [`Self::LIMIT`].
-    pub kept: Vec<Duplicate>,
-    /// With those not kept.
-    pub total: u64,
-}
-
-impl Duplicates {
-    /// A file pasted into itself has a duplicate a line: these are enough to see that.
-    pub const LIMIT: usize = 200;
-
-    fn push(&mut self, duplicate: Duplicate) {
-        self.total += 1;
-        self.kept.push(duplicate);
-        // Sorted now and then, so that the first lines stay however many there are.
-        if self.kept.len() >= 16 * Self::LIMIT {
-            self.trim();
-        }
-    }
-
-    fn trim(&mut self) {
-        self.kept.sort_by(|one, other| {
-            (one.second_line, one.first_line, &one.key).cmp(&(
-                other.second_line,
-                other.first_line,
-                &other.key,
-            ))
-        });
-        self.kept.truncate(Self::LIMIT);
-    }
 }
 
 /// Why no map comes of the entries.

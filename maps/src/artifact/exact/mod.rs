@@ -13,6 +13,7 @@
 mod build;
 mod cell;
 pub mod diff;
+mod duplicates;
 mod encode;
 mod hash;
 mod merge;
@@ -30,8 +31,9 @@ use cell::{Bucket, CELL, UNIT};
 use hash::{Hash, bucket_of, fingerprint};
 use near::touch;
 
-pub use build::{BuildError, Built, Duplicate, Duplicates, ExactBuilder, TooLarge};
+pub use build::{BuildError, Built, ExactBuilder, TooLarge};
 pub use diff::diff;
+pub use duplicates::{Duplicate, Duplicates};
 pub use merge::{MergeError, Op, merge};
 pub use near::Near;
 pub use walk::Records;
