@@ -87,6 +87,12 @@ fn milter(section: &mut Section<'_>) -> MilterOptions {
             .at_most(Size(1 << 30))
             .or(Size(64 << 20))
             .octets(),
+        shadow: section
+            .live(
+                "shadow",
+                "It only watches: it is shown each message, and what it says is compared and counted, never done.",
+            )
+            .or(false),
     }
 }
 

@@ -4,8 +4,10 @@ use std::time::Duration;
 
 use ipnet::IpNet;
 use switchyard_maps::options::MapOptions;
+use switchyard_milter_mta::Asked;
 
 use crate::common::{self, ClientTls, Common, Defaults, Hold, MapKeys, TlsLevel, client_tls, map_options};
+use crate::milters;
 use crate::reader::Section;
 use crate::settings::Settings;
 use crate::words::Peer;
@@ -21,6 +23,8 @@ pub struct MxSettings {
     pub trust: Trust,
     /// Whom mail is handed to.
     pub routers: Routers,
+    /// The mail filters that are asked about mail that comes in.
+    pub asked: Asked,
 }
 
 /// Who may say who the client is.
@@ -78,7 +82,8 @@ impl Settings for MxSettings {
                 "`proxy_protocol = true` needs `trust.proxy_networks`: whose PROXY header is believed",
             );
         }
-        Self { common, maps, trust, routers: root.section("routers", routers) }
+        let routers = root.section("routers", routers);
+        Self { maps, trust, routers, asked: milters::asked(root, &common), common }
     }
 
     fn hold(&self, now: &mut Self) -> Vec<String> {

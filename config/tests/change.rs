@@ -29,6 +29,16 @@ pool = ["127.0.0.1:2525"]
 ca = "/ca"
 certificate = "/chain"
 key = "/key"
+[milters.inside]
+places = ["tls:filter.example.org:8891"]
+ca = "/ca"
+certificate = "/chain"
+key = "/key"
+# One that can be asked in its place.
+[milters.debug]
+places = ["127.0.0.1:8891"]
+[accept]
+milters = ["inside"]
 "#;
 const ROUTER: &str = r#"
 [srs]

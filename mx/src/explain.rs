@@ -19,6 +19,8 @@ pub(crate) struct Front {
     pub(crate) host: String,
     /// Where we connect from, if that is known.
     pub(crate) address: Option<IpAddr>,
+    /// The mail filters that are asked, by name.
+    pub(crate) filters: Vec<String>,
 }
 
 impl Front {
@@ -26,13 +28,17 @@ impl Front {
     pub(crate) fn explain(&self, maps: &Snapshot, message: &Message) -> Explanation {
         let (maps, mut notes) = Notes::begin(maps, "mx", &self.host, self.address);
         let Some(standing) = notes.welcome(&maps, message) else { return notes.end() };
+        let mut any = false;
         for path in &message.to {
             let Some(standing) = notes.welcome_recipient(&maps, &standing, path) else { continue };
             let (answer, unavailable) = match judge(&maps, path) {
                 Ok(()) => (Ok(table::RECIPIENT_OK), false),
                 Err(no) => (Err(no.reply), no.unavailable.is_some()),
             };
-            notes.answered(path, &standing, answer, unavailable);
+            any |= notes.answered(path, &standing, answer, unavailable);
+        }
+        if any {
+            notes.filtered(self.filters.iter().map(String::as_str));
         }
         notes.end()
     }

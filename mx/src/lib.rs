@@ -42,6 +42,7 @@ use switchyard_daemon::service::ServiceManager;
 use switchyard_daemon::sockets::Listeners;
 use switchyard_maps::explain::{Explanation, Message};
 use switchyard_maps::{MapHandle, MapMetrics, MapSet, Reloader, Snapshot, watch};
+use switchyard_milter_mta::{ClientMetrics, Filters};
 use switchyard_smtp::io::memory::MemoryBudget;
 
 use crate::accept::networks::Networks;
@@ -69,6 +70,8 @@ struct Kept {
     shared: Arc<Shared>,
     load: Arc<Load>,
     memory: MemoryBudget,
+    /// What is counted of mail filters.
+    filtered: ClientMetrics,
     drain: Drain,
     service: ServiceManager,
 }
@@ -114,6 +117,10 @@ impl Daemon for Mx {
             Some(router_tls(&settings.routers.tls).map(drop)),
         ];
         faults.extend(files.into_iter().flatten().filter_map(Result::err).map(|error| error.to_string()));
+        let counted = ClientMetrics::register(Registry::new().prometheus()).map_err(MxError::because)?;
+        if let Err(error) = Filters::new(&settings.asked, &counted) {
+            faults.push(error.to_string());
+        }
         if faults.is_empty() { Ok(()) } else { Err(MxError(faults.join("\n"))) }
     }
 
@@ -144,6 +151,7 @@ impl Daemon for Mx {
             }),
             load: Arc::new(Load::new(high(&settings))),
             memory: MemoryBudget::new(limits.content_memory),
+            filtered: ClientMetrics::register(registry.prometheus()).map_err(MxError::because)?,
             drain: process.drain.clone(),
             service: process.service.clone(),
         };

@@ -43,6 +43,8 @@ pub(crate) enum Reason {
     Relay,
     /// An access table says no.
     Access,
+    /// A mail filter says no, or is down.
+    Filter,
     /// No such user.
     Unknown,
     /// The user has moved.
@@ -165,6 +167,7 @@ impl Reason {
             Self::Busy => "busy",
             Self::Relay => "relay",
             Self::Access => "access",
+            Self::Filter => "filter",
             Self::Unknown => "unknown",
             Self::Relocated => "relocated",
             Self::Refused => "refused",

@@ -102,6 +102,7 @@ impl Front {
             host: &live.serve.host_name,
             relay: &live.relay,
             route: &self.0.route.load(),
+            filters: live.filters.names().collect(),
             without_srs: None,
             now: self.0.clock.now_wall(),
         };

@@ -31,6 +31,8 @@ pub(crate) struct Rooms<'a> {
     pub(crate) host: &'a str,
     pub(crate) relay: &'a RelayOptions,
     pub(crate) route: &'a RouteOptions,
+    /// The mail filters that are asked, by name.
+    pub(crate) filters: Vec<&'a str>,
     /// Why SRS is left out, if it is.
     pub(crate) without_srs: Option<&'a str>,
     /// The time.
@@ -59,6 +61,7 @@ impl Rooms<'_> {
         if taken.is_empty() {
             return notes.end();
         }
+        notes.filtered(self.filters.iter().copied());
         if let Some(why) = self.without_srs {
             notes.decided("forward", &sender, Outcome::GoesOn, &format_args!("SRS is left out here: {why}"));
         }

@@ -262,8 +262,9 @@ pub fn explain(
     };
     let host = settings.common.host_name.as_str();
     let now = Clock::system().now_wall();
-    let rooms =
-        explain::Rooms { host, relay: &relay, route: &route, without_srs: without_srs.as_deref(), now };
+    let filters = settings.asked.filters.iter().map(|filter| &*filter.name).collect();
+    let without_srs = without_srs.as_deref();
+    let rooms = explain::Rooms { host, relay: &relay, route: &route, filters, without_srs, now };
     Ok(rooms.explain(maps, message))
 }
 

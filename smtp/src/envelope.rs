@@ -44,6 +44,8 @@ pub struct Sender {
     pub priority: Option<Priority>,
     /// `XTXN=`: the transaction's id on a hop between our own hosts, which makes that hop exactly-once.
     pub transaction: Option<TransactionId>,
+    /// `XHOLD=`: why the next of our own hosts shall keep it on hold. It goes with `XTXN`.
+    pub hold: Option<Box<str>>,
 }
 
 impl Sender {
@@ -59,6 +61,7 @@ impl Sender {
             envid: None,
             priority: None,
             transaction: None,
+            hold: None,
         }
     }
 }

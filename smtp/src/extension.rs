@@ -20,7 +20,8 @@ pub struct Offer {
     pub xforward: bool,
     /// `MT-PRIORITY` (RFC 6710): how urgent a message is.
     pub priority: bool,
-    /// `XTXN`: a MAIL parameter that names the transaction, so that a repeated one is taken once.
+    /// `XTXN`: a MAIL parameter that names the transaction, so that a repeated one is taken once; beside it comes
+    /// `XHOLD`, the reason why a message shall be put on hold.
     pub xtxn: bool,
 }
 

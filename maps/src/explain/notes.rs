@@ -59,6 +59,15 @@ impl Notes {
         });
     }
 
+    /// The mail filters that are asked about it, in their order. What they would say nobody knows before.
+    pub fn filtered<'a>(&mut self, filters: impl Iterator<Item = &'a str>) {
+        let list: Vec<String> = filters.map(str::to_owned).collect();
+        if !list.is_empty() {
+            let says = "asked in this order; what they say, goes";
+            self.listed("filters", &"the message", Outcome::GoesOn, &says, list);
+        }
+    }
+
     /// What the access tables say before there is a recipient: of the client, its HELO, and the sender. Where
     /// the message gives none of them, nobody is asked. None when the client is refused.
     pub fn welcome(&mut self, maps: &Snapshot, message: &Message) -> Option<Standing> {

@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use switchyard_milter_protocol::io::client::{ClientMetrics, Pool};
+use switchyard_milter_protocol::io::client::{Chain, ClientMetrics, Pool, Shadow};
 
 use crate::options::{LoadError, MilterOptions};
 use crate::session::FilterSession;
@@ -21,6 +21,8 @@ pub struct Asked {
 pub struct Filters {
     pub(crate) host: Box<str>,
     pub(crate) pools: Vec<Arc<Pool>>,
+    /// Those that only watch.
+    pub(crate) shadows: Vec<Arc<Shadow>>,
 }
 
 impl Filters {
@@ -30,8 +32,11 @@ impl Filters {
     /// When certificates cannot be read.
     pub fn new(asked: &Asked, metrics: &ClientMetrics) -> Result<Self, LoadError> {
         let pool = |options: &MilterOptions| Ok(Arc::new(Pool::new(options.load()?, metrics.clone())));
-        let pools = asked.filters.iter().map(pool).collect::<Result<_, _>>()?;
-        Ok(Self { host: asked.host.as_str().into(), pools })
+        let of = |shadow| asked.filters.iter().filter(move |filter| filter.shadow == shadow);
+        let pools = of(false).map(pool).collect::<Result<_, _>>()?;
+        let watching: Vec<Arc<Pool>> = of(true).map(pool).collect::<Result<_, _>>()?;
+        let shadows = watching.into_iter().map(|pool| Arc::new(Shadow::new(pool))).collect();
+        Ok(Self { host: asked.host.as_str().into(), pools, shadows })
     }
 
     /// For one client.
@@ -40,7 +45,12 @@ impl Filters {
         FilterSession::new(self.clone())
     }
 
-    /// Their names, in their order.
+    /// With each filter, for one client.
+    pub(crate) fn chain(&self) -> Chain {
+        Chain::with_shadows(self.pools.iter().cloned(), self.shadows.clone())
+    }
+
+    /// The names of those whose word counts, in their order.
     pub fn names(&self) -> impl Iterator<Item = &str> {
         self.pools.iter().map(|pool| &*pool.options().name)
     }

@@ -33,6 +33,8 @@ pub struct MilterOptions {
     pub kept: usize,
     /// Octets of all that it may change in one message.
     pub edited_octets: usize,
+    /// It only watches: what it says is compared with what was done, and counted.
+    pub shadow: bool,
 }
 
 /// One place of a filter.

@@ -55,12 +55,12 @@ pub struct Judged {
 
 impl FilterSession {
     pub(crate) fn new(filters: Arc<Filters>) -> Self {
-        let chain = Chain::new(filters.pools.iter().cloned());
+        let chain = filters.chain();
         Self { filters, chain, told: None, refused: None, message: Standing::None }
     }
 
     fn asks_nobody(&self) -> bool {
-        self.filters.pools.is_empty()
+        self.filters.pools.is_empty() && self.filters.shadows.is_empty()
     }
 
     /// A client has connected, or is another one by XCLIENT.
@@ -176,7 +176,7 @@ impl FilterSession {
             return Ok(());
         }
         if !self.told.as_ref().is_some_and(|told| told.is_same_connection(&visitor)) {
-            let before = std::mem::replace(&mut self.chain, Chain::new(self.filters.pools.iter().cloned()));
+            let before = std::mem::replace(&mut self.chain, self.filters.chain());
             before.close().await;
             self.refused = None;
             known::of_connection(&mut self.chain, &self.filters.host, &visitor);

@@ -35,6 +35,8 @@ impl Policy {
         let answer = Box::pin(maps.settled(|maps| maps.access_client(None, address))).await;
         self.rule(&mut standing, Asked::Client, answer, client, &address)?;
         (self.of_hello, self.of_client) = (standing.clone(), standing);
+        let word = Box::pin(self.filters.connect(client)).await;
+        self.filtered(Stage::Connect, client, word)?;
         let rules = &self.rules;
         rules.shared.metrics.verdict(Stage::Connect, None, Reason::None);
         Ok(Offer { xclient: may_xclient, ..rules.offer.clone() })

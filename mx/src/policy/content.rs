@@ -1,8 +1,9 @@
-//! DATA and the content: is a router there, and what does it say?
+//! DATA and the content: is a router there, what do the mail filters make of it, and what does a router say?
 
 use jiff::Timestamp;
+use switchyard_milter_mta::Judged;
 use switchyard_smtp::envelope::MailObject;
-use switchyard_smtp::reply::Reply;
+use switchyard_smtp::reply::{Reply, table};
 use switchyard_smtp::server::{Client, Took};
 use switchyard_smtp::trace::Received;
 use switchyard_smtp::wire::command::Attributes;
@@ -10,6 +11,27 @@ use switchyard_smtp::wire::command::Attributes;
 use super::{Held, Policy};
 use crate::deliver::{NotTaken, RouterTook};
 use crate::metrics::{Reason, Stage};
+
+/// Octets of a reason to hold a message, as far as it goes with MAIL.
+const LONGEST_REASON: usize = 200;
+
+/// Proof that nobody waits for a message any more: a router has it, or a filter wants it dropped.
+#[derive(Debug)]
+pub(crate) enum FrontTook {
+    /// A router took it.
+    Router(RouterTook),
+    /// A mail filter said discard, or took all recipients away.
+    Dropped,
+}
+
+impl Took for FrontTook {
+    fn reply(&self) -> Reply {
+        match self {
+            Self::Router(took) => took.reply(),
+            Self::Dropped => table::TAKEN,
+        }
+    }
+}
 
 /// Recipients that a log line names; it tells how many there are.
 const MOST_LOGGED: usize = 10;
@@ -29,15 +51,23 @@ impl Policy {
 
     /// The message is here: put our trace on top, hand it over, and answer with the router's answer.
     pub(super) async fn decide_content(
-        &self,
+        &mut self,
         client: &Client,
         held: Held,
         mut mail: MailObject,
-    ) -> Result<RouterTook, Reply> {
-        let shared = &self.rules.shared;
+    ) -> Result<FrontTook, Reply> {
         let id = held.id.to_string();
         let size = mail.content.len();
         mail.content.prepend(&self.received(client, &mail, &id));
+        let word = self.filters.content(mail).await;
+        let Judged { mut mail, hold, discard } = self.filtered(Stage::Content, client, word)?;
+        if let Some(why) = discard {
+            tracing::info!(session = %self.id, transaction = %held.id, why, "message is dropped");
+            return Ok(FrontTook::Dropped);
+        }
+        // Nothing is kept here: what is to be held, a router holds.
+        mail.envelope.sender.hold = hold.map(|reason| shortened(&reason));
+        let shared = &self.rules.shared;
         mail.envelope.sender.transaction = Some(held.id);
         let forwarded = Attributes {
             name: None,
@@ -78,7 +108,7 @@ impl Policy {
             %reply,
             "message {}", if answer.is_ok() { "handed over" } else { "not taken" },
         );
-        answer.map_err(|not_taken| not_taken.reply)
+        answer.map(FrontTook::Router).map_err(|not_taken| not_taken.reply)
     }
 
     /// RFC 5321 §4.4: one Received field on top.
@@ -113,6 +143,11 @@ impl Policy {
             }
         }
     }
+}
+
+/// A reason, as far as a command has room.
+fn shortened(reason: &str) -> Box<str> {
+    reason.get(..reason.floor_char_boundary(LONGEST_REASON)).unwrap_or_default().into()
 }
 
 /// The recipients of a message, as far as a log line has room.

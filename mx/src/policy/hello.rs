@@ -5,6 +5,7 @@ use switchyard_smtp::reply::Reply;
 use switchyard_smtp::server::Client;
 
 use super::Policy;
+use crate::metrics::Stage;
 
 impl Policy {
     pub(super) async fn decide_hello(&mut self, client: &Client) -> Result<(), Reply> {
@@ -14,6 +15,7 @@ impl Policy {
         let answer = Box::pin(maps.settled(|maps| maps.access_helo(name))).await;
         self.rule(&mut standing, Asked::Helo, answer, client, &name)?;
         self.of_hello = standing;
-        Ok(())
+        let word = Box::pin(self.filters.hello(client)).await;
+        self.filtered(Stage::Hello, client, word)
     }
 }

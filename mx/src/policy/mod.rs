@@ -1,4 +1,5 @@
-//! What a client is allowed, in the order in which it asks: connect → HELO → MAIL → RCPT → content.
+//! What a client is allowed, in the order in which it asks: connect → HELO → MAIL → RCPT → content. What is allowed
+//! by our own rules is put to the mail filters, stage by stage.
 //!
 //! One [`Policy`] belongs to one session and holds nothing but what differs
 //! between sessions; the rest is in [`Rules`], which a reload replaces as a whole for the sessions to come.
@@ -19,6 +20,7 @@ use ipnet::IpNet;
 use switchyard_daemon::clock::Clock;
 use switchyard_maps::MapHandle;
 use switchyard_maps::access::standing::Standing;
+use switchyard_milter_mta::{FilterSession, Filters};
 use switchyard_smtp::address::Domain;
 use switchyard_smtp::envelope::{MailObject, Recipient, Sender};
 use switchyard_smtp::extension::Offer;
@@ -26,12 +28,13 @@ use switchyard_smtp::io::serve::Service;
 use switchyard_smtp::reply::{Reply, table};
 use switchyard_smtp::server::{Client, Event, Transaction};
 
+use content::FrontTook;
 pub(crate) use refused::RefusedRecipients;
 pub(crate) use sender::Held;
 
 use crate::accept::networks::{Networks, Place};
-use crate::deliver::{HandOver, RouterTook};
-use crate::metrics::Metrics;
+use crate::deliver::HandOver;
+use crate::metrics::{Metrics, Reason, Stage};
 
 /// What the sessions that begin under it are judged by.
 #[derive(Debug)]
@@ -46,6 +49,8 @@ pub(crate) struct Rules {
     pub(crate) sessions_per_network: usize,
     /// How long a router's refusal of a recipient is remembered; zero is not at all.
     pub(crate) refused_recipient_memory: Duration,
+    /// Who is asked about each message.
+    pub(crate) filters: Arc<Filters>,
     /// Those that outlive a reload.
     pub(crate) shared: Arc<Shared>,
 }
@@ -76,6 +81,8 @@ pub(crate) struct Policy {
     of_client: Standing,
     /// The same with what they said of its HELO: what each transaction starts with.
     of_hello: Standing,
+    /// This client's session, as the mail filters are told of it.
+    filters: FilterSession,
 }
 
 /// A session's id: 64 random bits.
@@ -96,20 +103,36 @@ impl std::fmt::Display for SessionId {
 
 impl Policy {
     pub(crate) fn new(rules: Arc<Rules>, id: SessionId) -> Self {
+        let filters = rules.filters.session();
         Self {
             rules,
             id,
+            filters,
             place: None,
             may_xclient: None,
             of_client: Standing::default(),
             of_hello: Standing::default(),
         }
     }
+
+    /// The client is gone.
+    pub(crate) async fn close(self) {
+        self.filters.close().await;
+    }
+
+    /// Passes on what a filter says, counted at its stage.
+    fn filtered<T>(&self, stage: Stage, client: &Client, word: Result<T, Reply>) -> Result<T, Reply> {
+        word.inspect_err(|reply| {
+            self.rules.shared.metrics.verdict(stage, Some(reply.code), Reason::Filter);
+            let (session, reason) = (self.id, Reason::Filter.label());
+            tracing::info!(%session, client = %client.address.ip(), reason, %reply, "refused");
+        })
+    }
 }
 
 impl Service for Policy {
     type Kept = Held;
-    type Took = RouterTook;
+    type Took = FrontTook;
 
     async fn connect(&mut self, client: &Client) -> Result<Offer, Reply> {
         self.decide_connect(client).await
@@ -132,11 +155,16 @@ impl Service for Policy {
         self.decide_recipient(client, transaction, recipient).await
     }
 
+    async fn data(&mut self, client: &Client, _transaction: &mut Transaction<Held>) -> Result<(), Reply> {
+        let word = Box::pin(self.filters.data()).await;
+        self.filtered(Stage::Content, client, word)
+    }
+
     fn room(&mut self, _octets: Option<u64>) -> Result<(), Reply> {
         self.decide_room()
     }
 
-    async fn content(&mut self, client: &Client, kept: Held, mail: MailObject) -> Result<RouterTook, Reply> {
+    async fn content(&mut self, client: &Client, kept: Held, mail: MailObject) -> Result<FrontTook, Reply> {
         self.decide_content(client, kept, mail).await
     }
 

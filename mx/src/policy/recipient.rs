@@ -12,6 +12,8 @@
 //! | one that could be read as a route | the same, by its very spelling | 554 5.7.1 | 451 4.3.0 |
 //! | one that a router refused | what it said | that | |
 
+use std::sync::Arc;
+
 use switchyard_maps::access::standing::Asked;
 use switchyard_maps::{Answer, Found, MapName, Place, Snapshot, Unavailable, relocated};
 use switchyard_smtp::address::{ForwardPath, Host, LocalPart, Mailbox};
@@ -24,13 +26,13 @@ use crate::metrics::{Reason, Stage};
 
 impl Policy {
     pub(super) async fn decide_recipient(
-        &self,
+        &mut self,
         client: &Client,
         transaction: &mut Transaction<Held>,
         recipient: &Recipient,
     ) -> Result<(), Reply> {
         let path = &recipient.forward_path;
-        let shared = &self.rules.shared;
+        let shared = Arc::clone(&self.rules.shared);
         let held = &transaction.kept;
         let mut standing = held.standing.clone();
         if let ForwardPath::Mailbox(mailbox) = path {
@@ -42,11 +44,20 @@ impl Policy {
             Some(reply) => Err(No { reply, reason: Reason::Refused, unavailable: None }),
             None => standing.permitted().map_err(|reply| No::new(reply, Reason::Access)),
         });
-        let Err(No { reply, reason, unavailable }) = judged else {
-            shared.metrics.verdict(Stage::Recipient, None, Reason::None);
-            return Ok(());
+        let No { reply, reason, unavailable } = match judged {
+            Err(no) => {
+                let reply = standing.refused(no.reply);
+                Box::pin(self.filters.refused(recipient, &reply)).await;
+                No { reply, ..no }
+            }
+            Ok(()) => match Box::pin(self.filters.recipient(recipient)).await {
+                Err(reply) => No::new(reply, Reason::Filter),
+                Ok(()) => {
+                    shared.metrics.verdict(Stage::Recipient, None, Reason::None);
+                    return Ok(());
+                }
+            },
         };
-        let reply = standing.refused(reply);
         shared.metrics.verdict(Stage::Recipient, Some(reply.code), reason);
         if let Some(unavailable) = unavailable {
             tracing::error!(session = %self.id, %unavailable, "a recipient is put off");

@@ -9,6 +9,7 @@ use switchyard_smtp::reply::Reply;
 use switchyard_smtp::server::Client;
 
 use super::{Policy, Shared};
+use crate::metrics::Stage;
 
 /// What belongs to one transaction; RSET drops it.
 #[derive(Debug)]
@@ -24,11 +25,13 @@ pub(crate) struct Held {
 }
 
 impl Policy {
-    pub(super) async fn decide_sender(&self, client: &Client, sender: &Sender) -> Result<Held, Reply> {
+    pub(super) async fn decide_sender(&mut self, client: &Client, sender: &Sender) -> Result<Held, Reply> {
         let mut held = Held::begin(&self.rules.shared, self.of_hello.clone());
         let path = &sender.reverse_path;
         let answer = Box::pin(held.maps.settled(|maps| maps.access_sender(path))).await;
         self.rule(&mut held.standing, Asked::Sender, answer, client, path)?;
+        let word = Box::pin(self.filters.sender(client, sender, &held.id.to_string())).await;
+        self.filtered(Stage::Sender, client, word)?;
         Ok(held)
     }
 }

@@ -46,5 +46,6 @@ pub(crate) fn explaining(settings: &MxSettings) -> explain::Front {
         Some(ListenOn::Address(address)) if !address.ip().is_unspecified() => Some(address.ip()),
         _ => None,
     };
-    explain::Front { host: settings.common.host_name.to_string(), address }
+    let filters = settings.asked.filters.iter().map(|filter| filter.name.clone()).collect();
+    explain::Front { host: settings.common.host_name.to_string(), address, filters }
 }

@@ -7,6 +7,7 @@ use switchyard_config::common::Common;
 use switchyard_daemon::clock::Clock;
 use switchyard_daemon::drain::Drain;
 use switchyard_daemon::service::ServiceManager;
+use switchyard_milter_mta::Filters;
 use switchyard_smtp::extension::Offer;
 use switchyard_smtp::io::dial::DialOptions;
 use switchyard_smtp::io::serve::ServeOptions;
@@ -51,6 +52,7 @@ impl Kept {
             xclient_networks: trust.xclient_networks.clone(),
             sessions_per_network: limits.sessions_per_network,
             refused_recipient_memory: routers.refused_recipient_memory,
+            filters: Arc::new(Filters::new(&settings.asked, &self.filtered).map_err(MxError::because)?),
             shared: Arc::clone(&self.shared),
         };
         Ok(Live { serve, rules: Arc::new(rules), proxy_networks: trust.proxy_networks.clone() })

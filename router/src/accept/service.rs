@@ -165,13 +165,15 @@ impl Service for RouterService {
             self.filters.content(mail).await?
         };
         let MailObject { mut envelope, content } = judged.mail;
+        // What a filter of the mx holds is held here, where there is a place for it.
+        let marked = envelope.sender.hold.take().map(String::from);
         let rewritten = maps.settled(|maps| rewritten(maps, &route, &envelope, wall)).await;
         (envelope.sender.reverse_path, envelope.recipients) = rewritten.map_err(|error| error.reply())?;
         let asked = envelope.sender.priority.map(|asked| priority::allowed(asked, may_relay));
         envelope.sender.priority = standing.priority().or(asked);
         let envelope = Arc::new(envelope);
         // What a filter holds only a hand releases: no map says when it is good again.
-        let by_filter = judged.hold.map(|reason| Held::new(Holder::Hand, &reason));
+        let by_filter = judged.hold.or(marked).map(|reason| Held::new(Holder::Hand, &reason));
         let hold = by_filter.or_else(|| standing.hold().map(|reason| Held::new(Holder::Map, reason)));
         let arrival = Arrival { wall, client: describe(client).into() };
         let message = NewMessage { envelope, content, arrival, origin: Origin::Smtp, hold };

@@ -53,6 +53,9 @@ pub(super) fn mail(output: &mut BytesMut, sender: &Sender, parameters: MailParam
     if let Some(transaction) = sender.transaction.filter(|_| parameters.with_transaction) {
         let _ = write!(output, " XTXN={transaction}");
     }
+    if let Some(reason) = sender.hold.as_ref().filter(|_| parameters.with_transaction) {
+        let _ = write!(output, " XHOLD={}", to_xtext(reason));
+    }
     output.extend_from_slice(b"\r\n");
 }
 
@@ -201,6 +204,7 @@ mod tests {
             envid: Some("a+b c".into()),
             priority: Priority::new(4),
             transaction: Some(TransactionId(0xabc)),
+            hold: Some("to look at".into()),
             ..Sender::new(ReversePath::parse("<\"a b\"@example.org>").unwrap())
         };
         let all =
@@ -208,7 +212,7 @@ mod tests {
         let text = line(|output| mail(output, &sender, all, &everything()));
         assert_eq!(
             text,
-            "MAIL FROM:<\"a b\"@example.org> SIZE=12 BODY=8BITMIME SMTPUTF8 RET=HDRS ENVID=a+2Bb+20c MT-PRIORITY=4 XTXN=00000000000000000000000000000abc\r\n"
+            "MAIL FROM:<\"a b\"@example.org> SIZE=12 BODY=8BITMIME SMTPUTF8 RET=HDRS ENVID=a+2Bb+20c MT-PRIORITY=4 XTXN=00000000000000000000000000000abc XHOLD=to+20look+20at\r\n"
         );
         let Ok(Command::Mail(read)) = Command::parse(text.trim_end().as_bytes()) else {
             panic!("not read back: {text}")

@@ -77,6 +77,9 @@ pub(super) fn plan(
         && peer.xtxn
         && peer.chunking
         && peer.pipelining;
+    if sender.hold.is_some() && !whole {
+        return Err(LocalRefusal::NeedsHold);
+    }
     let chunk = body == Body::BinaryMime || (delivery.transfer == Transfer::Chunk && peer.chunking);
     let form = match (whole, chunk) {
         (true, _) => Form::Whole,

@@ -144,6 +144,9 @@ pub enum LocalRefusal {
     /// The message was to go to all of its recipients or to none, and another one was refused.
     #[error("Another recipient was refused, and this message goes to all of them or to none")]
     NotAll,
+    /// It is to be held, which only a host of our own does for us.
+    #[error("Message is to be held, and the next host does not do that")]
+    NeedsHold,
     /// Content that would not come out at the other end as it went in, or would end there early.
     #[error("Message holds a bare CR or LF, or a line that would end it")]
     Malformed,
@@ -160,6 +163,7 @@ impl LocalRefusal {
             Self::TooBig => Reply::fixed(552, (5, 3, 4), ""),
             Self::TooManyRecipients => Reply::fixed(452, (4, 5, 3), ""),
             Self::NotAll => Reply::fixed(451, (4, 5, 0), ""),
+            Self::NeedsHold => Reply::fixed(451, (4, 7, 1), ""),
             Self::Malformed => Reply::fixed(554, (5, 6, 0), ""),
         };
         entry.with_text(self.to_string())
@@ -190,6 +194,7 @@ mod tests {
             (RecipientOutcome::Local(LocalRefusal::NeedsSmtpUtf8), true, 553, "5.6.7"),
             (RecipientOutcome::Local(LocalRefusal::NeedsEightBitMime), true, 554, "5.6.3"),
             (RecipientOutcome::Local(LocalRefusal::TooBig), true, 552, "5.3.4"),
+            (RecipientOutcome::Local(LocalRefusal::NeedsHold), false, 451, "4.7.1"),
             (RecipientOutcome::Local(LocalRefusal::TooManyRecipients), false, 452, "4.5.3"),
         ] {
             let reply = outcome.reply();

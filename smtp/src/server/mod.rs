@@ -23,7 +23,7 @@ pub use transaction::Transaction;
 /// with one of these and in no other way.
 ///
 /// There are two in the tree to review: the router's receipt, made when a message is durable, and the front's,
-/// made when a router has answered 250.
+/// made when a router has answered 250, or when a mail filter wants the message taken and dropped.
 pub trait Took {
     /// The positive reply that tells the client so.
     fn reply(&self) -> Reply;

@@ -2,4 +2,5 @@
 
 mod clients;
 mod libmilter;
+mod mx;
 mod router;

@@ -54,12 +54,16 @@ fn send(talk: &mut Talk, what: &str) -> (u16, String) {
 #[test]
 fn opendkim_signs_what_the_router_takes_and_our_own_filter_agrees() {
     let (site, sink, opendkim) = (Site::new(), sink(), Filter::opendkim());
+    let ghost = Filter::libmilter();
     let records = Records::default().txt("test._domainkey.example.org", &opendkim.dkim_record());
     let dns = Knot::start(&records);
     let mut own = site.filter("own", dns.address());
     own.start();
-    let places = [unix(&opendkim), own.address().to_string()];
-    let mut router = asking(&site, &sink, &[("sign", &places[..1]), ("verify", &places[1..])]);
+    let places = [unix(&opendkim), own.address().to_string(), unix(&ghost)];
+    let filters = [("sign", &places[..1]), ("verify", &places[1..2]), ("ghost", &places[2..])];
+    let mut router = asking(&site, &sink, &filters);
+    // It says nothing of what the other two put in.
+    router.settings.set("milters.ghost", "shadow", "true");
     router.start();
     for number in 1..=2 {
         let reply = Talk::hello(router.address()).mail("<ann@example.org>", &["<bob@example.net>"], MESSAGE);
@@ -73,6 +77,8 @@ fn opendkim_signs_what_the_router_takes_and_our_own_filter_agrees() {
     let answered =
         "switchyard_milter_events_seconds_count{action=\"continue\",event=\"eom\",filter=\"verify\"}";
     assert_eq!(router.metric(answered), 2.0);
+    let differs = "switchyard_milter_shadow_total{filter=\"ghost\",result=\"edits\"}";
+    expect::holds("the shadow to be counted", || router.metric(differs) == 2.0);
 }
 
 #[test]

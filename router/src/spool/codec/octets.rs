@@ -189,6 +189,8 @@ impl<'a> Reader<'a> {
             // It stands behind the recipients.
             priority: None,
             transaction: self.optional(|input| Ok(TransactionId(u128::from_le_bytes(input.fixed()?))))?,
+            // The message's own hold is kept with the message.
+            hold: None,
         })
     }
 

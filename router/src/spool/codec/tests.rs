@@ -26,6 +26,7 @@ fn envelope(full: bool) -> Envelope {
         envid: Some("id+é".into()),
         priority: Priority::new(-9),
         transaction: Some(TransactionId(u128::MAX - 1)),
+        hold: None,
     };
     let recipient = Recipient {
         forward_path: ForwardPath::Mailbox(mailbox("jürgen@bücher.example")),

@@ -12,6 +12,7 @@ impl<T> Session<T> {
         let refusal = match self.state {
             _ if self.offer.require_tls && self.client.tls.is_none() => Some(table::TLS_REQUIRED),
             State::Ready if sender.transaction.is_some() && !self.offer.xtxn => Some(table::BAD_PARAMETER),
+            State::Ready if sender.hold.is_some() && !self.offer.xtxn => Some(table::BAD_PARAMETER),
             State::Ready if sender.priority.is_some() && !self.offer.priority => Some(table::BAD_PARAMETER),
             State::Ready if sender.size.is_some_and(|size| size > self.limits.message_size) => {
                 Some(table::TOO_BIG)

@@ -36,6 +36,9 @@ pub(super) fn mail(rest: &[u8]) -> Result<Command, Reply> {
             ("XTXN", Some(value)) => {
                 sender.transaction = Some(value.parse().map_err(|_| table::BAD_ARGUMENTS)?);
             }
+            ("XHOLD", Some(value)) => {
+                sender.hold = Some(from_xtext(value).ok_or(table::BAD_ARGUMENTS)?.into());
+            }
             _ => return Err(table::BAD_PARAMETER),
         }
     }

@@ -28,6 +28,7 @@ fn filters(place: &str, when_down: WhenDown) -> Arc<Filters> {
         when_down,
         kept: 4,
         edited_octets: 1 << 20,
+        shadow: false,
     };
     let metrics = ClientMetrics::register(&prometheus::Registry::new()).unwrap();
     Arc::new(Filters::new(&Asked { host: "us.example".into(), filters: vec![filter] }, &metrics).unwrap())

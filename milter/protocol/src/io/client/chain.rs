@@ -7,16 +7,22 @@ use std::sync::Arc;
 
 use bytes::Bytes;
 
-use super::{By, Outcome, Pool, Session, Verdict};
+use super::shadow::Story;
+use super::{By, Outcome, Pool, Session, Shadow, Verdict};
 use crate::edit::Edit;
 use crate::edits::{Edited, Message};
 use crate::event::Event;
+use crate::macros::Known;
 use crate::stage::Stage;
 
 /// One session with each filter, in their order. Without any, everything goes on.
 #[derive(Debug)]
 pub struct Chain {
     sessions: Vec<Session>,
+    /// Filters that only watch, and what they are to be shown of the message at hand.
+    shadows: Vec<Arc<Shadow>>,
+    known: Known,
+    story: Story,
 }
 
 /// What became of a message.
@@ -34,13 +40,23 @@ impl Chain {
     /// Connects nowhere yet.
     #[must_use]
     pub fn new(pools: impl IntoIterator<Item = Arc<Pool>>) -> Self {
-        Self { sessions: pools.into_iter().map(Session::new).collect() }
+        Self::with_shadows(pools, Vec::new())
+    }
+
+    /// The same, with filters that only watch.
+    #[must_use]
+    pub fn with_shadows(pools: impl IntoIterator<Item = Arc<Pool>>, shadows: Vec<Arc<Shadow>>) -> Self {
+        let sessions = pools.into_iter().map(Session::new).collect();
+        Self { sessions, shadows, known: Known::default(), story: Story::default() }
     }
 
     /// Gives a macro a value for all of them.
     pub fn set(&mut self, name: &str, value: &Bytes) {
         for session in &mut self.sessions {
             session.macros().set(name, value.clone());
+        }
+        if !self.shadows.is_empty() {
+            self.known.set(name, value.clone());
         }
     }
 
@@ -49,6 +65,7 @@ impl Chain {
         for session in &mut self.sessions {
             session.macros().unset(name);
         }
+        self.known.unset(name);
     }
 
     /// Tells an event to one after another.
@@ -60,6 +77,9 @@ impl Chain {
                 note(session, event.stage(), &latest);
                 break;
             }
+        }
+        if !self.shadows.is_empty() {
+            self.story.tell(event, &self.known, &latest.verdict);
         }
         latest
     }
@@ -74,6 +94,16 @@ impl Chain {
 
     /// Tells the content to one after another. `added` and `wire` are those of the content, dot-stuffed.
     pub async fn message(&mut self, added: &Bytes, wire: &Bytes) -> Filtered {
+        let mut made = Vec::new();
+        let filtered = self.filter(added, wire, &mut made).await;
+        if !self.shadows.is_empty() {
+            let real = Outcome { verdict: filtered.verdict.clone(), edits: made, by: By::Filter };
+            self.story.end(Message::from_wire(added, wire), &self.known, real);
+        }
+        filtered
+    }
+
+    async fn filter(&mut self, added: &Bytes, wire: &Bytes, made: &mut Vec<Edit>) -> Filtered {
         let was = || Edited { added: added.clone(), wire: wire.clone() };
         let stopped = |verdict| Filtered { verdict, content: was(), envelope: Vec::new() };
         let (mut message, mut edited) = (Message::from_wire(added, wire), false);
@@ -83,6 +113,9 @@ impl Chain {
             if outcome.verdict != Verdict::GoOn {
                 note(session, Stage::Eom, &outcome);
                 return stopped(outcome.verdict);
+            }
+            if !self.shadows.is_empty() {
+                made.extend_from_slice(&outcome.edits);
             }
             let (of_content, of_envelope): (Vec<Edit>, Vec<Edit>) =
                 outcome.edits.into_iter().partition(Edit::is_of_content);
@@ -102,13 +135,20 @@ impl Chain {
         Filtered { verdict: Verdict::GoOn, content, envelope }
     }
 
-    /// The message at hand is dropped, whoever said so.
+    /// The message at hand is over, or dropped, whoever said so. Shadows are shown it if it had a verdict.
     pub fn abort(&mut self) {
         self.sessions.iter_mut().for_each(Session::abort);
+        if self.story.has_verdict() {
+            for shadow in &self.shadows {
+                shadow.show(self.story.clone());
+            }
+        }
+        self.story.end_message();
     }
 
     /// The client is gone.
-    pub async fn close(self) {
+    pub async fn close(mut self) {
+        self.abort();
         for session in self.sessions {
             session.close().await;
         }

@@ -1,9 +1,12 @@
-//! A filter that only watches: it is told the same, and what it says is compared and counted, never done.
+//! A filter that only watches: it is shown what came, and what it says is compared and counted, never done.
 //!
-//! It runs in a task of its own behind a bounded queue. When the queue is full the message is not compared: the
-//! mail never waits for its shadow.
+//! What is told of a message is kept as a [`Story`] beside the real filters. Once the message has its verdict, the story
+//! goes to a task that tells it to the shadow from the beginning, over a session of its own. So the mail never waits for
+//! its shadow, and no message is ever mixed with another: what was dropped has no story. Stories that wait are bounded
+//! in number and octets; one too many is counted as not compared.
 
-use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::{Arc, OnceLock};
 
 use tokio::sync::mpsc;
 
@@ -11,115 +14,129 @@ use super::{By, Outcome, Pool, Session, Verdict};
 use crate::edits::Message;
 use crate::event::Event;
 use crate::macros::Known;
+use crate::stage::Stage;
 
-/// Events that wait for the shadow.
-const WAITING: usize = 256;
+/// Stories that wait.
+const MOST_WAITING: usize = 64;
+/// Octets of their contents.
+const MOST_OCTETS: usize = 32 << 20;
 
-/// The other end of the task.
+/// The pool of a filter that only watches.
 #[derive(Debug)]
 pub struct Shadow {
-    told: mpsc::Sender<Told>,
-    /// Something of the message at hand did not fit into the queue.
-    incomplete: bool,
     pool: Arc<Pool>,
+    /// The task is started by the first story, and ends with this.
+    told: OnceLock<mpsc::Sender<Story>>,
+    /// Octets of all stories that wait.
+    waiting: Arc<AtomicUsize>,
 }
 
-enum Told {
-    Event(Event, Known),
-    Message(Message, Known),
-    /// The message is over, and this is what was done with it.
-    Settled(Outcome),
-    Abort,
+/// What came of one message, and what was done with it.
+#[derive(Debug, Clone, Default)]
+pub(super) struct Story {
+    said: Vec<Said>,
+    content: Option<(Message, Known, Outcome)>,
+}
+
+#[derive(Debug, Clone)]
+struct Said {
+    event: Event,
+    known: Known,
+    real: Verdict,
+}
+
+impl Story {
+    /// An event, and the real filters' word on it.
+    pub(super) fn tell(&mut self, event: &Event, known: &Known, real: &Verdict) {
+        if event.stage() == Stage::Helo {
+            self.said.retain(|said| said.event.stage() != Stage::Helo);
+        }
+        self.said.push(Said { event: event.clone(), known: known.clone(), real: real.clone() });
+    }
+
+    /// The content, and what became of it.
+    pub(super) fn end(&mut self, message: Message, known: &Known, real: Outcome) {
+        self.content = Some((message, known.clone(), real));
+    }
+
+    /// What is left for the next message of the session.
+    pub(super) fn end_message(&mut self) {
+        self.said.retain(|said| !said.event.stage().is_of_message());
+        self.content = None;
+    }
+
+    /// Whether the real filters came to a verdict: they refused something that ends a message, or heard all of it.
+    pub(super) fn has_verdict(&self) -> bool {
+        let ends = |said: &Said| said.real != Verdict::GoOn && said.event.stage() != Stage::EnvRcpt;
+        self.content.is_some() || self.said.last().is_some_and(ends)
+    }
+
+    fn octets(&self) -> usize {
+        self.content.as_ref().map_or(0, |(message, ..)| message.body().len())
+    }
 }
 
 impl Shadow {
-    /// Starts the task, which ends when this is dropped.
+    /// Connects nowhere yet.
     #[must_use]
     pub fn new(pool: Arc<Pool>) -> Self {
-        let (told, waiting) = mpsc::channel(WAITING);
-        let watched = pool.clone();
-        tokio::spawn(async move { watch(watched, waiting).await });
-        Self { told, incomplete: false, pool }
+        Self { pool, told: OnceLock::new(), waiting: Arc::default() }
     }
 
-    /// The same event as the real filter's.
-    pub fn tell(&mut self, event: Event, known: &Known) {
-        self.send(Told::Event(event, known.clone()));
-    }
-
-    /// The same message.
-    pub fn message(&mut self, message: &Message, known: &Known) {
-        self.send(Told::Message(message.clone(), known.clone()));
-    }
-
-    /// The message at hand is dropped without a verdict of the real filter.
-    pub fn abort(&mut self) {
-        self.send(Told::Abort);
-        self.incomplete = false;
-    }
-
-    /// What was done with the message.
-    pub fn settled(&mut self, outcome: &Outcome) {
-        if self.incomplete {
+    /// Has a story told, if there is room for it.
+    pub(super) fn show(&self, story: Story) {
+        let told = self.told.get_or_init(|| {
+            let (told, stories) = mpsc::channel(MOST_WAITING);
+            tokio::spawn(watch(self.pool.clone(), stories, self.waiting.clone()));
+            told
+        });
+        let octets = story.octets();
+        let before = self.waiting.fetch_add(octets, Ordering::Relaxed);
+        if before.saturating_add(octets) > MOST_OCTETS || told.try_send(story).is_err() {
+            self.waiting.fetch_sub(octets, Ordering::Relaxed);
             self.pool.metrics().shadowed(&self.pool.options().name, "not_compared");
-            self.abort();
-            return;
-        }
-        self.send(Told::Settled(outcome.clone()));
-        self.incomplete = false;
-    }
-
-    fn send(&mut self, told: Told) {
-        if self.told.try_send(told).is_err() {
-            self.incomplete = true;
         }
     }
 }
 
-async fn watch(pool: Arc<Pool>, mut waiting: mpsc::Receiver<Told>) {
-    let mut session = Session::new(pool.clone());
-    let mut latest: Option<Outcome> = None;
-    while let Some(told) = waiting.recv().await {
-        match told {
-            // What it refused is refused: the rest would come out of turn.
-            Told::Event(event, _) if is_over(latest.as_ref()) && event.stage().is_of_message() => {}
-            Told::Message(..) if is_over(latest.as_ref()) => {}
-            Told::Event(event, known) => {
-                *session.macros() = known;
-                latest = Some(session.tell(event).await);
-            }
-            Told::Message(message, known) => {
-                *session.macros() = known;
-                latest = Some(session.message(&message).await);
-            }
-            Told::Settled(real) => {
-                let result = compare(latest.take().as_ref(), &real);
-                if result != "same" {
-                    tracing::info!(filter = &*pool.options().name, result, "a shadow filter differs");
-                }
-                pool.metrics().shadowed(&pool.options().name, result);
-                session.abort();
-            }
-            Told::Abort => {
-                latest = None;
-                session.abort();
-            }
+async fn watch(pool: Arc<Pool>, mut stories: mpsc::Receiver<Story>, waiting: Arc<AtomicUsize>) {
+    while let Some(story) = stories.recv().await {
+        let octets = story.octets();
+        let mut session = Session::new(pool.clone());
+        let result = compare(&mut session, story).await;
+        session.abort();
+        session.close().await;
+        waiting.fetch_sub(octets, Ordering::Relaxed);
+        if result != "same" {
+            tracing::info!(filter = &*pool.options().name, result, "a shadow filter differs");
+        }
+        pool.metrics().shadowed(&pool.options().name, result);
+    }
+}
+
+/// Tells a story; how what the shadow says differs from what was done.
+async fn compare(session: &mut Session, story: Story) -> &'static str {
+    for Said { event, known, real } in story.said {
+        let stage = event.stage();
+        *session.macros() = known;
+        let said = session.tell(event).await;
+        if said.by == By::WhenDown {
+            return "down";
+        }
+        if said.verdict != real {
+            return "verdict";
+        }
+        if real != Verdict::GoOn && stage != Stage::EnvRcpt {
+            return "same";
         }
     }
-    session.close().await;
-}
-
-fn is_over(latest: Option<&Outcome>) -> bool {
-    latest.is_some_and(|outcome| outcome.verdict != Verdict::GoOn)
-}
-
-/// How what the shadow said differs from what was done.
-fn compare(shadow: Option<&Outcome>, real: &Outcome) -> &'static str {
-    match shadow {
-        None => "not_compared",
-        Some(shadow) if shadow.by == By::WhenDown => "down",
-        Some(shadow) if shadow.verdict != real.verdict => "verdict",
-        Some(shadow) if shadow.edits != real.edits => "edits",
-        Some(_) => "same",
+    let Some((message, known, real)) = story.content else { return "not_compared" };
+    *session.macros() = known;
+    let said = session.message(&message).await;
+    match said {
+        said if said.by == By::WhenDown => "down",
+        said if said.verdict != real.verdict => "verdict",
+        said if said.edits != real.edits => "edits",
+        _ => "same",
     }
 }
