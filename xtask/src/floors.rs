@@ -86,7 +86,13 @@ const CONFINED: &[Confined] = &[
     Confined {
         folder: "",
         word: "hickory_resolver",
-        only: &["mx/src/deliver/", "router/src/deliver/", "milter/src/dns.rs", "tests/"],
+        only: &[
+            "mx/src/deliver/",
+            "router/src/deliver/",
+            "milter/src/dns.rs",
+            "milter/src/verify/dmarc.rs",
+            "tests/",
+        ],
         why: "only delivery and what a message proves ask the DNS",
     },
     Confined {
