@@ -12,6 +12,7 @@ use crate::access::Access;
 use crate::alias;
 use crate::entry::Route;
 use crate::fault::Wrong;
+use crate::field_edits::FieldEdits;
 use crate::key;
 use crate::name::{Keys, MapName, Values};
 use crate::options::MapOptions;
@@ -148,6 +149,7 @@ pub(crate) fn write(values: Values, key: &str, text: &str, words: &Words) -> Res
             Access::read(text)?.where_mail_is_kept(!words.edge).map(|access| access.to_string())
         }
         Values::SigningKeys => SigningKeys::read(text).map(|keys| keys.to_string()),
+        Values::FieldEdits => FieldEdits::read(text).map(|edits| edits.to_string()),
         Values::Nothing => Ok(String::new()),
     }
 }

@@ -22,6 +22,7 @@ pub mod control;
 pub mod entry;
 pub mod explain;
 pub mod fault;
+pub mod field_edits;
 pub mod foreign;
 mod grammar;
 pub mod guard;

@@ -40,11 +40,15 @@ pub enum MapName {
     SenderBcc,
     /// Who gets a copy of a recipient's mail: Postfix's `recipient_bcc_maps`.
     RecipientBcc,
+    /// What is changed of the header of a sender's mail.
+    SenderHeaders,
+    /// What is changed of the header of a recipient's mail.
+    RecipientHeaders,
 }
 
 impl MapName {
     /// Every map of a set, each at the place of its number.
-    pub const ALL: [Self; 17] = [
+    pub const ALL: [Self; 19] = [
         Self::Transport,
         Self::Recipients,
         Self::VirtualAlias,
@@ -62,6 +66,8 @@ impl MapName {
         Self::SigningKeys,
         Self::SenderBcc,
         Self::RecipientBcc,
+        Self::SenderHeaders,
+        Self::RecipientHeaders,
     ];
 
     /// The word for it.
@@ -85,6 +91,8 @@ impl MapName {
             Self::SigningKeys => "signing_keys",
             Self::SenderBcc => "sender_bcc",
             Self::RecipientBcc => "recipient_bcc",
+            Self::SenderHeaders => "sender_headers",
+            Self::RecipientHeaders => "recipient_headers",
         }
     }
 
@@ -105,8 +113,9 @@ impl MapName {
             | Self::SenderCanonical
             | Self::RecipientCanonical
             | Self::Relocated
-            | Self::RecipientBcc => Keys::Address,
-            Self::SenderRoute | Self::SenderBcc => Keys::Sender,
+            | Self::RecipientBcc
+            | Self::RecipientHeaders => Keys::Address,
+            Self::SenderRoute | Self::SenderBcc | Self::SenderHeaders => Keys::Sender,
             Self::Backend => Keys::Backend,
             Self::ClientAccess => Keys::Client,
             Self::HeloAccess => Keys::Helo,
@@ -127,6 +136,7 @@ impl MapName {
             | Self::SenderBcc
             | Self::RecipientBcc => Values::Address,
             Self::SigningKeys => Values::SigningKeys,
+            Self::SenderHeaders | Self::RecipientHeaders => Values::FieldEdits,
             Self::Relocated => Values::Relocated,
             Self::ClientAccess | Self::HeloAccess | Self::SenderAccess | Self::RecipientAccess => {
                 Values::Access
@@ -173,6 +183,8 @@ pub(crate) enum Values {
     Access,
     /// `selector:file`, once for each key.
     SigningKeys,
+    /// `add Name: text`, `replace Name: text`, `remove Name`.
+    FieldEdits,
     /// Whatever stands there says nothing.
     Nothing,
 }

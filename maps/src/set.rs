@@ -153,6 +153,7 @@ impl MapSet {
                 | Values::Address
                 | Values::Relocated
                 | Values::SigningKeys
+                | Values::FieldEdits
                 | Values::Nothing => {}
             }
         }

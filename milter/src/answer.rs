@@ -1,9 +1,10 @@
 //! The answer to a message: verified or signed, copied, and told as edits and one action.
 
 use mail_auth::{ArcOutput, AuthenticatedMessage, AuthenticationResults};
-use switchyard_maps::{Answer as Said, Snapshot};
-use switchyard_smtp::address::{Domain, Mailbox, ReversePath};
+use switchyard_maps::Snapshot;
+use switchyard_smtp::address::Domain;
 
+use crate::by_map::{self, MapUnavailable, Wishes};
 use crate::draft::{Draft, Edit};
 use crate::message::{Client, Envelope, Message, Unread};
 use crate::rules::{Live, Origin};
@@ -12,9 +13,6 @@ use crate::sign::{self, Signed};
 use crate::talk::Shared;
 use crate::verify::policy::Disposition;
 use crate::verify::{self, Rules, forged};
-
-/// Copies of one message.
-const MAX_COPIES: usize = 100;
 
 /// What the MTA is told at the end of a message.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -82,14 +80,24 @@ impl Work<'_> {
             let removed = draft.remove(|field| forged::claims(field.name, field.value, authserv_id));
             self.shared.metrics.forged.inc_by(removed as u64);
         }
-        let action = match origin {
-            Origin::World => self.verified(&message, &mut draft).await,
-            Origin::OurHost | Origin::OurUser => self.signed(&message, &mut draft).await,
+        let wishes = match by_map::asked(self.maps, self.envelope).await {
+            Ok(wishes) => wishes,
+            Err(MapUnavailable) => {
+                tracing::warn!(queue_id, sender, "a map of copies or of headers cannot say");
+                self.count("map");
+                return Answer::tempfail(NO_MAP);
+            }
         };
-        if action == Action::Continue
-            && let Err(why) = self.copy(&mut draft).await
-        {
-            return Answer::tempfail(why);
+        let action = match origin {
+            Origin::World => self.verified(&message, &wishes, &mut draft).await,
+            Origin::OurHost | Origin::OurUser => {
+                // No verdict is given on mail of ours; what is signed is what goes out.
+                wishes.apply(&mut draft, &[]);
+                self.signed(&message, &mut draft).await
+            }
+        };
+        for copy in &wishes.copies {
+            draft.note(Edit::AddRecipient(format!("<{copy}>")));
         }
         match action {
             Action::Continue => Answer { edits: draft.into_edits(), action },
@@ -140,7 +148,12 @@ impl Work<'_> {
         }
     }
 
-    async fn verified(&self, message: &AuthenticatedMessage<'_>, draft: &mut Draft<'_>) -> Action {
+    async fn verified(
+        &self,
+        message: &AuthenticatedMessage<'_>,
+        wishes: &Wishes,
+        draft: &mut Draft<'_>,
+    ) -> Action {
         let Envelope { sender, queue_id, .. } = self.envelope;
         let authserv_id = self.live.authserv_id.as_str();
         let rules = Rules { authserv_id, timeout: self.live.timeout, obeyed: self.live.obeyed };
@@ -159,10 +172,19 @@ impl Work<'_> {
                 .map_or_else(|_| "its author's domain".to_owned(), |author| author.to_string());
             return Action::Reject(format!("this message fails the DMARC policy of {author}"));
         }
+        let has_changed = wishes.apply(draft, &words);
         let results = verdicts.told(&rules, self.client, self.envelope);
         draft.prepend("Authentication-Results", &verify::value(&results));
         if let Some(domain) = &self.live.seal {
-            self.seal(domain, message, &verdicts.arc, &results, draft).await;
+            // RFC 8617 §5.1: a seal is over the message as it goes on.
+            let mut share = self.shared.memory.share();
+            if has_changed && !share.grow_to(self.message.octets().len() as u64) {
+                self.count("no_memory");
+                return Action::Tempfail(NO_MEMORY);
+            }
+            let changed = has_changed.then(|| draft.octets());
+            let now = changed.as_deref().and_then(verify::read);
+            self.seal(domain, now.as_ref().unwrap_or(message), &verdicts.arc, &results, draft).await;
         }
         if disposition == Disposition::Quarantine {
             self.count("quarantined");
@@ -190,41 +212,6 @@ impl Work<'_> {
         if seal(draft, &ready, &self.live.coverage.headers, message, arc, results) {
             self.shared.metrics.seals.inc();
         }
-    }
-
-    /// Who gets a copy, by the maps (Postfix's bcc(5) rules): nobody twice, and nobody who gets it anyway.
-    async fn copy(&self, draft: &mut Draft<'_>) -> Result<(), &'static str> {
-        let path = format!("<{}>", self.envelope.sender);
-        let mut asked = Vec::new();
-        if let Ok(sender) = ReversePath::parse(&path) {
-            asked.push(self.maps.settled(|maps| maps.sender_bcc(&sender)).await);
-        }
-        for recipient in &self.envelope.recipients {
-            if let Ok(mailbox) = Mailbox::parse(recipient) {
-                asked.push(self.maps.settled(|maps| maps.recipient_bcc(&mailbox)).await);
-            }
-        }
-        let mut copies: Vec<String> = Vec::new();
-        for said in asked {
-            match said {
-                Said::Found(found) => {
-                    let copy = found.value.to_string();
-                    let has = |address: &String| address.eq_ignore_ascii_case(&copy);
-                    if copies.len() < MAX_COPIES
-                        && !copies.iter().any(has)
-                        && !self.envelope.recipients.iter().any(has)
-                    {
-                        copies.push(copy);
-                    }
-                }
-                Said::NotFound => {}
-                Said::Unavailable(_) => return Err(NO_MAP),
-            }
-        }
-        for copy in copies {
-            draft.note(Edit::AddRecipient(format!("<{copy}>")));
-        }
-        Ok(())
     }
 
     fn count(&self, way: &str) {

@@ -59,6 +59,19 @@ impl<'a> Draft<'a> {
         self.body
     }
 
+    /// The message as it will be.
+    pub(crate) fn octets(&self) -> Vec<u8> {
+        let mut octets = Vec::with_capacity(self.body.len());
+        for (name, value) in self.fields() {
+            octets.extend_from_slice(name);
+            octets.push(b':');
+            octets.extend_from_slice(value);
+        }
+        octets.extend_from_slice(b"\r\n");
+        octets.extend_from_slice(self.body);
+        octets
+    }
+
     /// Takes out every field of the message for which `unwanted` holds, and says how many.
     pub(crate) fn remove(&mut self, unwanted: impl Fn(&Field<'a>) -> bool) -> usize {
         let mut removed = Vec::new();
@@ -133,6 +146,7 @@ mod tests {
             ]
         );
         assert_eq!(draft.body(), b"body\r\n");
+        assert_eq!(draft.octets(), b"D: top\r\nC: one\r\n\ttwo\r\nB: 2\r\na: 3\r\n\r\nbody\r\n");
         let remove = |occurrence| Edit::Remove { name: b"A".to_vec(), occurrence };
         assert_eq!(
             draft.into_edits(),

@@ -1,7 +1,7 @@
 //! The suite's filter: signs our mail, verifies others', and copies by map, for any MTA that speaks milter.
 //!
 //! The way of a message: `listen` and `accept` (an MTA's connection) → `talk` (its events, put together by
-//! `message`) → `answer` (ours: `sign`; others': `verify`; then copies) → `draft` (the edits, as values) → one
+//! `message`) → `answer` (what `by_map` asks for; ours: `sign`; others': `verify`) → `draft` (edits, as values) → one
 //! answer at the end of the message, whole or not at all.
 //!
 //! Invariants kept here:
@@ -17,6 +17,7 @@
 
 mod accept;
 mod answer;
+mod by_map;
 mod dns;
 mod draft;
 mod listen;

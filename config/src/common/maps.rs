@@ -26,7 +26,14 @@ impl MapKeys {
         match self {
             Self::Routing => !Self::Filter.has(map),
             Self::Filter => {
-                matches!(map, MapName::SigningKeys | MapName::SenderBcc | MapName::RecipientBcc)
+                matches!(
+                    map,
+                    MapName::SigningKeys
+                        | MapName::SenderBcc
+                        | MapName::RecipientBcc
+                        | MapName::SenderHeaders
+                        | MapName::RecipientHeaders
+                )
             }
             Self::Edge => matches!(
                 map,
@@ -63,6 +70,8 @@ const fn doc(map: MapName) -> &'static str {
         MapName::SigningKeys => "Tables of the keys that sign a domain's mail.",
         MapName::SenderBcc => "Tables of who gets a copy of a sender's mail.",
         MapName::RecipientBcc => "Tables of who gets a copy of a recipient's mail.",
+        MapName::SenderHeaders => "Tables of what is changed of the header of a sender's mail.",
+        MapName::RecipientHeaders => "Tables of what is changed of the header of a recipient's mail.",
     }
 }
 

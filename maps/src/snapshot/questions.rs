@@ -10,6 +10,7 @@ use crate::access::Access;
 use crate::alias::{self, ExpandError};
 use crate::answer::{Answer, Found};
 use crate::entry::Route;
+use crate::field_edits::FieldEdits;
 use crate::key;
 use crate::lookup;
 use crate::name::{MapName, Values};
@@ -197,6 +198,44 @@ impl Snapshot {
     /// Who gets a copy of mail to this recipient.
     pub fn recipient_bcc(&self, recipient: &Mailbox) -> Answer<Found<Mailbox>> {
         self.canonical_of(MapName::RecipientBcc, recipient)
+    }
+
+    /// What is changed of the header of mail of this sender.
+    pub fn sender_headers(&self, sender: &ReversePath) -> Answer<Found<FieldEdits>> {
+        self.field_edits(
+            MapName::SenderHeaders,
+            sender,
+            match sender {
+                ReversePath::Mailbox(mailbox) => Some(mailbox),
+                ReversePath::Null => None,
+            },
+        )
+    }
+
+    /// What is changed of the header of mail to this recipient.
+    pub fn recipient_headers(&self, recipient: &Mailbox) -> Answer<Found<FieldEdits>> {
+        self.field_edits(MapName::RecipientHeaders, recipient, Some(recipient))
+    }
+
+    /// No mailbox is the null reverse-path.
+    fn field_edits(
+        &self,
+        map: MapName,
+        asked: &dyn std::fmt::Display,
+        mailbox: Option<&Mailbox>,
+    ) -> Answer<Found<FieldEdits>> {
+        self.question(map, asked, |set, trace| {
+            set.ask(map, trace, |tables| {
+                let hit = match mailbox {
+                    None => tables.whole(NULL, NULL)?,
+                    Some(mailbox) => lookup::address(tables, mailbox, &set.rules)?.map(|(hit, _)| hit),
+                };
+                Ok(hit.map(|hit| {
+                    let text = typed::text(Values::FieldEdits, &hit, &set.words);
+                    (hit, text.and_then(|text| FieldEdits::read(&text).ok()))
+                }))
+            })
+        })
     }
 
     /// What access(5) says of a client, by the name that is known for it and by its address.

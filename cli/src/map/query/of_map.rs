@@ -83,8 +83,9 @@ impl Question {
             | MapName::Relocated
             | MapName::RecipientAccess
             | MapName::Backend
-            | MapName::RecipientBcc => Mailbox::parse(key).map(Self::Address).map_err(|error| no(&error)),
-            MapName::SenderAccess | MapName::SenderRoute | MapName::SenderBcc => {
+            | MapName::RecipientBcc
+            | MapName::RecipientHeaders => Mailbox::parse(key).map(Self::Address).map_err(|error| no(&error)),
+            MapName::SenderAccess | MapName::SenderRoute | MapName::SenderBcc | MapName::SenderHeaders => {
                 let path = if key.starts_with('<') { key.to_owned() } else { format!("<{key}>") };
                 ReversePath::parse(&path).map(Self::Sender).map_err(|error| no(&error))
             }
@@ -111,9 +112,11 @@ impl Question {
             (Self::Address(address), MapName::Relocated) => drop(maps.relocated(address)),
             (Self::Address(address), MapName::RecipientAccess) => drop(maps.access_recipient(address)),
             (Self::Address(address), MapName::RecipientBcc) => drop(maps.recipient_bcc(address)),
+            (Self::Address(address), MapName::RecipientHeaders) => drop(maps.recipient_headers(address)),
             (Self::Address(address), _) => drop(maps.backend(address)),
             (Self::Sender(sender), MapName::SenderAccess) => drop(maps.access_sender(sender)),
             (Self::Sender(sender), MapName::SenderBcc) => drop(maps.sender_bcc(sender)),
+            (Self::Sender(sender), MapName::SenderHeaders) => drop(maps.sender_headers(sender)),
             (Self::Sender(sender), _) => drop(maps.sender_route(sender)),
             (Self::Domain(domain), MapName::SigningKeys) => drop(maps.signing_keys(domain)),
             (Self::Domain(domain), _) => drop(maps.is_relay_domain(domain)),
