@@ -10,7 +10,8 @@
 //!
 //! [`postmap::Postmap`] asks Postfix's tables, [`rewrite::Rewrite`] asks Postfix where an address goes, and
 //! [`lookup::Lookup`] serves a table in the network. [`knot::Knot`] is a DNS of TXT records and all others, and
-//! [`mta::Mta`] tells a filter of messages; [`milter`] are the filters that the world runs.
+//! [`mta::Mta`] tells a filter of messages, as [`sendmail::Sendmail`] does in earnest; [`milter`] are the filters that
+//! the world runs.
 //! [`tls`] asks a server what it would agree to: sslscan and `openssl s_client`.
 
 pub mod certificates;
@@ -26,6 +27,7 @@ pub mod process;
 pub mod python;
 pub mod report;
 pub mod rewrite;
+pub mod sendmail;
 pub mod sink;
 pub mod source;
 pub mod swaks;

@@ -2,7 +2,7 @@
 //!
 //! Programs are installed with apt, when they are missing and we are root; none is started, now or later:
 //! the tests start what they need, in folders of their own. Packages that only bring messages are unpacked
-//! under `target/corpus/` and never installed.
+//! under `target/corpus/` and never installed; so is Sendmail, which cannot be installed beside Postfix.
 
 use std::collections::BTreeSet;
 use std::fs::{self, File};
@@ -53,19 +53,22 @@ const PEERS: &[Peer] = &[
     Peer { package: "libmilter-dev", proof: "/usr/include/libmilter/mfapi.h" },
     Peer { package: "gcc", proof: "/usr/bin/gcc" },
     Peer { package: "python3-authres", proof: "/usr/lib/python3/dist-packages/authres/__init__.py" },
+    Peer { package: "miltertest", proof: "/usr/bin/miltertest" },
     Peer { package: "procps", proof: "/usr/bin/ps" },
     Peer { package: "systemd", proof: "/usr/bin/systemd-analyze" },
 ];
 
-/// Packages that carry real messages in their test data.
+/// Packages that carry real messages in their test data; and Sendmail with a library of its own.
 const CORPUS: &[&str] = &[
     "golang-github-jhillyerd-enmime-dev",
     "libpython3.11-testsuite",
+    "libwrap0",
     "mailman3",
     "python3-authheaders",
     "python3-django-hyperkitty",
     "python3-dkim",
     "python3-flufl.bounce",
+    "sendmail-bin",
     "spamassassin",
 ];
 

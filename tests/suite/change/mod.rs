@@ -25,7 +25,7 @@ fn listen(daemon: &mut Daemon, sockets: &[SocketAddr]) {
 }
 
 /// SIGHUP, and waits until the settings were taken or refused.
-fn reload(daemon: &Daemon, result: &str) {
+pub(crate) fn reload(daemon: &Daemon, result: &str) {
     let name = format!("switchyard_settings_reloads_total{{result=\"{result}\"}}");
     let before = daemon.metric(&name);
     daemon.write_settings();

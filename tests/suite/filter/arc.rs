@@ -94,7 +94,7 @@ fn arcsign(key: &Path, message: &str, domain: &str) -> String {
 }
 
 /// dkimpy's word on the chain of a message whose hops all have one key.
-fn arcverify(message: &str, record: &str) -> String {
+pub(super) fn arcverify(message: &str, record: &str) -> String {
     python(
         "word, _, why = dkim.arc_verify(text, dnsfunc=txt)\n\
          print(word.decode() if word else word, why)\n",

@@ -2,9 +2,13 @@
 
 mod arc;
 mod dmarc;
+mod events;
+mod headers;
 mod idle;
 mod postfix;
+mod reload;
 mod rfc;
+mod sendmail;
 mod sign;
 
 use std::fs;

@@ -12,7 +12,7 @@ use super::key;
 use super::sign::dkimpy;
 
 /// What Postfix keeps of one message that came by the filter.
-fn through(filter: &str, message: &str) -> String {
+pub(super) fn through(filter: &str, message: &str) -> String {
     let settings = [("smtpd_milters", filter), ("milter_default_action", "tempfail")];
     let options = Options { settings: &settings, ..Options::new(Onward::Maildir) };
     let postfix = Postfix::start(&options);
