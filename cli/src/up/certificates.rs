@@ -7,7 +7,7 @@ use std::{fs, io};
 use rcgen::{BasicConstraints, CertificateParams, CertifiedIssuer, DnType, IsCa, KeyPair, KeyUsagePurpose};
 
 /// The files that were made, or were there already.
-#[derive(Debug)]
+#[derive(Debug, Clone)]
 pub(crate) struct Certificates {
     /// The authority's certificate.
     pub(crate) authority: PathBuf,

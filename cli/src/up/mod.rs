@@ -5,6 +5,7 @@
 //! them. A [`sink`] stands for the mailboxes, and a [`view`] shows what passes.
 
 mod certificates;
+mod running;
 mod sink;
 mod site;
 mod view;
@@ -20,21 +21,17 @@ use switchyard_config::document::Document;
 use switchyard_config::site::{Role, Site};
 use switchyard_config::{Faults, MxSettings, RouterSettings, Settings};
 use switchyard_daemon::drain::Drain;
-use switchyard_daemon::process::Process;
-use switchyard_daemon::program::Daemon;
-use switchyard_daemon::reload;
-use switchyard_daemon::service::ServiceManager;
 use switchyard_daemon::signal::{Wish, Wishes};
-use switchyard_daemon::sockets::{self, Listeners};
+use switchyard_daemon::sockets;
 use switchyard_mx::Mx;
 use switchyard_router::Router;
 use switchyard_smtp::io::memory::MemoryBudget;
 use switchyard_smtp::io::serve::{Calm, ServeOptions};
 use switchyard_smtp::server::{Dialect, Limits};
-use tokio::sync::mpsc;
 
 use crate::output::Exit;
 use certificates::Certificates;
+use running::Loaded;
 use sink::Sink;
 
 /// Run a whole site on loopback: mx, router and a mailbox, from an example site
@@ -126,14 +123,16 @@ impl Arguments {
 
         let drain = Drain::new();
         start_sink(&dir, ports, &drain)?;
-        let (mx, router) = settings(&dir, ports, &certificates)?;
-        let router = start::<Router>(router).await?;
-        let mx = start::<Mx>(mx).await?;
+        let place = Place { dir: dir.clone(), ports, certificates };
+        let again = place.clone();
+        let router = running::start::<Router>(move || Ok(settings(&again)?.1)).await?;
+        let mx = running::start::<Mx>(move || Ok(settings(&place)?.0)).await?;
         // If the terminal is gone there is nobody to tell.
         let _best_effort = io::stdout().write_all(self.welcome(&dir, ports).as_bytes());
 
         while wishes.next().await == Wish::Reload {
-            tracing::info!("maps are watched; settings of this site are read at its start only");
+            router.reload().await;
+            mx.reload().await;
         }
         mx.end().await?;
         router.end().await?;
@@ -154,11 +153,15 @@ impl Arguments {
              Send a message:\n    \
              swaks --to alice@example.org --server {mx}\n  \
              Route the next one elsewhere: edit {}\n  \
+             Change a setting: edit {}, and\n    \
+             switchyard reload --daemon {}\n  \
              What becomes of it, and why:\n    \
              switchyard explain --daemon {} --daemon {} --to alice@example.org\n  \
              Ctrl-C ends it.\n\n",
             mail.display(),
             transport.display(),
+            dir.join("site/base.toml").display(),
+            site::control(dir, "router").display(),
             site::control(dir, "mx").display(),
             site::control(dir, "router").display(),
         )
@@ -169,23 +172,25 @@ fn folder_error(path: &Path, error: io::Error) -> UpError {
     UpError::Folder { path: path.into(), error }
 }
 
-/// A daemon's settings, and what each of them holds.
-type Loaded<D> = (<D as Daemon>::Settings, <D as Daemon>::Held);
+/// What of this machine its daemons are given.
+#[derive(Debug, Clone)]
+struct Place {
+    dir: PathBuf,
+    ports: Ports,
+    certificates: Certificates,
+}
 
 /// The settings of the first mx and the first router of the site, with this machine's ports and folders.
-fn settings(
-    dir: &Path,
-    ports: Ports,
-    certificates: &Certificates,
-) -> Result<(Loaded<Mx>, Loaded<Router>), UpError> {
+fn settings(place: &Place) -> Result<(Loaded<Mx>, Loaded<Router>), UpError> {
+    let Place { dir, ports, certificates } = place;
     let site = Site::load(&dir.join("site")).map_err(UpError::Site)?;
     let document = |role: Role, overlay: &str| {
         let host = site.hosts.iter().find(|host| host.role == role).ok_or(UpError::NoHost(role.as_str()))?;
         let overlay = Document::parse("switchyard up", overlay).map_err(UpError::Site)?;
         site.document(host, Some(overlay)).map_err(UpError::Site)
     };
-    let mx = document(Role::Mx, &site::mx_overlay(dir, ports, certificates))?;
-    let router = document(Role::Router, &site::router_overlay(dir, ports, certificates))?;
+    let mx = document(Role::Mx, &site::mx_overlay(dir, *ports, certificates))?;
+    let router = document(Role::Router, &site::router_overlay(dir, *ports, certificates))?;
     let mx = MxSettings::effective(&mx, None).map_err(UpError::Site)?;
     let router = RouterSettings::effective(&router, None).map_err(UpError::Site)?;
     Ok((mx, router))
@@ -222,38 +227,4 @@ fn start_sink(dir: &Path, ports: Ports, drain: &Drain) -> Result<(), UpError> {
         }
     });
     Ok(())
-}
-
-// ---------------------------------------------------------------------------------------------------------
-
-/// A daemon that runs beside us in this process.
-struct Running {
-    name: &'static str,
-    wish: mpsc::Sender<Wish>,
-    life: tokio::task::JoinHandle<Result<(), String>>,
-}
-
-async fn start<D: Daemon>((settings, held): Loaded<D>) -> Result<Running, UpError> {
-    let mut process = Process::new(ServiceManager::nobody());
-    process.reloads.runs(reload::Running::new(D::NAME, None, &held));
-    let deadline = D::drain_deadline(&settings);
-    let daemon = D::start(settings, &mut Listeners::none(), &mut process)
-        .await
-        .map_err(|error| UpError::Daemon { name: D::NAME, error: error.to_string() })?;
-    let (wish, wishes) = Wishes::twin();
-    let life = tokio::spawn(async move {
-        let ended = process.run(wishes, deadline, || async { Ok::<_, String>(Vec::new()) }).await;
-        daemon.finish().await;
-        ended.map(drop).map_err(|error| error.to_string())
-    });
-    Ok(Running { name: D::NAME, wish, life })
-}
-
-impl Running {
-    async fn end(self) -> Result<(), UpError> {
-        // A daemon that ended already hears nothing.
-        let _gone = self.wish.send(Wish::Drain).await;
-        let failed = |error: String| UpError::Daemon { name: self.name, error };
-        self.life.await.map_err(|error| failed(error.to_string()))?.map_err(failed)
-    }
 }

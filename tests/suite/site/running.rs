@@ -2,6 +2,7 @@
 
 use switchyard_tests::network::Network;
 use switchyard_tests::tool::{Told, switchyard, write};
+use switchyard_tests::up::Up;
 use tempfile::TempDir;
 
 use super::hosts::Raised;
@@ -80,6 +81,28 @@ fn a_running_daemon_is_held_against_the_site_before_and_after_a_change() {
     assert!(told.code == Some(2) && told.speech.ends_with(said), "{}", told.speech);
     let told = switchyard(["render", path, "--host", "mx1", "--diff", &mx.control(), "--json"]).json();
     assert_eq!(told["differences"][0]["setting"], "log.format");
+}
+
+/// The same on loopback: what is tried there is a site's folder too.
+#[test]
+fn what_is_up_reads_its_site_again() {
+    let up = Up::start();
+    let site = up.site();
+    let path = site.to_str().expect("a plain path");
+    let control = up.control("router").display().to_string();
+    let reload = || switchyard(["reload", "--daemon", &control]);
+    let hops = || differences(path, "router1", &control).1.contains("live     limits.hops = 60, was 100\n");
+    assert!(!hops());
+    write(&site.join("base.toml"), "[limits]\nhops = 60\n");
+    assert!(hops(), "before the reload");
+    let Told { code, data, speech } = reload();
+    assert_eq!((code, data.as_str(), speech.as_str()), (Some(0), "the new settings hold\n", ""));
+    assert!(!hops(), "after it");
+
+    write(&site.join("base.toml"), "[limits]\nhopps = 60\n");
+    let Told { code, speech, .. } = reload();
+    let said = "site/base.toml:2:1: unknown key `hopps` in [limits]; did you mean `hops`?";
+    assert!(code == Some(1) && speech.contains(said), "{speech}");
 }
 
 /// How a host's daemon differs from its site.
