@@ -36,7 +36,8 @@ pub(super) struct Common {
 What is being delivered right now is put on hold when its attempt has ended, if anything is left of it. A change of \
 the maps does not release what was put on hold by hand.
 
-Exit codes: 0 it was done; 2 nothing is selected, or it can't be done; then nothing was changed.
+Exit codes: 0 it was done; 2 nothing is selected, or it can't be done: nothing was \
+changed; 3 the router goes on with it, and its end was not heard.
 
 Examples:
   switchyard queue hold --sender 'bulk@*' --reason 'asking the customer'
@@ -52,7 +53,8 @@ pub(super) struct Hold {
 /// Release mail that is on hold: it is tried now
 #[derive(Debug, Args)]
 #[command(after_help = "\
-Exit codes: 0 it was done; 2 nothing on hold is selected, or it can't be done; then nothing was changed.
+Exit codes: 0 it was done; 2 nothing on hold is selected, or it can't be done: nothing was \
+changed; 3 the router goes on with it, and its end was not heard.
 
 Examples:
   switchyard queue release --why 'asking the customer'
@@ -63,12 +65,13 @@ pub(super) struct Release {
     common: Common,
 }
 
-/// Try deferred mail now, and destinations that were left alone
+/// Try deferred mail now, also at destinations that were left alone
 #[derive(Debug, Args)]
 #[command(after_help = "\
 Mail on hold stays there: release it.
 
-Exit codes: 0 it was done; 2 nothing is selected, or it can't be done; then nothing was changed.
+Exit codes: 0 it was done; 2 nothing is selected, or it can't be done: nothing was \
+changed; 3 the router goes on with it, and its end was not heard.
 
 Examples:
   switchyard queue retry --next-hop '[mx1]:25'
@@ -85,7 +88,8 @@ pub(super) struct Retry {
 Only the recipients that are selected go elsewhere, now and until they are delivered. Mail on hold stays there, and \
 goes the new way when it is released.
 
-Exit codes: 0 it was done; 2 nothing is selected, or it can't be done; then nothing was changed.
+Exit codes: 0 it was done; 2 nothing is selected, or it can't be done: nothing was \
+changed; 3 the router goes on with it, and its end was not heard.
 
 Examples:
   switchyard queue reroute --next-hop '[mx1]:25' --to 'smtp:[mx2]:25'
@@ -107,7 +111,8 @@ pub(super) struct Reroute {
 Only the recipients that are selected are given up: other recipients of the same message are still tried. Mail with \
 the null sender is dropped in silence, as reports must be.
 
-Exit codes: 0 it was done; 2 nothing is selected, or it can't be done; then nothing was changed.
+Exit codes: 0 it was done; 2 nothing is selected, or it can't be done: nothing was \
+changed; 3 the router goes on with it, and its end was not heard.
 
 Examples:
   switchyard queue bounce --domain exmaple.org --reason 'there is no such domain'
@@ -126,7 +131,8 @@ pub(super) struct Bounce {
 Only the recipients that are selected are given up: other recipients of the same message are still tried. It can't \
 be taken back.
 
-Exit codes: 0 it was done; 2 nothing is selected, or it can't be done; then nothing was changed.
+Exit codes: 0 it was done; 2 nothing is selected, or it can't be done: nothing was \
+changed; 3 the router goes on with it, and its end was not heard.
 
 Examples:
   switchyard queue delete --sender '<>' --recipient 'forged@example.org' --dry-run

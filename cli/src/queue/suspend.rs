@@ -23,7 +23,8 @@ not given up; afterwards it is tried for a day at least, however old it is. Othe
 tried. `--list` shows the suspensions in force, \
 `switchyard queue resume` ends them.
 
-Exit codes: 0 it was done; 2 it can't be done, and nothing was changed.
+Exit codes: 0 it was done; 2 it can't be done: nothing was \
+changed; 3 the router goes on with it, and its end was not heard.
 
 Examples:
   switchyard queue suspend --next-hop '[mx1]:25' --for 2h --reason 'mx1 is being moved'
@@ -46,7 +47,8 @@ pub(super) struct Suspend {
 /// End suspensions: what they kept is tried now
 #[derive(Debug, Args)]
 #[command(after_help = "\
-Exit codes: 0 it was done; 2 there is no such suspension, or it can't be done; then nothing was changed.
+Exit codes: 0 it was done; 2 there is no such suspension, or it can't be done: nothing was \
+changed; 3 the router goes on with it, and its end was not heard.
 
 Examples:
   switchyard queue resume 3

@@ -7,6 +7,7 @@ use tokio::sync::oneshot;
 use super::message::Job;
 use super::turns::Turns;
 use super::window::{Window, WindowOptions};
+use crate::spool::QueueId;
 
 /// A worker that keeps a connection and waits for a job.
 #[derive(Debug)]
@@ -28,6 +29,10 @@ pub(super) struct DestinationState {
     pub window: Window,
     /// It stands in line for a connection.
     pub waits: bool,
+    /// Messages that wait for room in its line.
+    pub parked: Turns<QueueId>,
+    /// Messages that were told of room and are on their way.
+    pub called: usize,
 }
 
 impl DestinationState {
@@ -38,6 +43,8 @@ impl DestinationState {
             idle: Vec::new(),
             window: Window::new(options),
             waits: false,
+            parked: Turns::default(),
+            called: 0,
         }
     }
 
@@ -45,6 +52,11 @@ impl DestinationState {
     pub(super) fn queue(&mut self, job: Job) {
         let message = Arc::clone(&job.message);
         self.jobs.push(&message.lane(), job);
+    }
+
+    /// True while somebody works for it, or waits for it.
+    pub(super) fn is_wanted(&self) -> bool {
+        self.workers > 0 || self.waits || self.called > 0 || !self.jobs.is_empty() || !self.parked.is_empty()
     }
 
     /// True when it wants another worker and its window allows one.

@@ -94,45 +94,80 @@ impl Shared {
         }
         let asked = decisions.len();
         let decisions = self.set_aside(message, decisions);
-        let is_attempt = asked == 0 || !decisions.is_empty();
+        let decided = decisions.len();
         let groups = self.group(message, decisions);
+        let jobs = self.jobs(message, groups);
         let now = self.clock.now_monotonic();
-        let size = self.means.load().options.recipients_per_job.max(1);
-        let rewritten = self.rewritten_sender(message, &groups);
-        let jobs: Vec<(Destination, Job)> = groups
-            .into_iter()
-            .flat_map(|(way, recipients)| {
-                let chunks: Vec<Vec<u32>> = recipients.chunks(size).map(<[u32]>::to_vec).collect();
-                chunks.into_iter().map(move |recipients| (way.clone(), recipients))
-            })
-            .map(|(way, recipients)| {
-                let sender = rewritten.clone().filter(|_| way.forwarded);
-                (way.destination, Job { message: Arc::clone(message), recipients, sender, queued: now })
-            })
-            .collect();
-        {
+        let (mut starts, mut dead) = (Vec::new(), Vec::new());
+        let mut scheduler = self.lock();
+        let (full, jobs): (Vec<_>, Vec<_>) =
+            jobs.into_iter().partition(|(destination, _)| scheduler.is_full(destination, message));
+        let left_out: usize = full.iter().map(|(_, job)| job.recipients.len()).sum();
+        let asked_for = {
             let mut state = message.state();
+            state.left = full.into_iter().next().map(|(destination, _)| destination);
+            let is_attempt = asked == 0 || decided > left_out;
             state.attempts = state.attempts.saturating_add(u32::from(is_attempt));
             state.open_jobs = jobs.len() as u32;
-        }
+            if jobs.is_empty() { None } else { state.asked.take() }
+        };
         if jobs.is_empty() {
-            // All recipients were decided by the maps, or a report is all that is missing.
-            self.settle_apart(message, After::Attempt);
+            // All recipients were decided by the maps, or a report is all that is missing; or there is no room.
+            let is_untried = left_out > 0 && decided == left_out;
+            let is_parked = is_untried && self.park(&mut scheduler, message);
+            drop(scheduler);
+            if is_parked {
+                self.forget_content(message);
+                self.wake.notify_one();
+            } else {
+                let after = if is_untried { After::Order { due: now } } else { After::Attempt };
+                self.settle_apart(message, after);
+            }
             return;
         }
-        let (mut starts, mut dead) = (Vec::new(), Vec::new());
-        {
-            let mut scheduler = self.lock();
-            for (destination, job) in jobs {
-                match scheduler.offer(&destination, job, now) {
-                    Offered::Taken => {}
-                    Offered::Start(start) => starts.push(start),
-                    Offered::Dead(job) => dead.push(job),
+        let mut is_waiting = true;
+        for (destination, job) in jobs {
+            if let Some(asked) = asked_for {
+                scheduler.revive_for(&destination, asked);
+            }
+            match scheduler.offer(&destination, job, now) {
+                Offered::Waits => {}
+                Offered::Handed => is_waiting = false,
+                Offered::Start(start) => {
+                    is_waiting = false;
+                    starts.push(start);
                 }
+                Offered::Dead(job) => dead.push(job),
             }
         }
+        scheduler.give_back(message.id);
+        self.publish(&mut scheduler);
+        drop(scheduler);
         self.start(starts);
         self.orphan(dead);
+        if is_waiting && self.is_memory_short() {
+            // Others may be tried at once.
+            self.forget_content(message);
+        }
+    }
+
+    /// Jobs for the recipients of each way, as large as they may be.
+    fn jobs(&self, message: &Arc<Message>, groups: Groups) -> Vec<(Destination, Job)> {
+        let size = self.means.load().options.recipients_per_job.max(1);
+        let rewritten = self.rewritten_sender(message, &groups);
+        let queued = self.clock.now_monotonic();
+        let mut jobs = Vec::new();
+        for (way, recipients) in groups {
+            let sender = rewritten.clone().filter(|_| way.forwarded);
+            for recipients in recipients.chunks(size) {
+                let (message, recipients) = (Arc::clone(message), recipients.to_vec());
+                jobs.push((
+                    way.destination.clone(),
+                    Job { message, recipients, sender: sender.clone(), queued },
+                ));
+            }
+        }
+        jobs
     }
 
     /// Starts workers.

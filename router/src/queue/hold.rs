@@ -18,7 +18,12 @@ impl Shared {
     /// Releases what the maps held and no access table holds; says how many messages that were.
     async fn release_unheld(&self) -> usize {
         let maps = self.maps.snapshot();
-        let held = self.lock().ids_on_hold();
+        let held = {
+            let mut scheduler = self.lock();
+            // What waits for room somewhere may go another way now.
+            scheduler.unpark_all();
+            scheduler.ids_on_hold()
+        };
         let mut released = 0;
         for id in held {
             let message = self.lock().message(id).map(|(message, _)| Arc::clone(message));
@@ -45,7 +50,7 @@ impl Shared {
         self.spool.progress(message.id, &state.progress(now.wall, now));
         // It goes by way of the incoming queue, so that the limit of active messages holds.
         scheduler.shift(message.id, Place::Incoming);
-        self.publish(&scheduler);
+        self.publish(&mut scheduler);
         true
     }
 }

@@ -32,8 +32,10 @@ impl QueueHandle {
     pub fn change(&self, means: Means) {
         let mut scheduler = self.0.lock();
         let starts = scheduler.change(means.options.clone());
+        // It may go another way by the new ones.
+        scheduler.unpark_all();
         self.0.means.store(Arc::new(means));
-        self.0.publish(&scheduler);
+        self.0.publish(&mut scheduler);
         drop(scheduler);
         self.0.start(starts);
         // There may be more room than before, and other times.

@@ -6,7 +6,7 @@ use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::{Instant, SystemTime};
 
-use switchyard_maps::Route;
+use switchyard_maps::{Destination, Route};
 use switchyard_smtp::address::{Host, Mailbox};
 use switchyard_smtp::envelope::{Content, Envelope, Sender};
 use switchyard_smtp::priority::Priority;
@@ -56,6 +56,10 @@ pub(super) struct MessageState {
     pub spared_until: Option<Instant>,
     /// A hand released it: no line of a map holds it again.
     pub released: bool,
+    /// Some of its recipients found no room in the line of this destination, and were left out of the attempt.
+    pub left: Option<Destination>,
+    /// When somebody asked for an attempt: destinations that were dead then are none for it.
+    pub asked: Option<Instant>,
     /// It is due again as soon as this attempt has ended.
     pub again: bool,
     pub content: Option<Content>,
@@ -101,6 +105,8 @@ impl Message {
                 suspended: stored.progress.rest.suspended,
                 spared_until: stored.progress.rest.until.map(|until| admitted.spared(until)),
                 released: stored.progress.released,
+                left: None,
+                asked: None,
                 again: false,
                 content,
                 in_mailbox: Vec::new(),

@@ -145,11 +145,11 @@ impl Shared {
                 is_off = false;
                 return false;
             }
-            let again = std::mem::take(&mut state.again);
+            let (again, left) = (std::mem::take(&mut state.again), state.left.take());
             // One that was ended a moment ago has left the list before its mail is asked for under this lock.
             let in_force = self.suspensions.now(now.wall);
             let wait = match state.suspended_until(message, &in_force) {
-                _ if again || state.is_resumed(&in_force) => Duration::ZERO,
+                _ if again || left.is_some() || state.is_resumed(&in_force) => Duration::ZERO,
                 Some(until) => until.duration_since(now.wall).unwrap_or_default().min(LONGEST),
                 None => match after {
                     After::Attempt => self.means.load().options.schedule.backoff(state.attempts, chance),
@@ -162,13 +162,31 @@ impl Shared {
                     tracing::info!(id = %message.id, %reason, "message is on hold");
                     Place::Hold
                 }
-                None => Place::Deferred(now.monotonic + wait),
+                None => match left.filter(|_| !again) {
+                    Some(full) => return scheduler.park(message.id, &full),
+                    None => Place::Deferred(now.monotonic + wait),
+                },
             };
             scheduler.shift(message.id, place)
         });
         // The keeper of time sleeps until the next one that it knew of.
         self.wake.notify_one();
         is_off
+    }
+
+    /// Parks a message of which nothing was tried, for want of room. False when something else is to become of it.
+    pub(super) fn park(&self, scheduler: &mut Scheduler, message: &Message) -> bool {
+        let full = {
+            let mut state = message.state();
+            let is_ordered = state.hold.is_some() || !state.given_up.is_empty() || state.again;
+            if is_ordered || state.is_resumed(&self.suspensions.now(self.clock.now_wall())) {
+                return false;
+            }
+            state.left.take()
+        };
+        let is_parked = full.is_some_and(|full| scheduler.park(message.id, &full));
+        self.publish(scheduler);
+        is_parked
     }
 
     /// Takes a message out of the active queue, and wakes who waits for the room.
@@ -179,7 +197,7 @@ impl Shared {
                 return;
             }
             scheduler.count_ended();
-            self.publish(&scheduler);
+            self.publish(&mut scheduler);
             scheduler.has_backlog()
         };
         if backlog {

@@ -75,7 +75,7 @@ impl Shared {
         let begins = {
             let mut scheduler = self.lock();
             let begins = scheduler.insert(&message, wish);
-            self.publish(&scheduler);
+            self.publish(&mut scheduler);
             begins
         };
         if begins {
@@ -87,15 +87,19 @@ impl Shared {
 
     /// The ways that the operator gave recipients, as the spool has them.
     fn reroutes(&self, stored: &StoredMessage) -> BTreeMap<u32, Arc<Route>> {
-        let read = |(index, text): &(u32, Box<str>)| match self.read_route(text) {
-            Ok(route) => Some((*index, Arc::new(route))),
-            // A pool that the settings named then.
-            Err(why) => {
-                tracing::warn!(id = %stored.id, "goes by the maps, not where it was rerouted to: {why}");
-                None
+        let mut pools = self.means.load().routes.pools.names();
+        let mut read = |(index, text): &(u32, Box<str>)| {
+            // The settings may name its pool no more: then its mail waits, as when that happens while we run.
+            pools.extend(text.rsplit_once('@').map(|(_, pool)| pool.to_owned()));
+            match Route::parse(text, &pools) {
+                Ok(route) => Some((*index, Arc::new(route))),
+                Err(why) => {
+                    tracing::warn!(id = %stored.id, "goes by the maps, not to `{text}` as was ordered: {why}");
+                    None
+                }
             }
         };
-        stored.progress.reroutes.iter().filter_map(read).collect()
+        stored.progress.reroutes.iter().filter_map(&mut read).collect()
     }
 
     fn is_resumed(&self, stored: &StoredMessage) -> bool {
@@ -109,6 +113,11 @@ impl Shared {
         let budget = self.means.load().options.content_memory;
         let take = |used: usize| used.checked_add(octets).filter(|sum| *sum <= budget);
         self.memory.fetch_update(Ordering::Relaxed, Ordering::Relaxed, take).is_ok()
+    }
+
+    /// True when so much content is in memory that what only waits has to leave it.
+    pub(super) fn is_memory_short(&self) -> bool {
+        self.memory.load(Ordering::Relaxed) > self.means.load().options.content_memory / 2
     }
 
     /// Drops a message's content from memory.
@@ -125,11 +134,15 @@ impl Shared {
     }
 
     pub(super) fn show(&self) {
-        let scheduler = self.lock();
-        self.publish(&scheduler);
+        let mut scheduler = self.lock();
+        self.publish(&mut scheduler);
     }
 
-    pub(super) fn publish(&self, scheduler: &Scheduler) {
+    /// Shows where messages are. The keeper of time hears of those that were told of room.
+    pub(super) fn publish(&self, scheduler: &mut Scheduler) {
+        if scheduler.has_called() {
+            self.wake.notify_one();
+        }
         let summary = scheduler.summary();
         self.metrics.show(summary);
         self.summary.send_replace(summary);

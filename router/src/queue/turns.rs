@@ -42,8 +42,7 @@ impl<T> Default for Turns<T> {
 }
 
 impl<T> Turns<T> {
-    #[cfg(test)]
-    fn len(&self) -> usize {
+    pub(super) fn len(&self) -> usize {
         self.len
     }
 

@@ -41,6 +41,7 @@ pub struct Window {
     /// In failures since the last success, each weighing one of the window at its time.
     failed_cohorts: f64,
     dead_until: Option<Instant>,
+    died: Option<Instant>,
     /// From when on its failures are too old to count.
     failures_until: Option<Instant>,
 }
@@ -53,6 +54,7 @@ impl Window {
             size: options.initial.clamp(1, options.limit.max(1)),
             failed_cohorts: 0.0,
             dead_until: None,
+            died: None,
             failures_until: None,
         }
     }
@@ -74,9 +76,17 @@ impl Window {
         self.dead_until.is_some_and(|until| now < until)
     }
 
+    /// Forgets that it was dead when somebody asked for an attempt, at `asked`; what happened since then counts.
+    pub fn revive_for(&mut self, asked: Instant) {
+        if self.died.is_some_and(|died| died <= asked) {
+            self.revive();
+        }
+    }
+
     /// Forgets that it was dead: somebody asked for an attempt now.
     pub fn revive(&mut self) {
         self.dead_until = None;
+        self.died = None;
         self.failed_cohorts = 0.0;
         self.failures_until = None;
     }
@@ -113,6 +123,7 @@ impl Window {
                     self.failed_cohorts = 0.0;
                     self.size = options.initial.clamp(1, options.limit.max(1));
                     self.dead_until = Some(now + options.dead_for);
+                    self.died = Some(now);
                     return true;
                 }
             }
@@ -158,7 +169,9 @@ mod tests {
         assert!(window.is_dead(now) && !window.is_forgettable(now));
         assert!(!window.is_dead(now + options.dead_for));
         assert!(window.is_forgettable(now + options.dead_for));
-        window.revive();
+        window.revive_for(now - Duration::from_secs(1));
+        assert!(window.is_dead(now), "it died after somebody asked");
+        window.revive_for(now);
         assert!(!window.is_dead(now));
     }
 

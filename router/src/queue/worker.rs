@@ -33,7 +33,7 @@ pub(super) async fn work(shared: Arc<Shared>, start: Start) {
         let turn = {
             let mut scheduler = shared.lock();
             let turn = scheduler.next(&destination, feedback, kept.is_some(), now);
-            shared.publish(&scheduler);
+            shared.publish(&mut scheduler);
             turn
         };
         let Turn { next, starts, orphans } = turn;
@@ -75,7 +75,7 @@ impl Drop for Seat {
         let turn = {
             let mut scheduler = self.shared.lock();
             let turn = scheduler.leave(&self.destination, Vec::new());
-            self.shared.publish(&scheduler);
+            self.shared.publish(&mut scheduler);
             turn
         };
         self.shared.start(turn.starts);
@@ -144,7 +144,7 @@ impl Shared {
             let turn = {
                 let mut scheduler = self.lock();
                 let turn = scheduler.leave(destination, Vec::new());
-                self.publish(&scheduler);
+                self.publish(&mut scheduler);
                 turn
             };
             self.start(turn.starts);
@@ -172,7 +172,7 @@ pub(super) async fn keep_time(queue: Weak<Shared>) {
                 let mut scheduler = shared.lock();
                 let promoted = scheduler.promote(now);
                 if promoted.is_some() {
-                    shared.publish(&scheduler);
+                    shared.publish(&mut scheduler);
                 }
                 promoted
             };

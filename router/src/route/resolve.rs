@@ -69,13 +69,25 @@ fn resolve_with(
     Ok(resolved)
 }
 
-/// Where mail for a recipient goes by a route that somebody gave it, whatever the maps say.
+/// Where mail for a recipient goes by a route that somebody gave it, whatever the maps say. When the settings name
+/// its pool no more, it waits: it was sent there because it was to go nowhere else.
 #[must_use]
 pub fn resolve_by(options: &RouteOptions, route: &Route, path: &ForwardPath) -> Resolved {
-    match options.mailbox(path) {
-        Some(mailbox) => pick_member(options, &mailbox, route.resolve(&options.default_route, &mailbox.host)),
-        None => refuse((5, 1, 3), "bad destination mailbox address"),
+    let Some(mailbox) = options.mailbox(path) else {
+        return refuse((5, 1, 3), "bad destination mailbox address");
+    };
+    let resolved = route.resolve(&options.default_route, &mailbox.host);
+    if let Resolved::Deliver(Destination {
+        nexthop: Nexthop::Pool(pool) | Nexthop::Hashed { pool, .. }, ..
+    }) = &resolved
+        && options.pools.all(pool).is_empty()
+    {
+        // RFC 3463 §3.4: X.3.5, system incorrectly configured.
+        let status = EnhancedStatus::new(4, 3, 5);
+        let text = format!("rerouted by hand to {route}, and the settings name no such pool any more");
+        return Resolved::Defer(Notice { status, text: text.into() });
     }
+    pick_member(options, &mailbox, resolved)
 }
 
 /// What the maps and the settings say; none for an address of an alias domain that nothing names.

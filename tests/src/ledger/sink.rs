@@ -26,6 +26,9 @@ struct Shared {
     busy: AtomicU64,
     closed: AtomicBool,
     ended: AtomicBool,
+    /// It takes connections and greets nobody.
+    is_mute: Mutex<bool>,
+    unmuted: Condvar,
 }
 
 /// One delivered copy.
@@ -85,6 +88,17 @@ impl Sink {
         self.shared.closed.store(false, Ordering::Release);
     }
 
+    /// From now on it greets nobody who connects, until [`Self::speak`].
+    pub fn mute(&self) {
+        *self.shared.is_mute.lock().unwrap_or_else(PoisonError::into_inner) = true;
+    }
+
+    /// It goes on with all who wait for its greeting.
+    pub fn speak(&self) {
+        *self.shared.is_mute.lock().unwrap_or_else(PoisonError::into_inner) = false;
+        self.shared.unmuted.notify_all();
+    }
+
     /// All copies so far.
     #[must_use]
     pub fn copies(&self) -> Vec<Delivered> {
@@ -126,6 +140,7 @@ impl Sink {
 impl Drop for Sink {
     fn drop(&mut self) {
         self.shared.ended.store(true, Ordering::Release);
+        self.speak();
         // Wakes the accepting thread, which then sees that it is over.
         let _ = TcpStream::connect(self.address);
     }
@@ -154,6 +169,8 @@ impl Shared {
     fn serve(&self, mut stream: TcpStream) -> io::Result<()> {
         self.connections.fetch_add(1, Ordering::AcqRel);
         stream.set_nodelay(true)?;
+        let is_mute = self.is_mute.lock().unwrap_or_else(PoisonError::into_inner);
+        drop(self.unmuted.wait_while(is_mute, |is_mute| *is_mute));
         let mut reader = BufReader::new(stream.try_clone()?);
         if self.closed.load(Ordering::Acquire) {
             return stream.write_all(b"421 4.3.2 closed\r\n");

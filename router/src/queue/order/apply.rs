@@ -69,7 +69,11 @@ impl Prepared {
     }
 
     /// Writes it down at the message.
-    fn mark(&self, meant: &Meant, state: &mut MessageState) {
+    fn mark(&self, meant: &Meant, state: &mut MessageState, now: Now) {
+        if matches!(self, Self::Retry | Self::Reroute(_)) {
+            // A destination that is left alone would defer it again, unasked.
+            state.asked = Some(now.monotonic);
+        }
         match self {
             Self::Hold(held) => {
                 state.hold = Some(held.clone());
@@ -147,7 +151,7 @@ impl Shared {
                 tally.under_way = tally.under_way.saturating_sub(idle);
                 tally.changed += idle;
             }
-            self.publish(&scheduler);
+            self.publish(&mut scheduler);
         }
         if dry_run {
             return;
@@ -178,7 +182,7 @@ impl Shared {
         if dry_run || effect == Effect::Unchanged {
             return effect;
         }
-        order.mark(meant, &mut state);
+        order.mark(meant, &mut state, now);
         state.again |= effect == Effect::UnderWay && matches!(order, Prepared::Reroute(_));
         if !matches!(effect, Effect::ToSettle(_)) {
             // Under both locks, so that no older state comes after it.

@@ -189,7 +189,8 @@ impl Taken {
             progress(&tally);
         }
         if !self.dry_run && tally.matched > 0 {
-            self.try_now();
+            // What is due now is tried now.
+            shared.wake.notify_one();
             tracing::info!(
                 order = self.verb,
                 matched = tally.matched,
@@ -200,16 +201,6 @@ impl Taken {
             shared.spool.flush().await.map_err(OrderError::Disk)?;
         }
         Ok(tally)
-    }
-
-    /// What is due now is tried now.
-    fn try_now(&self) {
-        let shared = &self.queue.0;
-        if matches!(self.prepared, Prepared::Retry | Prepared::Reroute(_)) {
-            // A destination that is left alone would defer them again, unasked.
-            shared.lock().revive();
-        }
-        shared.wake.notify_one();
     }
 }
 

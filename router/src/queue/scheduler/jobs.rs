@@ -26,18 +26,18 @@ impl Scheduler {
         let job = match state.hand_to_idle(job) {
             Ok(slot) => {
                 self.idle.remove(&slot);
-                return Offered::Taken;
+                return Offered::Handed;
             }
             Err(job) => job,
         };
         if self.draining || state.workers >= state.window.size() {
             state.queue(job);
-            return Offered::Taken;
+            return Offered::Waits;
         }
         if self.connections >= self.options.connection_limit {
             state.queue(job);
             self.stand_in_line(destination);
-            return Offered::Taken;
+            return Offered::Waits;
         }
         state.workers += 1;
         self.connections += 1;
@@ -119,9 +119,10 @@ impl Scheduler {
         }
         let mut starts = self.serve_line();
         starts.extend(self.fill(destination));
-        let idle = self.destinations.get(destination).is_some_and(|state| {
-            state.workers == 0 && state.jobs.is_empty() && !state.waits && state.window.failures_forgotten()
-        });
+        let idle = self
+            .destinations
+            .get(destination)
+            .is_some_and(|state| !state.is_wanted() && state.window.failures_forgotten());
         if idle {
             self.destinations.remove(destination);
         }
@@ -157,21 +158,34 @@ impl Scheduler {
         if state.wants_worker() {
             self.stand_in_line(destination);
         }
+        self.call(destination);
         starts
     }
 
     /// Takes the jobs of these messages out of the lines that they wait in; what runs, runs on.
     pub(in crate::queue) fn withdraw(&mut self, messages: &HashSet<QueueId>) -> Vec<Job> {
-        let mut withdrawn = Vec::new();
-        for destination in self.destinations.values_mut() {
-            withdrawn.extend(destination.jobs.withdraw(|job| messages.contains(&job.message.id)));
+        let (mut withdrawn, mut shorter) = (Vec::new(), Vec::new());
+        for (destination, state) in &mut self.destinations {
+            let before = withdrawn.len();
+            withdrawn.extend(state.jobs.withdraw(|job| messages.contains(&job.message.id)));
+            if withdrawn.len() > before {
+                shorter.push(destination.clone());
+            }
         }
+        shorter.iter().for_each(|destination| self.call(destination));
         withdrawn
     }
 
     /// The jobs that wait in line for a connection.
     pub(in crate::queue) fn in_line(&self) -> impl Iterator<Item = &Job> {
         self.destinations.values().flat_map(|destination| destination.jobs.iter())
+    }
+
+    /// A destination is worth an attempt, if it was not tried since somebody asked for one.
+    pub(in crate::queue) fn revive_for(&mut self, destination: &Destination, asked: Instant) {
+        if let Some(state) = self.destinations.get_mut(destination) {
+            state.window.revive_for(asked);
+        }
     }
 
     /// Every destination is worth an attempt.

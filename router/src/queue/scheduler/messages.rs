@@ -5,7 +5,7 @@ use std::time::Instant;
 
 use switchyard_smtp::priority::Priority;
 
-use super::{Entry, Place, Scheduler};
+use super::{Claim, Entry, Place, Scheduler};
 use crate::queue::message::Message;
 use crate::spool::QueueId;
 
@@ -19,7 +19,9 @@ impl Scheduler {
             other => other,
         };
         self.enter(message, place);
-        let before = self.messages.insert(message.id, Entry { message: Arc::clone(message), place });
+        let before = self
+            .messages
+            .insert(message.id, Entry { message: Arc::clone(message), place, claim: Claim::None });
         debug_assert!(before.is_none(), "a queue id came twice");
         place == Place::Active
     }
@@ -29,8 +31,12 @@ impl Scheduler {
         let Some(entry) = self.messages.get_mut(&id) else { return false };
         let from = std::mem::replace(&mut entry.place, to);
         let message = Arc::clone(&entry.message);
+        // One that was called is on its way until its jobs are there.
+        let is_on_its_way = to == Place::Active && entry.claim.is_call();
+        let ended = if is_on_its_way { Claim::None } else { std::mem::take(&mut entry.claim) };
         self.exit(id, from);
         self.enter(&message, to);
+        self.end(&ended);
         true
     }
 
@@ -38,6 +44,7 @@ impl Scheduler {
     pub(in crate::queue) fn remove(&mut self, id: QueueId) -> bool {
         let Some(entry) = self.messages.remove(&id) else { return false };
         self.exit(id, entry.place);
+        self.end(&entry.claim);
         true
     }
 
@@ -54,7 +61,7 @@ impl Scheduler {
         }
     }
 
-    fn exit(&mut self, id: QueueId, place: Place) {
+    pub(super) fn exit(&mut self, id: QueueId, place: Place) {
         match place {
             // Its id stays in the line and is passed over when its turn comes.
             Place::Incoming => self.incoming_count -= 1,
@@ -86,7 +93,7 @@ impl Scheduler {
     fn promote_urgent(&mut self) -> Option<Arc<Message>> {
         while self.active < self.urgent_limit() {
             let id = self.incoming.pop_urgent()?;
-            if self.messages.get(&id).is_some_and(|entry| entry.place == Place::Incoming) {
+            if self.messages.get(&id).is_some_and(Entry::waits_for_room) {
                 self.shift(id, Place::Active);
                 return self.messages.get(&id).map(|entry| Arc::clone(&entry.message));
             }
@@ -97,8 +104,12 @@ impl Scheduler {
     /// Whether a message of this priority may become active: there is room beside what others may fill for urgent
     /// mail alone.
     fn has_room_for(&self, priority: Priority) -> bool {
-        let limit = if priority > Priority::NORMAL { self.urgent_limit() } else { self.options.active_limit };
-        self.active < limit
+        self.active < self.limit(priority)
+    }
+
+    /// Messages of this priority and lower ones that may be active.
+    pub(super) fn limit(&self, priority: Priority) -> usize {
+        if priority > Priority::NORMAL { self.urgent_limit() } else { self.options.active_limit }
     }
 
     fn urgent_limit(&self) -> usize {
@@ -111,7 +122,7 @@ impl Scheduler {
 
     fn first_incoming(&mut self) -> Option<QueueId> {
         while let Some(id) = self.incoming.pop() {
-            if self.messages.get(&id).is_some_and(|entry| entry.place == Place::Incoming) {
+            if self.messages.get(&id).is_some_and(Entry::waits_for_room) {
                 return Some(id);
             }
         }

@@ -6,10 +6,12 @@
 //! same however many messages there are, but for a logarithm.
 //!
 //! - `messages.rs`: a message comes, moves between the queues, becomes active, goes.
+//! - `room.rs`: how much of the active queue one destination may fill.
 //! - `jobs.rs`: a job comes to its destination, waits for its turn, and a worker takes it.
 
 mod jobs;
 mod messages;
+mod room;
 
 use std::collections::{BTreeMap, BTreeSet, HashMap, VecDeque};
 use std::ops::Bound;
@@ -38,6 +40,18 @@ pub(in crate::queue) enum Place {
 struct Entry {
     message: Arc<Message>,
     place: Place,
+    claim: Claim,
+}
+
+/// What a message has to do with one destination before it has jobs there.
+#[derive(Debug, Default)]
+enum Claim {
+    #[default]
+    None,
+    /// In the incoming queue, until the destination has room for it.
+    Parked(Box<Destination>),
+    /// It has been told that there is room.
+    Called(Box<Destination>),
 }
 
 /// A worker to be started.
@@ -50,8 +64,10 @@ pub(in crate::queue) struct Start {
 /// What becomes of an offered job.
 #[derive(Debug)]
 pub(in crate::queue) enum Offered {
-    /// It waits, or an idle worker has it.
-    Taken,
+    /// It waits in line.
+    Waits,
+    /// An idle worker has it.
+    Handed,
     /// It wants a worker.
     Start(Start),
     /// Its destination is dead for now.
@@ -100,6 +116,8 @@ pub(in crate::queue) struct Scheduler {
     deferred_first: bool,
     draining: bool,
     ended: u64,
+    /// Mail was called that nobody has made active yet.
+    has_called: bool,
 }
 
 impl Scheduler {
@@ -120,6 +138,7 @@ impl Scheduler {
             deferred_first: false,
             draining: false,
             ended: 0,
+            has_called: false,
         }
     }
 
@@ -172,9 +191,8 @@ impl Scheduler {
 
     /// Forgets destinations of which nothing needs to be known.
     pub(in crate::queue) fn forget(&mut self, now: Instant) {
-        self.destinations.retain(|_, destination| {
-            destination.workers > 0 || !destination.jobs.is_empty() || !destination.window.is_forgettable(now)
-        });
+        self.destinations
+            .retain(|_, destination| destination.is_wanted() || !destination.window.is_forgettable(now));
     }
 
     /// Counts an attempt at a message that has ended.

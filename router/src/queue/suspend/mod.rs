@@ -225,9 +225,14 @@ impl Shared {
                 after = Some(newest.id);
                 let now = self.now();
                 for (message, place) in page {
-                    let Place::Deferred(_) = place else { continue };
                     let state = message.state();
-                    if state.suspended.iter().any(|(_, number)| numbers.contains(number)) {
+                    if !state.suspended.iter().any(|(_, number)| numbers.contains(number)) {
+                        continue;
+                    }
+                    if place == Place::Incoming {
+                        scheduler.unpark(message.id);
+                    }
+                    if let Place::Deferred(_) = place {
                         // Under both locks, so that no older state comes after it.
                         self.spool.progress(message.id, &state.progress(now.wall, now));
                         drop(state);

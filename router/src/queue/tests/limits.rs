@@ -83,7 +83,7 @@ impl Play {
             Job { message: Arc::clone(&self.message), recipients: vec![0], sender: None, queued: self.now };
         self.offered += 1;
         match self.scheduler.offer(&destination(number), job, self.now) {
-            Offered::Taken => {}
+            Offered::Waits | Offered::Handed => {}
             Offered::Start(_) => self.running.push(number),
             Offered::Dead(_) => self.ended += 1,
         }

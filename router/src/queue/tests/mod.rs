@@ -4,6 +4,7 @@ mod fair;
 mod life;
 mod limits;
 mod orders;
+mod room;
 mod suspended;
 mod uses;
 
@@ -175,6 +176,14 @@ impl Site {
             deliverer: deliverer.renewed(deliver, resolver, policy),
             bouncer: bouncer.renewed(BounceOptions::default()),
         });
+    }
+
+    /// Attempts at delivery that came to a connection, or tried to.
+    fn attempts(&self) -> u64 {
+        let text = self.registry.encode().unwrap();
+        let count =
+            text.lines().find_map(|line| line.strip_prefix("switchyard_deliver_attempts_seconds_count"));
+        count.unwrap().rsplit(' ').next().unwrap().parse().unwrap()
     }
 
     async fn until(&self, fact: impl Fn(&Summary) -> bool) {
