@@ -32,7 +32,7 @@ fn swap(site: &Site, routes: &str) {
 }
 
 #[tokio::test]
-async fn mail_for_others_passes_a_destination_that_is_stuck() {
+async fn p5_mail_for_others_passes_a_destination_that_is_stuck() {
     let folder = tempfile::tempdir().unwrap();
     let scripts = vec![script("<a@from.example>", &[("<x@to.example>", "250 Ok")]); 3];
     let (route, playing) = peer(scripts).await;
