@@ -160,6 +160,7 @@ impl Play {
         *open = free.len();
         if free.is_empty() {
             assert!(self.scheduler.park(message.id, &destination(full[0])));
+            return;
         }
         for number in free {
             let job =
