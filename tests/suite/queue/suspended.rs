@@ -52,7 +52,7 @@ fn a_suspension_meets_new_mail_over_a_kill_and_lets_all_of_it_go_at_its_end() {
     // Its number is not given again, for another one.
     queue(&suspend);
     let listed = queue(&["suspend", "--list", "--json"]).data;
-    assert!(listed.contains("\"number\":2"), "{listed}");
+    assert!(listed.contains("\"number\": 2"), "{listed}");
 }
 
 fn send(router: SocketAddr, to: &[&str]) {
