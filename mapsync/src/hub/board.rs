@@ -15,6 +15,7 @@ use switchyard_mapsync_protocol::trust::{Refused, Taken, Trusted};
 use switchyard_mapsync_protocol::{Environment, Timestamp};
 use tokio::sync::watch;
 
+use super::fleet::Fleet;
 use super::store::blobs::Blobs;
 use super::store::heads::{Heads, Message};
 
@@ -25,6 +26,8 @@ pub(crate) struct Board {
     trusted: Mutex<Trusted>,
     heads: Arc<Heads>,
     shown: watch::Sender<Shown>,
+    /// What its hosts say.
+    pub(crate) fleet: Fleet,
 }
 
 /// A signed message as it travels.
@@ -136,7 +139,7 @@ impl Board {
             }
         };
         let shown = watch::Sender::new(shown(&name, &trusted, &heads)?);
-        Ok(Self { environment, trusted: Mutex::new(trusted), heads, shown })
+        Ok(Self { environment, trusted: Mutex::new(trusted), heads, shown, fleet: Fleet::default() })
     }
 
     /// What is shown now, and every change of it.

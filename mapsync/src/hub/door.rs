@@ -125,3 +125,6 @@ impl Service<Request<Incoming>> for Known {
         self.routes.call(request)
     }
 }
+
+#[cfg(test)]
+mod tests;

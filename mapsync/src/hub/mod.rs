@@ -13,7 +13,9 @@
 
 mod api;
 mod board;
+mod deltas;
 mod door;
+mod fleet;
 mod metrics;
 mod settings;
 mod store;
@@ -48,6 +50,7 @@ use tokio::sync::Semaphore;
 
 use self::api::routes;
 use self::board::{Board, Kind};
+use self::deltas::Deltas;
 use self::door::{Door, HANDSHAKES};
 use self::metrics::Metrics;
 use self::settings::{Bounds, bounds, mutual_tls};
@@ -75,6 +78,7 @@ pub struct Hub {
 pub(crate) struct Shared {
     boards: Arc<BTreeMap<String, Arc<Board>>>,
     blobs: Arc<Blobs>,
+    deltas: Arc<Deltas>,
     bounds: Arc<ArcSwap<Bounds>>,
     uploads: Arc<Semaphore>,
     clock: Clock,
@@ -157,9 +161,11 @@ impl Daemon for Hub {
             http::start(&settings.metrics, listeners, &registry, process).map_err(HubError::because)?;
 
         let (boards, blobs) = opened(&settings).await?;
+        let blobs = Arc::new(blobs);
         let shared = Shared {
             boards: Arc::new(boards),
-            blobs: Arc::new(blobs),
+            deltas: Arc::new(Deltas::new(Arc::clone(&blobs))),
+            blobs,
             bounds: Arc::new(ArcSwap::from_pointee(bounds(&settings))),
             uploads: Arc::new(Semaphore::new(UPLOADS)),
             clock: Clock::system(),

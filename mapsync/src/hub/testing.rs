@@ -8,10 +8,12 @@ use arc_swap::ArcSwap;
 use switchyard_daemon::clock::Clock;
 use switchyard_daemon::drain::Drain;
 use switchyard_daemon::metrics::Registry;
-use switchyard_mapsync_protocol::Environment;
+use switchyard_mapsync_protocol::status::{Counters, Progress, Status};
+use switchyard_mapsync_protocol::{Environment, Timestamp};
 use tokio::sync::Semaphore;
 
 use super::board::Board;
+use super::deltas::Deltas;
 use super::metrics::Metrics;
 use super::settings::Bounds;
 use super::store::blobs::Blobs;
@@ -22,13 +24,31 @@ use super::{Shared, UPLOADS};
 pub(crate) fn hub(folder: &Path, root: &[u8], clock: Clock, drain: Drain) -> Shared {
     let heads = Arc::new(Heads::open(&folder.join("heads.redb")).unwrap());
     let board = Board::open(Environment::try_from("live".to_owned()).unwrap(), root, heads).unwrap();
+    let blobs = Arc::new(Blobs::open(folder).unwrap());
     Shared {
         boards: Arc::new(BTreeMap::from([("live".to_owned(), Arc::new(board))])),
-        blobs: Arc::new(Blobs::open(folder).unwrap()),
+        deltas: Arc::new(Deltas::new(Arc::clone(&blobs))),
+        blobs,
         bounds: Arc::new(ArcSwap::from_pointee(Bounds { blob: 100_000, store: 250_000 })),
         uploads: Arc::new(Semaphore::new(UPLOADS)),
         clock,
         drain,
         metrics: Metrics::register(&Registry::new()).unwrap(),
+    }
+}
+
+/// A host's word.
+pub(crate) fn status(host: &str) -> Status {
+    Status {
+        environment: Environment::try_from("live".to_owned()).unwrap(),
+        host: host.to_owned(),
+        role: "mx".to_owned(),
+        site: "here".to_owned(),
+        version: "0.1.0".to_owned(),
+        nonce: 1,
+        at: Timestamp(1),
+        progress: Progress::default(),
+        counters: Counters::default(),
+        disk_free: 1,
     }
 }

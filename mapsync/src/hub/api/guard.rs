@@ -16,30 +16,111 @@ pub(crate) struct Right {
     pub(crate) method: Method,
     pub(crate) path: &'static str,
     pub(crate) roles: &'static [Role],
+    /// What it is for, in a line.
+    pub(crate) about: &'static str,
+    pub(crate) takes: Takes,
+    pub(crate) gives: Gives,
+}
+
+/// What is sent with a request.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Takes {
+    Nothing,
+    /// A signed message.
+    Message,
+    Status,
+    File,
+}
+
+/// What is answered.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Gives {
+    /// The newest signed message of a kind, now or when there is one.
+    Newest,
+    /// One of old.
+    Message,
+    Events,
+    Generations,
+    /// The number under which a message is kept.
+    Number,
+    /// Whether a file was here before.
+    Presence,
+    File,
+    Delta,
+    Fleet,
+    Nothing,
+    /// This description.
+    Document,
+}
+
+const fn get(path: &'static str, roles: &'static [Role], gives: Gives, about: &'static str) -> Right {
+    Right { method: Method::GET, path, roles, about, takes: Takes::Nothing, gives }
+}
+
+const fn post(
+    path: &'static str,
+    roles: &'static [Role],
+    takes: Takes,
+    gives: Gives,
+    about: &'static str,
+) -> Right {
+    Right { method: Method::POST, path, roles, about, takes, gives }
 }
 
 const EVERYONE: &[Role] = &Role::ALL;
 /// Who takes files, or brings them. One who only looks sees no recipient lists.
 const WITH_FILES: &[Role] = &[Role::Agent, Role::Hub, Role::Push, Role::Admin];
 const PUSHERS: &[Role] = &[Role::Push, Role::Admin];
+/// A host sees itself, and not the others.
+const WATCHERS: &[Role] = &[Role::Hub, Role::Push, Role::Admin, Role::Read];
 
 /// All that is answered.
 pub(crate) const RIGHTS: &[Right] = &[
-    Right { method: Method::GET, path: "/v1/roots/{environment}", roles: EVERYONE },
-    Right { method: Method::POST, path: "/v1/roots/{environment}", roles: &[Role::Admin] },
-    Right { method: Method::GET, path: "/v1/roots/{environment}/{version}", roles: EVERYONE },
-    Right { method: Method::GET, path: "/v1/heads/{environment}", roles: EVERYONE },
-    Right { method: Method::GET, path: "/v1/generations/{environment}", roles: EVERYONE },
-    Right { method: Method::POST, path: "/v1/generations/{environment}", roles: PUSHERS },
-    Right { method: Method::GET, path: "/v1/generations/{environment}/{generation}", roles: EVERYONE },
-    Right { method: Method::GET, path: "/v1/releases/{environment}", roles: EVERYONE },
+    get("/v1/roots/{environment}", EVERYONE, Gives::Newest, "The root in force: whose keys count."),
+    post("/v1/roots/{environment}", &[Role::Admin], Takes::Message, Gives::Number, "Brings the next root."),
+    get("/v1/roots/{environment}/{version}", EVERYONE, Gives::Message, "One root of old."),
+    get("/v1/heads/{environment}", EVERYONE, Gives::Newest, "The newest generation."),
+    get(
+        "/v1/generations/{environment}",
+        EVERYONE,
+        Gives::Generations,
+        "Lists generations: at most `limit`, below `before`.",
+    ),
+    post(
+        "/v1/generations/{environment}",
+        PUSHERS,
+        Takes::Message,
+        Gives::Number,
+        "Brings a new generation; If-Match names the one it follows.",
+    ),
+    get("/v1/generations/{environment}/{generation}", EVERYONE, Gives::Message, "One generation of old."),
+    get("/v1/releases/{environment}", EVERYONE, Gives::Newest, "The newest release: what is to be in use."),
+    post(
+        "/v1/releases/{environment}",
+        &[Role::Push, Role::Admin, Role::Hub],
+        Takes::Message,
+        Gives::Number,
+        "Brings a new release.",
+    ),
+    get("/v1/events/{environment}", EVERYONE, Gives::Events, "Roots, heads and releases as they come."),
+    get("/v1/blobs/{hash}", WITH_FILES, Gives::File, "A file."),
     Right {
-        method: Method::POST,
-        path: "/v1/releases/{environment}",
-        roles: &[Role::Push, Role::Admin, Role::Hub],
+        method: Method::PUT,
+        path: "/v1/blobs/{hash}",
+        roles: PUSHERS,
+        about: "Brings a file.",
+        takes: Takes::File,
+        gives: Gives::Presence,
     },
-    Right { method: Method::GET, path: "/v1/blobs/{hash}", roles: WITH_FILES },
-    Right { method: Method::PUT, path: "/v1/blobs/{hash}", roles: PUSHERS },
+    get(
+        "/v1/deltas/{from}/{to}",
+        WITH_FILES,
+        Gives::Delta,
+        "What changed between two tables; 404 where the whole file is the shorter way.",
+    ),
+    post("/v1/agents/{host}/status", &[Role::Agent], Takes::Status, Gives::Nothing, "A host says how it is."),
+    get("/v1/fleet/{environment}", WATCHERS, Gives::Fleet, "Every host with its last word."),
+    get("/v1/openapi.json", EVERYONE, Gives::Document, "This document."),
 ];
 
 /// The right that a request needs; what may be read may be asked about, too.

@@ -5,9 +5,13 @@
 
 mod blobs;
 mod conditional;
+mod deltas;
+mod events;
+mod fleet;
 mod generations;
 mod guard;
 mod messages;
+mod openapi;
 pub(super) mod problem;
 
 #[cfg(test)]
@@ -16,7 +20,7 @@ mod tests;
 use axum::extract::{DefaultBodyLimit, FromRequestParts};
 use axum::http::StatusCode;
 use axum::http::request::Parts;
-use axum::routing::{get, put};
+use axum::routing::{get, post, put};
 use axum::{Router, middleware};
 use switchyard_mapsync_protocol::envelope;
 
@@ -35,8 +39,13 @@ pub(crate) fn routes(shared: &Shared) -> Router {
         .route("/v1/generations/{environment}/{generation}", get(messages::one_head))
         .route("/v1/releases/{environment}", get(messages::release).post(generations::push_release))
         .layer(DefaultBodyLimit::max(envelope::LONGEST))
+        .route("/v1/events/{environment}", get(events::events))
         // An upload is bounded by the settings, as it comes.
-        .merge(Router::new().route("/v1/blobs/{hash}", put(blobs::put_one).get(blobs::get_one)))
+        .route("/v1/blobs/{hash}", put(blobs::put_one).get(blobs::get_one))
+        .route("/v1/deltas/{from}/{to}", get(deltas::get_one))
+        .route("/v1/agents/{host}/status", post(fleet::hear).layer(DefaultBodyLimit::max(fleet::LONGEST)))
+        .route("/v1/fleet/{environment}", get(fleet::list))
+        .route("/v1/openapi.json", get(openapi::openapi))
         .route_layer(middleware::from_fn_with_state(shared.clone(), guard::guard))
         .method_not_allowed_fallback(async || {
             Problem::new(StatusCode::METHOD_NOT_ALLOWED, "method", "this path has no such method")

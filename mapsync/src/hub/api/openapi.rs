@@ -1,0 +1,188 @@
+//! The description of all this for programs: OpenAPI 3.1, made of the table of rights, so that a route that is not
+//! answered cannot stand in it and none that is answered can be left out.
+
+use axum::response::Response;
+use serde_json::{Map, Value, json};
+use switchyard_daemon::control;
+
+use super::conditional::LONGEST_WAIT;
+use super::guard::{Gives, RIGHTS, Right, Takes};
+
+/// The document, at `/v1/openapi.json`.
+pub(crate) async fn openapi() -> Response {
+    control::answer(&document())
+}
+
+pub(crate) fn document() -> Value {
+    let mut paths: Map<String, Value> = Map::new();
+    for right in RIGHTS {
+        let path = paths.entry(right.path).or_insert_with(|| json!({}));
+        path[right.method.as_str().to_ascii_lowercase()] = operation(right);
+    }
+    json!({
+        "openapi": "3.1.0",
+        "info": {
+            "title": "Switchyard hub",
+            "version": env!("CARGO_PKG_VERSION"),
+            "description": "Asked over TLS 1.3 with a certificate on both sides. Who asks stands in the \
+                certificate's URI spiffe://ENVIRONMENT/ROLE/NAME; `x-roles` says which roles may use an operation.",
+        },
+        "security": [{ "certificate": [] }],
+        "paths": paths,
+        "components": {
+            "securitySchemes": { "certificate": { "type": "mutualTLS" } },
+            "schemas": schemas(),
+        },
+    })
+}
+
+fn operation(right: &Right) -> Value {
+    let roles: Vec<&str> = right.roles.iter().map(|role| role.as_str()).collect();
+    let mut operation = json!({
+        "summary": right.about,
+        "x-roles": roles,
+        "parameters": parameters(right),
+        "responses": responses(right),
+    });
+    let body = match right.takes {
+        Takes::Nothing => return operation,
+        Takes::Message => json!({ "application/json": { "schema": reference("Envelope") } }),
+        Takes::Status => json!({ "application/json": { "schema": reference("Status") } }),
+        Takes::File => json!({ "application/octet-stream": {} }),
+    };
+    operation["requestBody"] = json!({ "required": true, "content": body });
+    operation
+}
+
+fn parameters(right: &Right) -> Vec<Value> {
+    let holes = right.path.split('/').filter_map(|part| part.strip_prefix('{')?.strip_suffix('}'));
+    let mut all: Vec<Value> = holes.map(|name| parameter("path", name, true, &hole(name))).collect();
+    let tag = json!({ "type": "string", "pattern": "^\"[0-9]+\"$" });
+    let count = json!({ "type": "integer", "minimum": 0 });
+    match (right.gives, right.takes) {
+        (Gives::Newest, _) => {
+            all.push(parameter("header", "If-None-Match", false, &tag));
+            let prefer = json!({
+                "type": "string",
+                "examples": [format!("wait={}", LONGEST_WAIT.as_secs())],
+            });
+            all.push(parameter("header", "Prefer", false, &prefer));
+        }
+        (Gives::Events, _) => {
+            let id = json!({ "type": "string", "pattern": "^[0-9]+\\.[0-9]+\\.[0-9]+$" });
+            all.push(parameter("header", "Last-Event-ID", false, &id));
+        }
+        (Gives::File, _) => all.push(parameter("header", "Range", false, &json!({ "type": "string" }))),
+        (Gives::Generations, _) => {
+            all.push(parameter("query", "before", false, &count));
+            all.push(parameter("query", "limit", false, &count));
+        }
+        (Gives::Number, Takes::Message) if right.path.starts_with("/v1/generations") => {
+            all.push(parameter("header", "If-Match", true, &tag));
+        }
+        _ => {}
+    }
+    all
+}
+
+fn parameter(place: &str, name: &str, required: bool, schema: &Value) -> Value {
+    json!({ "in": place, "name": name, "required": required, "schema": schema })
+}
+
+/// What may stand in a path.
+fn hole(name: &str) -> Value {
+    match name {
+        "hash" | "from" | "to" => reference("Hash"),
+        "generation" | "version" => json!({ "type": "integer", "minimum": 1 }),
+        "environment" => json!({ "type": "string", "pattern": "^[a-z0-9-]{1,64}$" }),
+        _ => json!({ "type": "string", "pattern": "^[A-Za-z0-9_@-][A-Za-z0-9._@-]{0,252}$" }),
+    }
+}
+
+fn responses(right: &Right) -> Value {
+    let json = |schema: Value| json!({ "application/json": { "schema": schema } });
+    let octets = |kind: &str| json!({ kind: {} });
+    let said = |what: &str, content: Value| json!({ "description": what, "content": content });
+    let empty = |what: &str| json!({ "description": what });
+    let mut all = match right.gives {
+        Gives::Newest => json!({
+            "200": said("The message, octet for octet as it was brought; ETag is its number.", json(reference("Envelope"))),
+            "304": empty("There is nothing newer."),
+        }),
+        Gives::Message => json!({ "200": said("The message.", json(reference("Envelope"))) }),
+        Gives::Events => {
+            json!({ "200": said("Events `root`, `head` and `release`.", octets("text/event-stream")) })
+        }
+        Gives::Generations => json!({
+            "200": said("Newest first.", json(json!({ "type": "array", "items": reference("Generation") }))),
+        }),
+        Gives::Number => json!({
+            "200": said("It was here before.", json(reference("Kept"))),
+            "201": said("It is kept, and durable.", json(reference("Kept"))),
+        }),
+        Gives::Presence => {
+            json!({ "200": empty("It was here before."), "201": empty("It is kept, and durable.") })
+        }
+        Gives::File => json!({
+            "200": said("The file.", octets("application/octet-stream")),
+            "206": said("A part of it.", octets("application/octet-stream")),
+        }),
+        Gives::Delta => json!({ "200": said("The delta, packed.", octets(super::deltas::KIND)) }),
+        Gives::Fleet => json!({ "200": said("Every host.", json(reference("Fleet"))) }),
+        Gives::Nothing => json!({ "204": empty("It is kept.") }),
+        Gives::Document => json!({ "200": said("This document.", json(json!({ "type": "object" }))) }),
+    };
+    all["default"] = said("A no.", json!({ "application/problem+json": { "schema": reference("Problem") } }));
+    all
+}
+
+fn reference(name: &str) -> Value {
+    json!({ "$ref": format!("#/components/schemas/{name}") })
+}
+
+/// An object with all of these.
+fn object(properties: &Value) -> Value {
+    let required: Vec<&String> = properties.as_object().into_iter().flat_map(Map::keys).collect();
+    json!({ "type": "object", "required": required, "properties": properties })
+}
+
+fn schemas() -> Value {
+    let text = || json!({ "type": "string" });
+    let count = || json!({ "type": "integer", "minimum": 0 });
+    let or_null = |schema: Value| json!({ "anyOf": [schema, { "type": "null" }] });
+    let head = || or_null(reference("HeadRef"));
+    let progress = object(&json!({
+        "release": count(), "wanted": head(), "staged": head(), "active": head(), "previous": head(),
+        "state": { "enum": ["settled", "fetching", "staging", "staged", "refused", "returned"] },
+        "reason": or_null(text()),
+    }));
+    let counters = object(&json!({
+        "taken": count(), "rejected": count(), "deferred": count(), "bounced": count(), "differing": count(),
+        "deaths": count(),
+    }));
+    let status = json!({
+        "environment": text(), "host": text(), "role": text(), "site": text(), "version": text(),
+        "nonce": count(), "at": count(), "progress": progress, "counters": counters, "disk_free": count(),
+    });
+    let mut host = status.clone();
+    host["age"] = count();
+    let signature = object(&json!({ "keyid": text(), "sig": text() }));
+    json!({
+        "Hash": { "type": "string", "pattern": "^blake3-[0-9a-f]{64}$" },
+        "HeadRef": object(&json!({ "generation": count(), "hash": reference("Hash") })),
+        "Envelope": object(&json!({
+            "payload": text(), "payloadType": text(), "signatures": { "type": "array", "items": signature },
+        })),
+        "Kept": object(&json!({ "number": count(), "hash": reference("Hash") })),
+        "Generation": object(&json!({
+            "generation": count(), "hash": reference("Hash"), "created": count(), "expires": count(),
+            "author": text(), "note": text(), "files": count(), "bytes": count(),
+        })),
+        "Status": object(&status),
+        "Fleet": object(&json!({
+            "environment": text(), "now": count(), "generation": count(), "release": count(),
+            "hosts": { "type": "array", "items": object(&host) },
+        })),
+        "Problem": object(&json!({ "type": text(), "title": text(), "status": count(), "detail": text() })),
+    })
+}

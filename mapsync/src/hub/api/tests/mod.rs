@@ -1,0 +1,168 @@
+//! Requests against the routes themselves, by people of every role; no socket.
+
+mod files;
+mod pushes;
+mod rights;
+mod told;
+
+use axum::Router;
+use axum::body::Body;
+use axum::http::{HeaderMap, Method, Request, StatusCode, header};
+use axum::response::Response;
+use http_body_util::BodyExt as _;
+use hyper::service::Service as _;
+use hyper_util::service::TowerToHyperService;
+use serde_json::Value;
+use switchyard_daemon::clock::Clock;
+use switchyard_daemon::drain::Drain;
+use switchyard_mapsync_protocol::envelope::{Message, Signed};
+use switchyard_mapsync_protocol::hash::Hash;
+use switchyard_mapsync_protocol::head::{File, Head, Kind};
+use switchyard_mapsync_protocol::keys::SecretKey;
+use switchyard_mapsync_protocol::root::{self, Roles, Root};
+use switchyard_mapsync_protocol::{Environment, Timestamp};
+
+use super::*;
+use crate::hub::testing::hub;
+
+const ROOT: u8 = 1;
+const PUSH: u8 = 2;
+const RELEASE: u8 = 3;
+
+fn key(seed: u8) -> SecretKey {
+    SecretKey::from_seed([seed; 32]).unwrap()
+}
+
+fn live() -> Environment {
+    Environment::try_from("live".to_owned()).unwrap()
+}
+
+pub(crate) fn signed(message: &impl Message, keys: &[u8]) -> Vec<u8> {
+    let mut signed = Signed::new(message).unwrap();
+    keys.iter().for_each(|seed| signed.sign(&key(*seed)));
+    signed.to_json().unwrap()
+}
+
+fn root(version: u64, push: u8) -> Root {
+    let role = |seed: u8| root::Role { keys: vec![key(seed).public()], threshold: 1 };
+    let roles = Roles { root: role(ROOT), push: role(push), release: role(RELEASE) };
+    Root { environment: live(), version, expires: Timestamp(u64::MAX), roles }
+}
+
+fn head(generation: u64, previous: Option<Hash>, files: &[(&str, &[u8])]) -> Head {
+    let file = |(path, octets): &(&str, &[u8])| File {
+        path: path.to_string().try_into().unwrap(),
+        kind: Kind::Text,
+        hash: Hash::of(octets),
+        bytes: octets.len() as u64,
+        records: 0,
+    };
+    Head {
+        environment: live(),
+        generation,
+        previous,
+        created: Timestamp(1),
+        expires: Timestamp(u64::MAX),
+        author: "ann".to_owned(),
+        note: format!("change {generation}"),
+        files: files.iter().map(file).collect(),
+    }
+}
+
+/// A hub, and the folder that goes with it.
+struct Bench {
+    routes: Router,
+    shared: Shared,
+    _folder: tempfile::TempDir,
+}
+
+struct Answer {
+    status: StatusCode,
+    headers: HeaderMap,
+    body: Vec<u8>,
+}
+
+impl Answer {
+    fn json(&self) -> Value {
+        serde_json::from_slice(&self.body).unwrap()
+    }
+
+    /// The last word of a problem's type.
+    fn problem(&self) -> String {
+        assert_eq!(self.headers[header::CONTENT_TYPE], "application/problem+json", "{}", self.status);
+        let kind = self.json()["type"].as_str().unwrap().to_owned();
+        assert_eq!(self.json()["status"], self.status.as_u16());
+        kind.strip_prefix("urn:switchyard:problem:").unwrap().to_owned()
+    }
+}
+
+impl Bench {
+    fn new() -> Self {
+        let folder = tempfile::tempdir().unwrap();
+        let shared = hub(folder.path(), &signed(&root(1, PUSH), &[ROOT]), Clock::system(), Drain::new());
+        Self { routes: routes(&shared), shared, _folder: folder }
+    }
+
+    async fn ask(&self, who: &str, method: Method, path: &str, more: &[(&str, &str)], body: &[u8]) -> Answer {
+        let mut request = Request::builder().method(method).uri(path);
+        for (name, value) in more {
+            request = request.header(*name, *value);
+        }
+        let mut request = request.body(Body::from(body.to_vec())).unwrap();
+        request.extensions_mut().insert(Caller::new(who.parse()));
+        let answer = self.answered(request).await;
+        let (status, headers) = (answer.status(), answer.headers().clone());
+        let body = answer.into_body();
+        // Events have no end.
+        let is_endless = path.starts_with("/v1/events") && status == StatusCode::OK;
+        let body = match is_endless {
+            true => Vec::new(),
+            false => body.collect().await.unwrap().to_bytes().to_vec(),
+        };
+        Answer { status, headers, body }
+    }
+
+    async fn answered(&self, request: Request<Body>) -> Response {
+        TowerToHyperService::new(self.routes.clone()).call(request).await.unwrap()
+    }
+
+    /// The events of `live`, from what is known on, as they come.
+    async fn hear(&self, known: &str) -> Events {
+        let mut request = Request::get("/v1/events/live").header("last-event-id", known);
+        request.extensions_mut().unwrap().insert(Caller::new(MX1.parse()));
+        let answer = self.answered(request.body(Body::empty()).unwrap()).await;
+        assert_eq!(answer.headers()[header::CONTENT_TYPE], "text/event-stream");
+        Events(answer.into_body())
+    }
+
+    async fn get(&self, who: &str, path: &str, more: &[(&str, &str)]) -> Answer {
+        self.ask(who, Method::GET, path, more, b"").await
+    }
+
+    async fn put(&self, octets: &[u8]) -> Answer {
+        self.ask(ANN, Method::PUT, &format!("/v1/blobs/{}", Hash::of(octets)), &[], octets).await
+    }
+
+    async fn push(&self, head: &[u8], after: &str) -> Answer {
+        self.ask(ANN, Method::POST, "/v1/generations/live", &[("if-match", after)], head).await
+    }
+}
+
+struct Events(Body);
+
+impl Events {
+    /// The next event: its name, its id and its data; none when the hub has ended them.
+    async fn next(&mut self) -> Option<(String, String, String)> {
+        let frame = self.0.frame().await?.unwrap().into_data().unwrap();
+        let text = String::from_utf8(frame.to_vec()).unwrap();
+        let line = |name: &str| {
+            let found = text.lines().find_map(|line| line.strip_prefix(name)?.strip_prefix(": "));
+            found.unwrap_or_else(|| panic!("{name} in {text:?}")).to_owned()
+        };
+        Some((line("event"), line("id"), line("data")))
+    }
+}
+
+const ANN: &str = "spiffe://live/push/ann";
+const MX1: &str = "spiffe://live/agent/mx1";
+const EVE: &str = "spiffe://live/read/eve";
