@@ -19,6 +19,7 @@
 
 mod answer;
 mod compile;
+pub mod fuzz;
 mod index;
 mod leaves;
 mod lists;
