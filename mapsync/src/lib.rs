@@ -20,3 +20,6 @@ pub mod identity;
 pub mod proof;
 pub mod site;
 pub mod tls;
+
+#[cfg(test)]
+pub(crate) mod testing;

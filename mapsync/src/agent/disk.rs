@@ -167,7 +167,11 @@ impl Disk {
             if in_use.as_deref() != Some(&name) && !also.contains(&name.as_str()) {
                 // First of all it ceases to be a set: what is half removed must not look like one.
                 let at = sets.join(&name);
-                fs::remove_file(at.join(WHOLE)).map_err(of(&at))?;
+                match fs::remove_file(at.join(WHOLE)) {
+                    // It ceased to be one before, and something kept the rest from going.
+                    Err(error) if error.kind() == io::ErrorKind::NotFound => {}
+                    removed => removed.map_err(of(&at))?,
+                }
                 sync_folder(&at)?;
                 remove(&at)?;
             }

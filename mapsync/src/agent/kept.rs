@@ -14,9 +14,12 @@ use super::disk::{Disk, DiskError};
 pub(super) struct Kept {
     pub(super) trusted: Trusted,
     pub(super) release: Option<(Release, Vec<u8>)>,
-    /// A set that this host cannot run by, and why; it is not tried again.
-    pub(super) unfit: Option<Unfit>,
+    /// The last sets that this host cannot run by, and why; they are not tried again.
+    unfit: Vec<Unfit>,
 }
+
+/// Sets that are remembered for not fitting.
+const UNFIT: usize = 16;
 
 /// A head that makes no set here.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -42,7 +45,7 @@ pub(super) enum KeptError {
 struct File {
     trusted: Value,
     release: Option<String>,
-    unfit: Option<Unfit>,
+    unfit: Vec<Unfit>,
 }
 
 impl Kept {
@@ -54,7 +57,11 @@ impl Kept {
         now: Timestamp,
     ) -> Result<Self, KeptError> {
         let Some(octets) = disk.state()? else {
-            return Ok(Self { trusted: Trusted::begin(first, environment)?, release: None, unfit: None });
+            return Ok(Self {
+                trusted: Trusted::begin(first, environment)?,
+                release: None,
+                unfit: Vec::new(),
+            });
         };
         let file: File = serde_json::from_slice(&octets)?;
         let mut trusted = Trusted::from_json(&serde_json::to_vec(&file.trusted)?)?;
@@ -78,14 +85,32 @@ impl Kept {
         Ok(disk.keep_state(&serde_json::to_vec(&file)?)?)
     }
 
-    /// The head that this host is to have in use, as far as it knows.
+    /// The head that this host is to have in use, as far as it knows. A release of keys that a new root has struck out
+    /// wants nothing.
     pub(super) fn wanted(&self, host: &str) -> Option<HeadRef> {
         let (release, _) = self.release.as_ref()?;
-        let head = HeadRef { generation: release.generation, hash: release.head };
-        release.moves(host).then_some(head)
+        let is_trusted =
+            self.trusted.released() == Some(release.names()) && self.trusted.sequence() == release.sequence;
+        (is_trusted && release.moves(host)).then(|| release.names())
+    }
+
+    /// The same, while the release and the root are in time: what may be flipped to now.
+    pub(super) fn due(&self, host: &str, now: Timestamp) -> Option<HeadRef> {
+        let (release, _) = self.release.as_ref()?;
+        let is_in_time = now < release.expires && now < self.trusted.root().expires;
+        self.wanted(host).filter(|_| is_in_time)
     }
 
     pub(super) fn is_unfit(&self, head: &HeadRef) -> bool {
-        self.unfit.as_ref().is_some_and(|unfit| unfit.head == *head)
+        self.unfit.iter().any(|unfit| unfit.head == *head)
+    }
+
+    pub(super) fn refuse(&mut self, unfit: Unfit) {
+        self.unfit.push(unfit);
+        let old = self.unfit.len().saturating_sub(UNFIT);
+        self.unfit.drain(..old);
     }
 }
+
+#[cfg(test)]
+mod tests;

@@ -46,6 +46,8 @@ pub(super) struct Life {
     /// For questions about what the ears heard.
     pub(super) hubs: Vec<Hub>,
     pub(super) keep: usize,
+    /// What could not be taken for a reason that passes: the last of each kind and hub.
+    pub(super) later: Vec<Heard>,
     /// When what could not be done is tried again.
     pub(super) again: Option<Instant>,
 }
@@ -61,6 +63,13 @@ enum NotTaken {
     Hub(#[from] ClientError),
 }
 
+impl NotTaken {
+    /// Whether the same may be taken later: a hub or the disk failed, or the clocks are apart.
+    fn passes(&self) -> bool {
+        matches!(self, Self::Hub(_) | Self::Kept(_) | Self::Refused(Refused::Future { .. }))
+    }
+}
+
 impl Life {
     /// Lives until the end is wished.
     pub(super) async fn live(mut self, mut reach: watch::Receiver<Reach>, end: CancellationToken) {
@@ -70,6 +79,8 @@ impl Life {
             let hub =
                 |address: &String| Hub::new(address.clone(), self.environment.clone(), Arc::clone(&now.tls));
             self.hubs = now.hubs.iter().map(hub).collect();
+            // It says by which of the hubs before it came.
+            self.later.clear();
             let (to, mut heard) = mpsc::channel(HEARD);
             // Dropped with this round: who listens to a hub of old hears no more.
             let mut ears = JoinSet::new();
@@ -92,8 +103,10 @@ impl Life {
         }
     }
 
-    async fn hear(&mut self, Heard { hub, what, octets }: Heard) {
-        match self.take(hub, what, &octets).await {
+    async fn hear(&mut self, heard: Heard) {
+        let (hub, what) = (heard.hub, heard.what);
+        self.later.retain(|later| (later.hub, later.what) != (hub, what));
+        match self.take(hub, what, &heard.octets).await {
             Ok(()) => self.act(hub).await,
             Err(error) => {
                 let kind = match what {
@@ -103,6 +116,11 @@ impl Life {
                 };
                 tracing::warn!(kind, %error, hub = self.hubs.get(hub).map(Hub::address), "not taken");
                 self.metrics.refused.with_label_values(&[kind]).inc();
+                if error.passes() {
+                    // The hub shows it once; it is here that it waits.
+                    self.later.push(heard);
+                    self.try_again();
+                }
             }
         }
     }
@@ -110,6 +128,9 @@ impl Life {
     async fn tick(&mut self) {
         if self.again.is_some_and(|again| again <= self.clock.now_monotonic()) {
             self.again = None;
+            for heard in std::mem::take(&mut self.later) {
+                self.hear(heard).await;
+            }
             self.act(fastrand::usize(..self.hubs.len().max(1))).await;
         }
         self.tell();
@@ -193,13 +214,14 @@ impl Life {
 
     /// Brings about what is wanted, as far as that goes now.
     async fn act(&mut self, hub: usize) {
-        let (wanted, newest) = (self.kept.wanted(&self.host), self.kept.trusted.newest());
-        for head in [wanted, newest].into_iter().flatten() {
+        let (due, newest) = (self.kept.due(&self.host, self.now()), self.kept.trusted.newest());
+        for head in [due, newest].into_iter().flatten() {
             if !self.disk.has(&set_name(&head)) && !self.kept.is_unfit(&head) {
                 self.make_ready(hub, head).await;
             }
         }
-        if let Some(head) = wanted
+        // Making it ready took its time, and the release may be out of it.
+        if let Some(head) = self.kept.due(&self.host, self.now())
             && self.disk.has(&set_name(&head))
             && self.disk.in_use().as_deref() != Some(&set_name(&head))
         {
@@ -296,7 +318,7 @@ impl Life {
             "this host cannot run by it, and stays where it is"
         );
         self.metrics.refused.with_label_values(&["set"]).inc();
-        self.kept.unfit = Some(Unfit { head, why });
+        self.kept.refuse(Unfit { head, why });
         if let Err(error) = self.kept.keep(&self.disk) {
             self.failed(&error);
         }
@@ -305,6 +327,10 @@ impl Life {
     /// Something to be tried again.
     fn failed(&mut self, error: &dyn std::fmt::Display) {
         tracing::warn!(%error, "not done yet");
+        self.try_again();
+    }
+
+    fn try_again(&mut self) {
         let wait = AGAIN.mul_f64(0.5 + fastrand::f64());
         self.again = self.clock.now_monotonic().checked_add(wait);
     }

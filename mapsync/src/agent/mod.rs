@@ -115,7 +115,19 @@ impl Daemon for Agent {
         let (reach, changes) = watch::channel(reach(&settings)?);
         let host = settings.host_name.to_string();
         let (hubs, keep, again) = (Vec::new(), settings.keep, None);
-        let life = Life { disk, kept, host, environment, clock, metrics, in_use, hubs, keep, again };
+        let life = Life {
+            disk,
+            kept,
+            host,
+            environment,
+            clock,
+            metrics,
+            in_use,
+            hubs,
+            keep,
+            later: Vec::new(),
+            again,
+        };
         process.tasks.essential("life", life.live(changes, process.drain.token()));
         Ok(Self { reach, settings: Mutex::new(settings), control, metrics_addresses })
     }

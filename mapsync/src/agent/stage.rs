@@ -6,6 +6,7 @@ use std::io::{self, Read, Write};
 use std::path::{Path, PathBuf};
 
 use serde::{Deserialize, Serialize};
+use switchyard_maps::installed::InstallError;
 use switchyard_mapsync_protocol::Timestamp;
 use switchyard_mapsync_protocol::hash::Hash;
 use switchyard_mapsync_protocol::head::{self, Head};
@@ -58,6 +59,7 @@ impl From<Unfit> for StageError {
     fn from(unfit: Unfit) -> Self {
         match unfit {
             Unfit::Disk(error) => Self::Disk(error),
+            Unfit::Maps(InstallError::Disk { file, error }) => Self::Disk(DiskError { at: file, error }),
             other => Self::Unfit(other),
         }
     }

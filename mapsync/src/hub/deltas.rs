@@ -9,7 +9,7 @@ use std::io::BufReader;
 use std::sync::{Arc, Mutex, PoisonError};
 
 use bytes::Bytes;
-use switchyard_mapsync_protocol::delta::{DeltaError, diff, worth_it};
+use switchyard_mapsync_protocol::delta::{DeltaError, diff, most_worth_it, worth_it};
 use switchyard_mapsync_protocol::hash::Hash;
 
 use super::store::blobs::Blobs;
@@ -23,8 +23,8 @@ const KEPT: usize = 256;
 pub(crate) struct Deltas {
     blobs: Arc<Blobs>,
     kept: Mutex<VecDeque<Kept>>,
-    /// Held while one is found.
-    finding: tokio::sync::Mutex<()>,
+    /// Held while one is found, also when nobody waits for it any more.
+    finding: Arc<tokio::sync::Mutex<()>>,
 }
 
 #[derive(Debug, Clone)]
@@ -46,7 +46,7 @@ pub(crate) enum Found {
 
 impl Deltas {
     pub(crate) fn new(blobs: Arc<Blobs>) -> Self {
-        Self { blobs, kept: Mutex::default(), finding: tokio::sync::Mutex::default() }
+        Self { blobs, kept: Mutex::default(), finding: Arc::default() }
     }
 
     /// Finds a delta.
@@ -57,18 +57,20 @@ impl Deltas {
         if let Some(found) = self.kept(from, to) {
             return Ok(found);
         }
-        let one_at_a_time = self.finding.lock().await;
+        let one_at_a_time = Arc::clone(&self.finding).lock_owned().await;
         if let Some(found) = self.kept(from, to) {
             return Ok(found);
         }
-        let blobs = Arc::clone(&self.blobs);
-        let found = tokio::task::spawn_blocking(move || find(&blobs, from, to)).await??;
-        drop(one_at_a_time);
-        // What is missing may come.
-        if !matches!(found, Found::Missing(_)) {
-            self.keep(Kept { between: (from, to), found: found.clone() });
-        }
-        Ok(found)
+        let finding = move || {
+            let _one_at_a_time = one_at_a_time;
+            let found = find(&self.blobs, from, to)?;
+            // What is missing may come.
+            if !matches!(found, Found::Missing(_)) {
+                self.keep(Kept { between: (from, to), found: found.clone() });
+            }
+            Ok(found)
+        };
+        tokio::task::spawn_blocking(finding).await?
     }
 
     fn kept(&self, from: Hash, to: Hash) -> Option<Found> {
@@ -104,8 +106,8 @@ fn find(blobs: &Blobs, from: Hash, to: Hash) -> Result<Found, std::io::Error> {
     let Some(old) = blobs.read(from)? else { return Ok(Found::Missing(from)) };
     let Some(new) = blobs.read(to)? else { return Ok(Found::Missing(to)) };
     let length = new.metadata()?.len();
-    // More than the table itself is never worth it, and is not held in memory.
-    let most = usize::try_from(length).unwrap_or(usize::MAX);
+    // More than is worth it is not held in memory.
+    let most = usize::try_from(most_worth_it(length / PACKED)).unwrap_or(usize::MAX);
     match diff((BufReader::new(old), from), (BufReader::new(new), to), Bounded { octets: Vec::new(), most }) {
         // Against the table as it lies: packed it travels at perhaps a quarter of that.
         Ok((delta, _)) if worth_it(delta.octets.len() as u64, length / PACKED) => {

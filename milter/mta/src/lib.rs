@@ -14,6 +14,7 @@
 
 #![forbid(unsafe_code)]
 
+mod asking;
 mod envelope;
 mod filters;
 mod known;

@@ -62,7 +62,19 @@ impl Policy {
         let word = self.filters.content(mail).await;
         let Judged { mut mail, hold, discard } = self.filtered(Stage::Content, client, word)?;
         if let Some(why) = discard {
-            tracing::info!(session = %self.id, transaction = %held.id, why, "message is dropped");
+            self.rules.shared.metrics.verdict(Stage::Content, Some(table::TAKEN.code), Reason::Filter);
+            tracing::info!(
+                session = %self.id,
+                transaction = %held.id,
+                client = %client.address,
+                from = %mail.envelope.sender.reverse_path,
+                to = %Named(&mail),
+                recipients = mail.envelope.recipients.len(),
+                size,
+                reason = Reason::Filter.label(),
+                why,
+                "message dropped",
+            );
             return Ok(FrontTook::Dropped);
         }
         // Nothing is kept here: what is to be held, a router holds.

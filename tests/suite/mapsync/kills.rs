@@ -7,6 +7,7 @@ use std::path::Path;
 use std::process::{Command, ExitStatus, Stdio};
 
 use switchyard_mapsync::agent::disk::Disk;
+use switchyard_tests::expect;
 use switchyard_tests::peer::require;
 use tempfile::TempDir;
 
@@ -39,7 +40,7 @@ fn make(disk: &Disk, set: &str) {
 #[ignore = "only under strace, by the scenario below"]
 fn install() {
     if let Some(folder) = env::var_os(FOLDER) {
-        make(&Disk::open(Path::new(&folder)).expect("a folder"), NEW);
+        make(&start(Path::new(&folder)), NEW);
     }
 }
 
@@ -53,9 +54,18 @@ fn installed(folder: &Path, call: &str, when: u32) -> ExitStatus {
     command.status().expect("strace starts")
 }
 
+/// A start. The lock on the folder ends with its last descriptor, and a child that another test is just starting has
+/// ours until it is another program.
+fn start(folder: &Path) -> Disk {
+    expect::until("the folder is nobody's", || match Disk::open(folder) {
+        Err(error) if error.to_string().contains("another agent") => None,
+        opened => Some(opened.expect("the next start works")),
+    })
+}
+
 /// What stands in the folder after a start; a set is of one piece.
 fn in_use(folder: &Path) -> String {
-    let disk = Disk::open(folder).expect("the next start works");
+    let disk = start(folder);
     let set = disk.in_use().expect("there is always one");
     for file in FILES.iter().chain(&["set.json"]) {
         let text =
@@ -87,7 +97,7 @@ fn y13_an_install_that_is_killed_anywhere() {
             kills += 1;
             with_new += usize::from(set == NEW);
             // The same again, and nobody stops it.
-            let disk = Disk::open(folder.path()).expect("the next start works");
+            let disk = start(folder.path());
             if set == OLD && !disk.has(NEW) {
                 make(&disk, NEW);
             } else if set == OLD {
@@ -102,6 +112,5 @@ fn y13_an_install_that_is_killed_anywhere() {
 }
 
 fn in_use_after(folder: &Path) -> String {
-    let disk = Disk::open(folder).expect("the next start works");
-    disk.in_use().expect("there is one")
+    start(folder).in_use().expect("there is one")
 }

@@ -67,7 +67,12 @@ pub enum DeltaError {
 /// Whether a delta is short enough to be sent instead of the table, both packed: at most 30 %, for it also costs
 /// the host a walk through its own table.
 pub fn worth_it(delta: u64, table: u64) -> bool {
-    delta <= table / 10 * 3
+    delta <= most_worth_it(table)
+}
+
+/// The longest delta that is.
+pub fn most_worth_it(table: u64) -> u64 {
+    table / 10 * 3
 }
 
 /// Writes what changed between two tables, packed.

@@ -84,3 +84,16 @@ fn state_is_the_old_one_or_the_new_one() {
     disk.keep_state(b"two").unwrap();
     assert_eq!(disk.state().unwrap().as_deref(), Some(&b"two"[..]));
 }
+
+#[test]
+fn a_set_that_was_half_removed_keeps_no_other_from_being_removed() {
+    let root = tempfile::tempdir().unwrap();
+    let disk = Disk::open(root.path()).unwrap();
+    for name in ["1-a", "2-b", "3-c"] {
+        set(&disk, name);
+    }
+    fs::remove_file(disk.set("2-b").join("set.json")).unwrap();
+    disk.sweep(1, &[]).unwrap();
+    assert!(disk.has("3-c"));
+    assert!(!disk.set("1-a").exists() && !disk.set("2-b").exists());
+}

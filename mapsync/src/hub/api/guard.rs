@@ -136,7 +136,7 @@ pub(crate) async fn guard(
     request: Request,
     next: Next,
 ) -> Response {
-    let answered = match allowed(&path, &request) {
+    let answered = match allowed(&shared, &path, &request) {
         Ok(()) => next.run(request).await,
         Err(problem) => problem.into_response(),
     };
@@ -145,11 +145,16 @@ pub(crate) async fn guard(
     answered
 }
 
-fn allowed(path: &MatchedPath, request: &Request) -> Result<(), Problem> {
+fn allowed(shared: &Shared, path: &MatchedPath, request: &Request) -> Result<(), Problem> {
     let Some(caller) = request.extensions().get::<Caller>() else {
         return Err(Problem::forbidden("nobody knows who asks"));
     };
     let caller = caller.as_ref().as_ref().map_err(|error| Problem::forbidden(error.to_string()))?;
+    // Files and what they are made of name no environment; still only who belongs to one of ours gets them.
+    if !shared.boards.contains_key(&caller.environment.to_string()) {
+        let why = format!("`{}` is not served here", caller.environment);
+        return Err(Problem::forbidden(why));
+    }
     let right = right(request.method(), path.as_str());
     match right {
         Some(right) if right.roles.contains(&caller.role) => Ok(()),

@@ -4,13 +4,15 @@ mod house;
 
 use std::net::SocketAddr;
 
+use bytes::Bytes;
 use switchyard_milter_protocol::edit::Edit;
-use switchyard_milter_protocol::event::Field;
+use switchyard_milter_protocol::event::{Field, Path};
 use switchyard_milter_protocol::io::client::ClientMetrics;
 use switchyard_milter_protocol::reply::ReplyText;
 use switchyard_milter_protocol::response::Action;
 use switchyard_smtp::address::{ForwardPath, ReversePath};
-use switchyard_smtp::envelope::Envelope;
+use switchyard_smtp::envelope::{Body, Content, Envelope};
+use switchyard_smtp::reply::table;
 use switchyard_smtp::wire::command::{Attributes, Greeting};
 
 use self::house::House;
