@@ -6,9 +6,9 @@ use switchyard_tests::peer::knot::{Knot, Records};
 use switchyard_tests::site::{Site, quoted};
 
 use super::arc::arcverify;
-use super::key;
 use super::postfix::through;
 use super::sign::dkimpy;
+use super::{key, signing};
 
 const MESSAGE: &str = "X-Internal: one\nFrom: Ann <ann@example.org>\nTo: bob@example.net\nx-internal: two\nSubject: old\nX-Zone: world\n\
                        Date: Fri, 11 Jul 2003 21:00:37 -0700\nMessage-ID: <1@example.org>\n\nHi Bob.\n";
@@ -57,19 +57,11 @@ fn postfix_changes_headers_by_sender_recipient_and_verdict_and_the_seal_is_over_
 #[test]
 fn postfix_sends_our_mail_signed_as_it_was_changed() {
     let site = Site::new();
-    let keys = site.path("keys");
-    fs::create_dir(&keys).expect("a folder for keys");
-    let ed25519 = key(&keys, "ed.pem", "ED25519");
-    let dns = Knot::start(&Records::default().txt("ed._domainkey.example.org", &ed25519));
-    site.write("maps/signing_keys", "example.org ed:ed.pem\n");
     site.write(
         "maps/sender",
         "ann@example.org remove X-Internal; replace Subject: new; if dmarc=fail add X-Odd: yes\n",
     );
-    let mut filter = site.filter("filter", dns.address());
-    filter.settings.set("sign", "networks", "[\"127.0.0.0/8\"]");
-    filter.settings.set("sign", "keys", &quoted(keys.display()));
-    filter.settings.set("maps", "signing_keys", "\"signing_keys\"");
+    let (mut filter, _dns, ed25519) = signing(&site, "127.0.0.0/8");
     filter.settings.set("maps", "sender_headers", "\"sender\"");
     filter.start();
     let address = filter.address();

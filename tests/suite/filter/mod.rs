@@ -15,6 +15,25 @@ use std::fs;
 use std::path::Path;
 use std::process::{Command, Stdio};
 
+use switchyard_tests::peer::knot::{Knot, Records};
+use switchyard_tests::site::daemon::Daemon;
+use switchyard_tests::site::{Site, quoted};
+
+/// A filter, not started yet, that signs mail of `example.org` from a network with one key, which the DNS beside it
+/// shows; and the text of its record.
+fn signing(site: &Site, network: &str) -> (Daemon, Knot, String) {
+    let keys = site.path("keys");
+    fs::create_dir(&keys).expect("a folder for keys");
+    let record = key(&keys, "ed.pem", "ED25519");
+    let dns = Knot::start(&Records::default().txt("ed._domainkey.example.org", &record));
+    site.write("maps/signing_keys", "example.org ed:ed.pem\n");
+    let mut filter = site.filter("filter", dns.address());
+    filter.settings.set("sign", "networks", &format!("[\"{network}\"]"));
+    filter.settings.set("sign", "keys", &quoted(keys.display()));
+    filter.settings.set("maps", "signing_keys", "\"signing_keys\"");
+    (filter, dns, record)
+}
+
 /// A private key in a file of the site, made by OpenSSL, and the text of its DNS record.
 fn key(folder: &Path, name: &str, algorithm: &str) -> String {
     let file = folder.join(name);

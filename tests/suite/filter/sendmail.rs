@@ -1,16 +1,14 @@
 //! Sendmail sends its mail through the filter: a verdict on top, a forged one gone, a copy; and our mail leaves signed.
 
-use std::fs;
-
 use switchyard_tests::peer::knot::{Knot, Records};
 use switchyard_tests::peer::python::{Aiosmtpd, Behaviour, Protocol};
 use switchyard_tests::peer::sendmail::Sendmail;
 use switchyard_tests::peer::swaks::swaks;
+use switchyard_tests::site::Site;
 use switchyard_tests::site::daemon::Daemon;
-use switchyard_tests::site::{Site, quoted};
 
-use super::key;
 use super::sign::dkimpy;
+use super::signing;
 
 const MESSAGE: &str = "From: Ann <ann@example.org>\nTo: bob@example.net\nSubject: a subject that is folded\n \tover two lines\n\
                        Date: Fri, 11 Jul 2003 21:00:37 -0700\nMessage-ID: <1@example.org>\n\nHi Bob.\n\nAnn\n";
@@ -52,15 +50,7 @@ fn sendmail_takes_others_mail_with_a_verdict_and_a_copy() {
 #[test]
 fn sendmail_sends_our_mail_signed() {
     let site = Site::new();
-    let keys = site.path("keys");
-    fs::create_dir(&keys).expect("a folder for keys");
-    let ed25519 = key(&keys, "ed.pem", "ED25519");
-    let dns = Knot::start(&Records::default().txt("ed._domainkey.example.org", &ed25519));
-    site.write("maps/signing_keys", "example.org ed:ed.pem\n");
-    let mut filter = site.filter("filter", dns.address());
-    filter.settings.set("sign", "networks", "[\"127.0.0.0/8\"]");
-    filter.settings.set("sign", "keys", &quoted(keys.display()));
-    filter.settings.set("maps", "signing_keys", "\"signing_keys\"");
+    let (mut filter, _dns, ed25519) = signing(&site, "127.0.0.0/8");
     filter.start();
     let (_, message) = through(&filter, MESSAGE);
     let said = dkimpy(&message, &[("ed._domainkey.example.org", &ed25519)]);

@@ -10,7 +10,7 @@ use switchyard_tests::peer::knot::{Knot, Records};
 use switchyard_tests::peer::mta::{Mail, Mta};
 use switchyard_tests::site::{Site, quoted};
 
-use super::key;
+use super::{key, signing};
 
 const MESSAGE: &str = "From: Ann <ann@example.org>\nTo: bob@example.net\nSubject: hello\nDate: Fri, 11 Jul 2003 21:00:37 -0700\n\
                        Message-ID: <1@example.org>\n\nHi Bob.\n.\n\n";
@@ -110,15 +110,7 @@ fn mail_of_ours_gets_a_signature_by_every_key_the_dns_shows() {
 #[test]
 fn mail_of_others_is_never_signed_and_an_unlisted_domain_goes_on_as_it_came() {
     let site = Site::new();
-    let keys = site.path("keys");
-    fs::create_dir(&keys).expect("a folder for keys");
-    let ed25519 = key(&keys, "ed.pem", "ED25519");
-    let dns = Knot::start(&Records::default().txt("ed._domainkey.example.org", &ed25519));
-    site.write("maps/signing_keys", "example.org ed:ed.pem\n");
-    let mut filter = site.filter("filter", dns.address());
-    filter.settings.set("sign", "networks", "[\"192.0.2.0/24\"]");
-    filter.settings.set("sign", "keys", &quoted(keys.display()));
-    filter.settings.set("maps", "signing_keys", "\"signing_keys\"");
+    let (mut filter, _dns, _) = signing(&site, "192.0.2.0/24");
     filter.start();
     let mut mta = Mta::connect(filter.address());
     let unlisted = MESSAGE.replace("example.org", "example.com");
