@@ -3,7 +3,8 @@
 //! Few instructions, and no branch on a key's length: while memory answers one question, the processor is at the
 //! hash of the next. It need not resist more than it does. Whoever *asks* can only make a question read a
 //! bucket's few records. Whoever *writes* a map could choose keys that crowd one bucket; a builder then takes the
-//! next seed, under which these keys lie elsewhere. The functions here are part of the format.
+//! next seed, under which these keys lie elsewhere. With keys chosen against every seed a table is refused, and the set
+//! in use goes on. The functions here are part of the format.
 
 /// Octets of records a bucket has on average: fewer cost more room, more cost more keys that a cell has no room for.
 const IN_BUCKET: u64 = 150;
