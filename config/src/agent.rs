@@ -17,6 +17,8 @@ use crate::words::Peer;
 pub struct AgentSettings {
     /// The host's name, as `site.toml` has it.
     pub host_name: Domain,
+    /// Where it stands.
+    pub site: String,
     /// Whose messages it takes: the environment's name.
     pub environment: String,
     /// The first root, which a person put on this host.
@@ -54,6 +56,9 @@ impl Settings for AgentSettings {
     fn read(root: &mut Section<'_>) -> Self {
         Self {
             host_name: root.restart("host_name", "The host's full name, as site.toml has it.").required(),
+            site: root
+                .restart("site", "Where the host stands, a data centre say; shown with it in the fleet.")
+                .or(String::new()),
             environment: root
                 .restart("environment", "The environment that this host belongs to, as its root names it.")
                 .required(),
@@ -71,7 +76,7 @@ impl Settings for AgentSettings {
                 )
                 .or(PathBuf::from("/var/lib/switchyard-agent")),
             keep: root
-                .live("keep", "Sets that are kept, the one in use besides: ways back that need no hub.")
+                .live("keep", "Sets that are kept, and those besides that may be needed: what they have is not fetched again.")
                 .at_least(1_usize)
                 .at_most(100_usize)
                 .or(5),
@@ -85,6 +90,7 @@ impl Settings for AgentSettings {
     fn hold(&self, now: &mut Self) -> Vec<String> {
         let mut hold = Hold::default();
         hold.keep("host_name", &self.host_name, &mut now.host_name);
+        hold.keep("site", &self.site, &mut now.site);
         hold.keep("environment", &self.environment, &mut now.environment);
         hold.keep("root", &self.root, &mut now.root);
         hold.keep("folder", &self.folder, &mut now.folder);

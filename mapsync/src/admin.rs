@@ -212,8 +212,8 @@ impl Admin {
             head: head.hash,
             permille: reach.permille,
             canaries: reach.canaries,
-            halted: reach.halted,
-            undo: false,
+            halted: reach.halted || reach.undo,
+            undo: reach.undo,
             expires: Timestamp(self.now.0.saturating_add(reach.lifetime.as_secs())),
         };
         let octets = signed(&release, keys)?.to_json()?;
@@ -247,6 +247,8 @@ pub struct Reach {
     pub canaries: Vec<String>,
     /// Nobody moves.
     pub halted: bool,
+    /// Who has moved goes back; nobody else moves.
+    pub undo: bool,
     /// How long it moves anybody.
     pub lifetime: Duration,
 }

@@ -6,11 +6,12 @@
 
 use std::fmt;
 use std::fs::{self, File};
-use std::io::{self, Read};
+use std::io::{self, BufReader, Read};
 use std::path::{Path, PathBuf};
 
 use switchyard_mapsync_protocol::head::{self, FILE_OCTETS, FILES, Kind};
 use switchyard_mapsync_protocol::path::{self, DEEPEST, NoPath};
+use switchyard_mapsync_protocol::records::measure;
 
 /// A file that travels, and where it lies.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -153,7 +154,17 @@ fn look(at: &Path, path: path::Path) -> Result<head::File, Why> {
     if bytes > FILE_OCTETS {
         return Err(Why::TooLong);
     }
-    Ok(head::File { path, kind: Kind::Text, hash: hasher.finalize().into(), bytes, records: 0 })
+    let file = head::File { path, kind: Kind::Text, hash: hasher.finalize().into(), bytes, records: 0 };
+    Ok(as_table(at, &file).unwrap_or(file))
+}
+
+/// A file that is a table in its one spelling travels as one. Any other, sorted otherwise or with a remark, is a text:
+/// nothing in it is changed on the way.
+fn as_table(at: &Path, file: &head::File) -> Option<head::File> {
+    let summary = measure(BufReader::new(File::open(at).ok()?)).ok()?;
+    // It may be written to while we read it.
+    let is_same = (summary.hash, summary.bytes) == (file.hash, file.bytes);
+    (is_same && summary.records > 0).then(|| head::File::table(file.path.clone(), summary))
 }
 
 /// What keys are called by, whatever is in them.
@@ -203,6 +214,25 @@ mod tests {
         assert_eq!(paths, ["maps.d/x", "maps/transport", "site.toml"]);
         let transport = &packed[1].file;
         assert_eq!((transport.bytes, transport.hash), (19, Hash::of(b"a.example smtp:[b]\n")));
+    }
+
+    #[test]
+    fn a_table_in_its_one_spelling_travels_as_one_and_all_else_as_text() {
+        let folder = tempfile::tempdir().unwrap();
+        for (name, text) in [
+            ("blank", "a b\nc d\n"),
+            ("none", ""),
+            ("remark", "# these\na\tb\n"),
+            ("sorted", "a\tb\nc\td\n"),
+            ("unsorted", "c\td\na\tb\n"),
+        ] {
+            write(folder.path(), name, text.as_bytes());
+        }
+        let packed = pack(folder.path()).unwrap();
+        let tables = packed.iter().filter(|file| file.file.kind == Kind::Records);
+        let tables: Vec<_> = tables.map(|file| (file.file.path.as_str(), file.file.records)).collect();
+        assert_eq!(tables, [("sorted", 2)]);
+        assert_eq!(packed[3].file.hash, Hash::of(b"a\tb\nc\td\n"));
     }
 
     #[test]

@@ -4,6 +4,7 @@ use clap::Args;
 use serde_json::json;
 use switchyard_mapsync_protocol::release::{ALL, Release};
 
+use super::fleet::printable;
 use super::{With, date, text, with_hubs};
 use crate::output::{Exit, Output};
 
@@ -63,15 +64,11 @@ impl Arguments {
 /// Which hosts a release moves.
 fn whom(release: &Release) -> String {
     match release {
+        Release { undo: true, .. } => "undone".to_owned(),
         Release { halted: true, .. } => "halted".to_owned(),
         Release { permille: ALL, .. } => "released to all hosts".to_owned(),
         Release { permille, canaries, .. } => {
             format!("released to {} of a hundred hosts and {} by name", permille / 10, canaries.len())
         }
     }
-}
-
-/// Others wrote it: nothing of it reaches the terminal as an order.
-fn printable(text: &str) -> String {
-    text.chars().map(|letter| if letter.is_control() { '?' } else { letter }).collect()
 }

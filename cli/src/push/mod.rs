@@ -3,10 +3,12 @@
 //! What they have in common stands here: the admin's settings (`push.toml`), the keys, and the hub that answers.
 
 mod check;
+mod fleet;
 mod log;
 mod release;
 mod rollback;
 mod send;
+mod watch;
 
 use std::fmt::Display;
 use std::fs;
@@ -25,6 +27,7 @@ use switchyard_mapsync_protocol::{Environment, Timestamp};
 use crate::key::secret;
 use crate::output::{Exit, Output};
 
+pub(crate) use fleet::Arguments as FleetArguments;
 pub(crate) use log::Arguments as LogArguments;
 pub(crate) use release::Arguments as ReleaseArguments;
 pub(crate) use rollback::Arguments as RollbackArguments;
@@ -134,6 +137,10 @@ pub(crate) fn rollback(arguments: &RollbackArguments, output: &mut Output) -> io
 
 pub(crate) fn release(arguments: &ReleaseArguments, output: &mut Output) -> io::Result<Exit> {
     ended(arguments.release(output), output)
+}
+
+pub(crate) fn fleet(arguments: &FleetArguments, output: &mut Output) -> io::Result<Exit> {
+    ended(arguments.fleet(output), output)
 }
 
 pub(crate) fn log(arguments: &LogArguments, output: &mut Output) -> io::Result<Exit> {

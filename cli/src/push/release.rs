@@ -8,6 +8,7 @@ use switchyard_mapsync_protocol::keys::SecretKey;
 use switchyard_mapsync_protocol::release::ALL;
 use switchyard_mapsync_protocol::trust::HeadRef;
 
+use super::watch::watch;
 use super::{Office, With, text, with_hubs};
 use crate::output::{Exit, Output};
 
@@ -15,15 +16,20 @@ use crate::output::{Exit, Output};
 #[derive(Debug, Args)]
 #[command(after_help = "\
 A host that has it ready uses it at once; one that has not, as soon as it has. A larger share holds the smaller one. \
-To go back, `switchyard rollback`.
+With --undo the hosts that use it go back, each by itself and at once, to what they used before, and do not take this \
+generation again; `switchyard rollback` takes all hosts to the files of any generation.
 
-Exit codes: 0 it is released, or halted; 2 it is not, and why is said.
+Who is meant is looked on until all use it, for two minutes at most.
+
+Exit codes: 0 it is released, halted or undone; 1 it is released, and a host refuses it or does not use it yet; 2 it is not, and \
+why is said.
 
 Examples:
   switchyard release 12 --canary mx1.example.org
   switchyard release 12 --percent 25
   switchyard release 12
-  switchyard release 12 --halt")]
+  switchyard release 12 --halt
+  switchyard release 12 --undo")]
 pub(crate) struct Arguments {
     /// The generation
     #[arg(value_name = "N")]
@@ -33,6 +39,9 @@ pub(crate) struct Arguments {
     /// No host moves any more; who has moved stays
     #[arg(long, conflicts_with_all = ["canaries", "percent"])]
     halt: bool,
+    /// No host moves any more, and who has moved goes back to what it used before
+    #[arg(long, conflicts_with_all = ["canaries", "percent", "halt"])]
+    undo: bool,
     #[command(flatten)]
     with: With,
 }
@@ -55,7 +64,13 @@ impl Hosts {
             None if self.canaries.is_empty() => ALL,
             None => 0,
         };
-        Reach { permille, canaries: self.canaries.clone(), halted: false, lifetime: office.lifetime() }
+        Reach {
+            permille,
+            canaries: self.canaries.clone(),
+            halted: false,
+            undo: false,
+            lifetime: office.lifetime(),
+        }
     }
 }
 
@@ -69,7 +84,7 @@ impl Arguments {
             }
             let mut admin = office.meet(output).await?;
             let (at, _) = admin.generation(self.generation).await.map_err(text)?;
-            let reach = Reach { halted: self.halt, ..self.hosts.reach(&office) };
+            let reach = Reach { halted: self.halt, undo: self.undo, ..self.hosts.reach(&office) };
             released(&mut admin, reach, at, &keys, output).await
         })
     }
@@ -84,6 +99,7 @@ pub(super) async fn released(
     output: &mut Output,
 ) -> Result<Exit, String> {
     let whom = match &reach {
+        Reach { undo: true, .. } => "undone: who uses it goes back".to_owned(),
         Reach { halted: true, .. } => "halted: no host moves any more".to_owned(),
         Reach { permille: ALL, .. } => "released to all hosts".to_owned(),
         Reach { permille: 0, canaries, .. } => format!("released to {}", canaries.join(", ")),
@@ -98,7 +114,10 @@ pub(super) async fn released(
     let sequence = admin.put_in_use(reach, at, keys).await.map_err(text)?;
     let told = format!("generation {}: {whom}, for {days} days (release {sequence})\n", at.generation);
     output.data(told).map_err(text)?;
-    Ok(Exit::Fine)
+    match admin.release().cloned() {
+        Some(release) if release.undo || !release.halted => watch(admin, &release, output).await,
+        _ => Ok(Exit::Fine),
+    }
 }
 
 const DAY: Duration = Duration::from_secs(24 * 3600);

@@ -22,8 +22,8 @@ every host does it again before it uses it. What takes more of a map away than `
 more than `maps.max_changed`, needs --accept. With `release_keys` in push.toml it is released too, to all hosts or to \
 those of --canary; without, or with --no-release, it waits for `switchyard release`.
 
-Exit codes: 0 it is pushed, or the hub has the same already; 1 the site is wrong, or somebody else was faster: look, \
-and push again; 2 nothing was pushed, and why is said.
+Exit codes: 0 it is pushed, or the hub has the same already; 1 the site is wrong, or a host refuses it, or somebody else \
+was faster: look, and push again; 2 nothing was pushed, and why is said.
 
 Examples:
   switchyard push site --note 'new mailboxes for sales'

@@ -98,7 +98,7 @@ pub struct Counters {
     pub bounced: u64,
     /// Answers of the new maps that differ from the old ones where no entry changed.
     pub differing: u64,
-    /// How often a daemon died by itself; this does not begin anew.
+    /// How often a daemon died by itself since the agent started.
     pub deaths: u64,
 }
 

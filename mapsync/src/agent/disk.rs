@@ -3,6 +3,7 @@
 //! ```text
 //! ROOT/sets/12-5f0c…/            what a generation is on this host
 //! ROOT/sets/12-5f0c…/set.json    written last: a folder without it is no set, and the next start removes it
+//! ROOT/fetched/blake3-…          files of the set to come; a start begins without
 //! ROOT/current                   a link to the set in use
 //! ROOT/trusted.json              what was taken, and what became of it
 //! ```
@@ -10,13 +11,18 @@
 //! The order of writing: each file, then each folder, is made durable; then `set.json` comes; then the link is
 //! moved by renaming a new one over it. Daemons see nothing but `current`.
 
-use std::ffi::OsString;
-use std::fs::{self, DirBuilder, File, OpenOptions, Permissions};
+mod durable;
+
+use std::fs::{self, DirBuilder, File, OpenOptions};
 use std::io::{self, Write as _};
-use std::os::unix::fs::{DirBuilderExt as _, OpenOptionsExt as _, PermissionsExt as _, symlink};
+use std::os::unix::fs::{DirBuilderExt as _, OpenOptionsExt as _, symlink};
 use std::path::{Path, PathBuf};
 
+use switchyard_mapsync_protocol::hash::Hash;
 use switchyard_mapsync_protocol::trust::HeadRef;
+use tempfile::NamedTempFile;
+
+use self::durable::{make_durable, names, of, put, remove, sync_folder};
 
 /// A place on disk did not do what was asked of it.
 #[derive(Debug, thiserror::Error)]
@@ -70,7 +76,14 @@ impl Disk {
         for name in names(&sets)?.iter().filter(|name| !disk.has(name)) {
             remove(&sets.join(name))?;
         }
+        disk.clear_fetched()?;
         Ok(disk)
+    }
+
+    /// The agent's folder.
+    #[must_use]
+    pub fn folder(&self) -> &Path {
+        &self.root
     }
 
     /// The link that daemons read through.
@@ -153,30 +166,56 @@ impl Disk {
         put(&self.root, STATE, octets, 0o600)
     }
 
-    /// Removes all sets but the newest `keep`, those of `also`, and the one in use.
+    /// The names of the sets that are whole.
     ///
     /// # Errors
     /// The disk's.
-    pub fn sweep(&self, keep: usize, also: &[&str]) -> Result<(), DiskError> {
-        let sets = self.root.join(SETS);
-        let in_use = self.in_use();
-        let mut numbered: Vec<(u64, String)> = names(&sets)?.into_iter().filter_map(numbered).collect();
-        numbered.sort();
-        numbered.reverse();
-        for (_, name) in numbered.into_iter().skip(keep) {
-            if in_use.as_deref() != Some(&name) && !also.contains(&name.as_str()) {
-                // First of all it ceases to be a set: what is half removed must not look like one.
-                let at = sets.join(&name);
-                match fs::remove_file(at.join(WHOLE)) {
-                    // It ceased to be one before, and something kept the rest from going.
-                    Err(error) if error.kind() == io::ErrorKind::NotFound => {}
-                    removed => removed.map_err(of(&at))?,
-                }
-                sync_folder(&at)?;
-                remove(&at)?;
-            }
+    pub fn sets(&self) -> Result<Vec<String>, DiskError> {
+        Ok(names(&self.root.join(SETS))?.into_iter().filter(|name| self.has(name)).collect())
+    }
+
+    /// Removes a set. The one in use stays.
+    ///
+    /// # Errors
+    /// The disk's.
+    pub fn remove(&self, name: &str) -> Result<(), DiskError> {
+        let at = self.set(name);
+        if self.in_use().as_deref() == Some(name) || !at.exists() {
+            return Ok(());
         }
-        Ok(())
+        // First of all it ceases to be a set: what is half removed must not look like one.
+        match fs::remove_file(at.join(WHOLE)) {
+            // It ceased to be one before, and something kept the rest from going.
+            Err(error) if error.kind() == io::ErrorKind::NotFound => {}
+            removed => removed.map_err(of(&at))?,
+        }
+        sync_folder(&at)?;
+        remove(&at)
+    }
+
+    /// Where a fetched file is, if it is.
+    #[must_use]
+    pub fn fetched(&self, hash: Hash) -> PathBuf {
+        self.root.join(FETCHED).join(hash.to_string())
+    }
+
+    /// A new file beside the fetched ones, which goes unless it becomes one.
+    ///
+    /// # Errors
+    /// The disk's.
+    pub fn fetching(&self) -> Result<NamedTempFile, DiskError> {
+        let at = self.root.join(FETCHED);
+        NamedTempFile::new_in(&at).map_err(of(&at))
+    }
+
+    /// Removes what was fetched.
+    ///
+    /// # Errors
+    /// The disk's.
+    pub fn clear_fetched(&self) -> Result<(), DiskError> {
+        let at = self.root.join(FETCHED);
+        remove(&at)?;
+        DirBuilder::new().mode(0o700).create(&at).map_err(of(&at))
     }
 }
 
@@ -193,12 +232,17 @@ impl Making {
     /// # Errors
     /// The disk's.
     pub fn create(&self, name: &str) -> Result<File, DiskError> {
+        let at = self.place(name)?;
+        // Never through a link, and never over what is there.
+        OpenOptions::new().write(true).create_new(true).mode(0o600).open(&at).map_err(of(&at))
+    }
+
+    fn place(&self, name: &str) -> Result<PathBuf, DiskError> {
         let at = self.at.join(name);
         if let Some(folder) = at.parent() {
             DirBuilder::new().mode(0o755).recursive(true).create(folder).map_err(of(folder))?;
         }
-        // Never through a link, and never over what is there.
-        OpenOptions::new().write(true).create_new(true).mode(0o600).open(&at).map_err(of(&at))
+        Ok(at)
     }
 
     /// A file of it in one go.
@@ -207,6 +251,14 @@ impl Making {
     /// The disk's.
     pub fn write(&self, name: &str, octets: &[u8]) -> Result<(), DiskError> {
         self.create(name)?.write_all(octets).map_err(of(&self.at.join(name)))
+    }
+
+    /// A file of it that was fetched, under its name. It may have several, and it is never written again.
+    ///
+    /// # Errors
+    /// The disk's.
+    pub fn link(&self, name: &str, fetched: &Path) -> Result<(), DiskError> {
+        fs::hard_link(fetched, self.place(name)?).map_err(of(fetched))
     }
 
     /// Takes a file out again.
@@ -242,73 +294,8 @@ impl Drop for Making {
     }
 }
 
-/// Every file and folder below, and this one, from the inside out. Files are for everybody to read, nobody to write.
-fn make_durable(folder: &Path) -> Result<(), DiskError> {
-    for entry in fs::read_dir(folder).map_err(of(folder))? {
-        let entry = entry.map_err(of(folder))?;
-        let at = entry.path();
-        if entry.file_type().map_err(of(&at))?.is_dir() {
-            make_durable(&at)?;
-            continue;
-        }
-        let file = File::open(&at).map_err(of(&at))?;
-        file.set_permissions(Permissions::from_mode(0o444)).map_err(of(&at))?;
-        file.sync_all().map_err(of(&at))?;
-    }
-    // Whatever the process's mask is: daemons of other users read here.
-    fs::set_permissions(folder, Permissions::from_mode(0o755)).map_err(of(folder))?;
-    sync_folder(folder)
-}
-
-/// A file in the place of another, or of none: whole or not at all.
-fn put(folder: &Path, name: &str, octets: &[u8], mode: u32) -> Result<(), DiskError> {
-    let (at, aside) = (folder.join(name), folder.join(format!(".{name}")));
-    let open = OpenOptions::new().write(true).create(true).truncate(true).mode(0o600).open(&aside);
-    let written = open.and_then(|mut file| {
-        file.write_all(octets)?;
-        file.set_permissions(Permissions::from_mode(mode))?;
-        file.sync_all()
-    });
-    written.map_err(of(&aside))?;
-    fs::rename(&aside, &at).map_err(of(&at))?;
-    sync_folder(folder)
-}
-
-fn sync_folder(folder: &Path) -> Result<(), DiskError> {
-    File::open(folder).and_then(|folder| folder.sync_all()).map_err(of(folder))
-}
-
-fn remove(folder: &Path) -> Result<(), DiskError> {
-    match fs::remove_dir_all(folder) {
-        Err(error) if error.kind() != io::ErrorKind::NotFound => Err(of(folder)(error)),
-        _ => Ok(()),
-    }
-}
-
-/// What stands in a folder; a name that is no text is none of ours.
-fn names(folder: &Path) -> Result<Vec<String>, DiskError> {
-    let entries = fs::read_dir(folder).map_err(of(folder))?;
-    let entries = entries.collect::<io::Result<Vec<_>>>().map_err(of(folder))?;
-    Ok(entries
-        .into_iter()
-        .map(|entry| entry.file_name())
-        .map(OsString::into_string)
-        .filter_map(Result::ok)
-        .collect())
-}
-
-/// A set's generation and its name.
-fn numbered(name: String) -> Option<(u64, String)> {
-    let generation = name.split_once('-')?.0.parse().ok()?;
-    Some((generation, name))
-}
-
-fn of(at: &Path) -> impl FnOnce(io::Error) -> DiskError {
-    let at = at.to_owned();
-    move |error| DiskError { at, error }
-}
-
 const SETS: &str = "sets";
+const FETCHED: &str = "fetched";
 /// What makes a folder a set, and says what it is.
 pub const WHOLE: &str = "set.json";
 const CURRENT: &str = "current";

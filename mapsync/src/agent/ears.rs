@@ -1,4 +1,4 @@
-//! Hears one hub: asks for what is newer than the last that was heard, and waits at the hub until there is.
+//! Hears the hubs: asks each for what is newer than the last that was heard, and waits at the hub until there is.
 //!
 //! What is heard goes to the agent's life as it came. A hub that is away is asked again, later and later, and never
 //! by many hosts at one moment.
@@ -6,11 +6,11 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use rustls::ClientConfig;
-use switchyard_mapsync_protocol::Environment;
-use tokio::sync::mpsc::Sender;
+use tokio::sync::mpsc::{self, Receiver, Sender};
+use tokio::task::JoinSet;
 use tokio::time::{Instant, sleep};
 
+use super::hubs::Hubs;
 use crate::client::{Hub, Newest};
 
 /// What a hub showed.
@@ -19,19 +19,49 @@ pub(super) struct Heard {
     /// Which hub, by its place in the settings.
     pub(super) hub: usize,
     pub(super) what: Newest,
+    /// What the hub counts it by.
+    pub(super) number: u64,
     pub(super) octets: Vec<u8>,
 }
 
-/// Listens until nobody wants to hear any more.
-pub(super) async fn listen(
-    place: usize,
-    address: String,
-    what: Newest,
-    environment: Environment,
-    tls: Arc<ClientConfig>,
+/// All ears; who drops them hears no more.
+#[derive(Debug)]
+pub(super) struct Ears {
+    hubs: Arc<Hubs>,
     to: Sender<Heard>,
-) {
-    let mut hub = Hub::new(address, environment, tls);
+    from: Receiver<Heard>,
+    listening: Vec<JoinSet<()>>,
+}
+
+impl Ears {
+    /// Listens to every hub.
+    pub(super) fn open(hubs: Arc<Hubs>) -> Self {
+        let (to, from) = mpsc::channel(HEARD);
+        let listening = (0..hubs.count()).map(|_| JoinSet::new()).collect();
+        let mut ears = Self { hubs, to, from, listening };
+        (0..ears.hubs.count()).for_each(|hub| ears.anew(hub));
+        ears
+    }
+
+    /// Hears a hub from the beginning, whatever it showed before.
+    pub(super) fn anew(&mut self, place: usize) {
+        let Some(listening) = self.listening.get_mut(place) else { return };
+        *listening = JoinSet::new();
+        for what in [Newest::Root, Newest::Head, Newest::Release] {
+            if let Some(hub) = self.hubs.dial(place) {
+                listening.spawn(listen(place, hub, what, self.to.clone()));
+            }
+        }
+    }
+
+    /// The next message. It never ends: hubs come back.
+    pub(super) async fn heard(&mut self) -> Option<Heard> {
+        self.from.recv().await
+    }
+}
+
+/// Listens until nobody wants to hear any more.
+async fn listen(place: usize, mut hub: Hub, what: Newest, to: Sender<Heard>) {
     let (mut known, mut failures) = (0, 0);
     loop {
         let asked = Instant::now();
@@ -43,7 +73,8 @@ pub(super) async fn listen(
                     sleep(backoff(1)).await;
                 }
                 known = shown.number;
-                if to.send(Heard { hub: place, what, octets: shown.octets }).await.is_err() {
+                let heard = Heard { hub: place, what, number: shown.number, octets: shown.octets };
+                if to.send(heard).await.is_err() {
                     return;
                 }
             }
@@ -64,18 +95,17 @@ pub(super) async fn listen(
                 sleep(backoff(failures)).await;
             }
         }
-        if to.is_closed() {
-            return;
-        }
     }
 }
 
 /// Full jitter: anything up to a bound that doubles with each failure in a row.
-fn backoff(failures: u32) -> Duration {
+pub(super) fn backoff(failures: u32) -> Duration {
     let most = FIRST.saturating_mul(1 << failures.min(MAX_FAILURES)).min(LONGEST);
     most.mul_f64(fastrand::f64())
 }
 
+/// Messages that wait to be taken; who hears more waits.
+const HEARD: usize = 16;
 const WAIT: Duration = Duration::from_secs(50);
 const FIRST: Duration = Duration::from_millis(250);
 const LONGEST: Duration = Duration::from_secs(30);

@@ -5,13 +5,13 @@
 //! host's settings, by the templates, with one layer on top that says where the agent keeps the maps. That layer
 //! names `current` and never the set, so a generation that changes no setting changes no octet of the file.
 
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
 use switchyard_behaviour::texts;
 use switchyard_config::change::Difference;
 use switchyard_config::document::Document;
 use switchyard_config::render::{Origins, render};
-use switchyard_config::site::{Host, NoSuchHost};
+use switchyard_config::site::{Host, HostSettings, NoSuchHost};
 use switchyard_config::{Faults, Site};
 use switchyard_maps::installed::{self, InstallError};
 
@@ -21,8 +21,12 @@ use crate::proof::{Proof, prove};
 /// What a set says about its host.
 #[derive(Debug)]
 pub struct Made {
+    /// What the host is for.
+    pub role: &'static str,
     /// The daemon that reads it.
     pub daemon: &'static str,
+    /// Where that daemon answers the operator's tool; none for nowhere.
+    pub control: Option<PathBuf>,
     /// What the behaviours came to; all of them hold.
     pub proof: Proof,
 }
@@ -55,13 +59,17 @@ pub async fn make(making: &Making, host: &str, current: &Path) -> Result<Made, U
     let site = Site::load(&making.path().join(SITE))?;
     let host = site.host(host)?;
     let settings = site.settings(host)?;
+    let control = match &settings {
+        HostSettings::Mx(settings) => settings.common.control.clone(),
+        HostSettings::Router(settings) => settings.common.control.clone(),
+    };
     let document = site.document(host, Some(own_layer(current)?))?;
     let daemon = host.role.daemon();
     making.write(&file_name(daemon), render(&document, Origins::Hidden).as_bytes())?;
     installed::install(&texts::options(&site, settings), &making.path().join(MAPS))?;
     let proof = prove(&site).await.map_err(Unfit::Behaviours)?;
     if proof.broken.is_empty() {
-        Ok(Made { daemon, proof })
+        Ok(Made { role: host.role.as_str(), daemon, control, proof })
     } else {
         Err(Unfit::Behaviours(proof.broken.join("\n")))
     }
@@ -78,6 +86,23 @@ pub fn changes(old: &Path, new: &Path, host: &str, current: &Path) -> Result<Vec
         Ok::<_, Unfit>(host.role.effective(&site.document(host, Some(own_layer(current)?))?, None)?)
     };
     Ok(effective(old)?.differences(&effective(new)?))
+}
+
+/// Says in the log what differs for a host's daemon: the agent tells it nothing.
+pub(super) fn tell_changes(old: &Path, new: &Path, host: &str, current: &Path) {
+    match changes(old, new, host, current) {
+        Ok(changes) => {
+            for change in changes {
+                let (setting, needs) = (change.path, change.change.to_string());
+                tracing::warn!(
+                    setting,
+                    needs,
+                    "a setting is another now, and the daemon has not read it yet"
+                );
+            }
+        }
+        Err(error) => tracing::warn!(%error, "what changed of the settings cannot be told"),
+    }
 }
 
 /// The settings file of a daemon.

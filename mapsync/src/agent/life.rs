@@ -1,29 +1,32 @@
-//! The agent's life: hears hubs, takes what is signed and newer, has it ready, and flips when a release says so.
+//! The agent's life: tells the protocol's [`Agent`] what happens, and does what it answers.
 //!
-//! Whatever it takes it writes down before it acts. With no hub to hear it stays where it is: no clock moves it.
+//! It decides nothing. What hubs show comes from the ears; questions, files and sets are jobs beside it, and `doing` begins
+//! them. Whatever is to be kept is durable before anything that follows from it is done.
 
+use std::collections::BTreeSet;
 use std::sync::Arc;
-use std::time::{Duration, Instant, SystemTime};
+use std::time::SystemTime;
 
 use rustls::ClientConfig;
 use switchyard_daemon::clock::Clock;
 use switchyard_daemon::readiness::Condition;
-use switchyard_mapsync_protocol::envelope::Signed;
-use switchyard_mapsync_protocol::head::Head;
-use switchyard_mapsync_protocol::trust::{HeadRef, Refused, Taken};
+use switchyard_mapsync_protocol::agent::{Agent, Alarm, Input, Kept, Outcome, Unfit};
+use switchyard_mapsync_protocol::head::{File, HeadRef};
+use switchyard_mapsync_protocol::status::Status;
 use switchyard_mapsync_protocol::{Environment, Timestamp};
 use tokio::sync::{mpsc, watch};
 use tokio::task::JoinSet;
-use tokio::time::sleep;
+use tokio::time::{Duration, Instant, MissedTickBehavior, interval, sleep_until};
 use tokio_util::sync::CancellationToken;
 
+use super::deaths::{self, Watched};
 use super::disk::{Disk, DiskError, set_name};
-use super::ears::{self, Heard};
-use super::host;
-use super::kept::{Kept, KeptError, Unfit};
+use super::ears::{Ears, Heard};
+use super::hubs::Hubs;
 use super::metrics::Metrics;
-use super::stage::{Set, StageError, stage};
-use crate::client::{ClientError, Hub, Newest};
+use super::report::keep_telling;
+use super::stage::{self, Set};
+use crate::client::Newest;
 
 /// How hubs are reached, and how many sets are kept: what may change while we live.
 #[derive(Debug, Clone)]
@@ -33,340 +36,214 @@ pub(super) struct Reach {
     pub(super) keep: usize,
 }
 
-/// An agent that lives.
-pub(super) struct Life {
-    pub(super) disk: Disk,
-    pub(super) kept: Kept,
-    pub(super) host: String,
+/// A host, and what it lives by.
+#[derive(Debug)]
+pub(super) struct Host {
+    pub(super) name: String,
+    /// Where it stands.
+    pub(super) site: String,
     pub(super) environment: Environment,
+    pub(super) disk: Arc<Disk>,
     pub(super) clock: Clock,
     pub(super) metrics: Metrics,
     /// Met as soon as a set is in use.
     pub(super) in_use: Condition,
-    /// For questions about what the ears heard.
-    pub(super) hubs: Vec<Hub>,
-    pub(super) keep: usize,
-    /// What could not be taken for a reason that passes: the last of each kind and hub.
-    pub(super) later: Vec<Heard>,
-    /// When what could not be done is tried again.
-    pub(super) again: Option<Instant>,
+    pub(super) end: CancellationToken,
+    /// Deaths of its daemon that were seen.
+    pub(super) deaths: u64,
 }
 
-/// Why a message was not taken.
-#[derive(Debug, thiserror::Error)]
-enum NotTaken {
-    #[error(transparent)]
-    Refused(#[from] Refused),
-    #[error(transparent)]
-    Kept(#[from] KeptError),
-    #[error(transparent)]
-    Hub(#[from] ClientError),
+/// An agent that lives.
+pub(super) struct Life {
+    pub(super) own: Host,
+    pub(super) agent: Agent,
+    /// The set in use.
+    pub(super) set: Option<Set>,
+    pub(super) hubs: Arc<Hubs>,
+    pub(super) ears: Ears,
+    pub(super) jobs: JoinSet<Done>,
+    pub(super) staging: JoinSet<Result<(), Unfit>>,
+    /// Questions for single messages that are under way.
+    pub(super) asking: BTreeSet<(usize, Asked)>,
+    pub(super) rest: Option<Instant>,
+    /// The daemon that is looked after.
+    pub(super) watched: watch::Sender<Option<Watched>>,
+    /// What is said to the hubs.
+    pub(super) said: watch::Sender<Option<Status>>,
+    /// What was said to people.
+    pub(super) alarms: Vec<Alarm>,
 }
 
-impl NotTaken {
-    /// Whether the same may be taken later: a hub or the disk failed, or the clocks are apart.
-    fn passes(&self) -> bool {
-        matches!(self, Self::Hub(_) | Self::Kept(_) | Self::Refused(Refused::Future { .. }))
+/// A message that is asked for by its number.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub(super) enum Asked {
+    Root(u64),
+    Head(HeadRef),
+}
+
+/// A job is done.
+pub(super) enum Done {
+    Asked { hub: usize, asked: Asked, octets: Option<Vec<u8>> },
+    Fetched { hub: usize, file: File, delta: bool, outcome: Outcome },
+}
+
+/// Lives until the end is wished.
+///
+/// # Errors
+/// When the disk does not show what is on it.
+pub(super) async fn live(own: Host, kept: Kept, mut reach: watch::Receiver<Reach>) -> Result<(), DiskError> {
+    let (mut own, mut kept) = (own, kept);
+    loop {
+        let now = reach.borrow_and_update().clone();
+        let mut life = Life::begin(own, kept, now)?;
+        life.go_on(&mut reach).await;
+        if life.own.end.is_cancelled() {
+            return Ok(());
+        }
+        // Hubs of another setting are other hubs, so it begins anew; two never make sets at once.
+        while life.staging.join_next().await.is_some() {}
+        kept = life.agent.kept().clone();
+        own = life.own;
     }
 }
 
 impl Life {
-    /// Lives until the end is wished.
-    pub(super) async fn live(mut self, mut reach: watch::Receiver<Reach>, end: CancellationToken) {
+    fn begin(own: Host, kept: Kept, reach: Reach) -> Result<Self, DiskError> {
+        let sets = stage::sets(&own.disk, &own.name)?;
+        let in_use = own.disk.in_use();
+        let set = sets.iter().find(|set| in_use.as_deref() == Some(&set_name(&set.name))).cloned();
+        let hubs = Arc::new(Hubs::new(&reach.hubs, own.environment.clone(), reach.tls));
+        let known = sets.into_iter().map(Set::into_known).collect();
+        let active = set.as_ref().map(|set| set.name);
+        let mut agent = Agent::start(own.name.clone(), hubs.count(), kept, known, active);
+        agent.keep(reach.keep);
+        let ears = Ears::open(Arc::clone(&hubs));
+        let (watched, said) = (watch::Sender::new(None), watch::Sender::new(None));
+        Ok(Self {
+            own,
+            agent,
+            set,
+            hubs,
+            ears,
+            jobs: JoinSet::new(),
+            staging: JoinSet::new(),
+            asking: BTreeSet::new(),
+            rest: None,
+            watched,
+            said,
+            alarms: Vec::new(),
+        })
+    }
+
+    /// Until other hubs are to be heard, or the end.
+    async fn go_on(&mut self, reach: &mut watch::Receiver<Reach>) {
+        let end = self.own.end.clone();
+        // Dropped with this life.
+        let mut beside = JoinSet::new();
+        for hub in (0..self.hubs.count()).filter_map(|hub| self.hubs.dial(hub)) {
+            beside.spawn(keep_telling(hub, self.said.subscribe()));
+        }
+        let (dead, mut deaths) = mpsc::channel(1);
+        beside.spawn(deaths::watch(self.watched.subscribe(), dead, self.own.metrics.seen.clone()));
+        let mut tick = interval(TICK);
+        tick.set_missed_tick_behavior(MissedTickBehavior::Delay);
+        // What was begun before the start is gone on with.
+        self.told(Input::Rested).await;
+        self.look_after();
         loop {
-            let now = reach.borrow_and_update().clone();
-            self.keep = now.keep;
-            let hub =
-                |address: &String| Hub::new(address.clone(), self.environment.clone(), Arc::clone(&now.tls));
-            self.hubs = now.hubs.iter().map(hub).collect();
-            // It says by which of the hubs before it came.
-            self.later.clear();
-            let (to, mut heard) = mpsc::channel(HEARD);
-            // Dropped with this round: who listens to a hub of old hears no more.
-            let mut ears = JoinSet::new();
-            for (place, address) in now.hubs.iter().enumerate() {
-                for what in [Newest::Root, Newest::Head, Newest::Release] {
-                    let (environment, tls) = (self.environment.clone(), Arc::clone(&now.tls));
-                    ears.spawn(ears::listen(place, address.clone(), what, environment, tls, to.clone()));
-                }
-            }
-            drop(to);
-            self.act(0).await;
-            loop {
-                tokio::select! {
-                    () = end.cancelled() => return,
-                    Ok(()) = reach.changed() => break,
-                    Some(heard) = heard.recv() => self.hear(heard).await,
-                    () = sleep(TICK) => self.tick().await,
-                }
-            }
-        }
-    }
-
-    async fn hear(&mut self, heard: Heard) {
-        let (hub, what) = (heard.hub, heard.what);
-        self.later.retain(|later| (later.hub, later.what) != (hub, what));
-        match self.take(hub, what, &heard.octets).await {
-            Ok(()) => self.act(hub).await,
-            Err(error) => {
-                let kind = match what {
-                    Newest::Root => "root",
-                    Newest::Head => "head",
-                    Newest::Release => "release",
-                };
-                tracing::warn!(kind, %error, hub = self.hubs.get(hub).map(Hub::address), "not taken");
-                self.metrics.refused.with_label_values(&[kind]).inc();
-                if error.passes() {
-                    // The hub shows it once; it is here that it waits.
-                    self.later.push(heard);
-                    self.try_again();
-                }
-            }
-        }
-    }
-
-    async fn tick(&mut self) {
-        if self.again.is_some_and(|again| again <= self.clock.now_monotonic()) {
-            self.again = None;
-            for heard in std::mem::take(&mut self.later) {
-                self.hear(heard).await;
-            }
-            self.act(fastrand::usize(..self.hubs.len().max(1))).await;
-        }
-        self.tell();
-    }
-
-    /// Takes a message, and what it needs to be taken: the roots before it, or the head that it names.
-    async fn take(&mut self, hub: usize, what: Newest, octets: &[u8]) -> Result<(), NotTaken> {
-        match self.take_this(what, octets) {
-            Err(NotTaken::Refused(
-                Refused::TooFewSignatures { .. }
-                | Refused::Expired { what: "root", .. }
-                | Refused::RootStep { .. },
-            )) => {
-                self.follow_roots(hub).await?;
-                self.take_this(what, octets)
-            }
-            // A host that was away has not seen every head.
-            Err(NotTaken::Refused(Refused::UnknownHead(head))) => {
-                let head = self.hub(hub)?.head(head.generation).await?;
-                self.take_release(octets, Some(&head))
-            }
-            Err(NotTaken::Refused(Refused::Fork { what: "generation", number })) => {
-                // Two were signed, so neither is taken: an admin has to look.
-                let mut kept = self.kept.clone();
-                kept.trusted.distrust(number);
-                kept.keep(&self.disk)?;
-                self.kept = kept;
-                Err(Refused::Fork { what: "generation", number }.into())
-            }
-            taken => taken,
-        }
-    }
-
-    /// Checked, then written down, then ours.
-    fn take_this(&mut self, what: Newest, octets: &[u8]) -> Result<(), NotTaken> {
-        let (now, mut kept) = (self.now(), self.kept.clone());
-        let is_new = match what {
-            Newest::Root => matches!(kept.trusted.accept_root(octets)?, Taken::New(())),
-            Newest::Head => matches!(kept.trusted.accept_head(octets, now)?, Taken::New(_)),
-            Newest::Release => return self.take_release(octets, None),
-        };
-        if is_new {
-            kept.keep(&self.disk)?;
-            self.kept = kept;
-        }
-        Ok(())
-    }
-
-    /// The same for a release, if need be with the head that it names.
-    fn take_release(&mut self, octets: &[u8], head: Option<&[u8]>) -> Result<(), NotTaken> {
-        let (now, mut kept) = (self.now(), self.kept.clone());
-        let taken = match head {
-            None => kept.trusted.accept_release(octets, now)?,
-            Some(head) => kept.trusted.accept_release_with(octets, head, now)?,
-        };
-        let is_new = matches!(taken, Taken::New(_)) || kept.release.is_none();
-        if is_new {
-            let (Taken::New(release) | Taken::Known(release)) = taken;
-            kept.release = Some((release, octets.to_vec()));
-            kept.keep(&self.disk)?;
-            self.kept = kept;
-        }
-        Ok(())
-    }
-
-    /// One root after the other, up to the hub's newest.
-    async fn follow_roots(&mut self, hub: usize) -> Result<(), NotTaken> {
-        for _ in 0..MAX_ROOTS {
-            let next = self.kept.trusted.root().version.saturating_add(1);
-            let Ok(root) = self.hub(hub)?.root(next).await else { return Ok(()) };
-            self.take_this(Newest::Root, &root)?;
-        }
-        Ok(())
-    }
-
-    fn hub(&mut self, place: usize) -> Result<&mut Hub, ClientError> {
-        let gone =
-            || ClientError { hub: "of before".into(), status: None, why: "is not asked any more".into() };
-        self.hubs.get_mut(place).ok_or_else(gone)
-    }
-
-    /// Brings about what is wanted, as far as that goes now.
-    async fn act(&mut self, hub: usize) {
-        let (due, newest) = (self.kept.due(&self.host, self.now()), self.kept.trusted.newest());
-        for head in [due, newest].into_iter().flatten() {
-            if !self.disk.has(&set_name(&head)) && !self.kept.is_unfit(&head) {
-                self.make_ready(hub, head).await;
-            }
-        }
-        // Making it ready took its time, and the release may be out of it.
-        if let Some(head) = self.kept.due(&self.host, self.now())
-            && self.disk.has(&set_name(&head))
-            && self.disk.in_use().as_deref() != Some(&set_name(&head))
-        {
-            match self.flip(&head) {
-                Ok(()) => {}
-                Err(error) => self.failed(&error),
-            }
-        }
-        self.tidy();
-        self.tell();
-    }
-
-    async fn make_ready(&mut self, first: usize, at: HeadRef) {
-        let start = self.clock.now_monotonic();
-        let count = self.hubs.len();
-        for hub in (first..count).chain(0..first.min(count)) {
-            let done = match self.head(hub, at).await {
-                Ok(head) => {
-                    let Ok(_) = self.hub(hub) else { continue };
-                    let Some(hub) = self.hubs.get_mut(hub) else { continue };
-                    stage(&self.disk, &head, at, &self.host, hub).await
-                }
-                Err(error) => Err(StageError::Hub(error)),
-            };
-            match done {
-                Ok(()) => {
-                    let took = self.clock.now_monotonic().saturating_duration_since(start);
-                    self.metrics.stage_seconds.observe(took.as_secs_f64());
-                    tracing::info!(
-                        generation = at.generation,
-                        seconds = took.as_secs_f64(),
-                        "a set is ready"
-                    );
-                    return;
-                }
-                // Another hub may have it.
-                Err(StageError::Hub(error)) => self.failed(&error),
-                Err(StageError::Unfit(unfit)) => return self.refuse(at, unfit.to_string()),
-                Err(error) => return self.failed(&error),
-            }
-        }
-    }
-
-    /// The head itself; its hash was taken, so whoever shows it, it is the one.
-    async fn head(&mut self, hub: usize, at: HeadRef) -> Result<Head, ClientError> {
-        let hub = self.hub(hub)?;
-        let octets = hub.head(at.generation).await?;
-        let signed = Signed::from_json(&octets).ok().filter(|signed| signed.hash() == at.hash);
-        let head = signed.and_then(|signed| signed.read().ok());
-        let why = format!("shows another head for generation {}", at.generation);
-        head.ok_or_else(|| ClientError { hub: hub.address().to_owned(), status: None, why })
-    }
-
-    /// From here on daemons read the new set.
-    fn flip(&mut self, head: &HeadRef) -> Result<(), DiskError> {
-        let before = self.disk.in_use().map(|name| self.disk.set(&name));
-        let (name, after) = (set_name(head), self.disk.set(&set_name(head)));
-        self.disk.flip(&name)?;
-        self.metrics.flips.inc();
-        tracing::info!(generation = head.generation, set = name, "in use");
-        self.in_use.met();
-        if let Some(before) = before {
-            match host::changes(&before, &after, &self.host, &self.disk.current()) {
-                Ok(changes) => {
-                    for change in changes {
-                        let (setting, needs) = (change.path, change.change.to_string());
-                        tracing::warn!(
-                            setting,
-                            needs,
-                            "a setting is another now, and the daemon has not read it yet"
-                        );
+            let rest = self.rest;
+            tokio::select! {
+                () = end.cancelled() => return,
+                Ok(()) = reach.changed() => return,
+                Some(heard) = self.ears.heard() => self.heard(heard).await,
+                Some(done) = self.jobs.join_next() => {
+                    if let Ok(done) = done {
+                        self.done(done).await;
                     }
                 }
-                Err(error) => tracing::warn!(%error, "what changed of the settings cannot be told"),
+                Some(staged) = self.staging.join_next() => {
+                    let panicked = |error| Err(Unfit::Later(format!("making it ended early: {error}")));
+                    self.staged(staged.unwrap_or_else(panicked)).await;
+                }
+                Some(()) = deaths.recv() => self.died().await,
+                () = sleep_until(rest.unwrap_or_else(Instant::now)), if rest.is_some() => {
+                    self.rest = None;
+                    self.told(Input::Rested).await;
+                }
+                _ = tick.tick() => self.tell(),
             }
         }
-        Ok(())
     }
 
-    /// Removes old sets; the one in use, the one that is wanted and the newest stay.
-    fn tidy(&mut self) {
-        let (wanted, newest) = (self.kept.wanted(&self.host), self.kept.trusted.newest());
-        let needed: Vec<String> = [wanted, newest].iter().flatten().map(set_name).collect();
-        let needed: Vec<&str> = needed.iter().map(String::as_str).collect();
-        if let Err(error) = self.disk.sweep(self.keep, &needed) {
-            self.failed(&error);
-        }
-    }
-
-    fn refuse(&mut self, head: HeadRef, why: String) {
-        tracing::error!(
-            generation = head.generation,
-            why,
-            "this host cannot run by it, and stays where it is"
-        );
-        self.metrics.refused.with_label_values(&["set"]).inc();
-        self.kept.refuse(Unfit { head, why });
-        if let Err(error) = self.kept.keep(&self.disk) {
-            self.failed(&error);
-        }
-    }
-
-    /// Something to be tried again.
-    fn failed(&mut self, error: &dyn std::fmt::Display) {
-        tracing::warn!(%error, "not done yet");
-        self.try_again();
-    }
-
-    fn try_again(&mut self) {
-        let wait = AGAIN.mul_f64(0.5 + fastrand::f64());
-        self.again = self.clock.now_monotonic().checked_add(wait);
-    }
-
-    /// What the gauges show.
-    fn tell(&self) {
-        let set = |state, generation: Option<u64>| {
-            let generation = i64::try_from(generation.unwrap_or_default()).unwrap_or(i64::MAX);
-            self.metrics.generation.with_label_values(&[state]).set(generation);
+    async fn heard(&mut self, Heard { hub, what, number, octets }: Heard) {
+        let (kind, input) = match what {
+            Newest::Root => {
+                // Roots are followed one by one; a later one says only that there are more.
+                let next = self.agent.trusted().root().version.saturating_add(1);
+                match number {
+                    _ if number < next => return,
+                    _ if number > next => return self.ask(hub, Asked::Root(next)),
+                    _ => ("root", Input::Root { hub, envelope: &octets }),
+                }
+            }
+            Newest::Head => ("head", Input::Head { hub, envelope: &octets }),
+            Newest::Release => ("release", Input::Release { hub, envelope: &octets }),
         };
-        let newest = self.kept.trusted.newest();
-        let wanted = self.kept.wanted(&self.host);
-        set("wanted", wanted.map(|head| head.generation));
-        set("staged", newest.filter(|head| self.disk.has(&set_name(head))).map(|head| head.generation));
-        let in_use = self.disk.in_use().and_then(|name| Set::read(&self.disk.set(&name)).ok());
-        set("active", in_use.as_ref().map(|set| set.head.generation));
-        self.metrics.unfit.set(newest.is_some_and(|head| self.kept.is_unfit(&head)).into());
-        if let Some(in_use) = in_use {
-            let now = self.now();
-            self.metrics.age.set(now.0.saturating_sub(in_use.created.0) as f64);
-            self.metrics.expired.set((now >= in_use.expires).into());
-            self.in_use.met();
+        self.shown(hub, kind, input).await;
+    }
+
+    /// Takes what a hub showed, or says that it was not taken.
+    async fn shown(&mut self, hub: usize, kind: &str, input: Input<'_>) {
+        self.told(input).await;
+        let alarms = self.agent.alarms(self.now());
+        if alarms.iter().any(|alarm| matches!(alarm, Alarm::Hub { hub: of, .. } if *of == hub)) {
+            self.own.metrics.refused.with_label_values(&[kind]).inc();
         }
     }
 
-    fn now(&self) -> Timestamp {
-        let since = self.clock.now_wall().duration_since(SystemTime::UNIX_EPOCH);
+    async fn done(&mut self, done: Done) {
+        match done {
+            Done::Fetched { hub, file, delta, outcome } => {
+                self.told(Input::Fetched { hub, file: &file, delta, outcome }).await;
+            }
+            Done::Asked { hub, asked, octets } => {
+                self.asking.remove(&(hub, asked));
+                let Some(envelope) = &octets else { return };
+                match asked {
+                    Asked::Root(_) => self.shown(hub, "root", Input::Root { hub, envelope }).await,
+                    Asked::Head(_) => self.shown(hub, "head", Input::Head { hub, envelope }).await,
+                }
+            }
+        }
+    }
+
+    async fn staged(&mut self, outcome: Result<(), Unfit>) {
+        match &outcome {
+            Ok(()) => {}
+            Err(Unfit::Wrong(why)) => {
+                tracing::error!(why, "this host cannot run by it, and stays where it is");
+                self.own.metrics.refused.with_label_values(&["set"]).inc();
+            }
+            Err(Unfit::Later(why)) => tracing::warn!(why, "not ready yet"),
+        }
+        if !matches!(outcome, Err(Unfit::Later(_))) {
+            self.not_done(self.own.disk.clear_fetched());
+        }
+        self.told(Input::Staged(outcome)).await;
+    }
+
+    async fn died(&mut self) {
+        tracing::warn!("the daemon that runs by the set in use ended by itself");
+        self.own.deaths = self.own.deaths.saturating_add(1);
+        self.own.metrics.deaths.inc();
+        self.told(Input::Died).await;
+    }
+
+    pub(super) fn now(&self) -> Timestamp {
+        let since = self.own.clock.now_wall().duration_since(SystemTime::UNIX_EPOCH);
         Timestamp(since.unwrap_or_default().as_secs())
     }
 }
 
-/// Messages that wait to be taken; who hears more waits.
-const HEARD: usize = 16;
 /// How often the gauges are looked after.
 const TICK: Duration = Duration::from_secs(5);
-/// Until what failed is tried again, about.
-const AGAIN: Duration = Duration::from_secs(10);
-/// Roots that are followed in one go.
-const MAX_ROOTS: usize = 64;

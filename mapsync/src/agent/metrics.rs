@@ -11,15 +11,23 @@ pub(super) struct Metrics {
     pub(super) generation: GaugeVec,
     /// Messages that were not taken, by kind.
     pub(super) refused: CounterVec,
-    /// Sets put in use.
-    pub(super) flips: Counter,
-    /// From a head to a set that is ready.
+    /// Sets put in use, forward or back.
+    pub(super) flips: CounterVec,
+    /// Octets that came from hubs: of whole files, and of changes.
+    pub(super) fetched: CounterVec,
+    /// Deaths of the host's daemon that were seen.
+    pub(super) deaths: Counter,
+    /// 1 while such a death would be seen.
+    pub(super) seen: Gauge,
+    /// What people should know now.
+    pub(super) alarms: Gauge,
+    /// From files that are here to a set that is ready.
     pub(super) stage_seconds: Histogram,
     /// Since the head in use was signed.
     pub(super) age: FloatGauge,
     /// 1 when the head in use has expired: nobody says any more that it is the newest.
     pub(super) expired: Gauge,
-    /// 1 when a head makes no set here.
+    /// 1 when the newest head is refused here.
     pub(super) unfit: Gauge,
 }
 
@@ -36,10 +44,31 @@ impl Metrics {
                 "Signed messages that were not taken, by kind.",
                 &["what"],
             )?,
-            flips: registry.counter("mapsync_agent_flips_total", "Sets put in use.")?,
+            flips: registry.counters(
+                "mapsync_agent_flips_total",
+                "Sets put in use: a newer one (forward), or again the one of before (back).",
+                &["way"],
+            )?,
+            fetched: registry.counters(
+                "mapsync_agent_fetched_bytes_total",
+                "What hubs sent of files: whole ones, and changes of tables.",
+                &["what"],
+            )?,
+            deaths: registry.counter(
+                "mapsync_agent_daemon_deaths_total",
+                "Times that the host's daemon was seen to end by itself.",
+            )?,
+            seen: registry.gauge(
+                "mapsync_agent_daemon_seen",
+                "1 while the agent would see the host's daemon end by itself, and go back if it does so twice soon.",
+            )?,
+            alarms: registry.gauge(
+                "mapsync_agent_alarms",
+                "Things that people should know and look after: the log says which.",
+            )?,
             stage_seconds: registry.seconds(
                 "mapsync_agent_stage_seconds",
-                "From a head to a set that is fetched, compiled, proved and durable.",
+                "To make a set of files that are here: compiled, proved and durable.",
             )?,
             age: registry.float_gauge(
                 "mapsync_agent_age_seconds",
@@ -51,7 +80,7 @@ impl Metrics {
             )?,
             unfit: registry.gauge(
                 "mapsync_agent_unfit",
-                "1 when this host cannot run by a generation that was signed for it; the log says why.",
+                "1 when this host does not run by the newest generation, because it cannot or went back; the log says why.",
             )?,
         })
     }

@@ -1,27 +1,35 @@
 //! The agent of a host: takes what admins signed, proves it, and puts it in use.
 //!
-//! The way of a generation: `ears` (a hub shows it) → `life` (signed, for us, newer: taken and written down by
-//! `kept`) → `stage` (its files, each by its hash) → [`host`] (settings, compiled maps, behaviours) → [`disk`] (whole
-//! and durable) → a release → the link `current` moves, and daemons read it. Nothing else is told to them.
+//! What to do is decided by `switchyard_mapsync_protocol::agent`, which has no hands; here are its hands. `life` tells it
+//! what happens and does what it answers: `ears` hear the `hubs`, `fetch` brings files, `stage` makes a set of them by
+//! [`host`] (settings, compiled maps, behaviours) and [`disk`] (whole and durable), the link `current` moves and
+//! daemons read it. Nothing else is told to them. `deaths` sees how their daemon takes it, `report` tells the hubs.
 //!
 //! Invariants kept here:
 //! - What is in use was signed, is whole, and did on this host what the site's behaviours say.
-//! - Nothing older than what was released here comes into use again, but by a new generation.
+//! - Nothing older than what was released here comes into use again, but by a new generation, or as the one step back
+//!   that the protocol knows.
+//! - What is to be remembered is durable before anything is done because of it.
 //! - With all hubs gone, or their clocks, nothing moves.
 
+mod deaths;
 pub mod disk;
+mod doing;
 mod ears;
+mod fetch;
 pub mod host;
-mod kept;
+mod hubs;
 mod life;
 mod metrics;
+mod report;
 mod stage;
+mod tell;
 
 use std::fs;
 use std::net::SocketAddr;
 use std::path::Path;
-use std::sync::{Mutex, PoisonError};
-use std::time::{Duration, SystemTime};
+use std::sync::{Arc, Mutex, PoisonError};
+use std::time::Duration;
 
 use switchyard_config::change::Effective;
 use switchyard_config::{AgentSettings, Settings};
@@ -33,13 +41,13 @@ use switchyard_daemon::process::Process;
 use switchyard_daemon::program::Daemon;
 use switchyard_daemon::sockets::Listeners;
 use switchyard_daemon::{control, http};
+use switchyard_mapsync_protocol::Environment;
+use switchyard_mapsync_protocol::agent::Kept;
 use switchyard_mapsync_protocol::trust::Trusted;
-use switchyard_mapsync_protocol::{Environment, Timestamp};
 use tokio::sync::watch;
 
 use self::disk::Disk;
-use self::kept::Kept;
-use self::life::{Life, Reach};
+use self::life::{Host, Reach};
 use self::metrics::Metrics;
 pub use self::stage::Set;
 use crate::tls::MutualTls;
@@ -86,8 +94,11 @@ impl Daemon for Agent {
     fn check(settings: &AgentSettings) -> Result<(), AgentError> {
         let tls = mutual_tls(settings).client().map(drop).map_err(AgentError::because);
         let root = first_root(settings).map(drop);
+        let site = (settings.site.len() <= SITE)
+            .then_some(())
+            .ok_or_else(|| AgentError(format!("`site`: at most {SITE} octets")));
         let faults: Vec<String> =
-            [tls, root].into_iter().filter_map(Result::err).map(|error| error.to_string()).collect();
+            [tls, root, site].into_iter().filter_map(Result::err).map(|error| error.to_string()).collect();
         if faults.is_empty() { Ok(()) } else { Err(AgentError(faults.join("\n"))) }
     }
 
@@ -108,27 +119,21 @@ impl Daemon for Agent {
 
         let (environment, root) = first_root(&settings)?;
         let disk = Disk::open(&settings.folder).map_err(AgentError::because)?;
-        let clock = Clock::system();
-        let since = clock.now_wall().duration_since(SystemTime::UNIX_EPOCH).unwrap_or_default();
-        let kept = Kept::load(&disk, &root, &environment, Timestamp(since.as_secs()));
+        let kept = kept(&disk, &root, &environment);
         let kept = kept.map_err(|error| AgentError(format!("{}: {error}", settings.folder.display())))?;
         let (reach, changes) = watch::channel(reach(&settings)?);
-        let host = settings.host_name.to_string();
-        let (hubs, keep, again) = (Vec::new(), settings.keep, None);
-        let life = Life {
-            disk,
-            kept,
-            host,
+        let own = Host {
+            name: settings.host_name.to_string(),
+            site: settings.site.clone(),
             environment,
-            clock,
+            disk: Arc::new(disk),
+            clock: Clock::system(),
             metrics,
             in_use,
-            hubs,
-            keep,
-            later: Vec::new(),
-            again,
+            end: process.drain.token(),
+            deaths: 0,
         };
-        process.tasks.essential("life", life.live(changes, process.drain.token()));
+        process.tasks.essential("life", life::live(own, kept, changes));
         Ok(Self { reach, settings: Mutex::new(settings), control, metrics_addresses })
     }
 
@@ -162,6 +167,18 @@ fn reach(settings: &AgentSettings) -> Result<Reach, AgentError> {
 fn mutual_tls(settings: &AgentSettings) -> MutualTls {
     let tls = &settings.tls;
     MutualTls { certificate: tls.certificate.clone(), key: tls.key.clone(), authorities: tls.hub_ca.clone() }
+}
+
+/// The longest site that a status has room for.
+const SITE: usize = 64;
+
+/// What was kept; on a host that is new, the root that a person put there.
+fn kept(disk: &Disk, first: &[u8], environment: &Environment) -> Result<Kept, AgentError> {
+    let kept = match disk.state().map_err(AgentError::because)? {
+        Some(octets) => Kept::from_json(&octets),
+        None => Trusted::begin(first, environment).map(Kept::new),
+    };
+    kept.map_err(|error| AgentError(format!("what is kept here cannot be used: {error}")))
 }
 
 /// Reads and checks the root that a person put here.

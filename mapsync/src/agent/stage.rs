@@ -1,150 +1,197 @@
-//! From a head to a set that is ready: every file copied from a set that has it or fetched from a hub, each held
-//! against its hash and length; then made for this host, proved, and made durable.
+//! From a head to a set that is ready: every file from what was fetched or from a set that has it; then made for this
+//! host, proved, and made durable.
 
+use std::collections::BTreeMap;
 use std::fs::{self, File};
 use std::io::{self, Read, Write};
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
+use std::time::Instant;
 
 use serde::{Deserialize, Serialize};
 use switchyard_maps::installed::InstallError;
-use switchyard_mapsync_protocol::Timestamp;
+use switchyard_mapsync_protocol::agent::{self, Outcome};
 use switchyard_mapsync_protocol::hash::Hash;
 use switchyard_mapsync_protocol::head::{self, Head};
 use switchyard_mapsync_protocol::trust::HeadRef;
 
-use super::disk::{Disk, DiskError, Making, set_name};
+use super::disk::{Disk, DiskError, Making, WHOLE, set_name};
+use super::fetch::fetch;
 use super::host::{self, SITE, Unfit};
-use crate::client::{ClientError, Hub};
+use super::hubs::Hubs;
+use super::metrics::Metrics;
 
 /// What a set says of itself, in `set.json`.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Set {
-    /// Its head.
-    pub head: HeadRef,
+    /// The head's name.
+    pub name: HeadRef,
+    /// The head.
+    pub head: Head,
     /// The host that it was made for.
     pub host: String,
+    /// What the host is for.
+    pub role: String,
     /// The daemon that runs by it.
     pub daemon: String,
-    /// When the head was signed.
-    pub created: Timestamp,
-    /// From then on the head is not taken any more.
-    pub expires: Timestamp,
-    /// Who made it, and why.
-    pub author: String,
-    /// Why.
-    pub note: String,
-    /// The files of the site.
-    pub files: Vec<head::File>,
-}
-
-/// Why a set is not ready.
-#[derive(Debug, thiserror::Error)]
-pub(super) enum StageError {
-    /// Another hub, or the same later, may do better.
-    #[error(transparent)]
-    Hub(#[from] ClientError),
-    /// There may be room later.
-    #[error(transparent)]
-    Disk(#[from] DiskError),
-    /// This host cannot run by it, now or later.
-    #[error(transparent)]
-    Unfit(Unfit),
-    /// A bug of ours.
-    #[error("making it ended early: {0}")]
-    Ended(#[from] tokio::task::JoinError),
-}
-
-impl From<Unfit> for StageError {
-    fn from(unfit: Unfit) -> Self {
-        match unfit {
-            Unfit::Disk(error) => Self::Disk(error),
-            Unfit::Maps(InstallError::Disk { file, error }) => Self::Disk(DiskError { at: file, error }),
-            other => Self::Unfit(other),
-        }
-    }
+    /// Where that daemon answers the operator's tool; none for nowhere.
+    pub control: Option<PathBuf>,
 }
 
 impl Set {
+    /// The set as the protocol knows it.
+    pub(super) fn into_known(self) -> agent::Set {
+        agent::Set { name: self.name, head: self.head }
+    }
+
     /// What a set says of itself.
     ///
     /// # Errors
     /// When it says nothing.
     pub fn read(folder: &Path) -> io::Result<Self> {
-        Ok(serde_json::from_slice(&fs::read(folder.join(super::disk::WHOLE))?)?)
+        Ok(serde_json::from_slice(&fs::read(folder.join(WHOLE))?)?)
     }
 }
 
-/// Makes the set of a head, unless it is there.
-pub(super) async fn stage(
-    disk: &Disk,
-    head: &Head,
-    at: HeadRef,
-    host: &str,
-    hub: &mut Hub,
-) -> Result<(), StageError> {
-    let name = set_name(&at);
-    if disk.has(&name) {
-        return Ok(());
-    }
-    let making = disk.begin(&name)?;
-    let before = disk.in_use().map(|name| disk.set(&name)).and_then(|at| Some((Set::read(&at).ok()?, at)));
-    for file in &head.files {
-        let place = format!("{SITE}/{}", file.path);
-        if !copied(&making, &place, file, before.as_ref())? {
-            let mut open = making.create(&place)?;
-            hub.file(file, &mut open).await?;
+/// The sets on disk that were made for this host; others are none of ours, and go unless one is in use.
+pub(super) fn sets(disk: &Disk, host: &str) -> Result<Vec<Set>, DiskError> {
+    let mut sets = Vec::new();
+    for name in disk.sets()? {
+        match Set::read(&disk.set(&name)) {
+            Ok(set) if set.host == host && set_name(&set.name) == name => sets.push(set),
+            _ => {
+                tracing::warn!(set = name, host, "a set that was not made for this host is not used");
+                disk.remove(&name)?;
+            }
         }
     }
-    let (name, current) = (host.to_owned(), disk.current());
+    Ok(sets)
+}
+
+/// Where sets on disk have which files.
+pub(super) fn stock(disk: &Disk) -> BTreeMap<Hash, Vec<PathBuf>> {
+    let mut stock = BTreeMap::<Hash, Vec<PathBuf>>::new();
+    for at in disk.sets().unwrap_or_default().iter().map(|name| disk.set(name)) {
+        for file in Set::read(&at).map(|set| set.head.files).unwrap_or_default() {
+            stock.entry(file.hash).or_default().push(at.join(SITE).join(file.path.as_str()));
+        }
+    }
+    stock
+}
+
+/// What sets are made from.
+#[derive(Debug, Clone)]
+pub(super) struct Means {
+    pub(super) disk: Arc<Disk>,
+    pub(super) hubs: Arc<Hubs>,
+    pub(super) host: String,
+    pub(super) metrics: Metrics,
+}
+
+/// Makes a set, and measures it.
+pub(super) async fn stage(means: Means, set: agent::Set) -> Result<(), agent::Unfit> {
+    let (start, metrics) = (Instant::now(), means.metrics.clone());
+    let (generation, made) = (set.name.generation, make(means, set).await);
+    if made.is_ok() {
+        let seconds = start.elapsed().as_secs_f64();
+        metrics.stage_seconds.observe(seconds);
+        tracing::info!(generation, seconds, "a set is ready");
+    }
+    made
+}
+
+async fn make(means: Means, set: agent::Set) -> Result<(), agent::Unfit> {
+    let later = |error: &dyn std::fmt::Display| agent::Unfit::Later(error.to_string());
+    let (disk, name) = (Arc::clone(&means.disk), set_name(&set.name));
+    let files = set.head.files.clone();
+    let laid = move || disk.begin(&name).and_then(|making| lay_down(&disk, making, files));
+    let (making, missing) = blocking(laid).await.and_then(|laid| laid.map_err(|error| later(&error)))?;
+    for file in missing {
+        again(&means, &file).await?;
+        making.link(&place(&file), &means.disk.fetched(file.hash)).map_err(|error| later(&error))?;
+    }
     let runtime = tokio::runtime::Handle::current();
     // Compiling may take seconds: not on a thread that hears hubs.
-    let made = tokio::task::spawn_blocking(move || {
-        let made = runtime.block_on(host::make(&making, &name, &current));
-        (making, made)
-    });
-    let (making, made) = made.await?;
-    let made = made?;
-    let set = Set {
-        head: at,
-        host: host.to_owned(),
-        daemon: made.daemon.to_owned(),
-        created: head.created,
-        expires: head.expires,
-        author: head.author.clone(),
-        note: head.note.clone(),
-        files: head.files.clone(),
-    };
-    let told = serde_json::to_vec_pretty(&set)
-        .map_err(|error| DiskError { at: disk.set(&set_name(&at)), error: error.into() })?;
-    Ok(tokio::task::spawn_blocking(move || making.finish(&told)).await??)
+    blocking(move || {
+        let made = runtime.block_on(host::make(&making, &means.host, &means.disk.current()));
+        let made = made.map_err(|unfit| match unfit {
+            Unfit::Disk(_) | Unfit::Maps(InstallError::Disk { .. }) => later(&unfit),
+            unfit => agent::Unfit::Wrong(unfit.to_string()),
+        })?;
+        let told = Set {
+            name: set.name,
+            head: set.head,
+            host: means.host,
+            role: made.role.to_owned(),
+            daemon: made.daemon.to_owned(),
+            control: made.control,
+        };
+        let told = serde_json::to_vec_pretty(&told).map_err(|error| later(&error))?;
+        making.finish(&told).map_err(|error| later(&error))
+    })
+    .await?
 }
 
-/// Takes a file from the set in use, if that has it. A disk that gives other octets is found out, and the hub asked.
-fn copied(
-    making: &Making,
-    place: &str,
-    file: &head::File,
-    before: Option<&(Set, PathBuf)>,
-) -> Result<bool, DiskError> {
-    let Some((before, at)) = before else { return Ok(false) };
-    let Some(same) = before.files.iter().find(|old| old.hash == file.hash && old.bytes == file.bytes) else {
-        return Ok(false);
-    };
-    let Ok(from) = File::open(at.join(SITE).join(same.path.as_str())) else { return Ok(false) };
-    let mut to = making.create(place)?;
-    let is_it = copy(from, &mut to, file);
-    if !matches!(is_it, Ok(true)) {
-        drop(to);
-        making.remove(place)?;
+async fn blocking<T: Send + 'static>(work: impl FnOnce() -> T + Send + 'static) -> Result<T, agent::Unfit> {
+    let ended = tokio::task::spawn_blocking(work).await;
+    ended.map_err(|error| agent::Unfit::Later(format!("making it ended early: {error}")))
+}
+
+/// Every file that is here; and those that are not, or not any more as they were signed.
+fn lay_down(
+    disk: &Disk,
+    making: Making,
+    files: Vec<head::File>,
+) -> Result<(Making, Vec<head::File>), DiskError> {
+    let (stock, mut missing) = (stock(disk), Vec::new());
+    for file in files {
+        let fetched = disk.fetched(file.hash);
+        if fetched.exists() {
+            making.link(&place(&file), &fetched)?;
+        } else if !copied(stock.get(&file.hash).map_or(&[][..], Vec::as_slice), &making, &file)? {
+            missing.push(file);
+        }
     }
-    is_it.map_err(|error| DiskError { at: making.path().join(place), error })
+    Ok((making, missing))
 }
 
+/// A disk gave other octets than it got: the hubs have them.
+async fn again(means: &Means, file: &head::File) -> Result<(), agent::Unfit> {
+    tracing::warn!(path = %file.path, hash = %file.hash, "no set on this disk has it any more as it was signed");
+    for hub in 0..means.hubs.count() {
+        let from = (Arc::clone(&means.disk), Arc::clone(&means.hubs));
+        if fetch(from, hub, file.clone(), None, means.metrics.clone()).await == Outcome::Got {
+            return Ok(());
+        }
+    }
+    Err(agent::Unfit::Later(format!("{} is damaged on this disk, and no hub gives it", file.path)))
+}
+
+fn copied(from: &[PathBuf], making: &Making, file: &head::File) -> Result<bool, DiskError> {
+    let place = place(file);
+    for from in from {
+        let Ok(from) = File::open(from) else { continue };
+        let mut to = making.create(&place)?;
+        match copy(from, &mut to, file) {
+            Ok(true) => return Ok(true),
+            Ok(false) => making.remove(&place)?,
+            Err(error) => return Err(DiskError { at: making.path().join(place), error }),
+        }
+    }
+    Ok(false)
+}
+
+fn place(file: &head::File) -> String {
+    format!("{SITE}/{}", file.path)
+}
+
+/// Copies a file, and says whether it is the one.
 fn copy(mut from: File, to: &mut File, file: &head::File) -> io::Result<bool> {
     let (mut hasher, mut piece, mut length) = (blake3::Hasher::new(), vec![0; PIECE], 0);
     loop {
-        let read = from.read(&mut piece)?;
+        // What cannot be read is not the one either.
+        let Ok(read) = from.read(&mut piece) else { return Ok(false) };
         let (octets, _) = piece.split_at(read);
         if octets.is_empty() {
             return Ok(length == file.bytes && Hash::from(hasher.finalize()) == file.hash);

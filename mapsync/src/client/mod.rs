@@ -3,25 +3,20 @@
 //! Nothing that it says is believed here: messages come out as octets, for `Trusted` to decide about, and a file is
 //! what its hash and length say or it is refused.
 
+mod files;
 mod wire;
 
-use std::fs::File;
-use std::io::{self, Read as _, Write};
-use std::path::Path;
 use std::sync::Arc;
 use std::time::Duration;
 
-use bytes::Bytes;
-use futures_util::stream;
-use http_body_util::{BodyExt as _, StreamBody};
-use hyper::body::Frame;
-use hyper::header::{CONTENT_LENGTH, ETAG, HOST, IF_MATCH, IF_NONE_MATCH};
+use hyper::header::{ETAG, HOST, IF_MATCH, IF_NONE_MATCH};
 use hyper::{Method, Request, Response, StatusCode, body::Incoming};
 use rustls::ClientConfig;
-use serde::Deserialize;
 use serde::de::DeserializeOwned;
+use serde::{Deserialize, Serialize};
 use switchyard_mapsync_protocol::hash::Hash;
-use switchyard_mapsync_protocol::{Environment, Timestamp, envelope, head};
+use switchyard_mapsync_protocol::status::Status;
+use switchyard_mapsync_protocol::{Environment, Timestamp, envelope};
 
 use self::wire::{Body, Wire, full};
 
@@ -76,6 +71,31 @@ pub struct Listed {
     pub files: usize,
     /// Their octets.
     pub bytes: u64,
+}
+
+/// Every host of an environment, as a hub knows it.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Fleet {
+    /// Which environment.
+    pub environment: Environment,
+    /// The hub's clock.
+    pub now: Timestamp,
+    /// The newest generation; 0 before the first.
+    pub generation: u64,
+    /// The newest release; 0 before the first.
+    pub release: u64,
+    /// The hosts, by name.
+    pub hosts: Vec<FleetHost>,
+}
+
+/// A host in the fleet.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct FleetHost {
+    /// Seconds since it said so.
+    pub age: u64,
+    /// Its own word.
+    #[serde(flatten)]
+    pub status: Status,
 }
 
 /// A hub for one environment. It is asked one thing after the other.
@@ -154,56 +174,24 @@ impl Hub {
         self.answer(response).await
     }
 
-    /// A file, written to `to` as it comes. What is not what its hash and length say is an error; what was written
-    /// by then is worth nothing.
+    /// Says how this host is.
     ///
     /// # Errors
-    /// When the hub cannot be asked, or lies.
-    pub async fn file(&mut self, file: &head::File, to: &mut impl Write) -> Result<(), ClientError> {
-        let path = format!("/v1/blobs/{}", file.hash);
+    /// When the hub cannot be asked, or does not believe it.
+    pub async fn report(&mut self, status: &Status) -> Result<(), ClientError> {
+        let octets = status.to_json().map_err(|error| self.wire.error(error.to_string()))?;
+        let request = self.request(Method::POST, &format!("/v1/agents/{}/status", status.host));
+        self.push(request, octets).await
+    }
+
+    /// Every host of the environment, with its last word.
+    ///
+    /// # Errors
+    /// When the hub cannot be asked.
+    pub async fn fleet(&mut self) -> Result<Fleet, ClientError> {
+        let path = format!("/v1/fleet/{}", self.environment);
         let response = self.send(self.request(Method::GET, &path), full(""), PATIENCE).await?;
-        if response.status() != StatusCode::OK {
-            return Err(self.wire.refusal(response).await);
-        }
-        let (mut hasher, mut length) = (blake3::Hasher::new(), 0);
-        let kept = self.wire.pieces(response, file.bytes, |piece| {
-            hasher.update(piece);
-            length += piece.len() as u64;
-            to.write_all(piece)
-        });
-        kept.await?;
-        let is_it = length == file.bytes && Hash::from(hasher.finalize()) == file.hash;
-        if is_it { Ok(()) } else { Err(self.wire.error(format!("sends something else for {}", file.path))) }
-    }
-
-    /// Whether the hub has a file already.
-    ///
-    /// # Errors
-    /// When it cannot be asked.
-    pub async fn has(&mut self, hash: Hash) -> Result<bool, ClientError> {
-        let request = self.request(Method::HEAD, &format!("/v1/blobs/{hash}"));
-        let response = self.send(request, full(""), PATIENCE).await?;
-        match response.status() {
-            StatusCode::OK => Ok(true),
-            StatusCode::NOT_FOUND => Ok(false),
-            _ => Err(self.wire.refusal(response).await),
-        }
-    }
-
-    /// Brings a file.
-    ///
-    /// # Errors
-    /// When it cannot be read, or the hub does not take it.
-    pub async fn bring(&mut self, file: &head::File, at: &Path) -> Result<(), ClientError> {
-        let unread = |error: io::Error| self.wire.error(format!("was not brought {}: {error}", at.display()));
-        let pieces = Pieces { file: File::open(at).map_err(unread)?, left: file.bytes };
-        let request = self.request(Method::PUT, &format!("/v1/blobs/{}", file.hash));
-        let request = request.header(CONTENT_LENGTH, file.bytes);
-        let response = self.send(request, StreamBody::new(stream::iter(pieces)).boxed(), UPLOAD).await?;
-        match response.status() {
-            StatusCode::OK | StatusCode::CREATED => self.wire.whole(response, MAX_SMALL).await.map(drop),
-            _ => Err(self.wire.refusal(response).await),
-        }
+        self.answer(response).await
     }
 
     /// Pushes a head that follows the generation `after`; 0 before the first.
@@ -284,32 +272,8 @@ fn tag(number: u64) -> String {
     format!("\"{number}\"")
 }
 
-/// A file as the pieces of a body; never more of it than was signed, if it grows meanwhile.
-struct Pieces {
-    file: File,
-    left: u64,
-}
-
-impl Iterator for Pieces {
-    type Item = io::Result<Frame<Bytes>>;
-
-    fn next(&mut self) -> Option<Self::Item> {
-        let want = usize::try_from(self.left).unwrap_or(usize::MAX).min(PIECE);
-        if want == 0 {
-            return None;
-        }
-        let mut piece = vec![0; want];
-        let read = self.file.read_exact(&mut piece).map(|()| Frame::data(Bytes::from(piece)));
-        self.left = if read.is_ok() { self.left - want as u64 } else { 0 };
-        Some(read)
-    }
-}
-
-const PIECE: usize = 64 << 10;
 /// For a hub to begin its answer.
 const PATIENCE: Duration = Duration::from_secs(30);
-/// For a file to be brought.
-const UPLOAD: Duration = Duration::from_secs(3600);
 /// Octets of an answer that says nothing more than that it was done.
 const MAX_SMALL: u64 = 64 << 10;
 /// Octets of a list.

@@ -4,8 +4,12 @@ use std::fs::File as DiskFile;
 use std::io::Write as _;
 use std::net::SocketAddr;
 
+use hyper::StatusCode;
 use rcgen::{BasicConstraints, CertificateParams, CertifiedIssuer, IsCa, KeyPair, SanType};
-use switchyard_mapsync_protocol::head::Kind;
+use switchyard_mapsync_protocol::delta;
+use switchyard_mapsync_protocol::hash::Hash;
+use switchyard_mapsync_protocol::head::{self, Kind};
+use switchyard_mapsync_protocol::packed;
 use tempfile::TempDir;
 use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 use tokio::net::TcpListener;
@@ -154,6 +158,27 @@ async fn y6_a_file_is_what_was_signed_or_an_error() {
             Err(error) => assert!(!why.is_empty() && error.why.contains(why), "{error}"),
         }
         assert!(to.len() <= 5);
+    }
+}
+
+#[tokio::test]
+async fn y6_a_delta_is_read_no_further_than_one_can_be() {
+    let world = World::new();
+    let table = |octets: &[u8]| head::File {
+        path: "maps/transport".to_owned().try_into().unwrap(),
+        kind: Kind::Records,
+        hash: Hash::of(octets),
+        bytes: octets.len() as u64,
+        records: 1,
+    };
+    let (from, file) = (table(b"a\tb\n"), table(b"a\tc\n"));
+    let most = packed::longest(delta::longest(&from, &file)) as usize;
+    for (sent, fits) in [(most, true), (most + 1, false)] {
+        let (address, _server) = world.server(HUB, ok(&vec![b'x'; sent])).await;
+        let mut to = Vec::new();
+        let told = world.client(address).delta(&from, &file, &mut to).await;
+        assert_eq!(told.is_ok(), fits, "{told:?}");
+        assert!(to.len() <= most);
     }
 }
 

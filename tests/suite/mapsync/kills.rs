@@ -32,7 +32,7 @@ fn make(disk: &Disk, set: &str) {
         making.finish(set.as_bytes())
     });
     let used = made.and_then(|()| disk.keep_state(set.as_bytes())).and_then(|()| disk.flip(set));
-    used.and_then(|()| disk.sweep(1, &[])).expect("room for a set");
+    used.and_then(|()| disk.remove(OLD)).expect("room for a set");
 }
 
 /// What the killed one does: [`y13_an_install_that_is_killed_anywhere`] starts it.

@@ -1,7 +1,8 @@
 //! A hub, an mx with its agent, and an admin with keys and a site.
 
 use std::fs::{self, File};
-use std::net::SocketAddr;
+use std::io::{Read as _, Write as _};
+use std::net::{SocketAddr, TcpStream};
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
 
@@ -32,6 +33,8 @@ pub(crate) struct World {
     pub(crate) site: Site,
     hub_address: SocketAddr,
     mx_address: SocketAddr,
+    /// Where the agent tells its metrics.
+    agent_metrics: SocketAddr,
 }
 
 impl World {
@@ -39,7 +42,8 @@ impl World {
     pub(crate) fn new() -> Self {
         let site = Site::new();
         let (hub_address, mx_address) = (site.free_address(), site.free_address());
-        let world = Self { mx: None, agent: None, hub: None, site, hub_address, mx_address };
+        let agent_metrics = site.free_address();
+        let world = Self { mx: None, agent: None, hub: None, site, hub_address, mx_address, agent_metrics };
         world.make_keys();
         world.make_certificates();
         world.write_settings();
@@ -101,7 +105,7 @@ impl World {
                 "[tls]\ncertificate = \"tls/{name}.pem\"\nkey = \"tls/{name}.key\"\nhub_ca = \"tls/authority.pem\"\n"
             )
         };
-        let metrics = self.site.free_address();
+        let metrics = self.agent_metrics;
         self.site.write(
             "agent.toml",
             &format!(
@@ -151,7 +155,7 @@ impl World {
     pub(crate) fn start_hub(&mut self) {
         self.hub = Some(self.start("switchyard-mapsync", &["hub", "--config"], "hub.toml"));
         let hub = self.hub_address;
-        expect::holds("the hub to listen", || std::net::TcpStream::connect(hub).is_ok());
+        expect::holds("the hub to listen", || TcpStream::connect(hub).is_ok());
     }
 
     pub(crate) fn start_agent(&mut self) {
@@ -162,11 +166,30 @@ impl World {
     pub(crate) fn start_mx(&mut self) {
         self.mx = Some(self.start("switchyard-mx", &["--config"], "agent/current/mx.toml"));
         let mx = self.mx_address;
-        expect::holds("the mx to listen", || std::net::TcpStream::connect(mx).is_ok());
+        expect::holds("the mx to listen", || TcpStream::connect(mx).is_ok());
     }
 
     pub(crate) fn kill_agent(&mut self) {
         self.agent.take().expect("it runs").kill();
+    }
+
+    /// The mx dies, as if by a fault of its own; who looked after it knows.
+    pub(crate) fn kill_mx(&mut self) {
+        expect::holds("the agent to see the mx", || self.metric("daemon_seen") == Some(1));
+        let deaths = self.metric("daemon_deaths_total");
+        self.mx.take().expect("it runs").kill();
+        expect::holds("the agent to see it die", || self.metric("daemon_deaths_total") > deaths);
+    }
+
+    /// A number that the agent tells of itself; labels stand in it as they are told.
+    pub(crate) fn metric(&self, name: &str) -> Option<u64> {
+        let mut stream = TcpStream::connect(self.agent_metrics).ok()?;
+        stream.set_read_timeout(Some(expect::PATIENCE)).ok()?;
+        write!(stream, "GET /metrics HTTP/1.1\r\nHost: agent\r\nConnection: close\r\n\r\n").ok()?;
+        let mut page = String::new();
+        stream.read_to_string(&mut page).ok()?;
+        let start = format!("switchyard_mapsync_agent_{name} ");
+        page.lines().find_map(|line| line.strip_prefix(&start))?.parse().ok()
     }
 
     pub(crate) fn kill_hub(&mut self) {
@@ -191,6 +214,11 @@ impl World {
     pub(crate) fn push(&self, more: &[&str]) -> Told {
         let live = self.file("live");
         self.admin(&[&["push", live.as_str()], more].concat())
+    }
+
+    /// Another table, in the spelling that travels as one.
+    pub(crate) fn write_aliases(&self, aliases: &str) {
+        write(&self.site.path("live/maps/virtual_alias"), aliases);
     }
 
     /// Who there is, from now on in the admin's folder.

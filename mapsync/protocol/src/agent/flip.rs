@@ -1,7 +1,7 @@
 //! Putting a set in use, and going back.
 
 use super::kept::Flip;
-use super::{Action, Agent, SETS};
+use super::{Action, Agent};
 use crate::head::HeadRef;
 use crate::release::Release;
 use crate::words::Timestamp;
@@ -88,6 +88,6 @@ impl Agent {
         let needed = [self.active, self.previous(), trusted.newest(), trusted.released()];
         let mut old = self.sets.iter().map(|set| set.name).filter(|name| !needed.contains(&Some(*name)));
         let oldest = old.by_ref().min_by_key(|name| name.generation);
-        oldest.filter(|_| self.sets.len() > SETS)
+        oldest.filter(|_| self.sets.len() > self.most)
     }
 }

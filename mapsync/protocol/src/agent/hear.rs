@@ -84,7 +84,13 @@ impl Agent {
     }
 
     /// What follows when a message was not taken.
-    pub(super) fn heard(&mut self, hub: usize, taken: Result<(), Refused>, actions: &mut Vec<Action>) {
+    pub(super) fn heard(
+        &mut self,
+        hub: usize,
+        taken: Result<(), Refused>,
+        chance: u64,
+        actions: &mut Vec<Action>,
+    ) {
         let refused = taken.err();
         if let Some(heard) = self.hubs.get_mut(hub) {
             heard.refused = refused.as_ref().map(ToString::to_string);
@@ -102,7 +108,23 @@ impl Agent {
                 self.kept.trusted.distrust(number);
                 self.forget();
             }
+            // The hub shows it once, and our clock may be right in a while.
+            Some(Refused::Future { .. }) => {
+                if let Some(heard) = self.hubs.get_mut(hub) {
+                    heard.ahead = true;
+                }
+                actions.push(Action::Rest(self.rest(chance)));
+            }
             _ => {}
+        }
+    }
+
+    /// Asks anew those who showed what comes from the future.
+    pub(super) fn ask_again(&mut self, actions: &mut Vec<Action>) {
+        for (hub, heard) in self.hubs.iter_mut().enumerate() {
+            if std::mem::take(&mut heard.ahead) {
+                actions.push(Action::AskAgain { hub });
+            }
         }
     }
 

@@ -63,7 +63,8 @@ impl Kept {
         Ok(kept)
     }
 
-    pub(super) fn to_json(&self) -> Result<Vec<u8>, Malformed> {
+    /// What is written to disk: before the first start by hand, later as [`super::Action::Keep`] says.
+    pub fn to_json(&self) -> Result<Vec<u8>, Malformed> {
         Ok(serde_json::to_vec(self)?)
     }
 

@@ -34,7 +34,7 @@ pub use self::kept::Kept;
 pub use self::progress::Alarm;
 pub use self::words::{Action, Input, Set, Unfit};
 
-/// The sets that stay on disk; those that may be needed stay besides.
+/// The sets that stay on disk unless [`Agent::keep`] says otherwise; those that may be needed stay besides.
 pub const SETS: usize = 4;
 
 /// The longest rest after a failure, in milliseconds; the first is at most a second.
@@ -53,6 +53,8 @@ pub struct Agent {
     /// The hub that showed the newest head first.
     first: usize,
     sets: Vec<Set>,
+    /// How many of them stay.
+    most: usize,
     active: Option<HeadRef>,
     work: Work,
     /// A flip that is under way.
@@ -79,6 +81,8 @@ struct Heard {
     refused: Option<String>,
     /// A release whose head is asked for.
     pending: Option<Vec<u8>>,
+    /// What it showed was made in the future: our clocks are apart, and what it shows is asked for again.
+    ahead: bool,
 }
 
 impl Agent {
@@ -94,6 +98,7 @@ impl Agent {
             known: BTreeMap::new(),
             first: 0,
             sets,
+            most: SETS,
             active,
             work: Work::Idle,
             flipping: None,
@@ -104,9 +109,19 @@ impl Agent {
         }
     }
 
+    /// From the next flip on so many sets stay on disk, and those that may be needed besides.
+    pub fn keep(&mut self, sets: usize) {
+        self.most = sets;
+    }
+
     /// What is trusted.
     pub fn trusted(&self) -> &Trusted {
         &self.kept.trusted
+    }
+
+    /// What was kept last: a start goes on with it.
+    pub fn kept(&self) -> &Kept {
+        &self.kept
     }
 
     /// The set in use.
@@ -127,17 +142,17 @@ impl Agent {
         let failed = match input {
             Input::Head { hub, envelope } => {
                 let taken = self.head(hub, envelope, now);
-                self.heard(hub, taken, &mut actions);
+                self.heard(hub, taken, chance, &mut actions);
                 None
             }
             Input::Release { hub, envelope } => {
                 let taken = self.release(hub, envelope, now, &mut actions);
-                self.heard(hub, taken, &mut actions);
+                self.heard(hub, taken, chance, &mut actions);
                 None
             }
             Input::Root { hub, envelope } => {
                 let taken = self.root(hub, envelope, &mut actions);
-                self.heard(hub, taken, &mut actions);
+                self.heard(hub, taken, chance, &mut actions);
                 None
             }
             Input::Fetched { hub, file, delta, outcome } => {
@@ -151,6 +166,7 @@ impl Agent {
             }
             Input::Rested => {
                 self.resting = None;
+                self.ask_again(&mut actions);
                 None
             }
         };

@@ -328,7 +328,8 @@ fn y2_y13_when_all_is_expired_or_no_hub_is_left_nothing_moves() {
     // A clock that goes back before anything was made takes nothing either.
     host.now = Timestamp(1);
     let moved = host.all_goes_well(Input::Head { hub: 1, envelope: line.octets(2) });
-    assert_eq!((moved, host.link), (Vec::new(), Some(line.name(1))));
+    assert!(matches!(moved.as_slice(), [Action::Rest(_)]), "{moved:?}");
+    assert_eq!(host.link, Some(line.name(1)));
 }
 
 #[test]
@@ -374,11 +375,17 @@ fn new_keys_are_asked_for_when_a_message_needs_them() {
 
 #[test]
 fn the_disk_does_not_fill_and_what_may_be_needed_stays() {
-    let line = Line::new(9);
-    let host = Host::running(&line, 9);
+    let line = Line::new(10);
+    let mut host = Host::running(&line, 9);
     let left: Vec<_> = host.sets.iter().map(|set| set.name.generation).collect();
     assert_eq!(left, [6, 7, 8, 9]);
     assert_eq!(host.agent.previous(), Some(line.name(8)));
+    // Those that may be needed stay, however few are wished for.
+    host.agent.keep(1);
+    host.all_goes_well(Input::Head { hub: 0, envelope: line.octets(10) });
+    host.all_goes_well(Input::Release { hub: 0, envelope: &line.release(10, 10) });
+    let left: Vec<_> = host.sets.iter().map(|set| set.name.generation).collect();
+    assert_eq!(left, [9, 10]);
 }
 
 #[test]
@@ -395,4 +402,53 @@ fn what_is_kept_is_bounded_and_must_not_contradict_itself() {
     let more = String::from_utf8(octets).unwrap().replace("\"anew\"", "\"more\": 1, \"anew\"");
     assert!(Kept::from_json(more.as_bytes()).is_err());
     assert!(Release::check(&Release { undo: true, ..release(1, 1, Hash::of(b"")) }).is_err());
+}
+
+#[test]
+fn y2_a_release_that_is_out_of_time_when_its_set_is_ready_moves_nobody() {
+    let line = Line::new(2);
+    for (late, link) in [(false, 2), (true, 1)] {
+        let mut host = Host::running(&line, 1);
+        host.told(Input::Head { hub: 0, envelope: line.octets(2) });
+        assert_eq!(host.told(Input::Release { hub: 0, envelope: &line.release(2, 2) }), []);
+        if late {
+            host.now = release(2, 2, line.name(2).hash).expires;
+        }
+        let (new, outcome) = (file("maps/a", 2), Outcome::Got);
+        let staging = host.told(Input::Fetched { hub: 0, file: &new, delta: true, outcome });
+        let [Action::Stage(set)] = staging.as_slice() else { panic!("{staging:?}") };
+        host.sets.push((**set).clone());
+        host.all_goes_well(Input::Staged(Ok(())));
+        host.all_goes_well(Input::Rested);
+        assert_eq!(host.agent.active(), Some(line.name(link)), "late: {late}");
+    }
+}
+
+#[test]
+fn y4_what_keys_signed_that_are_struck_out_moves_nobody() {
+    let line = Line::new(2);
+    let mut host = Host::running(&line, 1);
+    host.told(Input::Head { hub: 0, envelope: line.octets(2) });
+    host.told(Input::Release { hub: 0, envelope: &line.release(2, 2) });
+    let mut next = root(2);
+    next.roles.push.keys = [11, 12].map(|n| crate::trust::tests::key(n).public()).into();
+    host.told(Input::Root { hub: 0, envelope: &by(&next, &[1, 2]).0 });
+    let (new, outcome) = (file("maps/a", 2), Outcome::Got);
+    assert_eq!(host.told(Input::Fetched { hub: 0, file: &new, delta: true, outcome }), []);
+    assert_eq!(host.told(Input::Rested), []);
+    assert_eq!(host.agent.active(), Some(line.name(1)));
+}
+
+#[test]
+fn a_head_from_the_future_is_asked_for_again() {
+    let line = Line::new(1);
+    let mut host = Host::new();
+    host.now = Timestamp(1);
+    let rest = host.told(Input::Head { hub: 1, envelope: line.octets(1) });
+    assert!(matches!(rest.as_slice(), [Action::Rest(_)]), "{rest:?}");
+    assert_eq!(host.told(Input::Rested), [Action::AskAgain { hub: 1 }]);
+    assert_eq!(host.told(Input::Rested), [], "once");
+    host.now = NOW;
+    host.all_goes_well(Input::Head { hub: 1, envelope: line.octets(1) });
+    assert_eq!(host.agent.trusted().newest(), Some(line.name(1)));
 }

@@ -1,5 +1,7 @@
 //! The agent's folder: what stands in it after each step, and after none.
 
+use std::os::unix::fs::PermissionsExt as _;
+
 use super::*;
 
 fn set(disk: &Disk, name: &str) {
@@ -68,11 +70,29 @@ fn old_sets_go_and_the_one_in_use_never() {
         set(&disk, name);
     }
     disk.flip("1-a").unwrap();
-    disk.sweep(2, &["3-c"]).unwrap();
-    let there: Vec<_> =
-        ["1-a", "2-b", "3-c", "9-d", "10-e"].into_iter().filter(|name| disk.has(name)).collect();
-    assert_eq!(there, ["1-a", "3-c", "9-d", "10-e"]);
+    ["1-a", "2-b", "9-d", "7-none"].iter().for_each(|name| disk.remove(name).unwrap());
+    let mut there = disk.sets().unwrap();
+    there.sort();
+    assert_eq!(there, ["1-a", "10-e", "3-c"]);
     assert!(!disk.set("2-b").exists());
+}
+
+#[test]
+fn what_was_fetched_becomes_part_of_a_set_and_is_gone_after_a_start() {
+    let root = tempfile::tempdir().unwrap();
+    let disk = Disk::open(root.path()).unwrap();
+    let hash = Hash::of(b"fetched");
+    let mut file = disk.fetching().unwrap();
+    file.write_all(b"fetched").unwrap();
+    file.persist(disk.fetched(hash)).unwrap();
+    let making = disk.begin("1-a").unwrap();
+    ["site/x", "site/y/z"].iter().for_each(|name| making.link(name, &disk.fetched(hash)).unwrap());
+    assert!(making.link("site/x", &disk.fetched(hash)).is_err(), "never over what is there");
+    making.finish(b"{}").unwrap();
+    drop(disk);
+    let disk = Disk::open(root.path()).unwrap();
+    assert!(!disk.fetched(hash).exists());
+    assert_eq!(fs::read(disk.set("1-a").join("site/y/z")).unwrap(), b"fetched");
 }
 
 #[test]
@@ -86,14 +106,11 @@ fn state_is_the_old_one_or_the_new_one() {
 }
 
 #[test]
-fn a_set_that_was_half_removed_keeps_no_other_from_being_removed() {
+fn a_set_that_was_half_removed_is_removed_to_its_end() {
     let root = tempfile::tempdir().unwrap();
     let disk = Disk::open(root.path()).unwrap();
-    for name in ["1-a", "2-b", "3-c"] {
-        set(&disk, name);
-    }
-    fs::remove_file(disk.set("2-b").join("set.json")).unwrap();
-    disk.sweep(1, &[]).unwrap();
-    assert!(disk.has("3-c"));
-    assert!(!disk.set("1-a").exists() && !disk.set("2-b").exists());
+    ["1-a", "2-b"].iter().for_each(|name| set(&disk, name));
+    fs::remove_file(disk.set("1-a").join("set.json")).unwrap();
+    disk.remove("1-a").unwrap();
+    assert!(!disk.set("1-a").exists() && disk.has("2-b"));
 }

@@ -1,0 +1,70 @@
+//! Writing so that it is there after the power went, and removing.
+
+use std::ffi::OsString;
+use std::fs::{self, File, OpenOptions, Permissions};
+use std::io::{self, Write as _};
+use std::os::unix::fs::{OpenOptionsExt as _, PermissionsExt as _};
+use std::path::Path;
+
+use super::DiskError;
+
+/// Every file and folder below, and this one, from the inside out. Files are for everybody to read, nobody to write.
+pub(super) fn make_durable(folder: &Path) -> Result<(), DiskError> {
+    for entry in fs::read_dir(folder).map_err(of(folder))? {
+        let entry = entry.map_err(of(folder))?;
+        let at = entry.path();
+        if entry.file_type().map_err(of(&at))?.is_dir() {
+            make_durable(&at)?;
+            continue;
+        }
+        let file = File::open(&at).map_err(of(&at))?;
+        file.set_permissions(Permissions::from_mode(0o444)).map_err(of(&at))?;
+        file.sync_all().map_err(of(&at))?;
+    }
+    // Whatever the process's mask is: daemons of other users read here.
+    fs::set_permissions(folder, Permissions::from_mode(0o755)).map_err(of(folder))?;
+    sync_folder(folder)
+}
+
+/// A file in the place of another, or of none: whole or not at all.
+pub(super) fn put(folder: &Path, name: &str, octets: &[u8], mode: u32) -> Result<(), DiskError> {
+    let (at, aside) = (folder.join(name), folder.join(format!(".{name}")));
+    let open = OpenOptions::new().write(true).create(true).truncate(true).mode(0o600).open(&aside);
+    let written = open.and_then(|mut file| {
+        file.write_all(octets)?;
+        file.set_permissions(Permissions::from_mode(mode))?;
+        file.sync_all()
+    });
+    written.map_err(of(&aside))?;
+    fs::rename(&aside, &at).map_err(of(&at))?;
+    sync_folder(folder)
+}
+
+pub(super) fn sync_folder(folder: &Path) -> Result<(), DiskError> {
+    File::open(folder).and_then(|folder| folder.sync_all()).map_err(of(folder))
+}
+
+/// A folder and all in it, if it is there.
+pub(super) fn remove(folder: &Path) -> Result<(), DiskError> {
+    match fs::remove_dir_all(folder) {
+        Err(error) if error.kind() != io::ErrorKind::NotFound => Err(of(folder)(error)),
+        _ => Ok(()),
+    }
+}
+
+/// What stands in a folder; a name that is no text is none of ours.
+pub(super) fn names(folder: &Path) -> Result<Vec<String>, DiskError> {
+    let entries = fs::read_dir(folder).map_err(of(folder))?;
+    let entries = entries.collect::<io::Result<Vec<_>>>().map_err(of(folder))?;
+    Ok(entries
+        .into_iter()
+        .map(|entry| entry.file_name())
+        .map(OsString::into_string)
+        .filter_map(Result::ok)
+        .collect())
+}
+
+pub(super) fn of(at: &Path) -> impl FnOnce(io::Error) -> DiskError {
+    let at = at.to_owned();
+    move |error| DiskError { at, error }
+}

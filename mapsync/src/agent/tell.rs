@@ -1,0 +1,57 @@
+//! How this host is, as its gauges, its word to the hubs, and its alarms to people.
+
+use switchyard_mapsync_protocol::agent::Alarm;
+use switchyard_mapsync_protocol::status::{Counters, State, Status};
+
+use super::life::Life;
+use super::report::disk_free;
+
+impl Life {
+    pub(super) fn tell(&mut self) {
+        let (now, progress) = (self.now(), self.agent.progress());
+        let heads = [("wanted", progress.wanted), ("staged", progress.staged), ("active", progress.active)];
+        let metrics = &self.own.metrics;
+        for (state, head) in heads {
+            let generation = head.map_or(0, |head| i64::try_from(head.generation).unwrap_or(i64::MAX));
+            metrics.generation.with_label_values(&[state]).set(generation);
+        }
+        metrics.unfit.set(matches!(progress.state, State::Refused | State::Returned).into());
+        if let Some(set) = &self.set {
+            metrics.age.set(now.0.saturating_sub(set.head.created.0) as f64);
+            metrics.expired.set((now >= set.head.expires).into());
+            self.own.in_use.met();
+        }
+        self.alarm(self.agent.alarms(now));
+        self.said.send_if_modified(|said| {
+            let is_other = said.as_ref().is_none_or(|said| said.progress != progress);
+            *said = Some(Status {
+                environment: self.own.environment.clone(),
+                host: self.own.name.clone(),
+                role: self.set.as_ref().map(|set| set.role.clone()).unwrap_or_default(),
+                site: self.own.site.clone(),
+                version: env!("CARGO_PKG_VERSION").to_owned(),
+                // Above all that was said before a restart, if the clock did not go back; a hub looks at it too.
+                nonce: said.as_ref().map_or(now.0.saturating_mul(1000), |said| said.nonce.saturating_add(1)),
+                at: now,
+                progress,
+                // The daemons are not asked: what they count is read from them.
+                counters: Counters { deaths: self.own.deaths, ..Counters::default() },
+                disk_free: disk_free(self.own.disk.folder()),
+            });
+            is_other
+        });
+    }
+
+    /// Says each alarm once, when it begins.
+    fn alarm(&mut self, alarms: Vec<Alarm>) {
+        for alarm in alarms.iter().filter(|alarm| !self.alarms.contains(alarm)) {
+            let hub = match alarm {
+                Alarm::Hub { hub, .. } => Some(self.hubs.address(*hub)),
+                _ => None,
+            };
+            tracing::warn!(%alarm, hub, "look after this");
+        }
+        self.own.metrics.alarms.set(i64::try_from(alarms.len()).unwrap_or(i64::MAX));
+        self.alarms = alarms;
+    }
+}

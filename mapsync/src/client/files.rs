@@ -1,0 +1,122 @@
+//! Files to and from a hub: whole ones by hash, and what changed between two tables.
+
+use std::fs::File;
+use std::io::{self, Read as _, Write};
+use std::path::Path;
+use std::time::Duration;
+
+use bytes::Bytes;
+use futures_util::stream;
+use http_body_util::{BodyExt as _, StreamBody};
+use hyper::body::Frame;
+use hyper::header::CONTENT_LENGTH;
+use hyper::{Method, StatusCode};
+use switchyard_mapsync_protocol::hash::Hash;
+use switchyard_mapsync_protocol::{delta, head, packed};
+
+use super::wire::full;
+use super::{ClientError, Hub, MAX_SMALL, PATIENCE};
+
+impl Hub {
+    /// A file, written to `to` as it comes. What is not what its hash and length say is an error; what was written
+    /// by then is worth nothing.
+    ///
+    /// # Errors
+    /// When the hub cannot be asked, or lies.
+    pub async fn file(&mut self, file: &head::File, to: &mut impl Write) -> Result<(), ClientError> {
+        let path = format!("/v1/blobs/{}", file.hash);
+        let response = self.send(self.request(Method::GET, &path), full(""), PATIENCE).await?;
+        if response.status() != StatusCode::OK {
+            return Err(self.wire.refusal(response).await);
+        }
+        let (mut hasher, mut length) = (blake3::Hasher::new(), 0);
+        let kept = self.wire.pieces(response, file.bytes, |piece| {
+            hasher.update(piece);
+            length += piece.len() as u64;
+            to.write_all(piece)
+        });
+        kept.await?;
+        let is_it = length == file.bytes && Hash::from(hasher.finalize()) == file.hash;
+        if is_it { Ok(()) } else { Err(self.wire.error(format!("sends something else for {}", file.path))) }
+    }
+
+    /// What changed from one table to another, written to `to` as it comes: no longer than that can be, and not looked
+    /// into. How many octets came.
+    ///
+    /// # Errors
+    /// When the hub cannot be asked, or has none: the table is to be fetched whole.
+    pub async fn delta(
+        &mut self,
+        from: &head::File,
+        file: &head::File,
+        to: &mut impl Write,
+    ) -> Result<u64, ClientError> {
+        let path = format!("/v1/deltas/{}/{}", from.hash, file.hash);
+        let response = self.send(self.request(Method::GET, &path), full(""), PATIENCE).await?;
+        if response.status() != StatusCode::OK {
+            return Err(self.wire.refusal(response).await);
+        }
+        let (most, mut length) = (packed::longest(delta::longest(from, file)), 0);
+        let kept = self.wire.pieces(response, most, |piece| {
+            length += piece.len() as u64;
+            to.write_all(piece)
+        });
+        kept.await?;
+        Ok(length)
+    }
+
+    /// Whether the hub has a file already.
+    ///
+    /// # Errors
+    /// When it cannot be asked.
+    pub async fn has(&mut self, hash: Hash) -> Result<bool, ClientError> {
+        let request = self.request(Method::HEAD, &format!("/v1/blobs/{hash}"));
+        let response = self.send(request, full(""), PATIENCE).await?;
+        match response.status() {
+            StatusCode::OK => Ok(true),
+            StatusCode::NOT_FOUND => Ok(false),
+            _ => Err(self.wire.refusal(response).await),
+        }
+    }
+
+    /// Brings a file.
+    ///
+    /// # Errors
+    /// When it cannot be read, or the hub does not take it.
+    pub async fn bring(&mut self, file: &head::File, at: &Path) -> Result<(), ClientError> {
+        let unread = |error: io::Error| self.wire.error(format!("was not brought {}: {error}", at.display()));
+        let pieces = Pieces { file: File::open(at).map_err(unread)?, left: file.bytes };
+        let request = self.request(Method::PUT, &format!("/v1/blobs/{}", file.hash));
+        let request = request.header(CONTENT_LENGTH, file.bytes);
+        let response = self.send(request, StreamBody::new(stream::iter(pieces)).boxed(), UPLOAD).await?;
+        match response.status() {
+            StatusCode::OK | StatusCode::CREATED => self.wire.whole(response, MAX_SMALL).await.map(drop),
+            _ => Err(self.wire.refusal(response).await),
+        }
+    }
+}
+
+/// A file as the pieces of a body; never more of it than was signed, if it grows meanwhile.
+struct Pieces {
+    file: File,
+    left: u64,
+}
+
+impl Iterator for Pieces {
+    type Item = io::Result<Frame<Bytes>>;
+
+    fn next(&mut self) -> Option<Self::Item> {
+        let want = usize::try_from(self.left).unwrap_or(usize::MAX).min(PIECE);
+        if want == 0 {
+            return None;
+        }
+        let mut piece = vec![0; want];
+        let read = self.file.read_exact(&mut piece).map(|()| Frame::data(Bytes::from(piece)));
+        self.left = if read.is_ok() { self.left - want as u64 } else { 0 };
+        Some(read)
+    }
+}
+
+const PIECE: usize = 64 << 10;
+/// For a file to be brought.
+const UPLOAD: Duration = Duration::from_secs(3600);
