@@ -1,0 +1,106 @@
+//! Who signs: an admin with a line of generations and now and then a twin, and a release key that a hub holds too.
+
+use std::rc::Rc;
+
+use switchyard_mapsync_protocol::agent::Kept;
+use switchyard_mapsync_protocol::envelope::{Message, Signed};
+use switchyard_mapsync_protocol::head::{File, Head, HeadRef};
+use switchyard_mapsync_protocol::keys::SecretKey;
+use switchyard_mapsync_protocol::path::Path;
+use switchyard_mapsync_protocol::release::{ALL, Release};
+use switchyard_mapsync_protocol::root::{Role, Roles, Root};
+use switchyard_mapsync_protocol::trust::Trusted;
+use switchyard_mapsync_protocol::{Environment, Timestamp, records};
+
+/// A signed message.
+pub(crate) type Octets = Rc<Vec<u8>>;
+
+/// A generation as it was signed.
+#[derive(Clone)]
+pub(crate) struct Pushed {
+    pub(crate) name: HeadRef,
+    pub(crate) octets: Octets,
+}
+
+pub(crate) struct Admin {
+    push: SecretKey,
+    release: SecretKey,
+    /// What a new host keeps.
+    pub(crate) first: Vec<u8>,
+    pub(crate) line: Vec<Pushed>,
+    pub(crate) sequence: u64,
+    /// Heads of which an undone release was signed.
+    pub(crate) undone: Vec<HeadRef>,
+}
+
+fn environment() -> Environment {
+    Environment::try_from("live".to_owned()).unwrap()
+}
+
+fn signed<M: Message>(message: &M, key: &SecretKey) -> (Octets, Signed) {
+    let mut signed = Signed::new(message).unwrap();
+    signed.sign(key);
+    (Rc::new(signed.to_json().unwrap()), signed)
+}
+
+fn table(name: &str, version: u64) -> File {
+    let octets = format!("{name}\t{version}\n");
+    let path = Path::try_from(format!("maps/{name}")).unwrap();
+    File::table(path, records::measure(octets.as_bytes()).unwrap())
+}
+
+impl Admin {
+    pub(crate) fn new() -> Self {
+        let key = |seed| SecretKey::from_seed([seed; 32]).unwrap();
+        let role = |seed| Role { keys: vec![key(seed).public()], threshold: 1 };
+        let roles = Roles { root: role(1), push: role(2), release: role(3) };
+        let root = Root { environment: environment(), version: 1, expires: Timestamp(u64::MAX), roles };
+        let trusted = Trusted::begin(&signed(&root, &key(1)).0, &environment()).unwrap();
+        let first = Kept::new(trusted).to_json().unwrap();
+        Self { push: key(2), release: key(3), first, line: Vec::new(), sequence: 0, undone: Vec::new() }
+    }
+
+    /// The next generation, and its twin if there is to be one. The line goes on with the first.
+    pub(crate) fn push(&mut self, now: u64, twin: bool) -> (Pushed, Option<Pushed>) {
+        let generation = self.line.len() as u64 + 1;
+        let mut head = Head {
+            environment: environment(),
+            generation,
+            previous: self.line.last().map(|pushed| pushed.name.hash),
+            created: Timestamp(now),
+            expires: Timestamp(now + 1_000_000),
+            author: "ann".to_owned(),
+            note: String::new(),
+            files: vec![table("a", generation), table("b", generation / 3), table("c", 0)],
+        };
+        let sign = |head: &Head| {
+            let (octets, signed) = signed(head, &self.push);
+            Pushed { name: HeadRef { generation, hash: signed.hash() }, octets }
+        };
+        let pushed = sign(&head);
+        head.note = "twin".to_owned();
+        let twin = twin.then(|| sign(&head));
+        self.line.push(pushed.clone());
+        (pushed, twin)
+    }
+
+    /// The next release.
+    pub(crate) fn release(&mut self, now: u64, head: HeadRef, permille: u16, undo: bool) -> Octets {
+        self.sequence += 1;
+        if undo {
+            self.undone.push(head);
+        }
+        let release = Release {
+            environment: environment(),
+            sequence: self.sequence,
+            generation: head.generation,
+            head: head.hash,
+            permille: permille.min(ALL),
+            canaries: Vec::new(),
+            halted: undo,
+            undo,
+            expires: Timestamp(now + 1_000_000),
+        };
+        signed(&release, &self.release).0
+    }
+}
