@@ -1,5 +1,6 @@
 //! Who signs: an admin with a line of generations and now and then a twin, and a release key that a hub holds too.
 
+use std::collections::{BTreeMap, BTreeSet};
 use std::rc::Rc;
 
 use switchyard_mapsync_protocol::agent::Kept;
@@ -30,7 +31,9 @@ pub(crate) struct Admin {
     pub(crate) line: Vec<Pushed>,
     pub(crate) sequence: u64,
     /// Heads of which an undone release was signed.
-    pub(crate) undone: Vec<HeadRef>,
+    pub(crate) undone: BTreeSet<HeadRef>,
+    /// Every head, twins too.
+    pub(crate) signed: BTreeMap<HeadRef, Head>,
 }
 
 fn environment() -> Environment {
@@ -57,7 +60,15 @@ impl Admin {
         let root = Root { environment: environment(), version: 1, expires: Timestamp(u64::MAX), roles };
         let trusted = Trusted::begin(&signed(&root, &key(1)).0, &environment()).unwrap();
         let first = Kept::new(trusted).to_json().unwrap();
-        Self { push: key(2), release: key(3), first, line: Vec::new(), sequence: 0, undone: Vec::new() }
+        Self {
+            push: key(2),
+            release: key(3),
+            first,
+            line: Vec::new(),
+            sequence: 0,
+            undone: BTreeSet::new(),
+            signed: BTreeMap::new(),
+        }
     }
 
     /// The next generation, and its twin if there is to be one. The line goes on with the first.
@@ -73,22 +84,25 @@ impl Admin {
             note: String::new(),
             files: vec![table("a", generation), table("b", generation / 3), table("c", 0)],
         };
-        let sign = |head: &Head| {
-            let (octets, signed) = signed(head, &self.push);
-            Pushed { name: HeadRef { generation, hash: signed.hash() }, octets }
-        };
-        let pushed = sign(&head);
+        let pushed = self.sign(&head);
         head.note = "twin".to_owned();
-        let twin = twin.then(|| sign(&head));
+        let twin = twin.then(|| self.sign(&head));
         self.line.push(pushed.clone());
         (pushed, twin)
+    }
+
+    fn sign(&mut self, head: &Head) -> Pushed {
+        let (octets, signed) = signed(head, &self.push);
+        let name = HeadRef { generation: head.generation, hash: signed.hash() };
+        self.signed.insert(name, head.clone());
+        Pushed { name, octets }
     }
 
     /// The next release.
     pub(crate) fn release(&mut self, now: u64, head: HeadRef, permille: u16, undo: bool) -> Octets {
         self.sequence += 1;
         if undo {
-            self.undone.push(head);
+            self.undone.insert(head);
         }
         let release = Release {
             environment: environment(),
