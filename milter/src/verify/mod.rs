@@ -128,13 +128,25 @@ async fn dkim<'x>(
     deadline: Instant,
 ) -> Vec<DkimOutput<'x>> {
     match timeout_at(deadline, dns.verify_dkim(message)).await {
-        Ok(outputs) => outputs,
+        Ok(outputs) => outputs.into_iter().map(|output| failed_by_its_body(message, output)).collect(),
         Err(_elapsed) => {
             let signatures = message.dkim_headers.iter();
             signatures
                 .map(|signature| DkimOutput::temp_err(late()).with_signature(&signature.header))
                 .collect()
         }
+    }
+}
+
+/// RFC 8601 §2.7.1: a signature that can be read and does not fit the body has failed; mail-auth calls it neutral.
+fn failed_by_its_body<'x>(message: &'x AuthenticatedMessage<'x>, output: DkimOutput<'x>) -> DkimOutput<'x> {
+    let DkimResult::Neutral(why @ Error::Dkim(DkimError::FailedBodyHashMatch)) = output.result() else {
+        return output;
+    };
+    let is_its = |signature| output.signature().is_some_and(|its| std::ptr::eq(its, signature));
+    match message.dkim_headers.iter().find(|field| is_its(&field.header)) {
+        Some(field) => DkimOutput::fail(why.clone()).with_signature(&field.header),
+        None => output,
     }
 }
 

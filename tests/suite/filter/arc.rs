@@ -13,8 +13,8 @@ use switchyard_tests::peer::mta::Heard;
 use switchyard_tests::site::daemon::Daemon;
 use switchyard_tests::site::{Site, quoted};
 
-use super::key;
-use super::rfc::{ask, verdict, verifying};
+use super::ask::{ask, verdict, verifying};
+use super::rsa_key;
 
 const MESSAGE: &str = "From: John Q Doe <jqd@d1.example>\nTo: arc@dmarc.example\nSubject: Example 1\n\
                        Date: Thu, 14 Jan 2015 15:00:01 -0800\nMessage-ID: <54B84785.1060301@d1.example>\n\n\
@@ -24,7 +24,7 @@ const MESSAGE: &str = "From: John Q Doe <jqd@d1.example>\nTo: arc@dmarc.example\
 const HOPS: [&str; 3] = ["lists.example.org", "gmail.example", "clochette.example.org"];
 
 /// Keys for all hops, and a filter that sees them in the DNS.
-struct Way {
+pub(super) struct Way {
     site: Site,
     filter: Daemon,
     record: String,
@@ -33,9 +33,14 @@ struct Way {
 
 impl Way {
     fn new(more: impl FnOnce(&Site, &mut Daemon)) -> Self {
+        Self::with_keys("2048", more)
+    }
+
+    /// With RSA keys of so many bits.
+    pub(super) fn with_keys(bits: &str, more: impl FnOnce(&Site, &mut Daemon)) -> Self {
         let site = Site::new();
         fs::create_dir(site.path("keys")).expect("a folder for keys");
-        let record = key(&site.path("keys"), "arc.pem", "RSA");
+        let record = rsa_key(&site.path("keys"), "arc.pem", bits);
         let mut records = Records::default().txt("arc._domainkey.example.net", &record);
         for domain in HOPS {
             records = records.txt(&format!("arc._domainkey.{domain}"), &record);
@@ -48,16 +53,21 @@ impl Way {
     }
 
     /// The filter's verdict on a message, as the value of a field.
-    fn told(&self, message: &str) -> String {
+    pub(super) fn told(&self, message: &str) -> String {
         verdict(&ask(&self.filter, "192.0.2.1", "jqd@d1.example", message))
     }
 
     /// The message with one more set over the filter's verdict, made by dkimpy.
-    fn sealed(&self, message: &str, domain: &str, told: &str) -> String {
+    fn sealed_again(&self, message: &str, domain: &str, told: &str) -> String {
         let verdict = format!("Authentication-Results:{}\n", told.replace("\r\n", "\n"));
         let sealed = arcsign(&self.site.path("keys/arc.pem"), &format!("{verdict}{message}"), domain);
         assert!(sealed.starts_with("ARC-Seal: i="), "dkimpy did not seal:\n{verdict}\n{sealed}");
         sealed.replacen(&verdict, "", 1)
+    }
+
+    /// A message with one set.
+    pub(super) fn sealed(&self, domain: &str) -> String {
+        self.sealed_again(MESSAGE, domain, &self.told(MESSAGE))
     }
 
     /// A chain of three sets.
@@ -70,7 +80,7 @@ impl Way {
             if number == 1 {
                 message.push_str("\n_______\narc mailing list\n");
             }
-            message = self.sealed(&message, domain, &told);
+            message = self.sealed_again(&message, domain, &told);
         }
         message
     }
@@ -175,7 +185,7 @@ fn in_another_order(message: &str) -> String {
 fn chains_made_by_dkimpy_pass_whole_and_fail_with_any_fault() {
     let way = Way::new(|_, _| ());
     let chain = way.gone();
-    let unseen = way.sealed(MESSAGE, "no-key.example", &way.told(MESSAGE));
+    let unseen = way.sealed("no-key.example");
     let long: String = (1..=51)
         .flat_map(|number| {
             let (fields, _) = parted(&unseen);

@@ -1,13 +1,18 @@
 //! The suite's filter: what it proves of a message, what it signs, and what becomes of that at real MTAs.
 
 mod arc;
-mod dmarc;
+mod ask;
 mod events;
+mod forged;
 mod headers;
 mod idle;
 mod postfix;
 mod reload;
-mod rfc;
+mod rfc6376;
+mod rfc7208;
+mod rfc8463;
+mod rfc8617;
+mod rfc9989;
 mod sendmail;
 mod sign;
 
@@ -36,12 +41,21 @@ fn signing(site: &Site, network: &str) -> (Daemon, Knot, String) {
 
 /// A private key in a file of the site, made by OpenSSL, and the text of its DNS record.
 fn key(folder: &Path, name: &str, algorithm: &str) -> String {
+    match algorithm {
+        "RSA" => rsa_key(folder, name, "2048"),
+        _ => made_key(folder, name, algorithm, &[]),
+    }
+}
+
+/// The same, of so many bits.
+fn rsa_key(folder: &Path, name: &str, bits: &str) -> String {
+    made_key(folder, name, "RSA", &["-pkeyopt", &format!("rsa_keygen_bits:{bits}")])
+}
+
+fn made_key(folder: &Path, name: &str, algorithm: &str, options: &[&str]) -> String {
     let file = folder.join(name);
     let mut make = Command::new("/usr/bin/openssl");
-    make.args(["genpkey", "-algorithm", algorithm, "-out"]).arg(&file).stderr(Stdio::null());
-    if algorithm == "RSA" {
-        make.args(["-pkeyopt", "rsa_keygen_bits:2048"]);
-    }
+    make.args(["genpkey", "-algorithm", algorithm, "-out"]).arg(&file).args(options).stderr(Stdio::null());
     assert!(make.status().expect("OpenSSL starts").success(), "no key was made");
     let public = Command::new("/usr/bin/openssl")
         .args(["pkey", "-pubout", "-outform", "DER", "-in"])
