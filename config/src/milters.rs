@@ -81,6 +81,21 @@ fn milter(section: &mut Section<'_>) -> MilterOptions {
             )
             .at_most(1000_usize)
             .or(20),
+        connections: section
+            .live(
+                "connections",
+                "Connections at once, over all places. One between two messages gives way to a client that waits.",
+            )
+            .at_least(1_usize)
+            .at_most(100_000_usize)
+            .or(1000),
+        waiting: section
+            .live(
+                "connections_waiting",
+                "Clients that wait for a connection, each for `connect_timeout`; one more has what `when_down` says.",
+            )
+            .at_most(100_000_usize)
+            .or(1000),
         edited_octets: section
             .live("edits_size", "All that it may change in one message, a new body among it.")
             .at_least(Size(64 << 10))

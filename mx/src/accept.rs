@@ -80,7 +80,7 @@ impl Host for Door {
         let session = serve(Stream::Plain(stream), client, &live.serve, &mut policy);
         let span = tracing::debug_span!("session", %id, listener = self.name, %client);
         let ended = if span.is_disabled() { session.await } else { session.instrument(span).await };
-        Box::pin(policy.close()).await;
+        policy.close();
         report(id, client, ended);
     }
 

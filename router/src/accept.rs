@@ -113,7 +113,7 @@ impl Front {
     async fn serve(self, live: Arc<LiveOptions>, stream: TcpStream, peer: SocketAddr) {
         let mut service = RouterService::new(self.0.clone(), live.clone());
         let ended = serve(Stream::Plain(stream), peer, &live.serve, &mut service).await;
-        service.close().await;
+        service.close();
         self.0.metrics.ended(ended);
         if ended != Ended::Closed {
             tracing::debug!(client = %peer, ended = ended.as_str(), "session ended");

@@ -14,7 +14,7 @@ use switchyard_smtp::server::Client;
 use crate::filters::Filters;
 use crate::session::Judged;
 use crate::visitor::Visitor;
-use crate::words::Word;
+use crate::words::{Word, greeting};
 use crate::{envelope, known};
 
 /// What filters are told of one client.
@@ -51,7 +51,7 @@ impl Asking {
 
     /// A client has connected, or is another one by XCLIENT.
     pub(crate) async fn connect(&mut self, client: &Client) -> Result<(), Reply> {
-        self.meet(Visitor::of(client)).await
+        self.meet(Visitor::of(client)).await.map_err(greeting)
     }
 
     /// It has said its name. Filters are told anew when that, or its TLS, is another.
@@ -130,15 +130,15 @@ impl Asking {
     }
 
     /// The client is gone.
-    pub(crate) async fn close(self) {
-        self.chain.close().await;
+    pub(crate) fn close(self) {
+        self.chain.close();
     }
 
     /// Tells the filters of a client that they do not know, or of what is new about it.
     async fn meet(&mut self, visitor: Visitor) -> Result<(), Reply> {
         if !self.told.as_ref().is_some_and(|told| told.is_same_connection(&visitor)) {
             let before = std::mem::replace(&mut self.chain, self.filters.chain());
-            before.close().await;
+            before.close();
             self.refused = None;
             known::of_connection(&mut self.chain, &self.filters.host, &visitor);
             self.told = Some(Visitor { helo: None, tls: None, ..visitor.clone() });

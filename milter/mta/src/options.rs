@@ -31,6 +31,10 @@ pub struct MilterOptions {
     pub when_down: WhenDown,
     /// Connections kept for the next client.
     pub kept: usize,
+    /// Connections at once.
+    pub connections: usize,
+    /// Clients that wait for one.
+    pub waiting: usize,
     /// Octets of all that it may change in one message.
     pub edited_octets: usize,
     /// It only watches: what it says is compared with what was done, and counted.
@@ -94,6 +98,8 @@ impl MilterOptions {
             times: self.times,
             when_down: self.when_down,
             kept: self.kept,
+            connections: self.connections,
+            waiting: self.waiting,
             edits: EditLimits { octets: self.edited_octets, ..EditLimits::default() },
             ..FilterOptions::new(self.name.clone(), places)
         })

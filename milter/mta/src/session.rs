@@ -106,10 +106,10 @@ impl FilterSession {
         }
     }
 
-    /// The client is gone.
-    pub async fn close(self) {
+    /// The client is gone. Filters hear of it beside what follows.
+    pub fn close(self) {
         if let Some(asking) = self.asking {
-            Box::pin(asking.close()).await;
+            asking.close();
         }
     }
 }

@@ -2,7 +2,7 @@
 
 use switchyard_milter_protocol::io::client::Verdict;
 use switchyard_milter_protocol::reply::ReplyText;
-use switchyard_smtp::reply::{Reply, ReplyCode, table};
+use switchyard_smtp::reply::{Reply, ReplyCode, ReplyKind, table};
 use switchyard_smtp::status::EnhancedStatus;
 
 /// What a verdict means for a client.
@@ -42,6 +42,13 @@ fn given(reply: &ReplyText) -> Reply {
     .with_text(if text.is_empty() { &usual.text } else { &*text })
 }
 
+/// A refusal where a client waits for the greeting. RFC 5321 §4.3.2: that is 554; RFC 5321 §3.8: or 421, when it
+/// may come again. Its text stays.
+pub(crate) fn greeting(reply: Reply) -> Reply {
+    let lawful = if reply.code.kind() == ReplyKind::TransientNegative { 421 } else { 554 };
+    Reply { code: ReplyCode::new(lawful).unwrap_or(reply.code), ..reply }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -64,6 +71,11 @@ mod tests {
                 other => panic!("{other:?} instead of {reply}"),
             }
         }
+        assert_eq!(greeting(table::FILTER_REFUSES).to_string(), "554 5.7.1 Refused by a mail filter");
+        assert_eq!(
+            greeting(table::FILTER_DEFERS).to_string(),
+            "421 4.7.1 Message cannot be taken now, try again"
+        );
         assert_eq!((Word::from(Verdict::GoOn), Word::from(Verdict::Discard)), (Word::GoOn, Word::Drop));
     }
 }

@@ -116,8 +116,8 @@ impl Policy {
     }
 
     /// The client is gone.
-    pub(crate) async fn close(self) {
-        self.filters.close().await;
+    pub(crate) fn close(self) {
+        self.filters.close();
     }
 
     /// Passes on what a filter says, counted at its stage.

@@ -216,8 +216,8 @@ impl RouterService {
     }
 
     /// The client is gone.
-    pub(super) async fn close(self) {
-        self.filters.close().await;
+    pub(super) fn close(self) {
+        self.filters.close();
     }
 
     fn rule(

@@ -83,15 +83,21 @@ impl Filter {
         Self { folder, _processes: vec![process] }
     }
 
-    /// OpenDMARC, which also refuses mail without the fields that RFC 5322 asks for.
+    /// OpenDMARC, which also refuses mail without the fields that RFC 5322 asks for. It believes what a verifier of
+    /// this name found, and knows these domains' policies.
     ///
     /// # Panics
     /// When it is not installed or does not start.
     #[must_use]
-    pub fn opendmarc() -> Self {
+    pub fn opendmarc(verifier: &str, policies: &[(&str, &str)]) -> Self {
         let folder = folder();
+        let records = policies.iter().map(|(domain, policy)| format!("_dmarc.{domain} v=DMARC1; {policy}\n"));
+        put(&folder.path().join("records"), records.collect::<String>());
+        let trusted = format!("TrustedAuthservIDs {verifier}");
         let settings = [
             "AuthservID mx.example",
+            &trusted,
+            "TestDNSData {folder}/records",
             "Syslog false",
             "UMask 000",
             "RequiredHeaders true",

@@ -56,7 +56,7 @@ async fn send(pool: &Arc<Pool>, wire: &[u8]) -> Outcome {
     let outcome = session.message(&message(wire)).await;
     assert_eq!(outcome.by, By::Filter, "{outcome:?}");
     session.abort();
-    session.close().await;
+    session.close();
     outcome
 }
 
@@ -131,7 +131,7 @@ async fn clamav_refuses_a_virus_and_marks_what_is_clean() {
 
 #[tokio::test]
 async fn opendmarc_refuses_what_has_no_author() {
-    let filter = Filter::opendmarc();
+    let filter = Filter::opendmarc("mx.example", &[]);
     let pool = pool(&filter);
     let outcome = send(&pool, b"Subject: nobody\r\n\r\nhello\r\n").await;
     assert!(matches!(outcome.verdict, Verdict::Reject | Verdict::Reply(_)), "{outcome:?}");

@@ -41,7 +41,7 @@ async fn every_event_arrives_as_it_was_told() {
     session.macros().set("msg_id", "<1@example.org>");
     session.tell(Event::Unknown("TURN".into())).await;
     assert!(ask(&mut session, "accept", b"Subject: a\r\n b\r\nTo:c\r\n\r\nbody\r\n").await.edits.is_empty());
-    session.close().await;
+    session.close();
     let told = expect::until("the end of the session", || {
         let told = filter.told();
         // One of them is the end of the look whether it listens.

@@ -1,6 +1,7 @@
 //! Mail filters: our side of the talk against those that the world runs.
 
 mod clients;
+mod judges;
 mod libmilter;
 mod mx;
 mod router;

@@ -10,16 +10,21 @@ use switchyard_tests::tool::switchyard;
 
 use super::router::{ask, sink, unix};
 
-const HEADER: &str = "From: Ann <ann@example.com>\r\nTo: bob@example.org\r\nSubject: lunch\r\n\
+pub(super) const HEADER: &str = "From: Ann <ann@example.com>\r\nTo: bob@example.org\r\nSubject: lunch\r\n\
                       Date: Tue, 3 Mar 2026 10:00:00 +0000\r\nMessage-ID: <1@example.com>\r\n\r\n";
 
 /// An mx that asks this filter, and the router behind it.
 fn house(site: &Site, sink: &Aiosmtpd, filter: &Filter) -> (Daemon, Daemon) {
+    asking(site, sink, &[("scan", &[unix(filter)])])
+}
+
+/// An mx that asks filters at these places, in this order, and the router behind it.
+pub(super) fn asking(site: &Site, sink: &Aiosmtpd, filters: &[(&str, &[String])]) -> (Daemon, Daemon) {
     let mut router = site.router("router", sink.address());
     router.settings.set("control", "socket", &quoted(site.path("control.sock").display()));
     router.start();
     let mut mx = site.mx("mx", &[router.address()]);
-    ask(&mut mx, &[("scan", &[unix(filter)])]);
+    ask(&mut mx, filters);
     mx.start();
     (mx, router)
 }

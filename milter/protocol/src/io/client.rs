@@ -10,12 +10,15 @@
 //! - When the place that we talk to is lost, the next one of the pool is told all that this session and this message
 //!   had so far; nobody else sees it.
 //! - A connection is kept for the next client if the filter can do that.
+//! - There are never more connections than are set. What waits for one is bounded in number and time, and one between
+//!   two messages gives way to it.
 
 mod chain;
 mod endpoint;
 mod link;
 mod metrics;
 mod pool;
+mod room;
 mod session;
 mod shadow;
 
@@ -53,6 +56,10 @@ pub struct FilterOptions {
     pub edits: EditLimits,
     /// Connections that are kept for the next client; none for filters that do not bear it.
     pub kept: usize,
+    /// Connections at once, those that are kept among them.
+    pub connections: usize,
+    /// Sessions that wait for one of them, each for as long as for a connection to stand.
+    pub waiting: usize,
 }
 
 impl FilterOptions {
@@ -67,6 +74,8 @@ impl FilterOptions {
             offer: Options::offer(),
             edits: EditLimits::default(),
             kept: 0,
+            connections: 1000,
+            waiting: 1000,
         }
     }
 }

@@ -146,12 +146,10 @@ impl Chain {
         self.story.end_message();
     }
 
-    /// The client is gone.
-    pub async fn close(mut self) {
+    /// The client is gone. Filters hear of it beside what follows.
+    pub fn close(mut self) {
         self.abort();
-        for session in self.sessions {
-            session.close().await;
-        }
+        self.sessions.into_iter().for_each(Session::close);
     }
 }
 

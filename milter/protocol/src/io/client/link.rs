@@ -53,6 +53,8 @@ pub enum Cause {
     TimedOut,
     /// Something that may not be said.
     Protocol,
+    /// No connection was free in time.
+    Full,
 }
 
 impl Cause {
@@ -63,6 +65,7 @@ impl Cause {
             Self::Lost => "lost",
             Self::TimedOut => "timed_out",
             Self::Protocol => "protocol",
+            Self::Full => "full",
         }
     }
 }

@@ -1,12 +1,14 @@
-//! The places of one filter, and the connections to them that are kept.
+//! The places of one filter, and the connections to them.
 
 use std::sync::atomic::{AtomicUsize, Ordering};
-use std::sync::{Mutex, PoisonError};
+use std::sync::{Arc, Mutex, PoisonError};
+use std::task::{Context, Waker};
 
 use tokio::time::Instant;
 
 use super::link::{Link, LinkError};
-use super::{ClientMetrics, FilterOptions};
+use super::room::{Owner, Permit, Room};
+use super::{Cause, ClientMetrics, FilterOptions};
 
 /// All that sessions with one filter share.
 #[derive(Debug)]
@@ -17,14 +19,7 @@ pub struct Pool {
     next: AtomicUsize,
     /// Until when each place is asked last.
     shunned: Mutex<Vec<Option<Instant>>>,
-    kept: Mutex<Vec<Kept>>,
-}
-
-#[derive(Debug)]
-struct Kept {
-    place: usize,
-    link: Link,
-    since: Instant,
+    room: Room,
 }
 
 /// A link for one session.
@@ -34,6 +29,8 @@ pub(super) struct Leased {
     pub(super) link: Link,
     /// It served another before: that it is gone says nothing about its place.
     pub(super) used: bool,
+    /// Its place among the connections, held until it is closed.
+    permit: Permit,
 }
 
 impl Pool {
@@ -41,7 +38,8 @@ impl Pool {
     #[must_use]
     pub fn new(options: FilterOptions, metrics: ClientMetrics) -> Self {
         let shunned = Mutex::new(vec![None; options.places.len()]);
-        Self { options, metrics, next: AtomicUsize::new(0), shunned, kept: Mutex::default() }
+        let room = Room::new(options.connections, options.waiting);
+        Self { options, metrics, next: AtomicUsize::new(0), shunned, room }
     }
 
     /// How it is set up.
@@ -54,11 +52,13 @@ impl Pool {
         &self.metrics
     }
 
-    /// A link to a place that is not in `tried`; those that fail here come into it. `None` when none is left.
-    pub(super) async fn lease(&self, tried: &mut Vec<usize>, deadline: Instant) -> Option<Leased> {
-        if let Some(Kept { place, link, .. }) = self.take_kept(tried) {
-            return Some(Leased { place, link, used: true });
+    /// A link to a place that is not in `tried`; those that fail here come into it. `None` when none is left, or no
+    /// connection is free in time.
+    pub(super) async fn lease(self: &Arc<Self>, tried: &mut Vec<usize>, deadline: Instant) -> Option<Leased> {
+        if let Some(leased) = self.take_kept(tried) {
+            return Some(leased);
         }
+        let permit = self.enter(deadline).await?;
         while Instant::now() < deadline
             && let Some(place) = self.choose(tried)
         {
@@ -66,7 +66,7 @@ impl Pool {
             match Link::open(endpoint, &self.options, deadline).await {
                 Ok(link) => {
                     self.shun(place, None);
-                    return Some(Leased { place, link, used: false });
+                    return Some(Leased { place, link, used: false, permit });
                 }
                 Err(error) => {
                     self.failed(place, &error);
@@ -80,6 +80,29 @@ impl Pool {
         None
     }
 
+    /// A place among the connections: one that is free, or one that somebody gives up.
+    async fn enter(self: &Arc<Self>, deadline: Instant) -> Option<Permit> {
+        if let Some(permit) = self.room.try_enter() {
+            return Some(permit);
+        }
+        let patience = deadline.min(Instant::now() + self.options.times.connect);
+        let permit = match self.room.wait() {
+            Some(waits) => {
+                if let Some(idle) = self.room.give_way() {
+                    self.part_with(idle);
+                }
+                waits.enter(patience).await
+            }
+            None => None,
+        };
+        if permit.is_none() {
+            let FilterOptions { name, connections, .. } = &self.options;
+            tracing::warn!(filter = &**name, connections, "all connections to a filter are in use");
+            self.metrics.failed(name, Cause::Full);
+        }
+        permit
+    }
+
     /// A place failed: it is asked last for a while, and what is kept of it is dropped. One that had only what others
     /// left of the message's time is not blamed.
     pub(super) fn failed(&self, place: usize, error: &LinkError) {
@@ -89,34 +112,63 @@ impl Pool {
         self.metrics.failed(name, error.cause());
         if !matches!(error, LinkError::Spent) {
             self.shun(place, Some(Instant::now() + self.options.times.shun));
-            self.drop_kept(place);
+            self.room.drop_kept(place);
         }
     }
 
+    /// The filter closed a connection that was kept: the others to this place are gone, too.
     pub(super) fn drop_kept(&self, place: usize) {
-        self.kept.lock().unwrap_or_else(PoisonError::into_inner).retain(|kept| kept.place != place);
+        self.room.drop_kept(place);
+    }
+
+    /// A session has nothing to say for now: its connection rests, and may be gone when it is wanted again.
+    pub(super) fn rest(self: &Arc<Self>, leased: Leased) -> Option<Owner> {
+        self.room.rest(leased).map_err(|wanted| self.part_with(*wanted)).ok()
+    }
+
+    /// The connection that rested, if nobody else needed its place. That the filter closed it meanwhile says nothing
+    /// about its place; what it said meanwhile does.
+    pub(super) fn wake(&self, owner: Owner) -> Option<Leased> {
+        let mut leased = self.room.wake(owner)?;
+        match leased.link.expect_silence() {
+            Err(error) if error.cause() == Cause::Lost => None,
+            Err(_) | Ok(()) => Some(leased),
+        }
+    }
+
+    /// Whether somebody waits for a connection.
+    #[cfg(test)]
+    pub(super) fn is_wanted(&self) -> bool {
+        self.room.is_wanted()
+    }
+
+    /// A session is over. Its filter is told so beside it: one that hangs holds nobody up.
+    pub(super) fn part_with(self: &Arc<Self>, leased: Leased) {
+        let pool = Arc::clone(self);
+        let mut parting = Box::pin(async move { pool.give_back(leased).await });
+        // As a rule all of it is done at once.
+        if parting.as_mut().poll(&mut Context::from_waker(Waker::noop())).is_pending() {
+            tokio::spawn(parting);
+        }
     }
 
     /// Keeps a link for the next session, or says goodbye.
-    pub(super) async fn give_back(&self, leased: Leased) {
-        let Leased { place, link, .. } = leased;
-        let Some(mut link) = link.release(self.options.kept > 0).await else { return };
-        let mut kept = self.kept.lock().unwrap_or_else(PoisonError::into_inner);
-        if kept.len() < self.options.kept && link.expect_silence().is_ok() {
-            kept.push(Kept { place, link, since: Instant::now() });
+    async fn give_back(&self, leased: Leased) {
+        let Leased { place, link, permit, .. } = leased;
+        let keep = self.options.kept > 0 && !self.room.is_wanted();
+        let Some(mut link) = link.release(keep).await else { return };
+        if link.expect_silence().is_ok() {
+            self.room.keep(Leased { place, link, used: true, permit }, self.options.kept);
         }
     }
 
-    /// The newest of those kept, so that the others can grow old and go. One that was closed meanwhile, or on which
-    /// something was said that nobody asked for, is dropped.
-    fn take_kept(&self, tried: &[usize]) -> Option<Kept> {
-        let mut kept = self.kept.lock().unwrap_or_else(PoisonError::into_inner);
-        kept.retain(|kept| kept.since.elapsed() < self.options.times.idle);
+    /// One of those kept. One that was closed meanwhile, or on which something was said that nobody asked for, is
+    /// dropped.
+    fn take_kept(&self, tried: &[usize]) -> Option<Leased> {
         loop {
-            let found = kept.iter().rposition(|kept| !tried.contains(&kept.place))?;
-            let mut found = kept.remove(found);
-            if found.link.expect_silence().is_ok() {
-                return Some(found);
+            let mut leased = self.room.take_kept(self.options.times.idle, |place| !tried.contains(&place))?;
+            if leased.link.expect_silence().is_ok() {
+                return Some(leased);
             }
         }
     }

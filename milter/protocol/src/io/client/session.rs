@@ -1,7 +1,8 @@
 //! One client's session with one filter, wherever in its pool.
 //!
 //! What was told so far is kept, so that another place can be told it anew: the session's events until it ends,
-//! a message's until that ends. A place that was lost is not tried again for the same message.
+//! a message's until that ends. A place that was lost is not tried again for the same message. Between messages the
+//! connection rests, and goes if others wait for one.
 
 use std::sync::Arc;
 
@@ -9,6 +10,7 @@ use tokio::time::{Duration, Instant};
 
 use super::link::LinkError;
 use super::pool::{Leased, Pool};
+use super::room::Owner;
 use super::{Outcome, Verdict, WhenDown};
 use crate::edits::Message;
 use crate::event::Event;
@@ -21,6 +23,8 @@ use crate::stage::Stage;
 pub struct Session {
     pool: Arc<Pool>,
     leased: Option<Leased>,
+    /// Whose the connection is while it rests.
+    resting: Option<Owner>,
     known: Known,
     past: Vec<(Event, Known)>,
     /// Places that this message lost.
@@ -59,6 +63,7 @@ impl Session {
         Self {
             pool,
             leased: None,
+            resting: None,
             known: Known::default(),
             past: Vec::new(),
             tried: Vec::new(),
@@ -91,13 +96,17 @@ impl Session {
         let outcome = self.outcome(&event).await;
         let refused = outcome.verdict != Verdict::GoOn;
         if stage == Stage::Eom {
-            self.end_message();
+            // One that had heard enough was not told of the end.
+            self.abort();
         } else if !(refused && matches!(stage, Stage::EnvRcpt | Stage::Unknown)) {
             if stage == Stage::Helo {
                 // The latest name is the one that counts, and a client may say as many as it likes.
                 self.past.retain(|(event, _)| event.stage() != Stage::Helo);
             }
             self.past.push((event, self.known.clone()));
+        }
+        if !stage.is_of_message() {
+            self.rest();
         }
         outcome
     }
@@ -127,11 +136,24 @@ impl Session {
         self.end_message();
     }
 
-    /// The client is gone.
-    pub async fn close(mut self) {
-        if let Some(leased) = self.leased.take() {
-            self.pool.give_back(leased).await;
+    /// The client is gone. The filter hears of it beside what follows.
+    pub fn close(mut self) {
+        if let Some(leased) = self.leased.take().or_else(|| self.wake()) {
+            self.pool.part_with(leased);
         }
+    }
+
+    /// Outside of a message others may have the connection.
+    fn rest(&mut self) {
+        if !self.past.iter().any(|(event, _)| event.stage().is_of_message())
+            && let Some(leased) = self.leased.take()
+        {
+            self.resting = self.pool.rest(leased);
+        }
+    }
+
+    fn wake(&mut self) -> Option<Leased> {
+        self.resting.take().and_then(|owner| self.pool.wake(owner))
     }
 
     fn end_message(&mut self) {
@@ -140,6 +162,7 @@ impl Session {
         self.down = false;
         self.overruled.take_if(|overruled| overruled.of_message);
         self.waited = Duration::ZERO;
+        self.rest();
     }
 
     async fn outcome(&mut self, event: &Event) -> Outcome {
@@ -194,7 +217,7 @@ impl Session {
 
     /// Whoever drops this in the middle drops the connection with it, and an answer that is still on its way.
     async fn attempt(&mut self, event: &Event, deadline: Instant) -> Attempt {
-        let mut leased = match self.leased.take() {
+        let mut leased = match self.leased.take().or_else(|| self.wake()) {
             Some(leased) => leased,
             None => {
                 let Some(mut leased) = self.pool.lease(&mut self.tried, deadline).await else {
@@ -251,5 +274,11 @@ impl Session {
             return Ok(Some(Overruled { verdict, of_message }));
         }
         Ok(None)
+    }
+}
+
+impl Drop for Session {
+    fn drop(&mut self) {
+        drop(self.wake());
     }
 }

@@ -105,7 +105,7 @@ async fn watch(pool: Arc<Pool>, mut stories: mpsc::Receiver<Story>, waiting: Arc
         let mut session = Session::new(pool.clone());
         let result = compare(&mut session, story).await;
         session.abort();
-        session.close().await;
+        session.close();
         waiting.fetch_sub(octets, Ordering::Relaxed);
         if result != "same" {
             tracing::info!(filter = &*pool.options().name, result, "a shadow filter differs");

@@ -3,6 +3,7 @@
 mod chain;
 mod faults;
 mod house;
+mod room;
 mod shadow;
 mod tls;
 
@@ -77,11 +78,11 @@ async fn a_message_is_told_once_and_its_edits_come_back() {
     let outcome = send(&mut session).await;
     assert_eq!(outcome, Outcome { verdict: Verdict::GoOn, edits: house::edits(), by: By::Filter });
     assert_eq!(house.told(), ALL);
-    session.close().await;
+    session.close();
     // The next client comes over the same connection.
     let mut session = Session::new(pool);
     assert_eq!(send(&mut session).await.edits, house::edits());
-    session.close().await;
+    session.close();
     assert_eq!((house.told(), house.connections()), ([&ALL[..], &["next session"], &ALL].concat(), 1));
     assert_eq!(count(&registry, "switchyard_milter_failures_total", &[]), 0);
 }

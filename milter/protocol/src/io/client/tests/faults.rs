@@ -133,7 +133,7 @@ async fn an_answer_too_many_is_not_taken_for_the_next_one() {
     let (pool, registry) = pool(&[&house], |options| options.kept = 1);
     let mut session = Session::new(pool.clone());
     assert_eq!(send(&mut session).await.verdict, Verdict::GoOn);
-    session.close().await;
+    session.close();
     let mut session = Session::new(pool.clone());
     assert_eq!(send(&mut session).await.verdict, Verdict::GoOn);
     assert_eq!(house.connections(), 2);
@@ -276,7 +276,7 @@ async fn a_kept_connection_that_is_gone_is_made_anew() {
     let (pool, registry) = pool(&[&house], |options| options.kept = 4);
     let mut session = Session::new(pool.clone());
     assert_eq!(send(&mut session).await.edits, house::edits());
-    session.close().await;
+    session.close();
     house.hang_up();
     let mut session = Session::new(pool);
     assert_eq!(send(&mut session).await.edits, house::edits());

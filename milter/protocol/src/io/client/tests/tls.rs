@@ -47,7 +47,7 @@ async fn a_filter_inside_tls_is_told_if_it_is_the_one() {
         let mut session = Session::new(pool);
         let outcome = send(&mut session).await;
         assert_eq!(outcome.verdict, verdict);
-        session.close().await;
+        session.close();
     }
     served.abort();
 }

@@ -1,0 +1,208 @@
+//! What asking costs: `cargo bench -p switchyard-milter-mta --bench asking`.
+//!
+//! A session like a router's tells messages of 4 KiB with eight fields and one recipient to a filter behind a unix
+//! socket that answers "continue" to every event, so that each event is a round trip. The filter runs in a thread of its
+//! own; a figure is this thread's own time, system calls and all, as a median of the rounds. `bare` says what the same
+//! round trips cost a program that writes and reads the same octets and knows nothing: the floor under the first figure.
+#![forbid(unsafe_code)]
+#![allow(
+    clippy::print_stdout,
+    clippy::unwrap_used,
+    reason = "a benchmark prints what it found, and stops when it cannot go on"
+)]
+
+use std::net::SocketAddr;
+use std::path::Path;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
+use std::thread;
+
+use bytes::Bytes;
+use rustix::time::{ClockId, clock_gettime};
+use switchyard_milter_mta::options::{MilterOptions, Times, WhenDown};
+use switchyard_milter_mta::{Asked, ClientMetrics, FilterSession, Filters};
+use switchyard_milter_protocol::event::Event;
+use switchyard_milter_protocol::io::serve::{Context, Filter, Listener, ServeOptions, Verdict, accept};
+use switchyard_milter_protocol::negotiate::Wants;
+use switchyard_milter_protocol::response::Action;
+use switchyard_smtp::address::{ForwardPath, ReversePath};
+use switchyard_smtp::envelope::{Content, Envelope, MailObject, Recipient, Sender};
+use switchyard_smtp::server::Client;
+use switchyard_smtp::wire::command::Greeting;
+use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
+use tokio::net::{UnixListener, UnixStream};
+use tokio::runtime::{Builder, Runtime};
+use tokio_util::sync::CancellationToken;
+
+const MESSAGES: usize = 2000;
+const ROUNDS: usize = 9;
+/// What an answer of "continue" is on the wire.
+const CONTINUE: &[u8] = b"\0\0\0\x01c";
+/// Octets of an event with its macros, as they come on the whole.
+const QUESTION: usize = 60;
+
+fn main() {
+    let folder = tempfile::tempdir().unwrap();
+    let (filter, echo) = (folder.path().join("filter"), folder.path().join("echo"));
+    let heard = Arc::new(AtomicUsize::new(0));
+    let _filter = beside({
+        let (filter, heard) = (filter.clone(), heard.clone());
+        async move { serve(&filter, &heard).await }
+    });
+    let _echo = beside({
+        let echo = echo.clone();
+        async move { answer(&echo).await }
+    });
+    for path in [&filter, &echo] {
+        while !path.exists() {
+            thread::yield_now();
+        }
+    }
+    let runtime = runtime();
+    let events = runtime.block_on(async {
+        let mut session = session(&filter);
+        session.connect(&client()).await.unwrap();
+        let before = heard.load(Ordering::Relaxed);
+        tell(&mut session).await;
+        heard.load(Ordering::Relaxed) - before
+    });
+    let (mut asking, mut bare) = (Vec::new(), Vec::new());
+    for _ in 0..ROUNDS {
+        asking.push(runtime.block_on(asked(&filter)));
+        bare.push(runtime.block_on(trips(&echo, events)));
+    }
+    let (asking, bare) = (median(&mut asking), median(&mut bare));
+    println!("asking     {asking:>6.1} µs a message of {events} events, each with an answer");
+    println!("bare       {bare:>6.1} µs for as many round trips; asking is {:.2} times that", asking / bare);
+}
+
+fn median(figures: &mut [f64]) -> f64 {
+    figures.sort_by(f64::total_cmp);
+    figures[figures.len() / 2]
+}
+
+/// Microseconds of a message, over one session with many.
+async fn asked(place: &Path) -> f64 {
+    let mut session = session(place);
+    session.connect(&client()).await.unwrap();
+    let start = cpu();
+    for _ in 0..MESSAGES {
+        tell(&mut session).await;
+    }
+    let took = cpu() - start;
+    session.close();
+    took / MESSAGES as f64 / 1e3
+}
+
+async fn tell(session: &mut FilterSession) {
+    let sender = Sender::new(ReversePath::parse("<ann@example.org>").unwrap());
+    let recipient = Recipient::new(ForwardPath::parse("<bob@example.net>").unwrap());
+    session.sender(&client(), &sender, "4XyZ").await.unwrap();
+    session.recipient(&recipient).await.unwrap();
+    session.data().await.unwrap();
+    let envelope = Envelope { sender, recipients: vec![recipient] };
+    let judged = session.content(MailObject { envelope, content: content() }).await.unwrap();
+    assert!(judged.hold.is_none() && judged.discard.is_none());
+}
+
+fn content() -> Content {
+    const FIELDS: &str = "From: Ann <ann@example.org>\r\nTo: Bob <bob@example.net>\r\nSubject: lunch\r\n\
+                          Date: Tue, 3 Mar 2026 10:00:00 +0000\r\nMessage-ID: <1@example.org>\r\n\
+                          MIME-Version: 1.0\r\nContent-Type: text/plain; charset=utf-8\r\nUser-Agent: none\r\n\r\n";
+    let body = "Sixty-two octets of plain text, and two more for the line end.\r\n".repeat(60);
+    Content {
+        added: Bytes::from_static(b"Received: by us\r\n"),
+        wire: Bytes::from(format!("{FIELDS}{body}")),
+    }
+}
+
+fn session(place: &Path) -> FilterSession {
+    let filter = MilterOptions {
+        name: "scan".into(),
+        places: vec![format!("unix:{}", place.display()).parse().unwrap()],
+        authorities: None,
+        identity: None,
+        times: Times::default(),
+        when_down: WhenDown::Tempfail,
+        kept: 4,
+        connections: 10,
+        waiting: 10,
+        edited_octets: 1 << 20,
+        shadow: false,
+    };
+    let metrics = ClientMetrics::register(&prometheus::Registry::new()).unwrap();
+    let asked = Asked { host: "us.example".into(), filters: vec![filter] };
+    Arc::new(Filters::new(&asked, &metrics).unwrap()).session()
+}
+
+fn client() -> Client {
+    let address: SocketAddr = "192.0.2.7:4711".parse().unwrap();
+    let hello = Some((Greeting::Ehlo, "client.example".into()));
+    Client { address, hello, tls: None, verified: false, forwarded: None }
+}
+
+// ---------------------------------------------------------------------------------------------------------
+
+/// It continues, and counts what it is told.
+struct Continues(Arc<AtomicUsize>);
+
+impl Filter for Continues {
+    async fn event(&mut self, _event: Event, _context: Context) -> Action {
+        self.0.fetch_add(1, Ordering::Relaxed);
+        Action::Continue
+    }
+
+    async fn end(&mut self, _rest: Bytes, _context: Context) -> Verdict {
+        self.0.fetch_add(1, Ordering::Relaxed);
+        Verdict { action: Action::Continue, edits: Vec::new() }
+    }
+
+    fn abort(&mut self) {}
+
+    fn next_session(&mut self) {}
+}
+
+async fn serve(place: &Path, heard: &Arc<AtomicUsize>) {
+    let listener = Listener::Unix(UnixListener::bind(place).unwrap());
+    let options = Arc::new(ServeOptions::new(Wants::default(), CancellationToken::new()));
+    let heard = heard.clone();
+    accept(listener, options, move || Continues(heard.clone()), |_ended| ()).await;
+}
+
+/// It says "continue" to every so many octets.
+async fn answer(place: &Path) {
+    let listener = UnixListener::bind(place).unwrap();
+    while let Ok((mut socket, _)) = listener.accept().await {
+        let mut question = [0; QUESTION];
+        while socket.read_exact(&mut question).await.is_ok() {
+            socket.write_all(CONTINUE).await.unwrap();
+        }
+    }
+}
+
+/// Microseconds of so many round trips.
+async fn trips(place: &Path, count: usize) -> f64 {
+    let mut socket = UnixStream::connect(place).await.unwrap();
+    let start = cpu();
+    for _ in 0..MESSAGES * count {
+        socket.write_all(&[0; QUESTION]).await.unwrap();
+        let mut answer = [0; CONTINUE.len()];
+        socket.read_exact(&mut answer).await.unwrap();
+    }
+    (cpu() - start) / MESSAGES as f64 / 1e3
+}
+
+/// Runs something in a thread of its own, until the program ends.
+fn beside(work: impl Future<Output = ()> + Send + 'static) -> thread::JoinHandle<()> {
+    thread::spawn(move || runtime().block_on(work))
+}
+
+fn runtime() -> Runtime {
+    Builder::new_current_thread().enable_all().build().unwrap()
+}
+
+/// Nanoseconds this thread has had of a processor.
+fn cpu() -> f64 {
+    let time = clock_gettime(ClockId::ThreadCPUTime);
+    time.tv_sec as f64 * 1e9 + time.tv_nsec as f64
+}

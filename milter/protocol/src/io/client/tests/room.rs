@@ -1,0 +1,80 @@
+//! Connections are bounded: who waits, for how long, and who gives way.
+
+use super::*;
+
+/// One connection, and so many that may wait for it.
+fn narrow(house: &House, waiting: usize, connect: Duration) -> (Arc<Pool>, Registry) {
+    pool(&[house], |options| {
+        (options.connections, options.waiting, options.kept) = (1, waiting, 1);
+        options.times.connect = connect;
+    })
+}
+
+const LONG: Duration = Duration::from_secs(3600);
+
+fn full(registry: &Registry) -> u64 {
+    count(registry, "switchyard_milter_failures_total", &["full"])
+}
+
+/// From connect to the first recipient: the session needs its connection.
+async fn begun(pool: &Arc<Pool>) -> Session {
+    let mut session = Session::new(pool.clone());
+    for event in envelope().into_iter().take(4) {
+        assert_eq!(session.tell(event).await.verdict, Verdict::GoOn);
+    }
+    session
+}
+
+#[tokio::test]
+async fn one_too_many_has_the_setting_at_once_and_one_that_waits_after_its_time() {
+    let house = House::new(Fault::None);
+    for (waiting, connect) in [(0, LONG), (1, Duration::from_millis(50))] {
+        let (pool, registry) = narrow(&house, waiting, connect);
+        let _busy = begun(&pool).await;
+        let outcome = send(&mut Session::new(pool)).await;
+        assert_eq!((outcome.verdict, outcome.by), (Verdict::Tempfail, By::WhenDown));
+        assert_eq!(full(&registry), 1);
+    }
+    assert_eq!(house.connections(), 2);
+}
+
+#[tokio::test]
+async fn a_message_waits_for_the_one_before_it() {
+    let house = House::new(Fault::None);
+    let (pool, registry) = narrow(&house, 1, LONG);
+    let mut busy = begun(&pool).await;
+    let next = tokio::spawn({
+        let pool = pool.clone();
+        async move { send(&mut Session::new(pool)).await }
+    });
+    while !pool.is_wanted() {
+        tokio::task::yield_now().await;
+    }
+    assert_eq!(busy.message(&mail()).await.edits, house::edits());
+    assert_eq!(next.await.unwrap().edits, house::edits());
+    // The one that gave way asks over another connection, which is told again whose it is.
+    assert_eq!(busy.tell(Event::EnvFrom(Path::new("<>"))).await.verdict, Verdict::GoOn);
+    assert_eq!((house.connections(), full(&registry)), (3, 0));
+    assert!(house.told().ends_with(&["connect", "helo", "envfrom"]), "{:?}", house.told());
+}
+
+#[tokio::test]
+async fn who_only_holds_a_session_open_holds_up_nobody() {
+    let house = House::new(Fault::None);
+    let (pool, registry) = narrow(&house, 1, LONG);
+    let mut idle = Vec::new();
+    for _ in 0..5 {
+        let mut session = Session::new(pool.clone());
+        assert_eq!(session.tell(connect()).await.verdict, Verdict::GoOn);
+        idle.push(session);
+    }
+    // A session that ended leaves its connection to the next; that one gives way, too.
+    idle.pop().unwrap().close();
+    for session in &mut idle {
+        for event in envelope().into_iter().skip(1) {
+            assert_eq!(session.tell(event).await.verdict, Verdict::GoOn);
+        }
+        assert_eq!(session.message(&mail()).await.edits, house::edits());
+    }
+    assert_eq!(full(&registry), 0);
+}
