@@ -83,7 +83,8 @@ pub enum Malformed {
 }
 
 /// A payload with its signatures; none of them is verified yet.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(try_from = "Wire", into = "Wire")]
 pub struct Signed {
     kind: Type,
     payload: Vec<u8>,
@@ -125,26 +126,12 @@ impl Signed {
             return Err(Malformed::TooLong(octets.len()));
         }
         let wire: Wire = serde_json::from_slice(octets)?;
-        if wire.signatures.len() > SIGNATURES {
-            return Err(Malformed::Envelope("too many signatures"));
-        }
-        let payload =
-            STANDARD.decode(wire.payload).map_err(|_| Malformed::Envelope("the payload is no base64"))?;
-        let mut signatures = Vec::with_capacity(wire.signatures.len());
-        for WireSignature { keyid, sig } in wire.signatures {
-            let sig = STANDARD.decode(sig).ok().filter(|sig| sig.len() == SIGNATURE);
-            signatures.push((keyid, sig.ok_or(Malformed::Envelope("a signature is 64 octets in base64"))?));
-        }
-        Ok(Self { kind: wire.kind, payload, signatures })
+        wire.try_into()
     }
 
     /// The envelope as it travels.
     pub fn to_json(&self) -> Result<Vec<u8>, Malformed> {
-        let signature =
-            |(keyid, sig): &(KeyId, Vec<u8>)| WireSignature { keyid: *keyid, sig: STANDARD.encode(sig) };
-        let signatures = self.signatures.iter().map(signature).collect();
-        let wire = Wire { payload: STANDARD.encode(&self.payload), kind: self.kind, signatures };
-        Ok(serde_json::to_vec(&wire)?)
+        Ok(serde_json::to_vec(self)?)
     }
 
     /// The name of what is signed: the hash of the payload's octets, whoever signed it.
@@ -181,6 +168,32 @@ impl Signed {
         let mut octets = format!("DSSEv1 {} {name} {} ", name.len(), self.payload.len()).into_bytes();
         octets.extend_from_slice(&self.payload);
         octets
+    }
+}
+
+impl TryFrom<Wire> for Signed {
+    type Error = Malformed;
+
+    fn try_from(wire: Wire) -> Result<Self, Malformed> {
+        if wire.signatures.len() > SIGNATURES {
+            return Err(Malformed::Envelope("too many signatures"));
+        }
+        let payload =
+            STANDARD.decode(wire.payload).map_err(|_| Malformed::Envelope("the payload is no base64"))?;
+        let mut signatures = Vec::with_capacity(wire.signatures.len());
+        for WireSignature { keyid, sig } in wire.signatures {
+            let sig = STANDARD.decode(sig).ok().filter(|sig| sig.len() == SIGNATURE);
+            signatures.push((keyid, sig.ok_or(Malformed::Envelope("a signature is 64 octets in base64"))?));
+        }
+        Ok(Self { kind: wire.kind, payload, signatures })
+    }
+}
+
+impl From<Signed> for Wire {
+    fn from(signed: Signed) -> Self {
+        let signature = |(keyid, sig): (KeyId, Vec<u8>)| WireSignature { keyid, sig: STANDARD.encode(sig) };
+        let signatures = signed.signatures.into_iter().map(signature).collect();
+        Self { payload: STANDARD.encode(signed.payload), kind: signed.kind, signatures }
     }
 }
 

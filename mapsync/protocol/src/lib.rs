@@ -6,7 +6,7 @@
 //!
 //! A table travels as [`records`] in one spelling, so that a [`delta`] of what changed can travel instead; both, and
 //! every other file, may be [`packed`] on the way. A [`status`] is what a host says back.
-//! [`agent`] is what a host does about it all.
+//! [`agent`] is what a host does about it all, and a [`rollout`] is how a hub brings a generation to all hosts, step by step.
 //!
 //! Invariants kept here:
 //! - What [`trust::Trusted`] remembers changes only after every check has passed.
@@ -26,6 +26,7 @@ pub mod packed;
 pub mod path;
 pub mod records;
 pub mod release;
+pub mod rollout;
 pub mod root;
 pub mod status;
 pub mod trust;

@@ -53,18 +53,17 @@ impl Release {
     /// Whether this host is to flip.
     pub fn moves(&self, host: &str) -> bool {
         let named = self.canaries.iter().any(|canary| canary == host);
-        !self.halted && (named || place(host, self.generation) < u64::from(self.permille))
+        !self.halted && (named || number(host, self.generation) % u64::from(ALL) < u64::from(self.permille))
     }
 }
 
-/// Where a host stands among a thousand at this generation.
-fn place(host: &str, generation: u64) -> u64 {
+/// A host's number at this generation; its place among a thousand is what is left of it.
+pub(crate) fn number(host: &str, generation: u64) -> u64 {
     let mut hasher = blake3::Hasher::new();
     hasher.update(&generation.to_le_bytes());
     hasher.update(host.as_bytes());
     let hash = hasher.finalize();
-    let number = hash.as_bytes().iter().take(8).fold(0, |number, octet| number << 8 | u64::from(*octet));
-    number % u64::from(ALL)
+    hash.as_bytes().iter().take(8).fold(0, |number, octet| number << 8 | u64::from(*octet))
 }
 
 impl Message for Release {
