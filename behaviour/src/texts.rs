@@ -1,7 +1,7 @@
-//! A host's maps as the texts of its site's folder: not where the host itself keeps them.
+//! Hosts' maps as the texts of its site's folder: not where the host itself keeps them.
 
-use switchyard_config::Site;
-use switchyard_config::site::HostSettings;
+use switchyard_config::site::{Host, HostSettings};
+use switchyard_config::{Faults, Site};
 use switchyard_maps::MapOptions;
 
 /// The host's settings, with its maps in the site's folder.
@@ -11,10 +11,24 @@ pub fn in_folder(site: &Site, mut settings: HostSettings) -> HostSettings {
         HostSettings::Mx(settings) => &mut settings.maps,
         HostSettings::Router(settings) => &mut settings.maps,
     };
+    stand_in(site, maps);
+    settings
+}
+
+/// The maps of every daemon of a host, in the site's folder; none where no mail passes it.
+///
+/// # Errors
+/// When the settings of one are wrong.
+pub fn of_host(site: &Site, host: &Host) -> Result<Vec<MapOptions>, Faults> {
+    let mut all = site.maps(host)?;
+    all.iter_mut().for_each(|maps| stand_in(site, maps));
+    Ok(all)
+}
+
+fn stand_in(site: &Site, maps: &mut MapOptions) {
     maps.folder = site.folder.join("maps");
     // Compiled sets are on the host.
     maps.installed = None;
-    settings
 }
 
 /// The same, of which only the maps are wanted.

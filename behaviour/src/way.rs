@@ -52,7 +52,7 @@ impl Way {
         Self::over(site, &[host])
     }
 
-    /// The usual one: the first mx and the first router; where the site has neither, its first host.
+    /// The usual one: the first mx and the first router; where the site has neither, its first host that mail passes.
     ///
     /// # Errors
     /// When the settings of one are wrong.
@@ -60,7 +60,8 @@ impl Way {
         let hosts: Vec<&Host> =
             [Role::Mx, Role::Router].into_iter().filter_map(|role| first(site, role)).collect();
         if hosts.is_empty() {
-            return Self::over(site, &site.hosts.iter().take(1).collect::<Vec<_>>());
+            let first = site.hosts.iter().find(|host| host.role.is_of_mail()).or(site.hosts.first());
+            return Self::over(site, &first.into_iter().collect::<Vec<_>>());
         }
         Self::over(site, &hosts)
     }

@@ -80,15 +80,15 @@ fn faults_of_maps(site: &Site) -> BTreeSet<Fault> {
     let mut seen: Vec<MapOptions> = Vec::new();
     for host in &site.hosts {
         // What is wrong with the settings is said already.
-        let Ok(settings) = site.settings(host) else { continue };
-        let options = texts::options(site, settings);
-        if seen.contains(&options) {
-            continue;
+        for options in texts::of_host(site, host).unwrap_or_default() {
+            if seen.contains(&options) {
+                continue;
+            }
+            if let Err(more) = MapSet::load(&options) {
+                faults.extend(more.iter().map(Fault::of_map));
+            }
+            seen.push(options);
         }
-        if let Err(more) = MapSet::load(&options) {
-            faults.extend(more.iter().map(Fault::of_map));
-        }
-        seen.push(options);
     }
     faults
 }

@@ -156,7 +156,8 @@ fn a_host_is_laid_down_whole_from_its_name_alone() {
     let (code, data, speech) =
         switchyard(&["render", &site, "--host", "mx1", "--into", one.to_str().unwrap()]);
     assert_eq!((code, speech.as_str()), (Some(0), ""));
-    assert_eq!(data, format!("mx1.example.org: {}\n", one.join("mx.toml").display()));
+    let file = one.join("mx.toml");
+    assert_eq!(data, format!("mx1.example.org: {}, for switchyard-mx.service\n", file.display()));
     assert_eq!(MxSettings::load(&one.join("mx.toml")).unwrap().common.host_name.as_str(), "mx1.example.org");
     let recipients = |folder: &Path| std::fs::read_to_string(folder.join("maps/recipients")).unwrap();
     assert_eq!(recipients(&one), recipients(&made.path("site")));
@@ -169,6 +170,63 @@ fn a_host_is_laid_down_whole_from_its_name_alone() {
     let (code, _, speech) = switchyard(&["render", &site, "--into", all.to_str().unwrap()]);
     assert!(code == Some(2) && speech.contains("is not empty"), "{speech}");
     assert_eq!(switchyard(&["render", &site]).0, Some(2), "a host is needed");
+}
+
+const HUB: &str = "\n[[host]]\nname = \"hub1.example.org\"\nrole = \"hub\"\naddresses = [\"192.0.2.9\"]\n";
+
+#[test]
+fn what_stands_beside_a_host_s_own_daemon_is_laid_down_with_it() {
+    let made = Made::new();
+    let site = made.site();
+    std::fs::create_dir(made.path("site/daemon")).unwrap();
+    write(&made.path("site/daemon/milter.toml"), "[maps]\nsender_headers = \"added\"\n");
+    made.edit("site.toml", |text| text.replace("[facts]\n", "[facts]\nenvironment = \"live\"\n") + HUB);
+    write(&made.path("site/maps/added"), "* add Received: no\n");
+    let (code, _, speech) = switchyard(&["check", &site]);
+    assert!(code == Some(1) && speech.contains("maps/added:1:"), "its maps are looked at, too: {speech}");
+    write(&made.path("site/maps/added"), "example.org add X-Ours: yes\n");
+    let (code, data, speech) = switchyard(&["check", &site]);
+    assert_eq!((code, data.as_str()), (Some(0), "3 hosts, nothing wrong\n"), "{speech}");
+
+    let into = made.path("hosts");
+    let (code, data, _) = switchyard(&["render", &site, "--into", into.to_str().unwrap(), "--json"]);
+    assert_eq!(code, Some(0));
+    let told: Value = serde_json::from_str(&data).unwrap();
+    let units: Vec<_> = told.as_array().unwrap().iter().map(|one| (&one["host"], &one["unit"])).collect();
+    let unit = |host: &str, daemon: &str| {
+        (json!(format!("{host}.example.org")), json!(format!("switchyard-{daemon}.service")))
+    };
+    let wanted = [
+        unit("mx1", "mx"),
+        unit("mx1", "milter"),
+        unit("mx1", "agent"),
+        unit("router1", "router"),
+        unit("router1", "milter"),
+        unit("router1", "agent"),
+        unit("hub1", "hub"),
+    ];
+    assert_eq!(units, wanted.iter().map(|(host, unit)| (host, unit)).collect::<Vec<_>>());
+    let router = std::fs::read_to_string(into.join("router1.example.org/router.toml")).unwrap();
+    assert!(router.contains("places = [\"unix:/run/switchyard-milter.sock\"]"), "{router}");
+    assert!(!into.join("hub1.example.org/maps").exists(), "no mail passes a hub");
+
+    let (code, data, speech) =
+        switchyard(&["render", &site, "--host", "mx1", "--of", "milter", "--json", "--origin"]);
+    let told: Value = serde_json::from_str(&data).expect(&speech);
+    let runs = json!(["mx", "milter", "agent"]);
+    assert_eq!((code, &told["daemon"], &told["daemons"]), (Some(0), &json!("milter"), &runs));
+    let origin = told["origins"]["maps.sender_headers"].as_str().unwrap();
+    assert!(origin.ends_with("site/daemon/milter.toml:2"), "{origin}");
+    let (code, _, speech) = switchyard(&["render", &site, "--host", "hub1", "--of", "router"]);
+    assert!(
+        code == Some(2) && speech.contains("`hub1.example.org` runs no `router`; it runs hub"),
+        "{speech}"
+    );
+    let (code, _, speech) = switchyard(&["explain", &site, "--host", "hub1", "--to", "a@example.org"]);
+    assert!(code == Some(2) && speech.contains("no mail passes `hub1.example.org`"), "{speech}");
+    made.edit("site.toml", |text| text.replace("environment = \"live\"\n", ""));
+    let (code, _, speech) = switchyard(&["check", &site]);
+    assert!(code == Some(2) && speech.contains("no fact `environment`: state it in site.toml"), "{speech}");
 }
 
 #[test]

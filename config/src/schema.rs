@@ -24,17 +24,17 @@ use crate::site::Site;
 pub enum File {
     /// `site.toml`.
     Site,
-    /// `base.toml`: what all daemons know.
+    /// `base.toml`: what mx and router know.
     Base,
     /// `role/mx.toml`, `host/NAME.toml` of an mx, and the settings of one.
     Mx,
     /// The same of a router or an outbound.
     Router,
-    /// The settings of a milter.
+    /// `daemon/milter.toml` and its like, and the settings of a milter.
     Milter,
-    /// The settings of a hub.
+    /// `role/hub.toml`, `host/NAME.toml` of a hub, and the settings of one.
     Hub,
-    /// The settings of an agent.
+    /// `daemon/agent.toml` and its like, and the settings of an agent.
     Agent,
     /// The settings of an admin who pushes.
     Push,
@@ -63,12 +63,12 @@ impl File {
     const fn title(self) -> &'static str {
         match self {
             Self::Site => "site.toml: the facts and the hosts of a site",
-            Self::Base => "base.toml: what holds for every host of a site",
+            Self::Base => "base.toml: what holds for every host of a site that mail passes",
             Self::Mx => "Settings of switchyard-mx, or a layer of them",
             Self::Router => "Settings of switchyard-router, or a layer of them",
-            Self::Milter => "Settings of switchyard-milter",
-            Self::Hub => "Settings of switchyard-mapsync hub",
-            Self::Agent => "Settings of switchyard-mapsync agent",
+            Self::Milter => "Settings of switchyard-milter, or a layer of them",
+            Self::Hub => "Settings of switchyard-mapsync hub, or a layer of them",
+            Self::Agent => "Settings of switchyard-mapsync agent, or a layer of them",
             Self::Push => "Settings of an admin who pushes: push.toml",
         }
     }
@@ -91,11 +91,11 @@ pub fn schema(file: File) -> Value {
             RouterSettings::reference().iter().for_each(|setting| root.insert(setting, Holes::Taken));
         }
         File::Milter => {
-            MilterSettings::reference().iter().for_each(|setting| root.insert(setting, Holes::Refused));
+            MilterSettings::reference().iter().for_each(|setting| root.insert(setting, Holes::Taken));
         }
-        File::Hub => HubSettings::reference().iter().for_each(|setting| root.insert(setting, Holes::Refused)),
+        File::Hub => HubSettings::reference().iter().for_each(|setting| root.insert(setting, Holes::Taken)),
         File::Agent => {
-            AgentSettings::reference().iter().for_each(|setting| root.insert(setting, Holes::Refused));
+            AgentSettings::reference().iter().for_each(|setting| root.insert(setting, Holes::Taken));
         }
         File::Push => {
             AdminSettings::reference().iter().for_each(|setting| root.insert(setting, Holes::Refused));
@@ -251,7 +251,7 @@ mod tests {
         let site = schema(File::Site);
         assert_eq!(site["required"], json!(["host"]));
         let host = &site["properties"]["host"]["items"];
-        assert_eq!(host["properties"]["role"]["enum"], json!(["mx", "router", "outbound"]));
+        assert_eq!(host["properties"]["role"]["enum"], json!(["mx", "router", "outbound", "hub"]));
         assert!(site["properties"]["facts"]["properties"]["relayhost"].is_object());
         assert!(host["properties"]["facts"]["properties"]["resolvers"].is_object());
     }

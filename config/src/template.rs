@@ -4,7 +4,7 @@
 //! what holds. A hole takes its fact's kind when it is the whole text; inside a longer text it takes the
 //! fact's words. In a list, a text with a hole whose fact is a list stands once for each of its values, so
 //! that `"[${role.router.addresses}]:25"` is every router. `${name?}` may lack its fact: then the value is
-//! as if it had not been written. `$${` is a plain `${`.
+//! as if it had not been written. `$${` is a plain `${`. A table's name may hold a hole too, `[pools."${name}"]`.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -45,35 +45,67 @@ pub fn lay(lower: &mut Table, upper: Table) {
 
 /// Fills every hole of a table.
 pub fn fill(table: &mut Table, facts: &Facts, faults: &mut Faults) {
-    table.entries.retain_mut(|entry| {
-        let Entry { item, .. } = entry;
-        match &mut item.node {
-            Node::Table(inner) => {
-                let had_any = !inner.entries.is_empty();
-                fill(inner, facts, faults);
-                // All it held were values whose facts are not stated.
-                return !had_any || !inner.entries.is_empty();
-            }
-            Node::List(items) => *items = fill_list(std::mem::take(items), facts, faults),
-            Node::Text(text) => match filled(text, &item.place, facts, faults) {
-                Filled::Nothing => return false,
-                Filled::One(one) => *item = one,
-                Filled::Many(name, _) => {
-                    let message =
-                        format!("the fact `{name}` is a list: it fits a list, or a text inside one");
-                    faults.push(item.place.clone(), message);
-                }
-            },
-            Node::Integer(_) | Node::Flag(_) | Node::Other(_) => {}
+    for mut entry in std::mem::take(&mut table.entries) {
+        if !fill_key(&mut entry, facts, faults) || !fill_item(&mut entry.item, facts, faults) {
+            continue;
         }
-        true
-    });
+        // A name that comes of a hole may be one that a later layer has written out.
+        lay(table, Table { entries: vec![entry] });
+    }
+}
+
+/// Fills an entry's name; false where an optional fact is not stated.
+fn fill_key(entry: &mut Entry, facts: &Facts, faults: &mut Faults) -> bool {
+    if !entry.key.contains("${") {
+        return true;
+    }
+    match filled(&entry.key, &entry.place, facts, faults) {
+        Filled::Nothing => return false,
+        Filled::One(Item { node: Node::Text(name), .. }) => entry.key = name,
+        Filled::One(_) | Filled::Many(..) => {
+            let message = format!("`{}` is a name: the fact in it must be a text", entry.key);
+            faults.push(entry.place.clone(), message);
+        }
+    }
+    true
+}
+
+/// Fills a value; false where it is as if it were not written.
+fn fill_item(item: &mut Item, facts: &Facts, faults: &mut Faults) -> bool {
+    match &mut item.node {
+        Node::Table(inner) => {
+            let had_any = !inner.entries.is_empty();
+            fill(inner, facts, faults);
+            // Otherwise all it held were values whose facts are not stated.
+            return !had_any || !inner.entries.is_empty();
+        }
+        Node::List(items) => *items = fill_list(std::mem::take(items), facts, faults),
+        Node::Text(text) => match filled(text, &item.place, facts, faults) {
+            Filled::Nothing => return false,
+            Filled::One(one) => *item = one,
+            Filled::Many(name, _) => {
+                let message = format!("the fact `{name}` is a list: it fits a list, or a text inside one");
+                faults.push(item.place.clone(), message);
+            }
+        },
+        Node::Integer(_) | Node::Flag(_) | Node::Other(_) => {}
+    }
+    true
 }
 
 /// The names of the facts that a table's holes ask for.
 pub fn asked_for<'a>(table: &'a Table, names: &mut BTreeSet<&'a str>) {
     for entry in &table.entries {
+        asked_for_text(&entry.key, names);
         asked_for_in(&entry.item, names);
+    }
+}
+
+fn asked_for_text<'a>(text: &'a str, names: &mut BTreeSet<&'a str>) {
+    for piece in pieces(text).unwrap_or_default() {
+        if let Piece::Hole { name, .. } = piece {
+            names.insert(name);
+        }
     }
 }
 
@@ -81,13 +113,7 @@ fn asked_for_in<'a>(item: &'a Item, names: &mut BTreeSet<&'a str>) {
     match &item.node {
         Node::Table(inner) => asked_for(inner, names),
         Node::List(items) => items.iter().for_each(|item| asked_for_in(item, names)),
-        Node::Text(text) => {
-            for piece in pieces(text).unwrap_or_default() {
-                if let Piece::Hole { name, .. } = piece {
-                    names.insert(name);
-                }
-            }
-        }
+        Node::Text(text) => asked_for_text(text, names),
         Node::Integer(_) | Node::Flag(_) | Node::Other(_) => {}
     }
 }
@@ -140,7 +166,9 @@ fn filled(text: &str, place: &Place, facts: &Facts, faults: &mut Faults) -> Fill
             Some(item) => found.push((*name, item)),
             None if *optional => return Filled::Nothing,
             None => {
-                let hint = hint(name, facts.0.keys().map(String::as_str));
+                // What the site states, or what is stated for it: not all of both.
+                let kin = |known: &&str| known.contains('.') == name.contains('.');
+                let hint = hint(name, facts.0.keys().map(String::as_str).filter(kin));
                 faults.push(place.clone(), format!("no fact `{name}`: state it in site.toml{hint}"));
                 return as_it_is();
             }

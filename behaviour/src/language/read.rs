@@ -27,7 +27,7 @@ pub(super) fn file(document: &Document, folder: &Path, faults: &mut Faults) -> V
 fn behaviour(whole: &Whole, folder: &Path, faults: &mut Faults) -> Option<Behaviour> {
     let mut keys = Keys { table: &whole.table, place: &whole.place, faults };
     let name = name(&mut keys, whole.case.as_ref());
-    let role = keys.read("role", role);
+    let role = keys.read("role", Role::of_mail);
     let said = said(&mut keys, folder);
     let wanted = wanted(&mut keys);
     agree(&mut keys, &wanted);
@@ -66,12 +66,6 @@ fn word(entry: &Entry) -> String {
             .unwrap_or_else(|| entry.key.clone()),
         _ => entry.key.clone(),
     }
-}
-
-fn role(text: &str) -> Result<Role, String> {
-    let known = Role::ALL.iter().map(|role| role.as_str());
-    let found = Role::ALL.into_iter().find(|role| role.as_str() == text);
-    found.ok_or_else(|| format!("`{text}` is no role{}", hint(text, known)))
 }
 
 fn said(keys: &mut Keys<'_>, folder: &Path) -> Option<Said> {

@@ -47,7 +47,7 @@ pub(crate) struct Arguments {
     #[arg(value_name = "DIR")]
     site: PathBuf,
     /// Only behaviours of this role: mx, router or outbound
-    #[arg(long, value_name = "ROLE", value_parser = role)]
+    #[arg(long, value_name = "ROLE", value_parser = Role::of_mail)]
     role: Option<Role>,
     /// Only behaviours whose name fits; * stands for anything
     #[arg(long, value_name = "NAME")]
@@ -226,12 +226,6 @@ fn catcher(words: &str) -> Result<(String, SocketAddr), String> {
     let (name, address) = named(words);
     let address = address.parse().map_err(|_| "ADDRESS:PORT is needed, 127.0.0.1:2424 say".to_owned())?;
     Ok((name.unwrap_or("catcher").to_owned(), address))
-}
-
-fn role(word: &str) -> Result<Role, String> {
-    let known: Vec<&str> = Role::ALL.iter().map(|role| role.as_str()).collect();
-    let found = Role::ALL.into_iter().find(|role| role.as_str() == word);
-    found.ok_or_else(|| format!("no such role; there are {}", known.join(", ")))
 }
 
 fn text(error: impl std::fmt::Display) -> String {

@@ -71,9 +71,15 @@ impl Arguments {
         let site = Site::load(&self.site).map_err(question)?;
         let host = match &self.host {
             Some(name) => Some(site.host(name).map_err(|error| question(site.fault(error)))?),
-            None => site.hosts.iter().find(|host| host.role == Role::Router).or(site.hosts.first()),
+            None => site
+                .hosts
+                .iter()
+                .find(|host| host.role == Role::Router)
+                .or(site.hosts.iter().find(|host| host.role.is_of_mail())),
         };
-        let Some(host) = host else { return Err(Failure::Question("the site has no host".to_owned())) };
+        let Some(host) = host else {
+            return Err(Failure::Question("mail passes no host of the site".to_owned()));
+        };
         let options = texts::options(&site, site.settings(host).map_err(question)?);
         let _waiting = Waiting::for_("compiling the maps");
         installed::install(&options, &self.out).map_err(|error| match error {

@@ -98,8 +98,9 @@ fn of_set(folder: &Path, only: Option<MapName>) -> Result<Vec<Table>, String> {
 fn of_site(folder: &Path, only: Option<MapName>) -> Result<Vec<Table>, String> {
     let site = Site::load(folder).map_err(text)?;
     let mut tables = Vec::new();
-    for host in &site.hosts {
-        let options = texts::options(&site, site.settings(host).map_err(text)?);
+    let of_host = |host| texts::of_host(&site, host).map_err(text);
+    let all: Vec<_> = site.hosts.iter().map(of_host).collect::<Result<_, _>>()?;
+    for options in all.iter().flatten() {
         let wanted = options.tables.iter().filter(|(map, _)| only.is_none_or(|only| only == **map));
         for (map, specs) in wanted {
             for spec in specs.iter().flat_map(TableSpec::leaves) {

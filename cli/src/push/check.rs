@@ -62,7 +62,7 @@ pub(super) async fn too_much(
     let new = Site::load(folder).map_err(text)?;
     let mut seen: Vec<(MapOptions, MapOptions)> = Vec::new();
     let mut told = Vec::new();
-    for host in &new.hosts {
+    for host in new.hosts.iter().filter(|host| host.role.is_of_mail()) {
         let Ok(was) = old.host(host.name.as_str()) else { continue };
         let Ok(was) = old.settings(was) else { continue };
         let pair = (texts::options(&old, was), texts::options(&new, new.settings(host).map_err(text)?));

@@ -11,7 +11,7 @@ use switchyard_config::change::{Difference, Effective};
 use switchyard_config::document::Document;
 use switchyard_config::reference::Change;
 use switchyard_config::render::origins;
-use switchyard_config::site::Host;
+use switchyard_config::site::{Daemon, Host};
 use switchyard_daemon::reload::Shown;
 
 use super::{Arguments, Rendered, text};
@@ -25,9 +25,9 @@ impl Arguments {
         old: &Path,
         output: &mut Output,
     ) -> Result<Exit, String> {
-        let host = rendered.host;
-        let (before, folder) = before(old, host)?;
-        let after = host.role.effective(&rendered.document, folder.as_deref()).map_err(text)?;
+        let (host, daemon) = (rendered.host, rendered.daemon);
+        let (before, folder) = before(old, host, daemon)?;
+        let after = daemon.effective(&rendered.document, folder.as_deref()).map_err(text)?;
         let differences = before.differences(&after);
         let origins: HashMap<String, String> = match self.origin {
             true => origins(&rendered.document).into_iter().collect(),
@@ -42,26 +42,26 @@ impl Arguments {
 
 /// What held: by a running daemon, by the file of one, or by the host's own site as it was; and the folder from which
 /// relative paths were seen there, if from one.
-fn before(old: &Path, host: &Host) -> Result<(Effective, Option<PathBuf>), String> {
+fn before(old: &Path, host: &Host, daemon: Daemon) -> Result<(Effective, Option<PathBuf>), String> {
     match std::fs::metadata(old).map(|found| found.file_type()) {
-        Ok(kind) if kind.is_socket() => running(old, host),
-        Ok(kind) if kind.is_dir() => Ok((in_site(old, host)?, None)),
+        Ok(kind) if kind.is_socket() => running(old, host, daemon),
+        Ok(kind) if kind.is_dir() => Ok((in_site(old, host, daemon)?, None)),
         _ => {
             let file = Document::load(old).map_err(text)?;
-            Ok((host.role.effective(&file, None).map_err(text)?, None))
+            Ok((daemon.effective(&file, None).map_err(text)?, None))
         }
     }
 }
 
 /// What the daemon says that it runs with.
-fn running(socket: &Path, host: &Host) -> Result<(Effective, Option<PathBuf>), String> {
+fn running(socket: &Path, host: &Host, daemon: Daemon) -> Result<(Effective, Option<PathBuf>), String> {
     let at = socket.display();
     let shown: Shown = Control::new(socket).get("/settings").map_err(text)?;
     let running = shown.running.ok_or_else(|| format!("{at}: this daemon does not say what it runs with"))?;
-    let (program, wanted) = (running.program, format!("switchyard-{}", host.role.daemon()));
+    let (program, wanted) = (running.program, daemon.program());
     if program != wanted {
         let name = &host.name;
-        return Err(format!("{at}: {program} answers here, and `{name}` is a host of {wanted}"));
+        return Err(format!("{at}: {program} answers here, and what is asked for is {wanted} of `{name}`"));
     }
     let holds = Effective::deserialize(running.settings);
     let holds = holds.map_err(|error| format!("{at}: what it runs with cannot be read: {error}"))?;
@@ -69,15 +69,15 @@ fn running(socket: &Path, host: &Host) -> Result<(Effective, Option<PathBuf>), S
 }
 
 /// What held by a site as it was.
-fn in_site(old: &Path, host: &Host) -> Result<Effective, String> {
+fn in_site(old: &Path, host: &Host, daemon: Daemon) -> Result<Effective, String> {
     let site = Site::load(old).map_err(text)?;
     let before = site.host(host.name.as_str()).map_err(|error| text(site.fault(error)))?;
-    if before.role.daemon() != host.role.daemon() {
-        let (was, is) = (before.role.as_str(), host.role.as_str());
-        let message = format!("`{}` was of the role {was} and is {is} now: all of it differs", host.name);
+    if !site.daemons(before).contains(&daemon) {
+        let (name, was, daemon) = (&host.name, before.role.as_str(), daemon.as_str());
+        let message = format!("`{name}` was of the role {was} and had no `{daemon}`: all of it differs");
         return Err(text(site.fault(message)));
     }
-    site.effective(before).map_err(text)
+    site.effective_of(before, daemon).map_err(text)
 }
 
 /// A line a setting, and how many there are.

@@ -14,30 +14,37 @@ impl Arguments {
     pub(super) fn lay_down(
         &self,
         site: &Site,
-        hosts: &[Rendered<'_>],
+        hosts: &[Vec<Rendered<'_>>],
         folder: &Path,
         output: &mut Output,
     ) -> Result<Exit, String> {
         let making = Making::begin(folder)?;
         let maps = files(&site.folder.join("maps"))?;
         let mut made = Vec::new();
-        for rendered in hosts {
-            let host = rendered.host;
+        for rendered in hosts.iter().flatten() {
+            let Rendered { host, daemon, .. } = rendered;
             // One host: the folder is its own.
             let under = if self.host.is_some() { PathBuf::new() } else { host.name.as_str().into() };
-            let file = under.join(format!("{}.toml", host.role.daemon()));
+            let file = under.join(daemon.file());
             making.write(&file, rendered.toml(self.origins()).as_bytes())?;
-            for (name, octets) in &maps {
-                making.write(&under.join("maps").join(name), octets)?;
+            if *daemon == host.role.runs() && host.role.is_of_mail() {
+                for (name, octets) in &maps {
+                    making.write(&under.join("maps").join(name), octets)?;
+                }
             }
-            made.push((host, folder.join(file)));
+            made.push((rendered, folder.join(file)));
         }
         making.finish()?;
         let told = if self.json {
-            let made = made.iter().map(|(host, file)| json!({ "host": host.name.as_str(), "file": file }));
+            let made = made.iter().map(|(Rendered { host, daemon, .. }, file)| {
+                json!({ "host": host.name.as_str(), "file": file, "unit": daemon.unit() })
+            });
             format!("{:#}\n", json!(made.collect::<Vec<_>>()))
         } else {
-            made.iter().map(|(host, file)| format!("{}: {}\n", host.name, file.display())).collect()
+            let line = |(Rendered { host, daemon, .. }, file): &(&Rendered<'_>, PathBuf)| {
+                format!("{}: {}, for {}\n", host.name, file.display(), daemon.unit())
+            };
+            made.iter().map(line).collect()
         };
         output.data(told).map_err(|error| error.to_string())?;
         Ok(Exit::Fine)

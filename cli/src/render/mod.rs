@@ -16,7 +16,7 @@ use serde_json::{Map, Value, json};
 use switchyard_config::Site;
 use switchyard_config::document::Document;
 use switchyard_config::render::{Origins, origins, render};
-use switchyard_config::site::Host;
+use switchyard_config::site::{Daemon, Host};
 
 use crate::output::{Exit, Output};
 
@@ -31,6 +31,7 @@ Examples:
   switchyard render site --host mx1 --diff /etc/switchyard/mx.toml
   switchyard render site --host mx1 --diff site.before --json
   switchyard render site --host mx1 --diff /run/switchyard-mx/control.sock
+  switchyard render site --host router1 --of milter --origin
   switchyard render site --host mx1 --into mx1.etc && scp -r mx1.etc/. root@mx1:/etc/switchyard/")]
 pub(crate) struct Arguments {
     /// The site's folder: where site.toml stands
@@ -39,6 +40,9 @@ pub(crate) struct Arguments {
     /// The host's full name, or its first label
     #[arg(long, value_name = "NAME", required_unless_present = "into")]
     host: Option<String>,
+    /// Of which daemon of the host; without it, of the one that its role names
+    #[arg(long, value_name = "DAEMON", value_parser = daemon, conflicts_with = "into")]
+    of: Option<Daemon>,
     /// Say beside each value which file and line gave it
     #[arg(long)]
     origin: bool,
@@ -52,15 +56,16 @@ pub(crate) struct Arguments {
     /// Write to this file, whole or not at all, instead of to standard output
     #[arg(long, value_name = "FILE", conflicts_with = "into")]
     out: Option<PathBuf>,
-    /// Make this folder: what the host has in /etc/switchyard, its settings and maps; without --host a
-    /// folder for every host, under its name
+    /// Make this folder: what the host has in /etc/switchyard, the settings of all its daemons and the maps; without
+    /// --host a folder for every host, under its name
     #[arg(long, value_name = "FOLDER")]
     into: Option<PathBuf>,
 }
 
-/// A host's settings, found good.
+/// The settings of a host's daemon, found good.
 struct Rendered<'a> {
     host: &'a Host,
+    daemon: Daemon,
     document: Document,
 }
 
@@ -81,21 +86,39 @@ impl Arguments {
             Some(name) => vec![site.host(name).map_err(|error| text(site.fault(error)))?],
             None => site.hosts.iter().collect(),
         };
-        let rendered = hosts.into_iter().map(|host| Rendered::of(&site, host));
-        let rendered = rendered.collect::<Result<Vec<_>, _>>()?;
         if let Some(folder) = &self.into {
-            return self.lay_down(&site, &rendered, folder, output);
+            let all = hosts.into_iter().map(|host| {
+                let daemons = site.daemons(host).into_iter();
+                daemons.map(|daemon| Rendered::of(&site, host, daemon)).collect()
+            });
+            return self.lay_down(&site, &all.collect::<Result<Vec<_>, _>>()?, folder, output);
         }
         // Without --into there is a host, and one.
-        let Some(rendered) = rendered.first() else { return Ok(Exit::Fine) };
+        let Some(host) = hosts.first() else { return Ok(Exit::Fine) };
+        let rendered = Rendered::of(&site, host, self.daemon_of(&site, host)?)?;
         match &self.diff {
-            Some(old) => self.differ(rendered, old, output),
-            None => self.write(rendered, output),
+            Some(old) => self.differ(&rendered, old, output),
+            None => self.write(&rendered, &site, output),
         }
     }
 
-    fn write(&self, rendered: &Rendered<'_>, output: &mut Output) -> Result<Exit, String> {
-        let settings = if self.json { rendered.json(self.origins())? } else { rendered.toml(self.origins()) };
+    /// The one that is asked for, if the host runs it.
+    fn daemon_of(&self, site: &Site, host: &Host) -> Result<Daemon, String> {
+        let runs = site.daemons(host);
+        match self.of {
+            None => Ok(host.role.runs()),
+            Some(daemon) if runs.contains(&daemon) => Ok(daemon),
+            Some(daemon) => {
+                let runs: Vec<&str> = runs.iter().map(|daemon| daemon.as_str()).collect();
+                let (name, asked, runs) = (&host.name, daemon.as_str(), runs.join(", "));
+                Err(text(site.fault(format!("`{name}` runs no `{asked}`; it runs {runs}"))))
+            }
+        }
+    }
+
+    fn write(&self, rendered: &Rendered<'_>, site: &Site, output: &mut Output) -> Result<Exit, String> {
+        let settings =
+            if self.json { rendered.json(site, self.origins())? } else { rendered.toml(self.origins()) };
         match &self.out {
             None => output.data(settings).map_err(text)?,
             Some(path) => replace(path, &settings)
@@ -110,21 +133,23 @@ impl Arguments {
 }
 
 impl<'a> Rendered<'a> {
-    fn of(site: &Site, host: &'a Host) -> Result<Self, String> {
-        site.settings(host).map_err(text)?;
-        Ok(Self { host, document: site.document(host, None).map_err(text)? })
+    fn of(site: &Site, host: &'a Host, daemon: Daemon) -> Result<Self, String> {
+        let document = site.document_of(host, daemon, None).map_err(text)?;
+        daemon.effective(&document, None).map_err(text)?;
+        Ok(Self { host, daemon, document })
     }
 
     fn toml(&self, origins: Origins) -> String {
         render(&self.document, origins)
     }
 
-    fn json(&self, shown: Origins) -> Result<String, String> {
+    fn json(&self, site: &Site, shown: Origins) -> Result<String, String> {
         let settings: Value = toml::from_str(&self.toml(Origins::Hidden)).map_err(text)?;
         let mut told = json!({
             "host": self.host.name.as_str(),
             "role": self.host.role.as_str(),
-            "daemon": self.host.role.daemon(),
+            "daemon": self.daemon.as_str(),
+            "daemons": site.daemons(self.host).iter().map(|daemon| daemon.as_str()).collect::<Vec<_>>(),
             "settings": settings,
         });
         if shown == Origins::Shown {
@@ -133,6 +158,12 @@ impl<'a> Rendered<'a> {
         }
         Ok(format!("{told:#}\n"))
     }
+}
+
+fn daemon(word: &str) -> Result<Daemon, String> {
+    let known: Vec<&str> = Daemon::ALL.iter().map(|daemon| daemon.as_str()).collect();
+    let found = Daemon::ALL.into_iter().find(|daemon| daemon.as_str() == word);
+    found.ok_or_else(|| format!("no such daemon; there are {}", known.join(", ")))
 }
 
 /// Puts a file in the place of another, so that a daemon that reads it sees the one or the other.

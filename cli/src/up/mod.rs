@@ -2,9 +2,10 @@
 //!
 //! An example site is laid down in a folder ([`site`]), test certificates are made ([`certificates`]), and
 //! its mx and router start with the settings that their roles render, with only ports and folders laid over
-//! them. A [`sink`] stands for the mailboxes, and a [`view`] shows what passes.
+//! them; so do the filters beside them ([`filter`]), where the site has any. A [`sink`] stands for the mailboxes, and a [`view`] shows what passes.
 
 mod certificates;
+mod filter;
 mod running;
 mod sink;
 mod site;
@@ -18,7 +19,7 @@ use std::time::Duration;
 
 use clap::Args;
 use switchyard_config::document::Document;
-use switchyard_config::site::{Role, Site};
+use switchyard_config::site::{Host, Role, Site};
 use switchyard_config::{Faults, MxSettings, RouterSettings, Settings};
 use switchyard_daemon::drain::Drain;
 use switchyard_daemon::signal::{Wish, Wishes};
@@ -31,6 +32,7 @@ use switchyard_smtp::server::{Dialect, Limits};
 
 use crate::output::Exit;
 use certificates::Certificates;
+use filter::Beside;
 use running::Loaded;
 use sink::Sink;
 
@@ -88,12 +90,22 @@ struct Ports {
     sink: SocketAddr,
     mx_metrics: SocketAddr,
     router_metrics: SocketAddr,
+    mx_filter_metrics: SocketAddr,
+    router_filter_metrics: SocketAddr,
 }
 
 impl Ports {
     fn from_base(base: u16) -> Self {
         let at = |offset| SocketAddr::from((Ipv4Addr::LOCALHOST, base + offset));
-        Self { mx: at(0), router: at(1), sink: at(2), mx_metrics: at(10), router_metrics: at(11) }
+        Self {
+            mx: at(0),
+            router: at(1),
+            sink: at(2),
+            mx_metrics: at(10),
+            router_metrics: at(11),
+            mx_filter_metrics: at(12),
+            router_filter_metrics: at(13),
+        }
     }
 }
 
@@ -125,31 +137,37 @@ impl Arguments {
         start_sink(&dir, ports, &drain)?;
         let place = Place { dir: dir.clone(), ports, certificates };
         let again = place.clone();
+        let beside = place.clone();
+        let filters = filter::start(&place).await?;
         let router = running::start::<Router>(move || Ok(settings(&again)?.1)).await?;
         let mx = running::start::<Mx>(move || Ok(settings(&place)?.0)).await?;
         // If the terminal is gone there is nobody to tell.
-        let _best_effort = io::stdout().write_all(self.welcome(&dir, ports).as_bytes());
+        let _best_effort = io::stdout().write_all(self.welcome(&beside)?.as_bytes());
 
         while wishes.next().await == Wish::Reload {
-            router.reload().await;
-            mx.reload().await;
+            for running in filters.iter().chain([&router, &mx]) {
+                running.reload().await;
+            }
         }
-        mx.end().await?;
-        router.end().await?;
+        // From the front to the back, so that none is asked that has ended.
+        for running in [mx, router].into_iter().chain(filters) {
+            running.end().await?;
+        }
         drain.finished(Duration::from_secs(5)).await;
         Ok(())
     }
 
     /// What is running, and a line to try.
-    fn welcome(&self, dir: &Path, ports: Ports) -> String {
-        let Ports { mx, router, sink, mx_metrics, router_metrics } = ports;
+    fn welcome(&self, place: &Place) -> Result<String, UpError> {
+        let Place { dir, ports, .. } = place;
+        let Ports { mx, router, sink, mx_metrics, router_metrics, .. } = ports;
         let mail = dir.join("mail");
         let transport = dir.join("site/maps/transport");
-        format!(
+        Ok(format!(
             "\n  mx        {mx}   takes mail for the recipients in the maps\n  \
              router    {router}   routes, keeps and delivers it\n  \
              mailbox   {sink}   SMTP and LMTP, writes {}\n  \
-             metrics   http://{mx_metrics}/metrics  http://{router_metrics}/metrics\n\n  \
+             metrics   http://{mx_metrics}/metrics  http://{router_metrics}/metrics\n{}\n  \
              Send a message:\n    \
              swaks --to alice@example.org --server {mx}\n  \
              Route the next one elsewhere: edit {}\n  \
@@ -158,14 +176,36 @@ impl Arguments {
              What becomes of it, and why:\n    \
              switchyard explain --daemon {} --daemon {} --to alice@example.org\n  \
              Ctrl-C ends it.\n\n",
+            beside(place)?,
             mail.display(),
             transport.display(),
             dir.join("site/base.toml").display(),
             site::control(dir, "router").display(),
             site::control(dir, "mx").display(),
             site::control(dir, "router").display(),
-        )
+        ))
     }
+}
+
+/// What else the site has: its filters run, its hubs do not.
+fn beside(place: &Place) -> Result<String, UpError> {
+    let site = place.site()?;
+    let mut lines = String::new();
+    for (role, at) in [(Role::Mx, place.ports.mx), (Role::Router, place.ports.router)] {
+        if let Some(beside) = Beside::of(&site, role)? {
+            let metrics = beside.metrics(place.ports);
+            lines.push_str(&format!("  filter    asked by {at}, metrics   http://{metrics}/metrics\n"));
+        }
+    }
+    if site.has_hubs() {
+        lines.push_str("  hub       left out, with the agents: here the site's folder is read itself\n");
+    }
+    Ok(lines)
+}
+
+/// The first host of a role.
+fn host(site: &Site, role: Role) -> Result<&Host, UpError> {
+    site.hosts.iter().find(|host| host.role == role).ok_or(UpError::NoHost(role.as_str()))
 }
 
 fn folder_error(path: &Path, error: io::Error) -> UpError {
@@ -180,17 +220,24 @@ struct Place {
     certificates: Certificates,
 }
 
+impl Place {
+    fn site(&self) -> Result<Site, UpError> {
+        Site::load(&self.dir.join("site")).map_err(UpError::Site)
+    }
+}
+
 /// The settings of the first mx and the first router of the site, with this machine's ports and folders.
 fn settings(place: &Place) -> Result<(Loaded<Mx>, Loaded<Router>), UpError> {
     let Place { dir, ports, certificates } = place;
-    let site = Site::load(&dir.join("site")).map_err(UpError::Site)?;
+    let site = place.site()?;
     let document = |role: Role, overlay: &str| {
-        let host = site.hosts.iter().find(|host| host.role == role).ok_or(UpError::NoHost(role.as_str()))?;
         let overlay = Document::parse("switchyard up", overlay).map_err(UpError::Site)?;
-        site.document(host, Some(overlay)).map_err(UpError::Site)
+        site.document(host(&site, role)?, Some(overlay)).map_err(UpError::Site)
     };
-    let mx = document(Role::Mx, &site::mx_overlay(dir, *ports, certificates))?;
-    let router = document(Role::Router, &site::router_overlay(dir, *ports, certificates))?;
+    let filter = |role| Beside::of(&site, role);
+    let mx = document(Role::Mx, &site::mx_overlay(dir, *ports, certificates, filter(Role::Mx)?))?;
+    let overlay = site::router_overlay(dir, *ports, certificates, filter(Role::Router)?);
+    let router = document(Role::Router, &overlay)?;
     let mx = MxSettings::effective(&mx, None).map_err(UpError::Site)?;
     let router = RouterSettings::effective(&router, None).map_err(UpError::Site)?;
     Ok((mx, router))

@@ -7,6 +7,7 @@ use std::path::{Path, PathBuf};
 
 use super::Ports;
 use super::certificates::Certificates;
+use super::filter::Beside;
 
 /// Writes the example site under `site`, unless there is one: what was edited stays.
 pub(super) fn lay_down(dir: &Path) -> Result<(), (PathBuf, io::Error)> {
@@ -27,23 +28,52 @@ pub(super) fn lay_down(dir: &Path) -> Result<(), (PathBuf, io::Error)> {
 }
 
 /// What is this machine's in the mx's settings.
-pub(super) fn mx_overlay(dir: &Path, ports: Ports, certificates: &Certificates) -> String {
+pub(super) fn mx_overlay(
+    dir: &Path,
+    ports: Ports,
+    certificates: &Certificates,
+    filter: Option<Beside>,
+) -> String {
     format!(
-        "{}\n[routers]\npool = [\"{}\"]\n",
+        "{}{}\n[routers]\npool = [\"{}\"]\n",
         common(dir, certificates, "mx", ports.mx, ports.mx_metrics),
+        asked(dir, filter),
         ports.router
     )
 }
 
 /// What is this machine's in the router's settings.
-pub(super) fn router_overlay(dir: &Path, ports: Ports, certificates: &Certificates) -> String {
+pub(super) fn router_overlay(
+    dir: &Path,
+    ports: Ports,
+    certificates: &Certificates,
+    filter: Option<Beside>,
+) -> String {
     format!(
-        "{}\n[spool]\nfolder = {}\nmin_free = \"64MiB\"\n\n[pools.mailboxes]\nmembers = [\"[{}]:{}\"]\n",
+        "{}{}\n[spool]\nfolder = {}\nmin_free = \"64MiB\"\n\n[pools.mailboxes]\nmembers = [\"[{}]:{}\"]\n",
         common(dir, certificates, "router", ports.router, ports.router_metrics),
+        asked(dir, filter),
         quoted(&dir.join("spool")),
         ports.sink.ip(),
         ports.sink.port(),
     )
+}
+
+/// What is this machine's in the settings of a filter beside one of them.
+pub(super) fn filter_overlay(dir: &Path, beside: Beside, ports: Ports) -> String {
+    format!(
+        "listen.milter = [{{ socket = {} }}]\n\n[metrics]\nsocket = \"{}\"\n\n[control]\nsocket = {}\n\n[maps]\nfolder = {}\n",
+        beside.place(dir),
+        beside.metrics(ports),
+        quoted(&control(dir, beside.name())),
+        quoted(&dir.join("site/maps")),
+    )
+}
+
+/// Where a daemon finds the filter beside it.
+fn asked(dir: &Path, filter: Option<Beside>) -> String {
+    filter
+        .map_or_else(String::new, |beside| format!("\n[milters.filter]\nplaces = [{}]\n", beside.place(dir)))
 }
 
 /// Where a daemon of the site answers the operator's tool.
@@ -69,7 +99,7 @@ fn common(
 }
 
 /// A path as a TOML text.
-fn quoted(path: &Path) -> String {
+pub(super) fn quoted(path: &Path) -> String {
     toml::Value::String(path.display().to_string()).to_string()
 }
 

@@ -1,49 +1,90 @@
-//! The layers of a host: the suite's own, and those in the site's folder.
+//! The layers of a host's daemons: the suite's own, and those in the site's folder.
 
 use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};
 
-use super::{BASE, Host, Role, Site};
+use super::{Daemon, Host, Role, Site};
 use crate::check::{Faults, Place, hint};
 use crate::document::{Document, Entry};
 use crate::template::asked_for;
 
+/// The suite's lowest layer of the roles that mail passes.
+const BASE: (&str, &str) = ("suite/base.toml", include_str!("../../templates/base.toml"));
+
+/// What the daemon of a role is told where a filter stands beside it.
+const ASKS_FILTER: (&str, &str) =
+    ("suite/daemon/asks-milter.toml", include_str!("../../templates/daemon/asks-milter.toml"));
+
 impl Site {
-    /// From the lowest up.
-    pub(super) fn layers(&self, host: &Host) -> Vec<Result<Document, Faults>> {
-        let (role, name) = (host.role.as_str(), host.name.as_str());
-        let suite = [BASE, host.role.template()].map(|(file, text)| Document::parse(file, text));
-        let site = ["base.toml".into(), format!("role/{role}.toml"), format!("host/{name}.toml")]
-            .map(|file| self.folder.join(file));
+    /// The layers of a daemon on a host, from the lowest up.
+    pub(super) fn layers(&self, host: &Host, daemon: Daemon) -> Vec<Result<Document, Faults>> {
+        let of_mail = host.role.is_of_mail();
+        let suite = if daemon == host.role.runs() {
+            let base = of_mail.then_some(BASE);
+            let asks = self.has_beside(host, Daemon::Milter).then_some(ASKS_FILTER);
+            vec![base, Some(host.role.template()), asks]
+        } else {
+            vec![daemon.template()]
+        };
+        let suite = suite.into_iter().flatten().map(|(file, text)| Document::parse(file, text));
+        let site = self.own_layers(host, daemon);
         let present = site.iter().filter(|path| path.exists()).map(|path| Document::load(path));
-        suite.into_iter().chain(present).collect()
+        suite.chain(present).collect()
     }
 
-    /// Layers in the site's folder that are of no role or of no host: somebody thinks they hold.
+    /// Where the site may have layers of its own, from the lowest up.
+    pub(super) fn own_layers(&self, host: &Host, daemon: Daemon) -> Vec<PathBuf> {
+        let (role, name) = (host.role.as_str(), host.name.as_str());
+        let files = if daemon == host.role.runs() {
+            // A hub knows none of what the others share.
+            let base = host.role.is_of_mail().then(|| "base.toml".to_owned());
+            vec![base, Some(format!("role/{role}.toml")), Some(format!("host/{name}.toml"))]
+        } else {
+            let file = daemon.file();
+            [format!("daemon/{file}"), format!("role/{role}/{file}"), format!("host/{name}/{file}")]
+                .map(Some)
+                .to_vec()
+        };
+        files.into_iter().flatten().map(|file| self.folder.join(file)).collect()
+    }
+
+    /// Layers in the site's folder that hold for nobody, because there is no such role, host or daemon: somebody
+    /// thinks that they do.
     pub(super) fn stray_layers(&self) -> Faults {
         let mut faults = Faults::new();
         let roles: Vec<&str> = Role::ALL.iter().map(|role| role.as_str()).collect();
         let hosts: Vec<&str> = self.hosts.iter().map(|host| host.name.as_str()).collect();
+        let beside: Vec<&str> = Daemon::BESIDE.iter().map(|daemon| daemon.as_str()).collect();
         for (folder, what, known) in [("role", "role", &roles), ("host", "host of site.toml", &hosts)] {
-            for (path, stem) in layer_files(&self.folder.join(folder)) {
-                if !known.contains(&stem.as_str()) {
-                    let place = Place::whole(&path.display().to_string());
-                    faults
-                        .push(place, format!("`{stem}` is no {what}{}", hint(&stem, known.iter().copied())));
-                }
+            let folder = self.folder.join(folder);
+            let (files, folders) = (layer_files(&folder), folders(&folder));
+            for (path, stem) in files.iter().chain(&folders) {
+                refuse_unknown(path, stem, what, known, &mut faults);
+            }
+            for (path, _) in folders {
+                self.stray_beside(&path, &beside, &mut faults);
             }
         }
+        self.stray_beside(&self.folder.join("daemon"), &beside, &mut faults);
         faults
+    }
+
+    /// The same of a folder of layers for daemons beside another.
+    fn stray_beside(&self, folder: &Path, known: &[&str], faults: &mut Faults) {
+        for (path, stem) in layer_files(folder) {
+            refuse_unknown(&path, &stem, "daemon that stands beside another", known, faults);
+            if stem == Daemon::Agent.as_str() && !self.has_hubs() {
+                let message = "no agent runs here: the site has no host of the role hub";
+                faults.push(Place::whole(&path.display().to_string()), message);
+            }
+        }
     }
 
     /// Facts that no layer of any role asks for: mistaken names, since a hole may be optional.
     pub(super) fn idle_facts(&self) -> Faults {
-        let mut layers: Vec<Document> =
-            self.hosts.iter().flat_map(|host| self.layers(host)).flatten().collect();
-        layers.extend(Role::ALL.iter().filter_map(|role| {
-            let (file, text) = role.template();
-            Document::parse(file, text).ok()
-        }));
+        let of_host = |host| self.daemons(host).into_iter().flat_map(move |daemon| self.layers(host, daemon));
+        let mut layers: Vec<Document> = self.hosts.iter().flat_map(of_host).flatten().collect();
+        layers.extend(suite_layers());
         let mut asked = BTreeSet::new();
         layers.iter().for_each(|layer| asked_for(&layer.root, &mut asked));
         let mut faults = Faults::new();
@@ -56,14 +97,42 @@ impl Site {
     }
 }
 
+/// Every layer that the suite has of its own.
+pub(super) fn suite_layers() -> Vec<Document> {
+    let roles = Role::ALL.into_iter().map(Role::template);
+    let beside = Daemon::BESIDE.into_iter().filter_map(Daemon::template);
+    let all = [BASE, ASKS_FILTER].into_iter().chain(roles).chain(beside);
+    all.filter_map(|(file, text)| Document::parse(file, text).ok()).collect()
+}
+
+fn refuse_unknown(path: &Path, stem: &str, what: &str, known: &[&str], faults: &mut Faults) {
+    if !known.contains(&stem) {
+        let message = format!("`{stem}` is no {what}{}", hint(stem, known.iter().copied()));
+        faults.push(Place::whole(&path.display().to_string()), message);
+    }
+}
+
 /// The TOML files of a folder with their stems, in order; none where there is no such folder.
 fn layer_files(folder: &Path) -> Vec<(PathBuf, String)> {
-    let Ok(entries) = std::fs::read_dir(folder) else { return Vec::new() };
-    let stem = |path: PathBuf| {
-        let stem = path.file_name()?.to_str()?.strip_suffix(".toml")?.to_owned();
-        Some((path, stem))
+    let stem = |path: &Path, name: &str| match path.is_dir() {
+        true => None,
+        false => name.strip_suffix(".toml").map(str::to_owned),
     };
-    let mut files: Vec<_> = entries.filter_map(|entry| stem(entry.ok()?.path())).collect();
-    files.sort();
-    files
+    entries(folder, stem)
+}
+
+/// The folders in a folder with their names, in order.
+fn folders(folder: &Path) -> Vec<(PathBuf, String)> {
+    entries(folder, |path, name| path.is_dir().then(|| name.to_owned()))
+}
+
+fn entries(folder: &Path, known_as: impl Fn(&Path, &str) -> Option<String>) -> Vec<(PathBuf, String)> {
+    let Ok(entries) = std::fs::read_dir(folder) else { return Vec::new() };
+    let known = |path: PathBuf| {
+        let name = known_as(&path, path.file_name()?.to_str()?)?;
+        Some((path, name))
+    };
+    let mut found: Vec<_> = entries.filter_map(|entry| known(entry.ok()?.path())).collect();
+    found.sort();
+    found
 }

@@ -3,14 +3,21 @@
 //! From it every host of every role gets its settings. The layers, from the lowest up: the suite's base and
 //! role, then the site's `base.toml`, `role/ROLE.toml` and `host/NAME.toml`, each of them optional. So what a
 //! site says holds over what the suite says, and what is said of a host over what is said of its role.
+//!
+//! A host may run more than the daemon of its role: a filter where the site says how it filters, an agent where it
+//! has hubs ([`Daemon`]). Their layers are the suite's own, then the site's `daemon/DAEMON.toml`,
+//! `role/ROLE/DAEMON.toml` and `host/NAME/DAEMON.toml`.
 
+mod daemon;
 mod facts;
 mod folder;
+mod role;
 
 use std::collections::BTreeSet;
 use std::net::IpAddr;
 use std::path::{Path, PathBuf};
 
+use switchyard_maps::options::MapOptions;
 use switchyard_smtp::address::Domain;
 
 use crate::change::Effective;
@@ -22,7 +29,9 @@ use crate::reference::Setting;
 use crate::router::RouterSettings;
 use crate::settings::Settings;
 use crate::template::{asked_for, fill, lay};
-use crate::words::Choice;
+
+pub use self::daemon::Daemon;
+pub use self::role::Role;
 
 /// What a site's folder says.
 #[derive(Debug, Clone)]
@@ -47,75 +56,7 @@ pub struct Host {
     place: Place,
 }
 
-/// What a host is for.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
-pub enum Role {
-    /// Takes mail from the world and hands it to routers.
-    Mx,
-    /// Routes mail, and keeps it until it is delivered.
-    Router,
-    /// A router that delivers to the world.
-    Outbound,
-}
-
-impl Role {
-    /// Every role.
-    pub const ALL: [Self; 3] = [Self::Mx, Self::Router, Self::Outbound];
-
-    /// The word for it.
-    #[must_use]
-    pub const fn as_str(self) -> &'static str {
-        match self {
-            Self::Mx => "mx",
-            Self::Router => "router",
-            Self::Outbound => "outbound",
-        }
-    }
-
-    /// The daemon that fills it.
-    #[must_use]
-    pub const fn daemon(self) -> &'static str {
-        match self {
-            Self::Mx => MxSettings::DAEMON,
-            Self::Router | Self::Outbound => RouterSettings::DAEMON,
-        }
-    }
-
-    /// What each setting of its daemon holds by a document; relative paths are seen from `folder`.
-    ///
-    /// # Errors
-    /// Every fault there is.
-    pub fn effective(self, document: &Document, folder: Option<&Path>) -> Result<Effective, Faults> {
-        match self {
-            Self::Mx => MxSettings::effective(document, folder).map(|(_, effective)| effective),
-            Self::Router | Self::Outbound => {
-                RouterSettings::effective(document, folder).map(|(_, effective)| effective)
-            }
-        }
-    }
-
-    /// The suite's own layer for it.
-    const fn template(self) -> (&'static str, &'static str) {
-        match self {
-            Self::Mx => ("suite/role/mx.toml", include_str!("../../templates/role/mx.toml")),
-            Self::Router => ("suite/role/router.toml", include_str!("../../templates/role/router.toml")),
-            Self::Outbound => {
-                ("suite/role/outbound.toml", include_str!("../../templates/role/outbound.toml"))
-            }
-        }
-    }
-}
-
-impl Choice for Role {
-    const KIND: &'static str = "role";
-    const NAMES: &'static [(&'static str, Self)] =
-        &[("mx", Self::Mx), ("router", Self::Router), ("outbound", Self::Outbound)];
-}
-
-/// The suite's lowest layer.
-const BASE: (&str, &str) = ("suite/base.toml", include_str!("../../templates/base.toml"));
-
-/// The settings of a host, by its role's daemon.
+/// The settings by which mail passes a host: those of its role's daemon.
 #[derive(Debug, Clone)]
 pub enum HostSettings {
     /// Of an mx.
@@ -164,9 +105,7 @@ impl Site {
     /// The facts that the suite's own templates ask for, beside those that it states itself.
     #[must_use]
     pub fn known_facts() -> BTreeSet<String> {
-        let layers = [BASE].into_iter().chain(Role::ALL.iter().map(|role| role.template()));
-        let layers: Vec<Document> =
-            layers.filter_map(|(file, text)| Document::parse(file, text).ok()).collect();
+        let layers = folder::suite_layers();
         let mut asked = BTreeSet::new();
         layers.iter().for_each(|layer| asked_for(&layer.root, &mut asked));
         asked.into_iter().filter(|name| !name.contains('.')).map(str::to_owned).collect()
@@ -198,15 +137,28 @@ impl Site {
         self.folder.join("site.toml").display().to_string()
     }
 
-    /// A host's settings as one document: every layer laid over the one below, every hole filled. An
+    /// The settings of a host's role as one document: every layer laid over the one below, every hole filled. An
     /// `overlay` lies above all layers of the site.
     ///
     /// # Errors
     /// Every fault of a layer's grammar, or of a hole.
     pub fn document(&self, host: &Host, overlay: Option<Document>) -> Result<Document, Faults> {
+        self.document_of(host, host.role.runs(), overlay)
+    }
+
+    /// The same for any daemon of the host.
+    ///
+    /// # Errors
+    /// As [`Self::document`].
+    pub fn document_of(
+        &self,
+        host: &Host,
+        daemon: Daemon,
+        overlay: Option<Document>,
+    ) -> Result<Document, Faults> {
         let mut faults = Faults::new();
         let mut root = Table::default();
-        for layer in self.layers(host).into_iter().chain(overlay.map(Ok)) {
+        for layer in self.layers(host, daemon).into_iter().chain(overlay.map(Ok)) {
             match layer {
                 Ok(layer) => lay(&mut root, layer.root),
                 Err(more) => faults.append(more),
@@ -216,32 +168,59 @@ impl Site {
         faults.or(Document { file: self.file().into(), root })
     }
 
-    /// A host's settings, as its daemon would take them.
+    /// The settings by which mail passes a host, as its daemon would take them.
     ///
     /// # Errors
-    /// Every fault, each with the file and line of the layer or the fact it came from.
+    /// Every fault, each with the file and line of the layer or the fact it came from; a hub has none of these.
     pub fn settings(&self, host: &Host) -> Result<HostSettings, Faults> {
-        let document = self.document(host, None)?;
+        let document = || self.document(host, None);
         match host.role {
-            Role::Mx => MxSettings::from_document(&document, None)
+            Role::Mx => MxSettings::from_document(&document()?, None)
                 .map(|settings| HostSettings::Mx(Box::new(settings))),
-            Role::Router | Role::Outbound => RouterSettings::from_document(&document, None)
+            Role::Router | Role::Outbound => RouterSettings::from_document(&document()?, None)
                 .map(|settings| HostSettings::Router(Box::new(settings))),
+            Role::Hub => {
+                let message = format!("no mail passes `{}`: it is a host of the role hub", host.name);
+                Err(Faults::one(host.place.clone(), message))
+            }
         }
     }
 
-    /// What each setting of a host holds in the end, to compare it with what holds elsewhere.
+    /// What each setting of a host's role holds in the end, to compare it with what holds elsewhere.
     ///
     /// # Errors
-    /// As [`Self::settings`].
+    /// As [`Self::document`], and every fault of the settings.
     pub fn effective(&self, host: &Host) -> Result<Effective, Faults> {
-        host.role.effective(&self.document(host, None)?, None)
+        self.effective_of(host, host.role.runs())
+    }
+
+    /// The same for any daemon of the host.
+    ///
+    /// # Errors
+    /// As [`Self::effective`].
+    pub fn effective_of(&self, host: &Host, daemon: Daemon) -> Result<Effective, Faults> {
+        daemon.effective(&self.document_of(host, daemon, None)?, None)
+    }
+
+    /// The maps of every daemon of a host that asks maps.
+    ///
+    /// # Errors
+    /// Every fault of the settings.
+    pub fn maps(&self, host: &Host) -> Result<Vec<MapOptions>, Faults> {
+        let asked = self.daemons(host).into_iter().filter_map(|daemon| {
+            let document = || self.document_of(host, daemon, None);
+            daemon.maps(document).transpose()
+        });
+        asked.collect()
     }
 
     /// Whether every host has settings at all, right or wrong: each layer can be read, each hole be filled.
     #[must_use]
     pub fn is_whole(&self) -> bool {
-        self.hosts.iter().all(|host| self.document(host, None).is_ok())
+        let is_whole = |host: &Host| {
+            self.daemons(host).iter().all(|daemon| self.document_of(host, *daemon, None).is_ok())
+        };
+        self.hosts.iter().all(is_whole)
     }
 
     /// Everything that is wrong with the layers and the settings of any host; maps are not looked at.
@@ -250,8 +229,10 @@ impl Site {
         let mut faults = self.stray_layers();
         faults.append(self.idle_facts());
         for host in &self.hosts {
-            if let Err(more) = self.settings(host) {
-                faults.append(more);
+            for daemon in self.daemons(host) {
+                if let Err(more) = self.effective_of(host, daemon) {
+                    faults.append(more);
+                }
             }
         }
         faults.or(()).err().unwrap_or_default()

@@ -24,7 +24,7 @@ fn a_run_that_can_ask_nothing_is_a_slip() {
     let nowhere = free_address();
     for (arguments, why) in [
         (vec!["--only", "no such*"], "no behaviour has this role and a name that fits".to_owned()),
-        (vec!["--role", "hub"], "no such role; there are mx, router".to_owned()),
+        (vec!["--role", "hub"], "no mail passes a host of the role `hub`".to_owned()),
         (vec!["--against", "mx"], "`mx` is no server: write HOST:PORT".to_owned()),
         (vec!["--catch", "127.0.0.1:1"], "--against".to_owned()),
         (vec!["--against", "old=127.0.0.1:1"], "old: nobody answers at 127.0.0.1:1".to_owned()),

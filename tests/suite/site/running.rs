@@ -77,7 +77,8 @@ fn a_running_daemon_is_held_against_the_site_before_and_after_a_change() {
 
     let [(_, mx), (_, router)] = &hosts;
     let told = switchyard(["render", path, "--host", "mx1", "--diff", &router.control()]);
-    let said = "switchyard-router answers here, and `mx1.example.org` is a host of switchyard-mx\n";
+    let said =
+        "switchyard-router answers here, and what is asked for is switchyard-mx of `mx1.example.org`\n";
     assert!(told.code == Some(2) && told.speech.ends_with(said), "{}", told.speech);
     let told = switchyard(["render", path, "--host", "mx1", "--diff", &mx.control(), "--json"]).json();
     assert_eq!(told["differences"][0]["setting"], "log.format");

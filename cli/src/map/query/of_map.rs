@@ -52,10 +52,11 @@ impl Questions {
 /// Those of the first host that has the map; only this map's tables are read.
 fn options(site: &Site, map: MapName) -> Result<MapOptions, String> {
     for host in &site.hosts {
-        let mut options = texts::options(site, site.settings(host).map_err(text)?);
-        if options.tables.contains_key(&map) {
-            options.tables.retain(|name, _| *name == map);
-            return Ok(options);
+        for mut options in texts::of_host(site, host).map_err(text)? {
+            if options.tables.contains_key(&map) {
+                options.tables.retain(|name, _| *name == map);
+                return Ok(options);
+            }
         }
     }
     Err(format!("no host of the site has a {map} map"))
