@@ -71,7 +71,9 @@ impl Network {
             let number = self.ports.fetch_add(1, Ordering::Relaxed);
             let (port, pid) = (format!("port{number}"), host.holder.id().to_string());
             let inner = segment.bridge();
-            self.ip(&["link", "add", &port, "type", "veth", "peer", "name", inner, "netns", &pid]);
+            let card = card(*address);
+            let peer = ["peer", "name", inner, "address", &card, "netns", &pid];
+            self.ip(&[&["link", "add", &port, "type", "veth"], &peer[..]].concat());
             self.ip(&["link", "set", &port, "master", segment.bridge(), "up"]);
             host.run("ip", ["address", "add", &format!("{address}/24"), "dev", inner]);
             host.run("ip", ["link", "set", inner, "up"]);
@@ -169,6 +171,16 @@ impl Drop for Host {
             self.folder.disable_cleanup(true);
         }
     }
+}
+
+/// The hardware address that goes with an address: a host that is back is known to its neighbours at once.
+fn card(address: IpAddr) -> String {
+    let [a, b, c, d] = match address {
+        IpAddr::V4(address) => address.octets(),
+        IpAddr::V6(address) => (u128::from(address) as u32).to_be_bytes(),
+    };
+    // Locally administered, and nobody's group.
+    format!("02:00:{a:02x}:{b:02x}:{c:02x}:{d:02x}")
 }
 
 /// What a host has of its own, and where it stands on it.

@@ -24,8 +24,8 @@ pub struct Up {
     folder: TempDir,
 }
 
-/// Offsets from the base: mx, router, mailbox, and the metrics of the first two.
-const OFFSETS: [u16; 5] = [0, 1, 2, 10, 11];
+/// Offsets from the base: mx, router, mailbox, the metrics of the first two and of the filters beside them.
+const OFFSETS: [u16; 7] = [0, 1, 2, 10, 11, 12, 13];
 
 impl Up {
     /// Starts one, and waits until it greets.

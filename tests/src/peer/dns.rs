@@ -46,6 +46,13 @@ impl Zone {
         self
     }
 
+    /// `name TXT text`, of one string.
+    #[must_use]
+    pub fn txt(mut self, name: &str, text: &str) -> Self {
+        self.options.push(format!("--txt-record={name},{text}"));
+        self
+    }
+
     /// `alias CNAME host`; the host must be declared as well.
     #[must_use]
     pub fn cname(mut self, alias: &str, host: &str) -> Self {

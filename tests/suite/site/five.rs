@@ -55,6 +55,9 @@ const LAYERS: &[(&str, &str)] = &[
     ("role/mx.toml", "[routers]\nconnect_timeout = \"1s\"\nretry_dead_after = \"1s\"\n"),
     ("maps/transport", "example.org smtp:@mailboxes\n"),
     ("base.toml", "[log]\nformat = \"text\"\n"),
+    // Filters: routers tell what mail of the world proves, and what leaves is marked.
+    ("role/router/milter.toml", "[verify]\ntimeout = \"10s\"\n"),
+    ("role/outbound/milter.toml", "[maps]\nsender_headers = \"static:{add X-Left-By: us}\"\n"),
 ];
 
 const SOON: &str = "\n[queue]\nminimal_backoff = \"1s\"\nmaximal_backoff = \"1s\"\ndead_destination_wait = \"1s\"\n\n\
@@ -126,7 +129,9 @@ impl World {
         assert_eq!(made.code, Some(0), "{}", made.speech);
         write(&site.join("site.toml"), SITE);
         for (name, text) in LAYERS {
-            write(&site.join(name), text);
+            let path = site.join(name);
+            fs::create_dir_all(path.parent().expect("a folder")).expect("a folder");
+            write(&path, text);
         }
         for role in ["router", "outbound"] {
             let path = site.join(format!("role/{role}.toml"));
@@ -140,7 +145,8 @@ impl World {
         let mut zone = Zone::default()
             .mx("world.example", 10, "mail.world.example")
             .host("mail.world.example", ip(192, 100))
-            .host("outbound1.example.org", ip(192, 31));
+            .host("outbound1.example.org", ip(192, 31))
+            .txt("world.example", "v=spf1 ip4:192.0.2.100 -all");
         for (name, last) in [(HOSTS[0], 11), (HOSTS[1], 12)] {
             zone = zone.mx("example.org", 10, name).host(name, ip(192, last));
         }
@@ -193,7 +199,10 @@ impl World {
     fn take_in(&mut self) -> BTreeSet<&'static str> {
         let subject = self.send(&self.outside_host, "somebody@world.example", "alice@example.org");
         self.sent += 1;
-        self.arrived(&self.inside, &subject)
+        let message = self.arrived(&self.inside, &subject);
+        // The filter beside a router was told of the client that the mx met.
+        assert!(message.contains("spf=pass") && message.contains("world.example"), "{message}");
+        way(&message)
     }
 
     /// A message from a user of the site to the world, given to the internal server.
@@ -203,7 +212,9 @@ impl World {
     }
 
     fn await_outside(&self, subject: &str) -> BTreeSet<&'static str> {
-        self.arrived(&self.outside, subject)
+        let message = self.arrived(&self.outside, subject);
+        assert!(message.contains("X-Left-By: us"), "{message}");
+        way(&message)
     }
 
     fn take_in_until(&mut self, hosts: &BTreeSet<&'static str>) {
@@ -252,15 +263,19 @@ impl World {
         subject
     }
 
-    /// Waits for a message in the mailbox of a Postfix, and tells which of our hosts it went through.
-    fn arrived(&self, postfix: &Postfix, subject: &str) -> BTreeSet<&'static str> {
-        let message = expect::until(&format!("{subject:?} in its mailbox"), || {
+    /// Waits for a message in the mailbox of a Postfix.
+    fn arrived(&self, postfix: &Postfix, subject: &str) -> String {
+        expect::until(&format!("{subject:?} in its mailbox"), || {
             let texts =
                 postfix.messages().into_iter().map(|octets| String::from_utf8_lossy(&octets).into_owned());
             texts.into_iter().find(|text| text.contains(subject))
-        });
-        HOSTS.into_iter().filter(|name| message.contains(&format!("by {name} "))).collect()
+        })
     }
+}
+
+/// Which of our hosts a message went through.
+fn way(message: &str) -> BTreeSet<&'static str> {
+    HOSTS.into_iter().filter(|name| message.contains(&format!("by {name} "))).collect()
 }
 
 fn postfix(host: &Host, name: &str, settings: &[(&str, &str)]) -> Postfix {

@@ -1,54 +1,50 @@
-//! Hosts that the operator's tool restores: from the site's folder, a name, and nothing else.
+//! Hosts that the operator's tool restores: from the site's folder, a name, and nothing else but secrets, which are
+//! in no site's folder.
 
-use std::fs::{self, File};
+use std::fs;
 use std::net::IpAddr;
-use std::os::unix::fs::DirBuilderExt as _;
 use std::path::{Path, PathBuf};
-use std::process::Stdio;
+use std::process::Command;
 
 use switchyard_tests::network::{Host, Network, Segment};
-use switchyard_tests::peer::process::{Group, Process};
-use switchyard_tests::site::binary;
+use switchyard_tests::peer::process::Process;
 use switchyard_tests::tool::switchyard;
 
-/// A host of the site, with its daemon.
+use super::units::Unit;
+
+/// A host of the site, with its daemons.
 #[derive(Debug)]
 pub(crate) struct Raised {
-    // In this order: the daemon ends before its host.
-    _daemon: Process,
+    // In this order: daemons end before their host.
+    _daemons: Vec<Process>,
     host: Host,
-    /// `mx`, `router`.
+    /// `mx`, `router`, `hub`: the one of its role.
     daemon: String,
 }
 
 impl Raised {
-    /// Lays a host down with what the tool makes of the site, and starts its daemon as its units would: sockets held
-    /// for it, folders made for it.
+    /// Lays a host down with what the tool makes of the site, and starts its daemons as their units would.
     pub(crate) fn new(network: &Network, site: &Path, name: &str) -> Self {
+        Self::with(network, site, name, None)
+    }
+
+    /// The same; what is in the folder of secrets lies in its `/etc/switchyard` too, as if a person had put it there.
+    pub(crate) fn with(network: &Network, site: &Path, name: &str, secrets: Option<&Path>) -> Self {
         let rendered = tool(["render", path(site), "--host", name, "--json"]);
         let role = rendered["role"].as_str().expect("a role");
         let daemon = rendered["daemon"].as_str().expect("a daemon");
-        let metrics = if daemon == "mx" { 9125 } else { 9126 };
         let host = network.host(name, &addresses(site, name));
         let etc = host.folder().join("etc/switchyard");
-        tool(["render", path(site), "--host", name, "--into", path(&etc), "--json"]);
-        for folder in ["run", "var"] {
-            let folder = host.folder().join(folder).join(format!("switchyard-{daemon}"));
-            fs::DirBuilder::new().mode(0o700).create(folder).expect("a folder of the daemon");
+        let made = tool(["render", path(site), "--host", name, "--into", path(&etc), "--json"]);
+        if let Some(secrets) = secrets {
+            let copied = Command::new("cp").arg("-a").arg(secrets.join(".")).arg(&etc).status();
+            assert!(copied.expect("cp starts").success());
         }
-        let mut command = host.command("systemd-socket-activate");
-        command.args([
-            "--listen=0.0.0.0:25",
-            &format!("--listen=127.0.0.1:{metrics}"),
-            "--fdname=smtp:metrics",
-        ]);
-        command.arg(binary::program(&format!("switchyard-{daemon}")));
-        command.args(["--config", &format!("/etc/switchyard/{daemon}.toml")]);
-        let log = File::create(host.folder().join("log")).expect("a log");
-        command.stdin(Stdio::null()).stdout(Stdio::null()).stderr(log);
-        let process = Process::start(&mut command, Group::Ours);
-        let raised = Self { _daemon: process, host, daemon: daemon.to_owned() };
-        raised.host.await_listener(25);
+        let units = made.as_array().expect("a list").iter().map(|one| one["unit"].as_str().expect("a unit"));
+        let units: Vec<Unit> = units.map(Unit::read).collect();
+        let daemons = units.iter().map(|unit| unit.start(&host)).collect();
+        let raised = Self { _daemons: daemons, host, daemon: daemon.to_owned() };
+        raised.host.await_listener(if daemon == "hub" { 8443 } else { 25 });
         println!("{name} is up as {role}");
         raised
     }
@@ -74,9 +70,14 @@ impl Raised {
         path(&self.host.folder().join(socket)).to_owned()
     }
 
-    /// What its daemon has logged.
+    /// What its daemons have logged.
     pub(crate) fn log(&self) -> String {
         fs::read_to_string(self.host.folder().join("log")).unwrap_or_default()
+    }
+
+    /// The machine itself.
+    pub(crate) const fn host(&self) -> &Host {
+        &self.host
     }
 }
 
