@@ -61,6 +61,9 @@ pub struct Verdict {
     pub findings: Vec<Finding>,
     /// What went wrong or is missing before anything could be compared.
     pub trouble: Option<String>,
+    /// It fails, and that a table could not be asked may be all there is to it: why it could not.
+    #[serde(skip)]
+    pub away: Option<String>,
     /// The last words of the server, each once.
     pub answers: Vec<String>,
     /// How long it took.
@@ -81,7 +84,7 @@ impl Verdict {
             State::NotAsked
         };
         let answers = once(seen.answers.iter().map(ToString::to_string));
-        Self { state, findings, trouble: None, answers, milliseconds: milliseconds(took) }
+        Self { state, findings, trouble: None, away: None, answers, milliseconds: milliseconds(took) }
     }
 
     /// It could not be carried out: a failure.
@@ -98,7 +101,15 @@ impl Verdict {
 
     fn without_findings(state: State, trouble: String, took: Duration) -> Self {
         let milliseconds = milliseconds(took);
-        Self { state, findings: Vec::new(), trouble: Some(trouble), answers: Vec::new(), milliseconds }
+        let (findings, answers) = (Vec::new(), Vec::new());
+        Self { state, findings, trouble: Some(trouble), away: None, answers, milliseconds }
+    }
+
+    /// The same, by tables of which one could not be asked.
+    #[must_use]
+    pub fn with_away(mut self, why: Option<String>) -> Self {
+        self.away = why.filter(|_| self.state == State::Fails);
+        self
     }
 
     /// What was wanted and could not be asked here.

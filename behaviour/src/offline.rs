@@ -65,11 +65,14 @@ impl Offline {
             return Verdict::trouble(why, start.elapsed());
         }
         match timeout(self.deadline, way.explain(&message(&behaviour.said))).await {
-            Ok(Ok(explanations)) => Verdict::of(behaviour, &seen(behaviour, &explanations), start.elapsed()),
+            Ok(Ok(explanations)) => {
+                let seen = seen(behaviour, &explanations);
+                Verdict::of(behaviour, &seen, start.elapsed()).with_away(away(&explanations))
+            }
             Ok(Err(error)) => Verdict::trouble(error.to_string(), start.elapsed()),
             Err(_) => {
                 let why = format!("no answer from the maps within {:?}", self.deadline);
-                Verdict::trouble(why, start.elapsed())
+                Verdict::trouble(why.clone(), start.elapsed()).with_away(Some(why))
             }
         }
     }
@@ -83,6 +86,15 @@ fn message(said: &Said) -> explain::Message {
         from: Some(said.from.clone()),
         to: said.to.clone(),
     }
+}
+
+/// Why a table could not be asked, if one could not.
+fn away(explanations: &[Explanation]) -> Option<String> {
+    let asked = explanations.iter().flat_map(|host| &host.steps).flat_map(|step| &step.asked);
+    asked.into_iter().find_map(|asked| match &asked.answer {
+        explain::Answer::Unavailable { why } => Some(why.clone()),
+        _ => None,
+    })
 }
 
 /// What a client of the first host would see, and what becomes of the message behind it.

@@ -88,6 +88,18 @@ impl Identity {
     /// # Errors
     /// When it says not who it is, or says it twice.
     pub fn of_certificate(der: &[u8]) -> Result<Self, NoIdentity> {
+        let identities = Self::all_of_certificate(der)?;
+        match <[Self; 1]>::try_from(identities) {
+            Ok([identity]) => Ok(identity),
+            Err(several) => Err(NoIdentity::Count(several.len())),
+        }
+    }
+
+    /// The same of a hub, which may serve several environments: one identity for each.
+    ///
+    /// # Errors
+    /// When it says not who it is.
+    pub fn all_of_certificate(der: &[u8]) -> Result<Vec<Self>, NoIdentity> {
         let (_, certificate) = X509Certificate::from_der(der).map_err(|_| NoIdentity::Certificate)?;
         let names = certificate.subject_alternative_name().map_err(|_| NoIdentity::Certificate)?;
         let names = names.map_or(&[][..], |names| &names.value.general_names);
@@ -98,10 +110,7 @@ impl Identity {
                 _ => None,
             })
             .collect();
-        match uris[..] {
-            [uri] => uri.parse(),
-            _ => Err(NoIdentity::Count(uris.len())),
-        }
+        if uris.is_empty() { Err(NoIdentity::Count(0)) } else { uris.into_iter().map(str::parse).collect() }
     }
 }
 

@@ -16,6 +16,8 @@ pub struct Proof {
     pub hold: usize,
     /// What does not hold, a line each.
     pub broken: Vec<String>,
+    /// What could not be asked, because a table's server does not answer, a line each.
+    pub unasked: Vec<String>,
 }
 
 /// Asks every behaviour of a site. A site without any has nothing broken.
@@ -30,7 +32,13 @@ pub async fn prove(site: &Site) -> Result<Proof, String> {
         let verdict = offline.run(behaviour).await;
         match verdict.state {
             State::Holds => proof.hold += 1,
-            State::Fails => proof.broken.push(line(behaviour, &verdict)),
+            State::Fails => match &verdict.away {
+                None => proof.broken.push(line(behaviour, &verdict)),
+                Some(why) => {
+                    let name = &behaviour.name;
+                    proof.unasked.push(format!("behaviour \"{name}\" could not be asked: {why}"));
+                }
+            },
             // Only a server could tell.
             State::NotAsked => {}
         }

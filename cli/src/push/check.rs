@@ -34,10 +34,15 @@ pub(super) async fn check(folder: &Path, output: &mut Output) -> Result<Checked,
     }
     let site = Site::load(folder).map_err(text)?;
     let proof = prove(&site).await?;
-    for broken in &proof.broken {
+    for broken in proof.broken.iter().chain(&proof.unasked) {
         output.say(broken).map_err(text)?;
     }
-    if !proof.broken.is_empty() {
+    if !proof.unasked.is_empty() {
+        output
+            .say("what cannot be asked is not signed: see that the tables' servers answer here")
+            .map_err(text)?;
+    }
+    if !proof.broken.is_empty() || !proof.unasked.is_empty() {
         return Ok(Checked::Bad);
     }
     Ok(Checked::Good(format!("{hosts} hosts without a fault, {} behaviours hold", proof.hold)))

@@ -18,9 +18,10 @@ use std::time::Duration;
 
 use clap::Args;
 use switchyard_config::{AdminSettings, Settings};
-use switchyard_mapsync::admin::{Admin, AdminError};
+use switchyard_mapsync::admin::{Admin, AdminError, Memory};
 use switchyard_mapsync::client::Hub;
 use switchyard_mapsync::tls::MutualTls;
+use switchyard_mapsync_protocol::head::HeadRef;
 use switchyard_mapsync_protocol::keys::SecretKey;
 use switchyard_mapsync_protocol::{Environment, Timestamp};
 
@@ -46,6 +47,8 @@ struct Office {
     settings: AdminSettings,
     environment: Environment,
     root: Vec<u8>,
+    /// What was pushed from here, beside the settings.
+    memory: PathBuf,
     now: Timestamp,
 }
 
@@ -61,7 +64,8 @@ impl With {
         let root = fs::read(&settings.root);
         let root = root.map_err(|error| format!("{}: cannot be read: {error}", settings.root.display()))?;
         let now = Timestamp(u64::try_from(jiff::Timestamp::now().as_second()).unwrap_or_default());
-        Ok(Office { settings, environment, root, now })
+        let memory = file.with_extension(format!("{environment}.seen.json"));
+        Ok(Office { settings, environment, root, memory, now })
     }
 }
 
@@ -74,7 +78,8 @@ fn usual() -> Result<PathBuf, String> {
 }
 
 impl Office {
-    /// The first hub that answers; a hub that shows what is not to be trusted is no reason to ask another quietly.
+    /// The first hub that answers and is not behind what was seen before; a hub that shows what is not to be trusted is no
+    /// reason to ask another quietly.
     async fn meet(&self, output: &mut Output) -> Result<Admin, String> {
         let tls = &self.settings.tls;
         let tls = MutualTls {
@@ -83,11 +88,18 @@ impl Office {
             authorities: tls.hub_ca.clone(),
         };
         let tls = tls.client().map_err(text)?;
-        let mut last = "no hub is named".to_owned();
+        let (mut last, mut behind) = ("no hub is named".to_owned(), None);
         for hub in &self.settings.hubs {
-            let hub = Hub::new(hub.to_string(), self.environment.clone(), tls.clone());
-            match Admin::meet(hub, &self.root, &self.environment, self.now).await {
-                Ok(admin) => return Ok(admin),
+            let memory = Memory::open(self.memory.clone()).map_err(text)?;
+            let client = Hub::new(hub.to_string(), self.environment.clone(), tls.clone());
+            match Admin::meet(client, &self.root, &self.environment, memory, self.now).await {
+                Ok(admin) => match admin.behind() {
+                    None => return Ok(admin),
+                    Some(why) => {
+                        output.say(format_args!("hub {hub}: {why}")).map_err(text)?;
+                        behind.get_or_insert(admin);
+                    }
+                },
                 Err(AdminError::Hub(error)) if error.status.is_none() => {
                     output.say(&error).map_err(text)?;
                     last = "no hub answers".to_owned();
@@ -95,7 +107,20 @@ impl Office {
                 Err(error) => return Err(error.to_string()),
             }
         }
-        Err(last)
+        behind.ok_or(last)
+    }
+
+    /// Brings what was signed here before and may not have come to a hub; none when it has.
+    async fn bring_unsure(&self, admin: &mut Admin, output: &mut Output) -> Result<Option<HeadRef>, String> {
+        let brought = admin.bring_unsure().await.map_err(|error| {
+            let memory = self.memory.display();
+            format!("a generation that was signed here before is not taken, and {memory} keeps it: {error}")
+        })?;
+        if let Some(HeadRef { generation, .. }) = brought {
+            let what = format!("generation {generation} was signed here before, and the hub has it only now");
+            output.say(what).map_err(text)?;
+        }
+        Ok(brought)
     }
 
     fn push_keys(&self) -> Result<Vec<SecretKey>, String> {

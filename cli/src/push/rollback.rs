@@ -36,10 +36,12 @@ impl Arguments {
             let office = self.with.open()?;
             let (keys, release_keys) = (office.push_keys()?, office.release_keys()?);
             let mut admin = office.meet(output).await?;
+            office.bring_unsure(&mut admin, output).await?;
             let (_, old) = admin.generation(self.generation).await.map_err(text)?;
             let note = self.note.clone().unwrap_or_else(|| format!("as generation {}", self.generation));
             let (author, lifetime) = (office.settings.author.clone(), office.lifetime());
-            let at = match admin.push(Wish { author, note, lifetime, files: old.files }, &keys).await {
+            let wish = Wish { author, note, lifetime, files: old.files, hub_is_lost: false };
+            let at = match admin.push(wish, &keys).await {
                 Ok(at) => at,
                 Err(error) if error.lost_the_race() => {
                     output.say(error).map_err(text)?;

@@ -7,6 +7,7 @@ use indicatif::{ProgressBar, ProgressStyle};
 use switchyard_mapsync::admin::{Admin, Brought, Wish};
 use switchyard_mapsync::site::{SiteFile, pack};
 use switchyard_mapsync_protocol::head;
+use switchyard_mapsync_protocol::keys::SecretKey;
 use switchyard_mapsync_protocol::trust::HeadRef;
 
 use super::check::{Checked, check, too_much};
@@ -21,6 +22,9 @@ The site is checked (`switchyard check`) and its behaviours are asked (`switchya
 every host does it again before it uses it. What takes more of a map away than `maps.max_removed` allows, or changes \
 more than `maps.max_changed`, needs --accept. With `release_keys` in push.toml it is released too, to all hosts or to \
 those of --canary; without, or with --no-release, it waits for `switchyard release`.
+
+What was pushed from here is remembered beside the settings (push.ENVIRONMENT.seen.json), so that no number is signed twice: \
+a hub that shows less than that gets nothing, but for one that has lost all, with --hub-lost.
 
 Exit codes: 0 it is pushed, or the hub has the same already; 1 the site is wrong, or a host refuses it, or somebody else \
 was faster: look, and push again; 2 nothing was pushed, and why is said.
@@ -44,6 +48,9 @@ pub(crate) struct Arguments {
     /// Push although more of a map goes or changes than may at once
     #[arg(long)]
     accept: bool,
+    /// The hub has lost what it had: go on after the newest generation that was seen from here
+    #[arg(long)]
+    hub_lost: bool,
     /// Say what would be pushed, and push nothing
     #[arg(long)]
     dry_run: bool,
@@ -68,13 +75,18 @@ impl Arguments {
                 }
             };
             let mut admin = office.meet(output).await?;
+            let unsure = if self.dry_run { None } else { office.bring_unsure(&mut admin, output).await? };
             let before = admin.newest().map(|(at, head)| (*at, head.files.clone()));
             let differences = differences(before.as_ref().map_or(&[][..], |(_, files)| files), &files);
             if differences.is_empty()
                 && let Some((at, _)) = before
             {
                 output.data(format_args!("generation {} says the same\n", at.generation)).map_err(text)?;
-                return Ok(Exit::Fine);
+                // The push of before ended early: what was left of it is done now.
+                return match unsure {
+                    Some(at) => self.release(&office, &mut admin, at, &release_keys, output).await,
+                    None => Ok(Exit::Fine),
+                };
             }
             output.data(differences.concat()).map_err(text)?;
             if !self.accept
@@ -96,16 +108,26 @@ impl Arguments {
             let Some(at) = self.signed(&office, &mut admin, &files, &keys, output).await? else {
                 return Ok(Exit::Wrong);
             };
-            if self.no_release || release_keys.is_empty() {
-                let what = format!(
-                    "hosts have it ready when they have fetched it: switchyard release {}\n",
-                    at.generation
-                );
-                output.data(what).map_err(text)?;
-                return Ok(Exit::Fine);
-            }
-            released(&mut admin, self.hosts.reach(&office), at, &release_keys, output).await
+            self.release(&office, &mut admin, at, &release_keys, output).await
         })
+    }
+
+    /// Releases what was pushed, if that is for us to do now.
+    async fn release(
+        &self,
+        office: &Office,
+        admin: &mut Admin,
+        at: HeadRef,
+        keys: &[SecretKey],
+        output: &mut Output,
+    ) -> Result<Exit, String> {
+        if !self.no_release && !keys.is_empty() {
+            return released(admin, self.hosts.reach(office), at, keys, output).await;
+        }
+        let what =
+            format!("hosts have it ready when they have fetched it: switchyard release {}\n", at.generation);
+        output.data(what).map_err(text)?;
+        Ok(Exit::Fine)
     }
 
     /// Signs and pushes; none when somebody else was faster.
@@ -114,7 +136,7 @@ impl Arguments {
         office: &Office,
         admin: &mut Admin,
         files: &[SiteFile],
-        keys: &[switchyard_mapsync_protocol::keys::SecretKey],
+        keys: &[SecretKey],
         output: &mut Output,
     ) -> Result<Option<HeadRef>, String> {
         let wish = Wish {
@@ -122,6 +144,7 @@ impl Arguments {
             note: self.note.clone(),
             lifetime: office.lifetime(),
             files: files.iter().map(|file| file.file.clone()).collect(),
+            hub_is_lost: self.hub_lost,
         };
         match admin.push(wish, keys).await {
             Ok(at) => {

@@ -27,7 +27,7 @@ pub struct Made {
     pub daemon: &'static str,
     /// Where that daemon answers the operator's tool; none for nowhere.
     pub control: Option<PathBuf>,
-    /// What the behaviours came to; all of them hold.
+    /// What the behaviours came to; none fails.
     pub proof: Proof,
 }
 
@@ -43,9 +43,12 @@ pub enum Unfit {
     /// Its maps are wrong, or there is no room for them.
     #[error("{0}")]
     Maps(#[from] InstallError),
-    /// Behaviours that fail, or cannot be asked.
+    /// Behaviours that fail, or cannot be read.
     #[error("{0}")]
     Behaviours(String),
+    /// Behaviours that nobody can answer now.
+    #[error("{0}")]
+    Unasked(String),
     /// The disk's.
     #[error(transparent)]
     Disk(#[from] DiskError),
@@ -68,10 +71,10 @@ pub async fn make(making: &Making, host: &str, current: &Path) -> Result<Made, U
     making.write(&file_name(daemon), render(&document, Origins::Hidden).as_bytes())?;
     installed::install(&texts::options(&site, settings), &making.path().join(MAPS))?;
     let proof = prove(&site).await.map_err(Unfit::Behaviours)?;
-    if proof.broken.is_empty() {
-        Ok(Made { role: host.role.as_str(), daemon, control, proof })
-    } else {
-        Err(Unfit::Behaviours(proof.broken.join("\n")))
+    match (proof.broken.is_empty(), proof.unasked.is_empty()) {
+        (true, true) => Ok(Made { role: host.role.as_str(), daemon, control, proof }),
+        (true, false) => Err(Unfit::Unasked(proof.unasked.join("\n"))),
+        (false, _) => Err(Unfit::Behaviours(proof.broken.join("\n"))),
     }
 }
 

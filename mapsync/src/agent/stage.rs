@@ -116,7 +116,8 @@ async fn make(means: Means, set: agent::Set) -> Result<(), agent::Unfit> {
     blocking(move || {
         let made = runtime.block_on(host::make(&making, &means.host, &means.disk.current()));
         let made = made.map_err(|unfit| match unfit {
-            Unfit::Disk(_) | Unfit::Maps(InstallError::Disk { .. }) => later(&unfit),
+            // The disk, or a table's server, may do it another time.
+            Unfit::Disk(_) | Unfit::Maps(InstallError::Disk { .. }) | Unfit::Unasked(_) => later(&unfit),
             unfit => agent::Unfit::Wrong(unfit.to_string()),
         })?;
         let told = Set {

@@ -8,11 +8,12 @@ use std::time::Duration;
 use bytes::Bytes;
 use futures_util::stream;
 use http_body_util::{BodyExt as _, StreamBody};
-use hyper::body::Frame;
-use hyper::header::CONTENT_LENGTH;
-use hyper::{Method, StatusCode};
+use hyper::body::{Frame, Incoming};
+use hyper::header::{CONTENT_LENGTH, RETRY_AFTER};
+use hyper::{Method, Response, StatusCode};
 use switchyard_mapsync_protocol::hash::Hash;
 use switchyard_mapsync_protocol::{delta, head, packed};
+use tokio::time::sleep;
 
 use super::wire::full;
 use super::{ClientError, Hub, MAX_SMALL, PATIENCE};
@@ -79,20 +80,37 @@ impl Hub {
         }
     }
 
-    /// Brings a file.
+    /// Brings a file; a hub that is busy with others' is asked again for about two minutes.
     ///
     /// # Errors
     /// When it cannot be read, or the hub does not take it.
     pub async fn bring(&mut self, file: &head::File, at: &Path) -> Result<(), ClientError> {
+        for _ in 0..TRIES {
+            let response = self.put(file, at).await?;
+            match response.status() {
+                StatusCode::OK | StatusCode::CREATED => {
+                    return self.wire.whole(response, MAX_SMALL).await.map(drop);
+                }
+                // RFC 9110 §15.6.4, §10.2.3: it takes only so many files at once, and says when to come back.
+                StatusCode::SERVICE_UNAVAILABLE => {
+                    let after = response.headers().get(RETRY_AFTER).and_then(|after| after.to_str().ok());
+                    let after = after.and_then(|after| after.parse().ok()).unwrap_or(1).min(LONGEST_WAIT);
+                    // It has not read what we sent, so nothing more can be asked there.
+                    self.wire.hang_up();
+                    sleep(Duration::from_secs(after).mul_f64(1.0 + fastrand::f64())).await;
+                }
+                _ => return Err(self.wire.refusal(response).await),
+            }
+        }
+        Err(self.wire.error("is busy with what others bring: push again later"))
+    }
+
+    async fn put(&mut self, file: &head::File, at: &Path) -> Result<Response<Incoming>, ClientError> {
         let unread = |error: io::Error| self.wire.error(format!("was not brought {}: {error}", at.display()));
         let pieces = Pieces { file: File::open(at).map_err(unread)?, left: file.bytes };
         let request = self.request(Method::PUT, &format!("/v1/blobs/{}", file.hash));
         let request = request.header(CONTENT_LENGTH, file.bytes);
-        let response = self.send(request, StreamBody::new(stream::iter(pieces)).boxed(), UPLOAD).await?;
-        match response.status() {
-            StatusCode::OK | StatusCode::CREATED => self.wire.whole(response, MAX_SMALL).await.map(drop),
-            _ => Err(self.wire.refusal(response).await),
-        }
+        self.send(request, StreamBody::new(stream::iter(pieces)).boxed(), UPLOAD).await
     }
 }
 
@@ -118,5 +136,8 @@ impl Iterator for Pieces {
 }
 
 const PIECE: usize = 64 << 10;
+/// How often a file is brought to a hub that is busy, and the most seconds that it may ask to wait.
+const TRIES: u32 = 80;
+const LONGEST_WAIT: u64 = 10;
 /// For a file to be brought.
 const UPLOAD: Duration = Duration::from_secs(3600);

@@ -109,7 +109,7 @@ impl Hub {
     /// A hub at `HOST:PORT`; nothing is dialled yet.
     #[must_use]
     pub fn new(address: String, environment: Environment, tls: Arc<ClientConfig>) -> Self {
-        Self { wire: Wire::new(address, tls), environment }
+        Self { wire: Wire::new(address, environment.clone(), tls), environment }
     }
 
     /// `HOST:PORT`.

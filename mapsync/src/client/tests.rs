@@ -16,6 +16,7 @@ use tokio::net::TcpListener;
 use tokio::task::JoinHandle;
 use tokio_rustls::TlsAcceptor;
 
+use super::wire::Pace;
 use super::*;
 use crate::tls::MutualTls;
 
@@ -42,10 +43,10 @@ impl World {
     /// Somebody with a certificate by the authority.
     fn tls(&self, identity: &str) -> MutualTls {
         let mut parameters = CertificateParams::default();
-        parameters.subject_alt_names =
-            vec![SanType::URI(identity.try_into().unwrap()), SanType::IpAddress([127, 0, 0, 1].into())];
+        let uris = identity.split(' ').map(|uri| SanType::URI(uri.try_into().unwrap()));
+        parameters.subject_alt_names = uris.chain([SanType::IpAddress([127, 0, 0, 1].into())]).collect();
         let key = KeyPair::generate().unwrap();
-        let name = identity.replace('/', "_");
+        let name = identity.replace(['/', ' '], "_");
         self.write(&format!("{name}.pem"), &parameters.signed_by(&key, &self.authority).unwrap().pem());
         self.write(&format!("{name}.key"), &key.serialize_pem());
         let file = |name: &str| self.folder.path().join(name);
@@ -56,6 +57,27 @@ impl World {
     fn client(&self, address: SocketAddr) -> Hub {
         let tls = self.tls("spiffe://live/agent/mx1").client().unwrap();
         Hub::new(address.to_string(), Environment::try_from("live".to_owned()).unwrap(), tls)
+    }
+
+    /// A server that is busy for the first connection, and takes what comes over the second.
+    async fn busy_server(&self) -> SocketAddr {
+        let acceptor = TlsAcceptor::from(self.tls(HUB).server().unwrap());
+        let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+        let address = listener.local_addr().unwrap();
+        let busy = "503 Service Unavailable\r\nretry-after: 0";
+        drop(tokio::spawn(async move {
+            for status in [busy, "201 Created"] {
+                let (stream, _) = listener.accept().await.unwrap();
+                let mut stream = acceptor.accept(stream).await.unwrap();
+                let mut asked = Vec::new();
+                while !asked.ends_with(b"right") {
+                    assert!(stream.read_buf(&mut asked).await.unwrap() > 0, "the whole file");
+                }
+                let answer = format!("HTTP/1.1 {status}\r\ncontent-length: 0\r\n\r\n");
+                stream.write_all(answer.as_bytes()).await.unwrap();
+            }
+        }));
+        address
     }
 
     /// A server that answers every question with this, and gives all that it was asked in the end.
@@ -116,6 +138,14 @@ async fn y8_a_host_with_a_certificate_of_its_own_is_no_hub() {
     let error = world.client(address).newest(Newest::Head, 0, Duration::ZERO).await.unwrap_err();
     assert!(error.why.contains("shows the certificate of spiffe://live/agent/mx9, who is no hub"), "{error}");
 
+    // Nor is one of another environment, but for one that serves both.
+    let (address, _server) = world.server("spiffe://test/hub/hub1", ok(b"signed")).await;
+    let error = world.client(address).newest(Newest::Head, 0, Duration::ZERO).await.unwrap_err();
+    assert!(error.why.contains("spiffe://test/hub/hub1, who is no hub of `live`"), "{error}");
+    let (address, _server) =
+        world.server("spiffe://test/hub/hub1 spiffe://live/hub/hub1", ok(b"signed")).await;
+    assert!(world.client(address).newest(Newest::Head, 0, Duration::ZERO).await.is_ok());
+
     // Nor is one of another authority, whatever it says.
     let (address, _server) = World::new().server(HUB, ok(b"signed")).await;
     let error = world.client(address).newest(Newest::Head, 0, Duration::ZERO).await.unwrap_err();
@@ -159,6 +189,32 @@ async fn y6_a_file_is_what_was_signed_or_an_error() {
         }
         assert!(to.len() <= 5);
     }
+}
+
+#[tokio::test]
+async fn a_hub_that_is_busy_is_asked_again() {
+    let world = World::new();
+    let path = "maps/transport".to_owned().try_into().unwrap();
+    let file = head::File { path, kind: Kind::Text, hash: Hash::of(b"right"), bytes: 5, records: 0 };
+    world.write("transport", "right");
+    let address = world.busy_server().await;
+    world.client(address).bring(&file, &world.folder.path().join("transport")).await.unwrap();
+}
+
+#[tokio::test]
+async fn y10_a_hub_that_drips_keeps_nobody() {
+    let world = World::new();
+    let path = "maps/transport".to_owned().try_into().unwrap();
+    let file = head::File { path, kind: Kind::Text, hash: Hash::of(b"right"), bytes: 5, records: 0 };
+    // Four octets come; the fifth never does.
+    let answer = b"HTTP/1.1 200 OK\r\ncontent-length: 5\r\n\r\nrigh".to_vec();
+    let (address, _server) = world.server(HUB, answer).await;
+    let mut hub = world.client(address);
+    let silence = Duration::from_secs(3600);
+    hub.wire.pace = Pace { silence, grace: Duration::from_millis(50), slowest: 1 << 20 };
+    let error = hub.file(&file, &mut Vec::new()).await.unwrap_err();
+    assert!(error.why.contains("sends too slowly"), "{error}");
+    assert_eq!(hub.wire.pace.whole(10 << 20), Duration::from_millis(10_050));
 }
 
 #[tokio::test]

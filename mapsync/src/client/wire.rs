@@ -1,7 +1,8 @@
 //! One connection to a hub: mutual TLS, HTTP/1.1, one question after the other.
 //!
-//! The name in the hub's certificate must be the one that was dialled, and its identity that of a hub: a host's
-//! certificate, though by the same authority, makes no hub. Nothing is followed anywhere: a redirect is an error.
+//! The name in the hub's certificate must be the one that was dialled, and its identity that of a hub of the
+//! environment: a host's certificate, though by the same authority, makes no hub, and neither does that of a hub of
+//! another environment. Nothing is followed anywhere: a redirect is an error. A hub that drips is one that is silent.
 
 use std::fmt::Display;
 use std::future::Future;
@@ -17,8 +18,9 @@ use hyper::{Request, Response};
 use hyper_util::rt::TokioIo;
 use rustls::ClientConfig;
 use rustls::pki_types::ServerName;
+use switchyard_mapsync_protocol::Environment;
 use tokio::net::TcpStream;
-use tokio::time::timeout;
+use tokio::time::{Instant, timeout, timeout_at};
 use tokio_rustls::TlsConnector;
 
 use super::ClientError;
@@ -32,13 +34,34 @@ pub(super) type Body = BoxBody<Bytes, std::io::Error>;
 pub(super) struct Wire {
     /// `HOST:PORT`, as the settings say.
     pub(super) address: String,
+    environment: Environment,
     tls: Arc<ClientConfig>,
     open: Option<SendRequest<Body>>,
+    pub(super) pace: Pace,
+}
+
+/// How slow a hub may be.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Pace {
+    /// Between two pieces of an answer.
+    pub(super) silence: Duration,
+    /// For any answer to be whole.
+    pub(super) grace: Duration,
+    /// Octets a second of an answer, on the average after that.
+    pub(super) slowest: u64,
+}
+
+impl Pace {
+    /// For an answer of so many octets at most.
+    pub(super) fn whole(self, most: u64) -> Duration {
+        self.grace.saturating_add(Duration::from_secs(most / self.slowest.max(1)))
+    }
 }
 
 impl Wire {
-    pub(super) fn new(address: String, tls: Arc<ClientConfig>) -> Self {
-        Self { address, tls, open: None }
+    pub(super) fn new(address: String, environment: Environment, tls: Arc<ClientConfig>) -> Self {
+        let pace = Pace { silence: SILENCE, grace: GRACE, slowest: SLOWEST };
+        Self { address, environment, tls, open: None, pace }
     }
 
     /// Puts a question; the answer's head has come when this returns. `patience` is how long a hub may think.
@@ -57,6 +80,11 @@ impl Wire {
         // A second question before the answer is read would wait: `ready` says when it is.
         self.open = Some(sender);
         Ok(response)
+    }
+
+    /// The next question goes over another connection.
+    pub(super) fn hang_up(&mut self) {
+        self.open = None;
     }
 
     async fn dial(&self) -> Result<SendRequest<Body>, ClientError> {
@@ -81,12 +109,17 @@ impl Wire {
         &self,
         certificate: Option<&rustls::pki_types::CertificateDer<'_>>,
     ) -> Result<(), ClientError> {
-        let identity = Identity::of_certificate(certificate.map_or(&[][..], AsRef::as_ref))
+        let identities = Identity::all_of_certificate(certificate.map_or(&[][..], AsRef::as_ref))
             .map_err(|error| self.error(error.to_string()))?;
-        match identity.role {
-            Role::Hub => Ok(()),
-            _ => Err(self.error(format!("shows the certificate of {identity}, who is no hub"))),
+        if let Some(other) = identities.iter().find(|identity| identity.role != Role::Hub) {
+            return Err(self.error(format!("shows the certificate of {other}, who is no hub")));
         }
+        if identities.iter().any(|identity| identity.environment == self.environment) {
+            return Ok(());
+        }
+        let whose: Vec<String> = identities.iter().map(ToString::to_string).collect();
+        let (whose, ours) = (whose.join(", "), &self.environment);
+        Err(self.error(format!("shows the certificate of {whose}, who is no hub of `{ours}`")))
     }
 
     /// All of an answer, up to a length.
@@ -112,7 +145,14 @@ impl Wire {
         mut each: impl FnMut(&[u8]) -> std::io::Result<()>,
     ) -> Result<(), ClientError> {
         let (mut body, mut length) = (response.into_body(), 0);
-        while let Some(frame) = self.within(SILENCE, body.frame()).await? {
+        let end = Instant::now().checked_add(self.pace.whole(most));
+        loop {
+            let frame = self.within(self.pace.silence, body.frame());
+            let frame = match end {
+                Some(end) => timeout_at(end, frame).await.map_err(|_| self.error("sends too slowly"))?,
+                None => frame.await,
+            };
+            let Some(frame) = frame? else { return Ok(()) };
             let frame = frame.map_err(|error| self.broken(error))?;
             let Ok(piece) = frame.into_data() else { continue };
             length += piece.len() as u64;
@@ -121,7 +161,6 @@ impl Wire {
             }
             each(&piece).map_err(|error| self.error(format!("what it sent cannot be kept: {error}")))?;
         }
-        Ok(())
     }
 
     /// A hub's no, in its own words where it has some.
@@ -172,5 +211,9 @@ pub(super) fn full(octets: impl Into<Bytes>) -> Body {
 const REACH: Duration = Duration::from_secs(10);
 /// Between two pieces of an answer.
 const SILENCE: Duration = Duration::from_secs(30);
+/// For a small answer to be whole.
+const GRACE: Duration = Duration::from_secs(60);
+/// Octets a second: a snapshot of a large table takes its hour by a poor line, and no hub keeps a host for a day.
+const SLOWEST: u64 = 16 << 10;
 /// Octets of a hub's reason.
 const MAX_WORDS: u64 = 64 << 10;

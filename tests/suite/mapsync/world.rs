@@ -196,6 +196,42 @@ impl World {
         self.hub.take().expect("it runs").kill();
     }
 
+    pub(crate) fn hub(&self) -> SocketAddr {
+        self.hub_address
+    }
+
+    /// The agent that is started next hears its hub through another address, which is told.
+    pub(crate) fn hear_through(&self) -> SocketAddr {
+        let between = self.site.free_address();
+        let settings = self.log("agent.toml").replace(&self.hub_address.to_string(), &between.to_string());
+        write(&self.site.path("agent.toml"), &settings);
+        between
+    }
+
+    /// What the hub keeps, as it is now.
+    pub(crate) fn copy_of_hub(&mut self) -> PathBuf {
+        let copy = self.site.path("hub.copy");
+        self.kill_hub();
+        copy_folder(&self.site.path("hub"), &copy);
+        self.start_hub();
+        copy
+    }
+
+    /// The hub has what it had, and nothing that came later.
+    pub(crate) fn put_hub_back(&mut self, copy: &Path) {
+        self.kill_hub();
+        fs::remove_dir_all(self.site.path("hub")).expect("what it keeps");
+        copy_folder(copy, &self.site.path("hub"));
+        self.start_hub();
+    }
+
+    /// The hub has nothing any more.
+    pub(crate) fn empty_hub(&mut self) {
+        self.kill_hub();
+        fs::remove_dir_all(self.site.path("hub")).expect("what it keeps");
+        self.start_hub();
+    }
+
     fn start(&self, program: &str, words: &[&str], settings: &str) -> Process {
         let name = settings.rsplit('/').next().unwrap_or(settings).replace("toml", "log");
         let log = File::options().create(true).append(true).open(self.site.path(name)).expect("a log");
@@ -254,5 +290,18 @@ impl World {
     fn file(&self, name: impl AsRef<Path>) -> String {
         let path: PathBuf = self.site.path(name);
         path.to_str().expect("a plain path").to_owned()
+    }
+}
+
+fn copy_folder(from: &Path, to: &Path) {
+    fs::create_dir(to).expect("a folder");
+    for entry in fs::read_dir(from).expect("a folder") {
+        let entry = entry.expect("an entry");
+        let (from, to) = (entry.path(), to.join(entry.file_name()));
+        if entry.file_type().expect("a kind").is_dir() {
+            copy_folder(&from, &to);
+        } else {
+            fs::copy(&from, &to).expect("a copy");
+        }
     }
 }

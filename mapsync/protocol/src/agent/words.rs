@@ -55,7 +55,7 @@ pub enum Input<'a> {
 pub enum Unfit {
     /// This host cannot run by it, now or later.
     Wrong(String),
-    /// It may go better another time: the disk is full.
+    /// It may go better another time: the disk is full, or a table's server is away.
     Later(String),
 }
 

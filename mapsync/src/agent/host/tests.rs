@@ -60,6 +60,24 @@ async fn what_no_host_can_run_by_is_refused_with_the_reason() {
 }
 
 #[tokio::test]
+async fn a_behaviour_that_nobody_answers_is_not_one_that_fails() {
+    let root = tempfile::tempdir().unwrap();
+    let disk = Disk::open(root.path()).unwrap();
+    let role = FILES.iter().find(|(name, _)| *name == "role/router.toml").unwrap().1;
+    let away = "virtual_alias = 'socketmap:inet:127.0.0.1:9:aliases'";
+    let role = format!("{role}\n[maps]\n{away}\n");
+    let unfit = set(&disk, "1-a", "router1.example.org", &[("role/router.toml", &role)]).await.unwrap_err();
+    assert!(matches!(unfit, Unfit::Unasked(_)), "{unfit}");
+    let told = unfit.to_string();
+    assert!(told.contains("could not be asked: ") && told.contains("127.0.0.1:9"), "{told}");
+    // One that fails as well is a refusal.
+    let nobody = ("maps/recipients", "nobody@example.org\n");
+    let role = ("role/router.toml", role.as_str());
+    let unfit = set(&disk, "1-b", "router1.example.org", &[role, nobody]).await.unwrap_err();
+    assert!(matches!(unfit, Unfit::Behaviours(_)), "{unfit}");
+}
+
+#[tokio::test]
 async fn a_generation_that_changes_no_setting_changes_no_octet_of_the_settings() {
     let root = tempfile::tempdir().unwrap();
     let disk = Disk::open(root.path()).unwrap();

@@ -1,23 +1,26 @@
 //! What an admin does at a hub: see what is newest, bring files, push a generation, release it.
 //!
-//! The hub is believed no more than by a host: what it shows is held against the root that the admin has.
+//! The hub is believed no more than by a host: what it shows is held against the root that the admin has, and against
+//! what was seen and signed from here before ([`Memory`]).
 
-use std::fs::{self, File};
-use std::io;
-use std::path::{Path, PathBuf};
+mod files;
+mod memory;
+mod words;
+
 use std::time::Duration;
 
 use switchyard_mapsync_protocol::envelope::{Malformed, Message, Signed};
 use switchyard_mapsync_protocol::hash::Hash;
-use switchyard_mapsync_protocol::head::{self, Head};
+use switchyard_mapsync_protocol::head::Head;
 use switchyard_mapsync_protocol::keys::SecretKey;
 use switchyard_mapsync_protocol::release::Release;
 use switchyard_mapsync_protocol::root::Role;
 use switchyard_mapsync_protocol::trust::{HeadRef, Refused, Trusted};
 use switchyard_mapsync_protocol::{Environment, Timestamp};
 
-use crate::client::{ClientError, Hub, Newest};
-use crate::site::SiteFile;
+pub use self::memory::{Behind, Memory, MemoryError};
+pub use self::words::{AdminError, Brought, Reach, Wish};
+use crate::client::{Hub, Newest};
 
 /// An admin at a hub.
 #[derive(Debug)]
@@ -26,40 +29,9 @@ pub struct Admin {
     trusted: Trusted,
     newest: Option<(HeadRef, Head)>,
     release: Option<Release>,
+    memory: Memory,
+    behind: Option<Behind>,
     now: Timestamp,
-}
-
-/// It was not done.
-#[derive(Debug, thiserror::Error)]
-pub enum AdminError {
-    /// The hub cannot be asked, or says no.
-    #[error(transparent)]
-    Hub(#[from] ClientError),
-    /// The hub shows what no host would take.
-    #[error("what the hub shows is not to be trusted: {0}")]
-    Refused(#[from] Refused),
-    /// What was to be signed breaks a rule.
-    #[error("{0}")]
-    Malformed(#[from] Malformed),
-    /// A file of an older generation cannot be laid down.
-    #[error("{}: {error}", .at.display())]
-    Disk {
-        /// Which one.
-        at: PathBuf,
-        /// What the system says.
-        error: io::Error,
-    },
-    /// The hub has no such generation.
-    #[error("the hub shows another head for generation {0}")]
-    Other(u64),
-}
-
-impl AdminError {
-    /// Whether somebody else was faster.
-    #[must_use]
-    pub fn lost_the_race(&self) -> bool {
-        matches!(self, Self::Hub(error) if error.status == Some(hyper::StatusCode::PRECONDITION_FAILED))
-    }
 }
 
 impl Admin {
@@ -71,6 +43,7 @@ impl Admin {
         mut hub: Hub,
         root: &[u8],
         environment: &Environment,
+        mut memory: Memory,
         now: Timestamp,
     ) -> Result<Self, AdminError> {
         let mut trusted = Trusted::begin(root, environment)?;
@@ -88,7 +61,45 @@ impl Admin {
             Some(shown) => Some(read_release(&trusted, &shown.octets)?),
             None => None,
         };
-        Ok(Self { hub, trusted, newest, release, now })
+        memory.by(trusted.root());
+        let behind = memory.behind(newest.as_ref().map(|(at, _)| *at));
+        Ok(Self { hub, trusted, newest, release, memory, behind, now })
+    }
+
+    /// What is wrong with what the hub shows, by what was seen from here.
+    #[must_use]
+    pub fn behind(&self) -> Option<Behind> {
+        self.behind
+    }
+
+    /// Brings a head that was signed here before, if nobody knows whether a hub has it: its number is not signed for
+    /// again.
+    ///
+    /// # Errors
+    /// When the hub does not take it.
+    pub async fn bring_unsure(&mut self) -> Result<Option<HeadRef>, AdminError> {
+        let _turn = self.memory.turn(self.trusted.root())?;
+        let shown = self.shown();
+        let unsure = self.memory.unsure(shown, self.now).filter(|_| self.behind.is_none());
+        let Some(unsure) = unsure.filter(|unsure| unsure.at.generation == shown.saturating_add(1)) else {
+            return Ok(None);
+        };
+        self.hub.push_head(unsure.envelope, shown).await?;
+        self.took(unsure.at, unsure.head)?;
+        Ok(Some(unsure.at))
+    }
+
+    /// The hub has it now.
+    fn took(&mut self, at: HeadRef, head: Head) -> Result<(), AdminError> {
+        self.memory.saw(Some(at), 0);
+        self.newest = Some((at, head));
+        self.behind = None;
+        Ok(self.memory.keep()?)
+    }
+
+    /// The newest generation that the hub shows; 0 before the first.
+    fn shown(&self) -> u64 {
+        self.newest.as_ref().map_or(0, |(at, _)| at.generation)
     }
 
     /// Whose word it is.
@@ -119,63 +130,26 @@ impl Admin {
         if found.0.generation == number { Ok(found) } else { Err(AdminError::Other(number)) }
     }
 
-    /// Brings what the hub has not, and says of each file whether it was there.
-    ///
-    /// # Errors
-    /// When a file cannot be read, or the hub does not take it.
-    pub async fn bring(
-        &mut self,
-        files: &[SiteFile],
-        mut done: impl FnMut(&head::File, Brought),
-    ) -> Result<(), AdminError> {
-        for SiteFile { file, at } in files {
-            let was_there = self.hub.has(file.hash).await?;
-            if !was_there {
-                self.hub.bring(file, at).await?;
-            }
-            done(file, if was_there { Brought::WasThere } else { Brought::Now });
-        }
-        Ok(())
-    }
-
-    /// Lays a generation's files down in a folder: those that `files` has here are taken from there, the rest comes
-    /// from the hub.
-    ///
-    /// # Errors
-    /// When the hub has not what it shows, or there is no room.
-    pub async fn lay_down(
-        &mut self,
-        head: &Head,
-        files: &[SiteFile],
-        folder: &Path,
-    ) -> Result<(), AdminError> {
-        for file in &head.files {
-            let at = folder.join(file.path.as_str());
-            let no_room = |error| AdminError::Disk { at: at.clone(), error };
-            if let Some(folder) = at.parent() {
-                fs::create_dir_all(folder).map_err(no_room)?;
-            }
-            match files.iter().find(|own| own.file.hash == file.hash) {
-                Some(own) => drop(fs::copy(&own.at, &at).map_err(no_room)?),
-                None => {
-                    let mut open = File::create_new(&at).map_err(no_room)?;
-                    self.hub.file(file, &mut open).await?;
-                }
-            }
-        }
-        Ok(())
-    }
-
     /// Signs a generation that follows the newest one, and pushes it.
     ///
     /// # Errors
-    /// When the keys are not enough, or the hub does not take it: [`AdminError::lost_the_race`].
+    /// When the keys are not enough, or the hub does not take it: [`AdminError::lost_the_race`]; or it is behind, and
+    /// not known to be lost.
     pub async fn push(&mut self, wish: Wish, keys: &[SecretKey]) -> Result<HeadRef, AdminError> {
-        let before = self.newest.as_ref().map(|(at, _)| *at);
-        let after = before.map_or(0, |at| at.generation);
+        let _turn = self.memory.turn(self.trusted.root())?;
+        let (shown, newest) = (self.shown(), self.newest.as_ref().map(|(at, _)| *at));
+        match self.memory.behind(newest) {
+            // Such a hub begins with any number; the one that follows what was seen is the next.
+            Some(Behind::Empty { .. }) if wish.hub_is_lost => {}
+            Some(behind) => {
+                return Err(AdminError::Behind { behind, memory: self.memory.file().to_owned() });
+            }
+            None => {}
+        }
+        let before = newest.or(self.memory.seen());
         let head = Head {
             environment: self.trusted.root().environment.clone(),
-            generation: after.saturating_add(1),
+            generation: self.memory.next_generation(shown),
             previous: before.map(|at| at.hash),
             created: self.now,
             expires: Timestamp(self.now.0.saturating_add(wish.lifetime.as_secs())),
@@ -188,10 +162,14 @@ impl Admin {
         // As a host would: a hub is not bothered with what no host takes.
         let mut host = self.trusted.clone();
         host.accept_head(&octets, self.now)?;
-        self.hub.push_head(octets, after).await?;
+        // Before it leaves this machine: an answer that is lost must not let its number be signed for again.
+        self.memory.saw(newest, self.release.as_ref().map_or(0, |release| release.sequence));
+        self.memory.signs(&octets);
+        self.memory.keep()?;
+        self.hub.push_head(octets, shown).await?;
         let at = HeadRef { generation: head.generation, hash: signed.hash() };
         self.trusted = host;
-        self.newest = Some((at, head));
+        self.took(at, head)?;
         Ok(at)
     }
 
@@ -205,9 +183,11 @@ impl Admin {
         head: HeadRef,
         keys: &[SecretKey],
     ) -> Result<u64, AdminError> {
+        let _turn = self.memory.turn(self.trusted.root())?;
+        let shown = self.release.as_ref().map_or(0, |release| release.sequence);
         let release = Release {
             environment: self.trusted.root().environment.clone(),
-            sequence: self.release.as_ref().map_or(1, |release| release.sequence.saturating_add(1)),
+            sequence: self.memory.next_release(shown),
             generation: head.generation,
             head: head.hash,
             permille: reach.permille,
@@ -218,48 +198,13 @@ impl Admin {
         };
         let octets = signed(&release, keys)?.to_json()?;
         read_release(&self.trusted, &octets)?;
+        self.memory.saw(None, release.sequence);
+        self.memory.keep()?;
         self.hub.push_message(Newest::Release, octets).await?;
         let sequence = release.sequence;
         self.release = Some(release);
         Ok(sequence)
     }
-}
-
-/// What is to be signed as the next generation.
-#[derive(Debug, Clone)]
-pub struct Wish {
-    /// Who.
-    pub author: String,
-    /// Why.
-    pub note: String,
-    /// How long hosts may take it.
-    pub lifetime: Duration,
-    /// Every file of the site.
-    pub files: Vec<head::File>,
-}
-
-/// Which hosts a release moves.
-#[derive(Debug, Clone)]
-pub struct Reach {
-    /// So many of a thousand.
-    pub permille: u16,
-    /// Hosts by name, besides.
-    pub canaries: Vec<String>,
-    /// Nobody moves.
-    pub halted: bool,
-    /// Who has moved goes back; nobody else moves.
-    pub undo: bool,
-    /// How long it moves anybody.
-    pub lifetime: Duration,
-}
-
-/// What became of a file.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Brought {
-    /// The hub had it.
-    WasThere,
-    /// It was brought.
-    Now,
 }
 
 fn signed<M: Message>(message: &M, keys: &[SecretKey]) -> Result<Signed, Malformed> {
