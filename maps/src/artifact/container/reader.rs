@@ -143,6 +143,7 @@ impl Container {
     }
 
     /// The whole file.
+    #[inline]
     #[must_use]
     pub fn bytes(&self) -> &Bytes {
         &self.bytes

@@ -30,13 +30,18 @@ pub(super) struct Record<'a> {
 
 impl<'a> Record<'a> {
     /// The record at the front, and what follows it.
-    #[inline]
     fn take(octets: &'a [u8]) -> Option<(Self, &'a [u8])> {
-        let (length, rest) = varint::take(octets)?;
-        let (key, rest) = rest.split_at_checked(usize::try_from(length).ok()?)?;
+        let (key, rest) = Self::key(octets)?;
         let (value, rest) = varint::take(rest)?;
         let (line, rest) = varint::take(rest)?;
         Some((Self { key, value, line }, rest))
+    }
+
+    /// The key of the record at the front, and what follows it.
+    #[inline]
+    fn key(octets: &'a [u8]) -> Option<(&'a [u8], &'a [u8])> {
+        let (length, rest) = varint::take(octets)?;
+        rest.split_at_checked(usize::try_from(length).ok()?)
     }
 
     fn put(&self, out: &mut Vec<u8>) {
@@ -54,18 +59,51 @@ pub(super) struct Bucket<'a> {
     pub(super) behind: &'a [u8],
 }
 
-impl<'a> Bucket<'a> {
-    /// The record of a key; an error when what lies on the way is no bucket.
-    #[inline]
-    pub(super) fn find(&self, fingerprint: u8, key: &[u8]) -> Result<Option<Record<'a>>, &'static str> {
-        let mut same = self.same(fingerprint);
-        while same != 0 {
-            let record = self.record(same.trailing_zeros() as usize / 8).ok_or(CUT)?;
-            if record.key == key {
-                return Ok(Some(record));
-            }
-            same &= same - 1;
+/// What a cell says of a key.
+#[derive(Debug, Clone, Copy)]
+pub(super) enum Told {
+    /// Value and line.
+    Found(u32, u32),
+    /// It is not there.
+    Nothing,
+    /// It may lie behind the cell.
+    Behind,
+}
+
+/// What the cell says of a key; none when what lies on the way is no cell.
+///
+/// Few instructions, and few that hang on what memory will say: as far as the processor looks ahead, so many questions
+/// wait for memory at once.
+#[inline]
+pub(super) fn find(cell: &[u8; CELL], fingerprint: u8, key: &[u8]) -> Option<Told> {
+    let mut same = same(cell, fingerprint);
+    while same != 0 {
+        let start = usize::from(*cell.get(8 + same.trailing_zeros() as usize / 8)?);
+        let (found, rest) = Record::key(cell.get(start..)?)?;
+        if found == key {
+            let (value, line) = varint::take_two(rest)?;
+            return Some(Told::Found(value, line));
         }
+        same &= same - 1;
+    }
+    Some(if cell[SLOTS] == 0 { Told::Nothing } else { Told::Behind })
+}
+
+/// Which of the cell's fingerprints are this one: the high bit of its octet is set. All are compared at once, so
+/// that the processor has nothing to guess that hangs on memory.
+#[inline]
+fn same(cell: &[u8; CELL], fingerprint: u8) -> u64 {
+    const ONES: u64 = u64::from_le_bytes([1; 8]);
+    const LOWS: u64 = ONES * 0x7f;
+    let [marks, ..] = cell.as_chunks().0 else { return 0 };
+    let differing = u64::from_le_bytes(*marks) ^ (ONES * u64::from(fingerprint));
+    // The sum carries into an octet's high bit unless its seven lower bits are zero. The eighth octet is none.
+    !(((differing & LOWS) + LOWS) | differing | LOWS) & (u64::MAX >> 8)
+}
+
+impl<'a> Bucket<'a> {
+    /// The record of a key behind the cell; none where it is not there, an error when what lies there is no bucket.
+    pub(super) fn find_behind(&self, key: &[u8]) -> Result<Option<Record<'a>>, &'static str> {
         let mut rest = self.rest().ok_or(CUT)?;
         for _ in 0..self.more() {
             let (record, after) = Record::take(rest).ok_or(CUT)?;
@@ -75,18 +113,6 @@ impl<'a> Bucket<'a> {
             rest = after;
         }
         Ok(None)
-    }
-
-    /// Which of the cell's fingerprints are this one: the high bit of its octet is set. All are compared at once, so
-    /// that the processor has nothing to guess that hangs on memory.
-    #[inline]
-    fn same(&self, fingerprint: u8) -> u64 {
-        const ONES: u64 = u64::from_le_bytes([1; 8]);
-        const LOWS: u64 = ONES * 0x7f;
-        let [a, b, c, d, e, f, g, h, ..] = *self.cell;
-        let differing = u64::from_le_bytes([a, b, c, d, e, f, g, h]) ^ (ONES * u64::from(fingerprint));
-        // The sum carries into an octet's high bit unless its seven lower bits are zero. The eighth octet is none.
-        !(((differing & LOWS) + LOWS) | differing | LOWS) & (u64::MAX >> 8)
     }
 
     /// How many records lie behind the cell.

@@ -38,12 +38,12 @@ impl Hash {
         let Self([start, one, two, three]) = *self;
         // What was there stays in, so that no block can undo what stands before it.
         let mix = |hash: u64, (front, back): (u64, u64)| hash ^ folded(front ^ one, back ^ hash);
-        let hash = match key.split_last_chunk() {
-            Some((before, last)) => {
+        let hash = match key.last_chunk() {
+            Some(last) => {
                 // All blocks that end before the last octet, then the last sixteen octets, whatever they share.
-                let covered = before.len().next_multiple_of(BLOCK);
-                let (blocks, _) = key.get(..covered).unwrap_or_default().as_chunks();
-                mix(blocks.iter().map(halves).fold(start, mix), halves(last))
+                let (blocks, _) = key.as_chunks();
+                let before = blocks.iter().take((key.len() - 1) / BLOCK);
+                mix(before.map(halves).fold(start, mix), halves(last))
             }
             None => mix(start, filled(key)),
         };

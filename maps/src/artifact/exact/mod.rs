@@ -27,7 +27,7 @@ mod walk;
 
 use std::ops::Range;
 
-use cell::{Bucket, CELL, UNIT};
+use cell::{Bucket, CELL, Told, UNIT};
 use hash::{Hash, bucket_of, fingerprint};
 use near::touch;
 
@@ -130,9 +130,19 @@ impl Exact {
     #[inline]
     fn find_hashed(&self, key: &str, hash: u64) -> Result<Option<Found>, Corrupt> {
         let number = bucket_of(hash, self.buckets);
-        let bucket = self.bucket(number)?;
-        touch(bucket.cell);
-        match bucket.find(fingerprint(hash), key.as_bytes()) {
+        let Some(cell) = self.cell(number) else { return Err(self.wrong(number, "no such bucket")) };
+        touch(cell);
+        match cell::find(cell, fingerprint(hash), key.as_bytes()) {
+            Some(Told::Found(value, line)) => Ok(Some(Found { value, line })),
+            Some(Told::Nothing) => Ok(None),
+            Some(Told::Behind) => self.find_behind(number, key),
+            None => Err(self.wrong(number, cell::CUT)),
+        }
+    }
+
+    #[inline(never)]
+    fn find_behind(&self, number: u64, key: &str) -> Result<Option<Found>, Corrupt> {
+        match self.bucket(number)?.find_behind(key.as_bytes()) {
             Ok(record) => Ok(record.map(|record| Found { value: record.value, line: record.line })),
             Err(what) => Err(self.wrong(number, what)),
         }
@@ -182,13 +192,14 @@ impl Exact {
     }
 
     #[inline]
-    fn cells(&self) -> &[[u8; CELL]] {
-        self.part(&self.cells).as_chunks().0
+    fn cell(&self, number: u64) -> Option<&[u8; CELL]> {
+        // A bucket's number is less than their count, so that the place is in the section.
+        let place = self.cells.start + number as usize * CELL;
+        self.container.bytes().get(place..)?.first_chunk()
     }
 
-    #[inline]
     fn bucket(&self, number: u64) -> Result<Bucket<'_>, Corrupt> {
-        match self.cells().get(number as usize) {
+        match self.cell(number) {
             Some(cell) => Ok(Bucket { cell, behind: self.part(&self.behind) }),
             None => Err(self.wrong(number, "no such bucket")),
         }

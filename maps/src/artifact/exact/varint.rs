@@ -33,6 +33,35 @@ fn take_long(octets: &[u8]) -> Option<(u32, &[u8])> {
     None
 }
 
+/// The two numbers at the front, without a branch for each octet where they have four at most.
+#[inline]
+pub(super) fn take_two(octets: &[u8]) -> Option<(u32, u32)> {
+    if let Some(word) = octets.first_chunk() {
+        let word = u64::from_le_bytes(*word);
+        // The high bits of each number's last octet.
+        let ends = !word & HIGHS;
+        let first = ends.trailing_zeros();
+        let second = (ends & ends.wrapping_sub(1)).trailing_zeros();
+        if second < 64 && first < 32 && second - first <= 32 {
+            let behind = word >> 1 >> first;
+            return Some((packed(word, first), packed(behind, second - first - 1)));
+        }
+    }
+    let (one, rest) = take(octets)?;
+    Some((one, take(rest)?.0))
+}
+
+/// The number whose last octet ends with this bit, in the lowest octets of a word.
+#[inline]
+fn packed(word: u64, end: u32) -> u32 {
+    let octets = word as u32 & (u32::MAX >> (31 - end));
+    let pairs = (octets & 0x007f_007f) | (octets & 0x7f00_7f00) >> 1;
+    (pairs & 0x3fff) | (pairs & 0x3fff_0000) >> 2
+}
+
+/// The high bit of each octet.
+const HIGHS: u64 = u64::from_le_bytes([0x80; 8]);
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -46,6 +75,25 @@ mod tests {
             octets.push(0x99);
             assert_eq!(take(&octets), Some((number, &[0x99][..])));
         }
+    }
+
+    #[test]
+    fn two_numbers_come_back() {
+        let numbers = || (0..32).flat_map(|bit| [(1_u32 << bit) - 1, 1 << bit]).chain([u32::MAX]);
+        for one in numbers() {
+            for other in numbers() {
+                let mut octets = Vec::new();
+                put(&mut octets, one);
+                put(&mut octets, other);
+                for behind in [0, 1, 8] {
+                    let octets = [&*octets, &vec![0xff; behind]].concat();
+                    assert_eq!(take_two(&octets), Some((one, other)));
+                    assert_eq!(take_two(&octets[..octets.len() - behind - 1]), None);
+                }
+            }
+        }
+        assert_eq!(take_two(&[0xff; 16]), None);
+        assert_eq!(take_two(&[0; 1]), None);
     }
 
     #[test]
