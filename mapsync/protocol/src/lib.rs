@@ -18,6 +18,7 @@
 pub mod agent;
 pub mod delta;
 pub mod envelope;
+pub mod fuzz;
 pub mod hash;
 pub mod head;
 pub mod keys;
