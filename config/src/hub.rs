@@ -11,7 +11,7 @@ use switchyard_smtp::address::Domain;
 use crate::common::{self, Hold, Listener};
 use crate::reader::Section;
 use crate::settings::Settings;
-use crate::words::Size;
+use crate::words::{Peer, Size};
 
 /// What a hub is told.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -32,8 +32,25 @@ pub struct HubSettings {
     pub store: PathBuf,
     /// The environments that are served, by name: the file of each one's first root.
     pub environments: BTreeMap<String, PathBuf>,
+    /// Other hubs. Without an etcd, this hub follows them.
+    pub peers: Vec<Peer>,
+    /// What hubs agree by that all take pushes.
+    pub etcd: Etcd,
     /// Bounds.
     pub limits: HubLimits,
+}
+
+/// An etcd that several hubs share.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Etcd {
+    /// Its members; none for no etcd.
+    pub members: Vec<Peer>,
+    /// What the names of all keys begin with.
+    pub prefix: String,
+    /// TLS to it; none for plain TCP.
+    pub tls: Option<MutualTls>,
+    /// Hubs that must have a push's files.
+    pub copies: usize,
 }
 
 /// TLS in which both sides show a certificate.
@@ -64,7 +81,7 @@ impl Settings for HubSettings {
     const DAEMON: &'static str = "hub";
 
     fn read(root: &mut Section<'_>) -> Self {
-        Self {
+        let settings = Self {
             host_name: common::host_name(root),
             listen: root.section("listen", |section| common::listeners(section, "hub", false)),
             metrics: root.section("metrics", |section| common::metrics(section, 9128)),
@@ -77,8 +94,21 @@ impl Settings for HubSettings {
                     .or(PathBuf::from("/var/lib/switchyard-hub"))
             }),
             environments: environments(root),
+            peers: root
+                .restart(
+                    "peers",
+                    "Other hubs; without etcd.members, this hub follows them: it takes all that they show, and no pushes.",
+                )
+                .list(Vec::new()),
+            etcd: etcd(root),
             limits: root.section("limits", limits),
+        };
+        let (hubs, copies) = (settings.peers.len() + 1, settings.etcd.copies);
+        if !settings.etcd.members.is_empty() && copies > hubs {
+            let message = format!("`etcd.copies` is {copies}, and this hub and its `peers` are {hubs}");
+            root.fault(&["etcd"], message);
         }
+        settings
     }
 
     fn hold(&self, now: &mut Self) -> Vec<String> {
@@ -88,6 +118,8 @@ impl Settings for HubSettings {
         hold.keep("log.format", &self.log.format, &mut now.log.format);
         hold.keep("store.folder", &self.store, &mut now.store);
         hold.keep("environments", &self.environments, &mut now.environments);
+        hold.keep("peers", &self.peers, &mut now.peers);
+        hold.keep("etcd", &self.etcd, &mut now.etcd);
         hold.names()
     }
 }
@@ -121,6 +153,39 @@ fn environments(root: &mut Section<'_>) -> BTreeMap<String, PathBuf> {
         root.fault(&["environments"], missing);
     }
     environments
+}
+
+fn etcd(root: &mut Section<'_>) -> Etcd {
+    let (etcd, is_tls_whole) = root.section("etcd", |section| {
+        let members = section
+            .restart("members", "Members of an etcd that all hubs share, so that each of them takes pushes.")
+            .list(Vec::new());
+        let prefix = section
+            .restart("prefix", "What the names of all keys in it begin with; the same on every hub.")
+            .or("switchyard".to_owned());
+        let copies = section
+            .restart("copies", "Hubs that must have a push's files before it counts, this one included.")
+            .at_least(1_usize)
+            .at_most(9_usize)
+            .or(2);
+        let file = |section: &mut Section<'_>, name, doc| section.restart(name, doc).optional();
+        let certificate =
+            file(section, "certificate", "PEM file: the certificate that etcd is shown; none for plain TCP.");
+        let key = file(section, "key", "PEM file: the certificate's key.");
+        let authorities = file(section, "ca", "PEM file: authorities of etcd's certificates.");
+        let given = [&certificate, &key, &authorities].iter().filter(|file| file.is_some()).count();
+        let tls = match (certificate, key, authorities) {
+            (Some(certificate), Some(key), Some(client_ca)) => {
+                Some(MutualTls { certificate, key, client_ca })
+            }
+            _ => None,
+        };
+        (Etcd { members, prefix, tls, copies }, matches!(given, 0 | 3))
+    });
+    if !is_tls_whole {
+        root.fault(&["etcd"], "TLS to etcd needs all of `certificate`, `key` and `ca`");
+    }
+    etcd
 }
 
 fn limits(section: &mut Section<'_>) -> HubLimits {

@@ -72,6 +72,8 @@ host_name = "hub1.example.org"
 listen.hub = [{ socket = "127.0.0.1:8443" }]
 tls = { certificate = "/chain", key = "/key", client_ca = "/ca" }
 environments.live.root = "/root.json"
+peers = ["hub2.example.org:8443", "hub3.example.org:8443"]
+etcd = { members = ["etcd1.example.org:2379"], certificate = "/chain", key = "/key", ca = "/ca" }
 "#;
 
 const AGENT: &str = r#"

@@ -1,6 +1,7 @@
 //! What is counted of a hub.
 
 use switchyard_daemon::metrics::{Counter, CounterVec, Gauge, GaugeVec, MetricsError, Registry};
+use switchyard_mapsync_protocol::Environment;
 
 /// The counters.
 #[derive(Debug, Clone)]
@@ -17,6 +18,10 @@ pub(crate) struct Metrics {
     pub(crate) stored: Gauge,
     /// The newest generation, by environment.
     pub(crate) generation: GaugeVec,
+    /// Whether what other hubs take is heard.
+    pub(crate) ledger: Gauge,
+    /// Files of the newest generation that are nowhere yet, by environment.
+    awaited: GaugeVec,
 }
 
 impl Metrics {
@@ -43,7 +48,26 @@ impl Metrics {
                 "The newest generation, by environment.",
                 &["environment"],
             )?,
+            ledger: registry.gauge(
+                "mapsync_hub_ledger_heard",
+                "1 while etcd says what other hubs take; 0 on a hub that has none.",
+            )?,
+            awaited: registry.gauges(
+                "mapsync_hub_awaited_files",
+                "Files of the newest generation that neither this hub nor another one has.",
+                &["environment"],
+            )?,
         })
+    }
+
+    /// How many files an environment waits for.
+    pub(crate) fn awaited(&self, environment: &Environment) -> i64 {
+        self.awaited.with_label_values(&[&environment.to_string()]).get()
+    }
+
+    pub(crate) fn set_awaited(&self, environment: &Environment, files: usize) {
+        let files = i64::try_from(files).unwrap_or(i64::MAX);
+        self.awaited.with_label_values(&[&environment.to_string()]).set(files);
     }
 
     /// Counts a request that waits for as long as this lives.

@@ -1,7 +1,8 @@
 //! The hub: keeps what admins signed, tells every host at once, hands the files out.
 //!
 //! The way of a push: `door` (the handshake, who it is) → `api` (whether they may) → `api/generations` → `board`
-//! (checked as a host would, kept, shown) → everyone who waits. Files come before the generation that names them.
+//! (checked as a host would, kept, shown) → everyone who waits. Files come before the generation that names them. Where
+//! there are several hubs, `order` says which message comes next.
 //!
 //! Invariants kept here:
 //! - Nothing is shown that a host would refuse, and nothing that is not durable.
@@ -17,6 +18,7 @@ mod deltas;
 mod door;
 mod fleet;
 mod metrics;
+mod order;
 mod settings;
 mod store;
 #[cfg(test)]
@@ -53,7 +55,8 @@ use self::board::{Board, Kind};
 use self::deltas::Deltas;
 use self::door::{Door, HANDSHAKES};
 use self::metrics::Metrics;
-use self::settings::{Bounds, bounds, mutual_tls};
+use self::order::{Order, Peers};
+use self::settings::{Bounds, bounds, mutual_tls, order};
 use self::store::blobs::Blobs;
 use self::store::heads::Heads;
 use crate::identity::Identity;
@@ -79,6 +82,8 @@ pub(crate) struct Shared {
     boards: Arc<BTreeMap<String, Arc<Board>>>,
     blobs: Arc<Blobs>,
     deltas: Arc<Deltas>,
+    order: Arc<Order>,
+    peers: Arc<Peers>,
     bounds: Arc<ArcSwap<Bounds>>,
     uploads: Arc<Semaphore>,
     clock: Clock,
@@ -97,6 +102,13 @@ impl Shared {
         }
         let board = self.boards.get(environment).map(Arc::clone);
         board.ok_or_else(|| api::problem::Problem::not_found(format!("`{environment}` is not served here")))
+    }
+
+    /// Tells the metrics what is newest.
+    fn count_generation(&self, board: &Board) {
+        let generation = i64::try_from(board.watch().borrow().number(Kind::Head)).unwrap_or(i64::MAX);
+        let name = board.environment().to_string();
+        self.metrics.generation.with_label_values(&[&name]).set(generation);
     }
 
     fn now(&self) -> Timestamp {
@@ -160,12 +172,15 @@ impl Daemon for Hub {
         let metrics_addresses =
             http::start(&settings.metrics, listeners, &registry, process).map_err(HubError::because)?;
 
-        let (boards, blobs) = opened(&settings).await?;
+        let (order, peers) = order(&settings)?;
+        let (boards, blobs) = opened(&settings, !matches!(order, Order::Alone)).await?;
         let blobs = Arc::new(blobs);
         let shared = Shared {
             boards: Arc::new(boards),
             deltas: Arc::new(Deltas::new(Arc::clone(&blobs))),
             blobs,
+            order: Arc::new(order),
+            peers: Arc::new(peers),
             bounds: Arc::new(ArcSwap::from_pointee(bounds(&settings))),
             uploads: Arc::new(Semaphore::new(UPLOADS)),
             clock: Clock::system(),
@@ -173,10 +188,8 @@ impl Daemon for Hub {
             metrics: Metrics::register(&registry).map_err(HubError::because)?,
         };
         shared.metrics.stored.set(i64::try_from(shared.blobs.octets()).unwrap_or(i64::MAX));
-        for (name, board) in shared.boards.iter() {
-            let generation = i64::try_from(board.watch().borrow().number(Kind::Head)).unwrap_or(i64::MAX);
-            shared.metrics.generation.with_label_values(&[name]).set(generation);
-        }
+        shared.boards.values().for_each(|board| shared.count_generation(board));
+        process.tasks.essential("order", order::heard(shared.clone()));
         let accepting = AcceptMetrics::register(&registry, "mapsync_hub").map_err(HubError::because)?;
         let sessions = Sessions::new(settings.limits.connections, process.drain.clone(), accepting);
         process.reloads.register(&registry).map_err(HubError::because)?;
@@ -209,8 +222,11 @@ impl Daemon for Hub {
     async fn finish(&self) {}
 }
 
-/// Everything that is on disk.
-async fn opened(settings: &HubSettings) -> Result<(BTreeMap<String, Arc<Board>>, Blobs), HubError> {
+/// Everything that is on disk. With others to fetch files from, what lacks some is not shown before they have come.
+async fn opened(
+    settings: &HubSettings,
+    has_others: bool,
+) -> Result<(BTreeMap<String, Arc<Board>>, Blobs), HubError> {
     let (folder, environments) = (settings.store.clone(), settings.environments.clone());
     let opened = move || {
         let unusable = |error: &dyn std::fmt::Display| HubError(format!("{}: {error}", folder.display()));
@@ -220,7 +236,7 @@ async fn opened(settings: &HubSettings) -> Result<(BTreeMap<String, Arc<Board>>,
         let mut boards = BTreeMap::new();
         for (name, path) in environments {
             let (environment, root) = first_root(&name, &path)?;
-            let board = Board::open(environment, &root, Arc::clone(&heads));
+            let board = Board::open(environment, &root, Arc::clone(&heads), has_others.then_some(&blobs));
             let board = board.map_err(|error| HubError(format!("the environment `{name}`: {error}")))?;
             boards.insert(name, Arc::new(board));
         }

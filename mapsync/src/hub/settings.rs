@@ -8,6 +8,7 @@ use std::sync::{Arc, PoisonError};
 use switchyard_config::{HubSettings, Settings};
 use switchyard_daemon::sockets::Listeners;
 
+use super::order::{Gateway, Ledger, Order, Peers};
 use super::{Hub, HubError};
 use crate::tls::MutualTls;
 
@@ -33,6 +34,29 @@ pub(crate) fn mutual_tls(settings: &HubSettings) -> MutualTls {
     }
 }
 
+/// Who says what comes next, and the other hubs.
+pub(crate) fn order(settings: &HubSettings) -> Result<(Order, Peers), HubError> {
+    let (etcd, peers) = (&settings.etcd, &settings.peers);
+    let tls = etcd.tls.as_ref().map(|tls| {
+        let tls = MutualTls {
+            certificate: tls.certificate.clone(),
+            key: tls.key.clone(),
+            authorities: tls.client_ca.clone(),
+        };
+        tls.client().map_err(HubError::because)
+    });
+    let order = match (&etcd.members[..], &peers[..]) {
+        ([], []) => Order::Alone,
+        ([], _) => Order::Follows,
+        (members, _) => {
+            let members = members.iter().map(ToString::to_string).collect();
+            Order::Ledger(Ledger::new(Gateway::new(members, tls.transpose()?), etcd.prefix.clone()))
+        }
+    };
+    let tls = mutual_tls(settings).client().map_err(HubError::because)?;
+    Ok((order, Peers::new(peers.iter().map(ToString::to_string).collect(), tls, etcd.copies)))
+}
+
 impl Hub {
     /// Takes new settings; returns what is held until a restart.
     pub(crate) async fn take(&self, mut settings: HubSettings) -> Result<Vec<String>, HubError> {
@@ -40,10 +64,12 @@ impl Hub {
         let held = before.hold(&mut settings);
 
         let tls = mutual_tls(&settings).server().map_err(HubError::because)?;
+        let to_peers = mutual_tls(&settings).client().map_err(HubError::because)?;
         let sockets = settings.listen.iter().map(|listener| &listener.socket);
         let sockets = self.doors.prepare(sockets, &mut Listeners::none()).map_err(HubError::because)?;
         let asked = self.control.prepare(settings.control.as_deref()).map_err(HubError::because)?;
 
+        self.shared.peers.set_tls(to_peers);
         self.shared.bounds.store(Arc::new(bounds(&settings)));
         self.doors.set_max(settings.limits.connections);
         self.doors.commit(sockets, |_, drain| self.door(&tls, drain)).await;

@@ -5,6 +5,7 @@ use std::path::Path;
 use std::sync::Arc;
 
 use arc_swap::ArcSwap;
+use rustls::{ClientConfig, RootCertStore};
 use switchyard_daemon::clock::Clock;
 use switchyard_daemon::drain::Drain;
 use switchyard_daemon::metrics::Registry;
@@ -15,26 +16,37 @@ use tokio::sync::Semaphore;
 use super::board::Board;
 use super::deltas::Deltas;
 use super::metrics::Metrics;
+use super::order::{Order, Peers};
 use super::settings::Bounds;
 use super::store::blobs::Blobs;
 use super::store::heads::Heads;
 use super::{Shared, UPLOADS};
 
-/// A hub for the environment `live` with this first root, in a folder.
+/// A hub alone, for the environment `live` with this first root, in a folder.
 pub(crate) fn hub(folder: &Path, root: &[u8], clock: Clock, drain: Drain) -> Shared {
     let heads = Arc::new(Heads::open(&folder.join("heads.redb")).unwrap());
-    let board = Board::open(Environment::try_from("live".to_owned()).unwrap(), root, heads).unwrap();
+    let board = Board::open(Environment::try_from("live".to_owned()).unwrap(), root, heads, None).unwrap();
     let blobs = Arc::new(Blobs::open(folder).unwrap());
     Shared {
         boards: Arc::new(BTreeMap::from([("live".to_owned(), Arc::new(board))])),
         deltas: Arc::new(Deltas::new(Arc::clone(&blobs))),
         blobs,
+        order: Arc::new(Order::Alone),
+        peers: Arc::new(Peers::new(Vec::new(), nobody(), 1)),
         bounds: Arc::new(ArcSwap::from_pointee(Bounds { blob: 100_000, store: 250_000 })),
         uploads: Arc::new(Semaphore::new(UPLOADS)),
         clock,
         drain,
         metrics: Metrics::register(&Registry::new()).unwrap(),
     }
+}
+
+/// TLS that trusts nobody.
+fn nobody() -> Arc<ClientConfig> {
+    let provider = Arc::new(rustls::crypto::aws_lc_rs::default_provider());
+    let config = ClientConfig::builder_with_provider(provider);
+    let config = config.with_protocol_versions(&[&rustls::version::TLS13]).unwrap();
+    Arc::new(config.with_root_certificates(RootCertStore::empty()).with_no_client_auth())
 }
 
 /// A host's word.

@@ -15,6 +15,8 @@ use tokio_util::io::ReaderStream;
 use super::Asks;
 use super::problem::Problem;
 use crate::hub::Shared;
+use crate::hub::board::NotKept;
+use crate::hub::order::Order;
 
 /// How long an upload may bring nothing.
 const STILL: Duration = Duration::from_secs(30);
@@ -29,6 +31,9 @@ pub(crate) async fn put_one(
     let hash = named(&hash)?;
     if shared.blobs.length(hash).is_some() {
         return Ok(StatusCode::OK.into_response());
+    }
+    if matches!(*shared.order, Order::Follows) {
+        return Err(NotKept::Follows(shared.peers.names()).into());
     }
     let Ok(_place) = shared.uploads.try_acquire() else {
         return Err(Problem::busy("enough uploads are on their way: try again"));

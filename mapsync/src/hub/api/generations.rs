@@ -4,6 +4,8 @@
 //! two pushes at once the second is told so. The same push again gets the same answer, so that one who lost the
 //! answer may ask again.
 
+use std::sync::Arc;
+
 use axum::extract::{Path, Query, State};
 use axum::http::{HeaderMap, StatusCode, header};
 use axum::response::{IntoResponse, Response};
@@ -17,7 +19,9 @@ use super::Asks;
 use super::conditional::{number, tag};
 use super::problem::Problem;
 use crate::hub::Shared;
-use crate::hub::board::{Kept, NotKept, said};
+use crate::hub::board::turn::Brought;
+use crate::hub::board::{Board, Kept, NotKept, said};
+use crate::hub::order::push;
 use crate::identity::Identity;
 
 /// The most generations of one list.
@@ -92,12 +96,7 @@ pub(crate) async fn push_head(
         Problem::new(StatusCode::PRECONDITION_REQUIRED, "no-condition", why)
     })?;
     let octets = octets.map_err(|error| too_long(&error))?;
-    let (blobs, now) = (shared.blobs.clone(), shared.now());
-    let kept =
-        kept(&shared, "head", &caller, move || board.take_head(&octets, expected, &blobs, now)).await?;
-    let generation = i64::try_from(kept.number).unwrap_or(i64::MAX);
-    shared.metrics.generation.with_label_values(&[&environment]).set(generation);
-    Ok(answer(&kept))
+    Ok(answer(&kept(&shared, &board, &caller, Brought::Head(octets, expected)).await?))
 }
 
 /// The next root.
@@ -109,7 +108,7 @@ pub(crate) async fn push_root(
 ) -> Result<Response, Problem> {
     let board = shared.board(&caller, &environment)?;
     let octets = octets.map_err(|error| too_long(&error))?;
-    Ok(answer(&kept(&shared, "root", &caller, move || board.take_root(&octets)).await?))
+    Ok(answer(&kept(&shared, &board, &caller, Brought::Root(octets)).await?))
 }
 
 /// The next release.
@@ -121,18 +120,18 @@ pub(crate) async fn push_release(
 ) -> Result<Response, Problem> {
     let board = shared.board(&caller, &environment)?;
     let octets = octets.map_err(|error| too_long(&error))?;
-    let now = shared.now();
-    Ok(answer(&kept(&shared, "release", &caller, move || board.take_release(&octets, now)).await?))
+    Ok(answer(&kept(&shared, &board, &caller, Brought::Release(octets)).await?))
 }
 
-/// Does it where blocking is allowed, counts it and logs it.
+/// Takes it, counts it and logs it.
 async fn kept(
     shared: &Shared,
-    kind: &'static str,
+    board: &Arc<Board>,
     caller: &Identity,
-    take: impl FnOnce() -> Result<Kept, NotKept> + Send + 'static,
+    brought: Brought,
 ) -> Result<Kept, Problem> {
-    let taken = tokio::task::spawn_blocking(take).await.map_err(Problem::store)?;
+    let kind = brought.kind().as_str();
+    let taken = push(shared, board, brought).await;
     let result = match &taken {
         Ok(Kept { is_new: true, number, hash }) => {
             tracing::info!(kind, %caller, number, %hash, "taken");

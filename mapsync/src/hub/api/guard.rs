@@ -107,7 +107,8 @@ pub(crate) const RIGHTS: &[Right] = &[
     Right {
         method: Method::PUT,
         path: "/v1/blobs/{hash}",
-        roles: PUSHERS,
+        // Hubs bring one another the files of a push before it counts.
+        roles: &[Role::Push, Role::Admin, Role::Hub],
         about: "Brings a file.",
         takes: Takes::File,
         gives: Gives::Presence,

@@ -43,8 +43,12 @@ impl Problem {
     }
 
     /// Try again in so many seconds.
-    pub(crate) fn busy(why: &str) -> Self {
-        let mut problem = Self::new(StatusCode::SERVICE_UNAVAILABLE, "busy", why);
+    pub(crate) fn busy(why: impl Into<String>) -> Self {
+        Self::later("busy", why)
+    }
+
+    fn later(kind: &'static str, why: impl Into<String>) -> Self {
+        let mut problem = Self::new(StatusCode::SERVICE_UNAVAILABLE, kind, why);
         problem.headers.insert(header::RETRY_AFTER, header::HeaderValue::from_static("1"));
         problem
     }
@@ -91,7 +95,12 @@ impl From<NotKept> for Problem {
             }
             NotKept::Missing(hashes) => Self::new(StatusCode::UNPROCESSABLE_ENTITY, "missing-files", detail)
                 .with("missing", json!(hashes)),
+            NotKept::Follows(_) => Self::new(StatusCode::CONFLICT, "follows", detail),
+            NotKept::Ledger(_) => Self::later("no-agreement", detail),
+            NotKept::Crowded => Self::busy(detail),
+            NotKept::Copies { .. } => Self::later("copies", detail),
             NotKept::Store(error) => Self::store(error),
+            NotKept::Task(error) => Self::store(error),
         }
     }
 }

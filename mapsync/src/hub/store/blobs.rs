@@ -4,8 +4,9 @@
 //! emptied at a start. What is there is never changed, so a second upload of the same is none.
 
 use std::fs::{self, File};
-use std::io;
+use std::io::{self, Write};
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 
 use switchyard_mapsync_protocol::hash::Hash;
@@ -16,7 +17,8 @@ use tokio::io::AsyncWriteExt as _;
 #[derive(Debug)]
 pub(crate) struct Blobs {
     folder: PathBuf,
-    octets: AtomicU64,
+    /// Of all files, and of what has come of those on their way.
+    octets: Arc<AtomicU64>,
 }
 
 /// A file that is not kept.
@@ -56,10 +58,10 @@ impl Blobs {
                 octets += file?.metadata()?.len();
             }
         }
-        Ok(Self { folder: folder.to_owned(), octets: AtomicU64::new(octets) })
+        Ok(Self { folder: folder.to_owned(), octets: Arc::new(AtomicU64::new(octets)) })
     }
 
-    /// Octets of all files.
+    /// Octets of all files, and of what has come of those on their way.
     pub(crate) fn octets(&self) -> u64 {
         self.octets.load(Ordering::Relaxed)
     }
@@ -78,7 +80,8 @@ impl Blobs {
         }
     }
 
-    fn path(&self, hash: Hash) -> PathBuf {
+    /// Where it lies, or would.
+    pub(crate) fn path(&self, hash: Hash) -> PathBuf {
         let name = hash.to_string();
         let shelf = name.get("blake3-".len()..).and_then(|digits| digits.get(..2)).unwrap_or_default();
         self.folder.join("files").join(shelf).join(&name)
@@ -88,13 +91,20 @@ impl Blobs {
     pub(crate) fn take(&self, want: Hash, longest: u64, most: u64) -> io::Result<Incoming> {
         let temporary = NamedTempFile::new_in(self.folder.join("incoming"))?;
         let file = tokio::fs::File::from_std(temporary.reopen()?);
-        let hasher = blake3::Hasher::new();
-        Ok(Incoming { temporary, file, hasher, want, octets: 0, longest, most, before: self.octets() })
+        let room = Room { octets: Arc::clone(&self.octets), held: 0, longest, most };
+        Ok(Incoming { temporary, file, hasher: blake3::Hasher::new(), want, room })
+    }
+
+    /// The same for one that is fetched.
+    pub(crate) fn fetch(&self, want: Hash, longest: u64, most: u64) -> io::Result<Fetching> {
+        let temporary = NamedTempFile::new_in(self.folder.join("incoming"))?;
+        let room = Room { octets: Arc::clone(&self.octets), held: 0, longest, most };
+        Ok(Fetching { temporary, hasher: blake3::Hasher::new(), want, room })
     }
 
     /// Puts a file that came whole in its place, durable when this returns. True when it is new.
     pub(crate) fn keep(&self, arrived: Arrived) -> io::Result<bool> {
-        let Arrived { temporary, hash, octets } = arrived;
+        let Arrived { temporary, hash, mut room } = arrived;
         let path = self.path(hash);
         temporary.as_file().sync_all()?;
         let Some(shelf) = path.parent() else { return Err(io::ErrorKind::InvalidInput.into()) };
@@ -105,7 +115,7 @@ impl Blobs {
         match temporary.persist_noclobber(&path) {
             Ok(_) => {
                 synced(shelf)?;
-                self.octets.fetch_add(octets, Ordering::Relaxed);
+                room.held = 0;
                 Ok(true)
             }
             Err(error) if error.error.kind() == io::ErrorKind::AlreadyExists => Ok(false),
@@ -119,17 +129,53 @@ fn synced(folder: &Path) -> io::Result<()> {
     File::open(folder)?.sync_all()
 }
 
-/// A file on its way; dropped, it is gone.
+/// What a file on its way takes of the store; given back if it does not stay.
+#[derive(Debug)]
+struct Room {
+    octets: Arc<AtomicU64>,
+    held: u64,
+    longest: u64,
+    most: u64,
+}
+
+impl Room {
+    fn grow(&mut self, more: usize) -> Result<(), BlobError> {
+        let more = more as u64;
+        if self.held.saturating_add(more) > self.longest {
+            return Err(BlobError::TooLong(self.longest));
+        }
+        let fits = |now: u64| now.checked_add(more).filter(|then| *then <= self.most);
+        match self.octets.fetch_update(Ordering::Relaxed, Ordering::Relaxed, fits) {
+            Ok(_) => self.held += more,
+            Err(_) => return Err(BlobError::Full(self.most)),
+        }
+        Ok(())
+    }
+}
+
+impl Drop for Room {
+    fn drop(&mut self) {
+        self.octets.fetch_sub(self.held, Ordering::Relaxed);
+    }
+}
+
+/// A file that is brought; dropped, it is gone.
 #[derive(Debug)]
 pub(crate) struct Incoming {
     temporary: NamedTempFile,
     file: tokio::fs::File,
     hasher: blake3::Hasher,
     want: Hash,
-    octets: u64,
-    longest: u64,
-    most: u64,
-    before: u64,
+    room: Room,
+}
+
+/// A file that is fetched, as it comes; dropped, it is gone.
+#[derive(Debug)]
+pub(crate) struct Fetching {
+    temporary: NamedTempFile,
+    hasher: blake3::Hasher,
+    want: Hash,
+    room: Room,
 }
 
 /// A file that is what it was to be.
@@ -137,19 +183,13 @@ pub(crate) struct Incoming {
 pub(crate) struct Arrived {
     temporary: NamedTempFile,
     hash: Hash,
-    octets: u64,
+    room: Room,
 }
 
 impl Incoming {
     /// Takes the next piece.
     pub(crate) async fn more(&mut self, octets: &[u8]) -> Result<(), BlobError> {
-        self.octets = self.octets.saturating_add(octets.len() as u64);
-        if self.octets > self.longest {
-            return Err(BlobError::TooLong(self.longest));
-        }
-        if self.before.saturating_add(self.octets) > self.most {
-            return Err(BlobError::Full(self.most));
-        }
+        self.room.grow(octets.len())?;
         self.hasher.update(octets);
         Ok(self.file.write_all(octets).await?)
     }
@@ -157,11 +197,41 @@ impl Incoming {
     /// It is over: is it what it was to be?
     pub(crate) async fn end(mut self) -> Result<Arrived, BlobError> {
         self.file.flush().await?;
-        let have = Hash::from(self.hasher.finalize());
-        if have != self.want {
-            return Err(BlobError::Hash { want: self.want, have });
-        }
-        Ok(Arrived { temporary: self.temporary, hash: have, octets: self.octets })
+        arrived(self.temporary, &self.hasher, self.want, self.room)
+    }
+}
+
+impl Write for Fetching {
+    fn write(&mut self, octets: &[u8]) -> io::Result<usize> {
+        self.room.grow(octets.len()).map_err(io::Error::other)?;
+        self.hasher.update(octets);
+        self.temporary.write_all(octets)?;
+        Ok(octets.len())
+    }
+
+    fn flush(&mut self) -> io::Result<()> {
+        self.temporary.flush()
+    }
+}
+
+impl Fetching {
+    /// It is over: is it what it was to be?
+    pub(crate) fn end(self) -> Result<Arrived, BlobError> {
+        arrived(self.temporary, &self.hasher, self.want, self.room)
+    }
+}
+
+fn arrived(
+    temporary: NamedTempFile,
+    hasher: &blake3::Hasher,
+    want: Hash,
+    room: Room,
+) -> Result<Arrived, BlobError> {
+    let have = Hash::from(hasher.finalize());
+    if have == want {
+        Ok(Arrived { temporary, hash: have, room })
+    } else {
+        Err(BlobError::Hash { want, have })
     }
 }
 
@@ -188,9 +258,17 @@ mod tests {
         assert!(!put(&blobs, hash, b"0123456789").await.unwrap(), "it is there");
         assert!(matches!(put(&blobs, hash, b"other").await, Err(BlobError::Hash { .. })));
         assert!(matches!(put(&blobs, hash, b"01234567890").await, Err(BlobError::TooLong(10))));
-        let mut held = blobs.take(hash, 10, 12).unwrap();
-        assert!(matches!(held.more(b"012").await, Err(BlobError::Full(12))));
+        // What is on its way takes room, and gives it back.
+        let mut first = blobs.take(hash, 10, 14).unwrap();
+        first.more(b"012").await.unwrap();
+        let mut second = blobs.fetch(hash, 10, 14).unwrap();
+        assert_eq!(second.write(b"0").unwrap(), 1);
+        assert!(matches!(first.more(b"3").await, Err(BlobError::Full(14))));
+        drop((first, second));
         assert_eq!(blobs.octets(), 10);
+        let mut fetched = blobs.fetch(Hash::of(b"abc"), 10, 100).unwrap();
+        fetched.write_all(b"abd").unwrap();
+        assert!(matches!(fetched.end(), Err(BlobError::Hash { .. })));
 
         // What was on its way when the process died is gone at the next start, and is not counted.
         let left = folder.path().join("incoming/left");

@@ -14,6 +14,8 @@ const ROOTS: TableDefinition<'_, (&str, u64), &[u8]> = TableDefinition::new("roo
 const HEADS: TableDefinition<'_, (&str, u64), &[u8]> = TableDefinition::new("heads");
 /// By environment: the newest.
 const RELEASES: TableDefinition<'_, &str, &[u8]> = TableDefinition::new("releases");
+/// By environment: how far a ledger that several hubs share was heard.
+const PLACES: TableDefinition<'_, &str, &[u8]> = TableDefinition::new("places");
 
 /// The database.
 #[derive(Debug)]
@@ -45,33 +47,46 @@ impl Heads {
             write.open_table(ROOTS)?;
             write.open_table(HEADS)?;
             write.open_table(RELEASES)?;
+            write.open_table(PLACES)?;
             write.commit()?;
             Ok(Self(database))
         };
         opened().map_err(|source| HeadsError { path: path.to_owned(), source })
     }
 
-    /// Keeps a message and what is trusted with it, both or none, durable when this returns.
+    /// Keeps messages, what is trusted with them, and how far a ledger was heard: all or nothing, durable when this
+    /// returns.
     pub(crate) fn keep(
         &self,
         environment: &str,
         trusted: &[u8],
-        message: Message<'_>,
+        messages: &[Message<'_>],
+        place: Option<&[u8]>,
     ) -> Result<(), redb::Error> {
         let write = self.0.begin_write()?;
         write.open_table(TRUSTED)?.insert(environment, trusted)?;
-        match message {
-            Message::Root(version, octets) => {
-                write.open_table(ROOTS)?.insert((environment, version), octets)?;
-            }
-            Message::Head(generation, octets) => {
-                write.open_table(HEADS)?.insert((environment, generation), octets)?;
-            }
-            Message::Release(octets) => {
-                write.open_table(RELEASES)?.insert(environment, octets)?;
+        for message in messages {
+            match *message {
+                Message::Root(version, octets) => {
+                    write.open_table(ROOTS)?.insert((environment, version), octets)?;
+                }
+                Message::Head(generation, octets) => {
+                    write.open_table(HEADS)?.insert((environment, generation), octets)?;
+                }
+                Message::Release(octets) => {
+                    write.open_table(RELEASES)?.insert(environment, octets)?;
+                }
             }
         }
+        if let Some(place) = place {
+            write.open_table(PLACES)?.insert(environment, place)?;
+        }
         Ok(write.commit()?)
+    }
+
+    pub(crate) fn place(&self, environment: &str) -> Result<Option<Vec<u8>>, redb::Error> {
+        let table = self.0.begin_read()?.open_table(PLACES)?;
+        Ok(table.get(environment)?.map(|octets| octets.value().to_vec()))
     }
 
     pub(crate) fn trusted(&self, environment: &str) -> Result<Option<Vec<u8>>, redb::Error> {
@@ -118,15 +133,18 @@ mod tests {
         let heads = Heads::open(&path).unwrap();
         for generation in 1..=5 {
             let octets = format!("head {generation}");
-            heads.keep("live", b"state", Message::Head(generation, octets.as_bytes())).unwrap();
+            let head = Message::Head(generation, octets.as_bytes());
+            heads.keep("live", b"state", &[head], None).unwrap();
         }
-        heads.keep("test", b"other", Message::Root(1, b"root")).unwrap();
-        heads.keep("live", b"state 2", Message::Release(b"release")).unwrap();
+        heads.keep("test", b"other", &[Message::Root(1, b"root")], None).unwrap();
+        heads.keep("live", b"state 2", &[Message::Release(b"release")], Some(b"7")).unwrap();
         assert!(Heads::open(&path).is_err(), "one process has it");
         drop(heads);
 
         let heads = Heads::open(&path).unwrap();
         assert_eq!(heads.trusted("live").unwrap().as_deref(), Some(&b"state 2"[..]));
+        assert_eq!(heads.place("live").unwrap().as_deref(), Some(&b"7"[..]));
+        assert_eq!(heads.place("test").unwrap(), None);
         assert_eq!(heads.head("live", 4).unwrap().as_deref(), Some(&b"head 4"[..]));
         assert_eq!(heads.head("test", 4).unwrap(), None);
         assert_eq!(heads.root("test", 1).unwrap().as_deref(), Some(&b"root"[..]));

@@ -1,0 +1,217 @@
+//! What one environment shows: its root, its newest head and its release, and whoever waits for the next.
+//!
+//! A message goes the same way as on a host: checked whole against what is trusted ([`Trusted`]), then kept on disk
+//! together with the new trust, then shown. Whoever takes one has the [`turn`] of the environment.
+
+mod refused;
+pub(crate) mod turn;
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use bytes::Bytes;
+use switchyard_mapsync_protocol::Environment;
+use switchyard_mapsync_protocol::envelope::{Malformed, Signed};
+use switchyard_mapsync_protocol::hash::Hash;
+use switchyard_mapsync_protocol::head::{File, Head};
+use switchyard_mapsync_protocol::release::Release;
+use switchyard_mapsync_protocol::trust::{Refused, Trusted};
+use tokio::sync::watch;
+
+pub(crate) use self::refused::NotKept;
+use self::turn::Turn;
+use super::fleet::Fleet;
+use super::store::blobs::Blobs;
+use super::store::heads::{Heads, Message};
+
+/// One environment.
+#[derive(Debug)]
+pub(crate) struct Board {
+    environment: Environment,
+    trusted: Arc<tokio::sync::Mutex<Trusted>>,
+    heads: Arc<Heads>,
+    shown: watch::Sender<Shown>,
+    /// What its hosts say.
+    pub(crate) fleet: Fleet,
+}
+
+/// A signed message as it travels.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct Notice {
+    /// Version, generation or sequence.
+    pub(crate) number: u64,
+    pub(crate) hash: Hash,
+    pub(crate) octets: Bytes,
+}
+
+/// What is shown now.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct Shown {
+    pub(crate) root: Notice,
+    pub(crate) head: Option<Notice>,
+    pub(crate) release: Option<Notice>,
+}
+
+/// A message of old, if it is here.
+pub(crate) type OfOld = Result<Option<Vec<u8>>, redb::Error>;
+
+/// Which of the three.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Kind {
+    Root,
+    Head,
+    Release,
+}
+
+impl Kind {
+    /// In logs, metrics and ledgers.
+    pub(crate) const fn as_str(self) -> &'static str {
+        match self {
+            Self::Root => "root",
+            Self::Head => "head",
+            Self::Release => "release",
+        }
+    }
+}
+
+/// What came of a message that was brought.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct Kept {
+    pub(crate) number: u64,
+    pub(crate) hash: Hash,
+    /// It was not here before.
+    pub(crate) is_new: bool,
+}
+
+impl Shown {
+    /// One of the three, if it is there.
+    pub(crate) fn notice(&self, kind: Kind) -> Option<&Notice> {
+        match kind {
+            Kind::Root => Some(&self.root),
+            Kind::Head => self.head.as_ref(),
+            Kind::Release => self.release.as_ref(),
+        }
+    }
+
+    /// Its number; 0 while there is none.
+    pub(crate) fn number(&self, kind: Kind) -> u64 {
+        self.notice(kind).map_or(0, |notice| notice.number)
+    }
+}
+
+impl Board {
+    /// Takes up what is on disk, or begins with the first root. What names files that are not in `files`, where they
+    /// are to be looked for, is not shown yet.
+    pub(crate) fn open(
+        environment: Environment,
+        first_root: &[u8],
+        heads: Arc<Heads>,
+        files: Option<&Blobs>,
+    ) -> Result<Self, NotKept> {
+        let name = environment.to_string();
+        let trusted = match heads.trusted(&name)? {
+            Some(octets) => Trusted::from_json(&octets)?,
+            None => {
+                let trusted = Trusted::begin(first_root, &environment)?;
+                let root = Message::Root(trusted.root().version, first_root);
+                heads.keep(&name, &trusted.to_json()?, &[root], None)?;
+                trusted
+            }
+        };
+        let mut shown = shown(&name, &trusted, &heads)?;
+        if let Some(files) = files
+            && !missing(&name, &trusted, &heads, files)?.is_empty()
+        {
+            shown.head = None;
+            shown.release = None;
+        }
+        let shown = watch::Sender::new(shown);
+        let trusted = Arc::new(tokio::sync::Mutex::new(trusted));
+        Ok(Self { environment, trusted, heads, shown, fleet: Fleet::default() })
+    }
+
+    /// Which one.
+    pub(crate) fn environment(&self) -> &Environment {
+        &self.environment
+    }
+
+    /// Waits until nobody else takes messages.
+    pub(crate) async fn turn(self: &Arc<Self>) -> Turn {
+        let trusted = Arc::clone(&self.trusted).lock_owned().await;
+        Turn::new(Arc::clone(self), trusted)
+    }
+
+    /// What is shown now, and every change of it.
+    pub(crate) fn watch(&self) -> watch::Receiver<Shown> {
+        self.shown.subscribe()
+    }
+
+    /// What is shown once it is another than the one that is known, or when the time is over.
+    pub(crate) async fn after(&self, kind: Kind, known: u64, wait: Duration) -> Shown {
+        let mut shown = self.watch();
+        // The sender is our own; what is left is the time that is over, which changes nothing.
+        let newer = shown.wait_for(|shown| shown.number(kind) != known);
+        drop(tokio::time::timeout(wait, newer).await);
+        self.shown.borrow().clone()
+    }
+
+    /// One generation of old.
+    pub(crate) fn head(&self, generation: u64) -> OfOld {
+        self.heads.head(self.environment.to_string().as_str(), generation)
+    }
+
+    /// One root of old.
+    pub(crate) fn root(&self, version: u64) -> OfOld {
+        self.heads.root(self.environment.to_string().as_str(), version)
+    }
+
+    /// The newest heads below `before`, newest first.
+    pub(crate) fn history(&self, before: u64, most: usize) -> Result<Vec<Vec<u8>>, redb::Error> {
+        self.heads.history(self.environment.to_string().as_str(), before, most)
+    }
+}
+
+/// What the disk holds of what is trusted now: after a change of keys, what only the old ones signed is not shown.
+fn shown(name: &str, trusted: &Trusted, heads: &Heads) -> Result<Shown, NotKept> {
+    let lost = |what| NotKept::Refused(Refused::State(what));
+    let version = trusted.root().version;
+    let root = heads.root(name, version)?.ok_or_else(|| lost("the root in force is not there"))?;
+    let root = Notice { number: version, hash: Signed::from_json(&root)?.hash(), octets: root.into() };
+    let head = match trusted.newest() {
+        None => None,
+        Some(newest) => {
+            let octets = heads.head(name, newest.generation)?;
+            let octets = octets.ok_or_else(|| lost("the newest head is not there"))?;
+            Some(Notice { number: newest.generation, hash: newest.hash, octets: octets.into() })
+        }
+    };
+    let release = heads.release(name)?.map(|octets| {
+        let signed = Signed::from_json(&octets)?;
+        let counts = trusted.root().roles.release.signed(&signed).is_ok();
+        let number = signed.read::<Release>()?.sequence;
+        Ok::<_, Malformed>(counts.then(|| Notice { number, hash: signed.hash(), octets: octets.into() }))
+    });
+    Ok(Shown { root, head, release: release.transpose()?.flatten() })
+}
+
+/// The files that hosts may ask for and that are not here: those of the newest head and of the released one.
+fn missing(name: &str, trusted: &Trusted, heads: &Heads, files: &Blobs) -> Result<Vec<File>, NotKept> {
+    let mut missing: Vec<File> = Vec::new();
+    let mut wanted: Vec<u64> =
+        [trusted.newest(), trusted.released()].map(|head| head.map_or(0, |head| head.generation)).into();
+    wanted.dedup();
+    for generation in wanted {
+        let Some(octets) = heads.head(name, generation)? else { continue };
+        let (_, head) = said(&octets)?;
+        missing.extend(head.files.into_iter().filter(|file| files.length(file.hash) != Some(file.bytes)));
+    }
+    missing.sort_by_key(|file| file.hash);
+    missing.dedup_by_key(|file| file.hash);
+    Ok(missing)
+}
+
+/// What a signed head says, for those who list them. It was checked when it came.
+pub(crate) fn said(octets: &[u8]) -> Result<(Hash, Head), Malformed> {
+    let signed = Signed::from_json(octets)?;
+    Ok((signed.hash(), signed.read()?))
+}

@@ -1,0 +1,298 @@
+//! The one who takes messages for an environment, alone as long as the turn lasts.
+//!
+//! Two ways lead in. What somebody brings is looked at first, then kept: of two pushes at once one wins, and the
+//! other hears of it. What other hubs took already is heard, by the rules of a host, and is shown once its files are
+//! here.
+
+use std::sync::Arc;
+
+use bytes::Bytes;
+use switchyard_mapsync_protocol::Timestamp;
+use switchyard_mapsync_protocol::envelope::Signed;
+use switchyard_mapsync_protocol::hash::Hash;
+use switchyard_mapsync_protocol::head::File;
+use switchyard_mapsync_protocol::trust::{Refused, Taken, Trusted};
+use tokio::sync::OwnedMutexGuard;
+
+use super::{Board, Kept, Kind, NotKept, missing, said, shown};
+use crate::hub::order::Place;
+use crate::hub::store::blobs::Blobs;
+use crate::hub::store::heads::Message;
+
+/// A turn.
+#[derive(Debug)]
+pub(crate) struct Turn {
+    board: Arc<Board>,
+    trusted: OwnedMutexGuard<Trusted>,
+    name: String,
+}
+
+/// A message as it is brought.
+#[derive(Debug, Clone)]
+pub(crate) enum Brought {
+    Root(Bytes),
+    /// With the generation that it is to follow.
+    Head(Bytes, u64),
+    Release(Bytes),
+}
+
+/// A message as other hubs have it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct Entry {
+    pub(crate) kind: Kind,
+    pub(crate) octets: Bytes,
+    /// With a release that names a head of old: this head.
+    pub(crate) head: Option<Bytes>,
+}
+
+/// What a look at a message shows.
+#[derive(Debug)]
+pub(crate) enum Look {
+    /// It is here already.
+    Known(Kept),
+    New(Box<Checked>),
+}
+
+/// A message that may be kept in the turn in which it was looked at.
+#[derive(Debug)]
+pub(crate) struct Checked {
+    next: Trusted,
+    number: u64,
+    hash: Hash,
+    pub(crate) entry: Entry,
+    /// The files that the head before does not have.
+    pub(crate) files: Vec<File>,
+}
+
+impl Entry {
+    pub(crate) fn new(kind: Kind, octets: impl Into<Bytes>) -> Self {
+        Self { kind, octets: octets.into(), head: None }
+    }
+}
+
+impl Brought {
+    pub(crate) fn kind(&self) -> Kind {
+        match self {
+            Self::Root(_) => Kind::Root,
+            Self::Head(..) => Kind::Head,
+            Self::Release(_) => Kind::Release,
+        }
+    }
+}
+
+impl Turn {
+    pub(super) fn new(board: Arc<Board>, trusted: OwnedMutexGuard<Trusted>) -> Self {
+        let name = board.environment.to_string();
+        Self { board, trusted, name }
+    }
+
+    /// Of which environment.
+    pub(crate) fn board(&self) -> &Board {
+        &self.board
+    }
+
+    /// Does it where the disk may be waited for. Who stops waiting stops nothing: it is done to its end.
+    pub(crate) async fn off<T: Send + 'static>(
+        mut self,
+        act: impl FnOnce(&mut Self) -> T + Send + 'static,
+    ) -> Result<(Self, T), NotKept> {
+        let done = tokio::task::spawn_blocking(move || {
+            let told = act(&mut self);
+            (self, told)
+        });
+        Ok(done.await?)
+    }
+
+    /// Whether what is brought may be kept.
+    pub(crate) fn look(&self, brought: &Brought, blobs: &Blobs, now: Timestamp) -> Result<Look, NotKept> {
+        match brought {
+            Brought::Root(octets) => self.look_at_root(octets),
+            Brought::Head(octets, after) => self.look_at_head(octets, *after, blobs, now),
+            Brought::Release(octets) => self.look_at_release(octets, now),
+        }
+    }
+
+    fn look_at_root(&self, octets: &Bytes) -> Result<Look, NotKept> {
+        let mut next = self.trusted.clone();
+        let taken = next.accept_root(octets)?;
+        let (number, hash) = (next.root().version, Signed::from_json(octets)?.hash());
+        if taken == Taken::Known(()) {
+            return Ok(Look::Known(Kept { number, hash, is_new: false }));
+        }
+        let entry = Entry::new(Kind::Root, octets.clone());
+        Ok(Look::New(Box::new(Checked { next, number, hash, entry, files: Vec::new() })))
+    }
+
+    fn look_at_head(
+        &self,
+        octets: &Bytes,
+        expected: u64,
+        blobs: &Blobs,
+        now: Timestamp,
+    ) -> Result<Look, NotKept> {
+        let hash = Signed::from_json(octets)?.hash();
+        let current = self.trusted.newest();
+        // The same push again, because its first answer was lost: it was taken, and that is the answer.
+        if let Some(newest) = current.filter(|newest| newest.hash == hash) {
+            return Ok(Look::Known(Kept { number: newest.generation, hash, is_new: false }));
+        }
+        let current = current.map_or(0, |newest| newest.generation);
+        if current != expected {
+            return Err(NotKept::Lost { expected, current });
+        }
+        let mut next = self.trusted.clone();
+        let (Taken::New(head) | Taken::Known(head)) = next.accept_head(octets, now)?;
+        let (number, follows) = (head.generation, current.saturating_add(1));
+        // A hub that has nothing yet may begin anywhere: what is newest, its hosts know.
+        if current != 0 && number != follows {
+            return Err(NotKept::Gap { have: number, current, next: follows });
+        }
+        let is_missing = |file: &&File| blobs.length(file.hash) != Some(file.bytes);
+        let missing: Vec<Hash> = head.files.iter().filter(is_missing).map(|file| file.hash).collect();
+        if !missing.is_empty() {
+            return Err(NotKept::Missing(missing));
+        }
+        let before = self.board.heads.head(&self.name, current)?;
+        let before =
+            before.map(|octets| said(&octets)).transpose()?.map_or(Vec::new(), |(_, head)| head.files);
+        let is_new = |file: &File| before.iter().all(|known| known.hash != file.hash);
+        let files = head.files.into_iter().filter(is_new).collect();
+        let entry = Entry::new(Kind::Head, octets.clone());
+        Ok(Look::New(Box::new(Checked { next, number, hash, entry, files })))
+    }
+
+    fn look_at_release(&self, octets: &Bytes, now: Timestamp) -> Result<Look, NotKept> {
+        let mut next = self.trusted.clone();
+        let taken = next.accept_release(octets, now)?;
+        let is_new = matches!(taken, Taken::New(_));
+        let (Taken::New(release) | Taken::Known(release)) = taken;
+        let (number, hash) = (release.sequence, Signed::from_json(octets)?.hash());
+        if !is_new {
+            return Ok(Look::Known(Kept { number, hash, is_new }));
+        }
+        let entry = Entry::new(Kind::Release, octets.clone());
+        Ok(Look::New(Box::new(Checked { next, number, hash, entry, files: Vec::new() })))
+    }
+
+    /// Keeps what was looked at, with its place in the ledger, if there is one, and shows it. Blocks on the disk.
+    pub(crate) fn keep(&mut self, checked: Checked, place: Option<&Place>) -> Result<Kept, NotKept> {
+        let Checked { next, number, hash, entry, .. } = checked;
+        let message = match entry.kind {
+            Kind::Root => Message::Root(number, &entry.octets),
+            Kind::Head => Message::Head(number, &entry.octets),
+            Kind::Release => Message::Release(&entry.octets),
+        };
+        let place = place.map(Place::to_octets);
+        self.board.heads.keep(&self.name, &next.to_json()?, &[message], place.as_deref())?;
+        *self.trusted = next;
+        self.show()?;
+        Ok(Kept { number, hash, is_new: true })
+    }
+
+    /// Takes what other hubs took, in its order. What no host would take is passed over; how many there were. Nothing is
+    /// shown yet. Blocks on the disk.
+    pub(crate) fn hear(
+        &mut self,
+        entries: &[Entry],
+        place: Option<&Place>,
+        now: Timestamp,
+    ) -> Result<usize, NotKept> {
+        let mut next = self.trusted.clone();
+        let (mut messages, mut refused) = (Vec::new(), 0);
+        for entry in entries {
+            let heard = match entry.kind {
+                Kind::Root => root_heard(&mut next, &entry.octets),
+                Kind::Head => head_heard(&mut next, &entry.octets, now),
+                Kind::Release => self.release_heard(&mut next, entry, now)?,
+            };
+            match heard {
+                Ok(heard) => messages.extend(heard),
+                // Here is something newer already.
+                Err(Refused::Rollback { .. }) => {}
+                Err(error) => {
+                    refused += 1;
+                    tracing::warn!(kind = entry.kind.as_str(), %error, "passed over: another hub has it");
+                }
+            }
+        }
+        let place = place.map(Place::to_octets);
+        self.board.heads.keep(&self.name, &next.to_json()?, &messages, place.as_deref())?;
+        *self.trusted = next;
+        Ok(refused)
+    }
+
+    /// A release may name a head that is kept here, or came with it, and is not among the few that are remembered.
+    fn release_heard<'e>(
+        &self,
+        next: &mut Trusted,
+        entry: &'e Entry,
+        now: Timestamp,
+    ) -> Result<Result<Vec<Message<'e>>, Refused>, NotKept> {
+        let release = Message::Release(&entry.octets);
+        let chosen = match next.accept_release(&entry.octets, now) {
+            Err(Refused::UnknownHead(chosen)) => chosen,
+            taken => return Ok(taken.map(|_| vec![release])),
+        };
+        if let Some(head) = &entry.head {
+            let taken = next.accept_release_with(&entry.octets, head, now);
+            return Ok(taken.map(|_| vec![Message::Head(chosen.generation, head), release]));
+        }
+        Ok(match self.board.heads.head(&self.name, chosen.generation)? {
+            Some(head) => next.accept_release_with(&entry.octets, &head, now).map(|_| vec![release]),
+            None => Err(Refused::UnknownHead(chosen)),
+        })
+    }
+
+    /// The files that are to be here before what is trusted can be shown. Blocks on the disk.
+    pub(crate) fn missing(&self, blobs: &Blobs) -> Result<Vec<File>, NotKept> {
+        missing(&self.name, &self.trusted, &self.board.heads, blobs)
+    }
+
+    /// Shows what is trusted now. Blocks on the disk.
+    pub(crate) fn show(&self) -> Result<(), NotKept> {
+        let now = shown(&self.name, &self.trusted, &self.board.heads)?;
+        self.board.shown.send_if_modified(|shown| {
+            let differs = *shown != now;
+            *shown = now;
+            differs
+        });
+        Ok(())
+    }
+
+    /// How far the ledger was heard; none before the first time.
+    pub(crate) fn place(&self) -> Result<Option<Place>, NotKept> {
+        Ok(self.board.heads.place(&self.name)?.and_then(|octets| Place::from_octets(&octets)))
+    }
+
+    /// All that a hub which knows nothing needs to come to what is trusted here, in order. Blocks on the disk.
+    pub(crate) fn own(&self) -> Result<Vec<Entry>, NotKept> {
+        let heads = &self.board.heads;
+        let mut own = Vec::new();
+        // The first root stands in the settings of every hub; those after it each sign the next.
+        let mut version = self.trusted.root().version;
+        while let Some(root) = heads.root(&self.name, version)? {
+            own.push(Entry::new(Kind::Root, root));
+            version = version.saturating_sub(1);
+        }
+        own.pop();
+        own.reverse();
+        let (newest, released) = (self.trusted.newest(), self.trusted.released());
+        for head in [released, newest.filter(|_| newest != released)].into_iter().flatten() {
+            let octets = heads.head(&self.name, head.generation)?;
+            own.extend(octets.map(|octets| Entry::new(Kind::Head, octets)));
+        }
+        let release = heads.release(&self.name)?.filter(|_| released.is_some());
+        own.extend(release.map(|octets| Entry::new(Kind::Release, octets)));
+        Ok(own)
+    }
+}
+
+fn root_heard<'e>(next: &mut Trusted, octets: &'e [u8]) -> Result<Vec<Message<'e>>, Refused> {
+    next.accept_root(octets)?;
+    Ok(vec![Message::Root(next.root().version, octets)])
+}
+
+fn head_heard<'e>(next: &mut Trusted, octets: &'e [u8], now: Timestamp) -> Result<Vec<Message<'e>>, Refused> {
+    let (Taken::New(head) | Taken::Known(head)) = next.accept_head(octets, now)?;
+    Ok(vec![Message::Head(head.generation, octets)])
+}

@@ -1,0 +1,88 @@
+//! In which order messages are taken, when there are several hubs.
+//!
+//! A hub alone is its own order. Hubs that share an etcd write each message into one `ledger` there, and take what
+//! stands in it one after the other, so that of two pushes at two hubs one wins. A hub that follows others takes
+//! what they show (`follow`). Neither etcd nor another hub is believed: each hub checks everything as a host would.
+//!
+//! The way of a push with a ledger: heard to its end → looked at (`board/turn`) → its files on enough hubs
+//! (`peers`) → its place in the ledger → kept and shown. `attend` hears what others write.
+
+mod attend;
+mod follow;
+mod gateway;
+mod ledger;
+mod peers;
+
+use std::sync::Arc;
+
+pub(crate) use self::gateway::{Gateway, LedgerError};
+pub(crate) use self::ledger::{Ledger, Place};
+pub(crate) use self::peers::Peers;
+use super::Shared;
+use super::board::turn::{Brought, Look};
+use super::board::{Board, Kept, NotKept};
+
+/// Who says what comes next.
+#[derive(Debug)]
+pub(crate) enum Order {
+    /// This hub alone.
+    Alone,
+    /// All hubs of an etcd.
+    Ledger(Ledger),
+    /// Other hubs; this one takes no pushes.
+    Follows,
+}
+
+/// Takes what other hubs take, until this one drains.
+pub(crate) async fn heard(shared: Shared) {
+    match &*shared.order {
+        Order::Alone => shared.drain.wait_started().await,
+        Order::Follows => Box::pin(follow::follow(&shared)).await,
+        Order::Ledger(ledger) => Box::pin(attend::attend(&shared, ledger)).await,
+    }
+}
+
+/// How often a push begins anew because others write meanwhile.
+const TRIES: usize = 8;
+
+/// Takes what is brought, if it is in order.
+pub(crate) async fn push(shared: &Shared, board: &Arc<Board>, brought: Brought) -> Result<Kept, NotKept> {
+    let kept = match &*shared.order {
+        Order::Follows => return Err(NotKept::Follows(shared.peers.names())),
+        Order::Alone => {
+            let (blobs, now) = (Arc::clone(&shared.blobs), shared.now());
+            let taken = board.turn().await.off(move |turn| match turn.look(&brought, &blobs, now)? {
+                Look::Known(kept) => Ok(kept),
+                Look::New(checked) => turn.keep(*checked, None),
+            });
+            taken.await?.1
+        }
+        Order::Ledger(ledger) => agreed(shared, ledger, board, brought).await,
+    }?;
+    shared.count_generation(board);
+    Ok(kept)
+}
+
+/// Takes it if all hubs do.
+async fn agreed(
+    shared: &Shared,
+    ledger: &Ledger,
+    board: &Arc<Board>,
+    brought: Brought,
+) -> Result<Kept, NotKept> {
+    for _ in 0..TRIES {
+        let (turn, tail) = attend::caught_up(shared, ledger, board.turn().await).await?;
+        let (blobs, now, again) = (Arc::clone(&shared.blobs), shared.now(), brought.clone());
+        let (turn, looked) = turn.off(move |turn| turn.look(&again, &blobs, now)).await?;
+        let checked = match looked? {
+            Look::Known(kept) => return Ok(kept),
+            Look::New(checked) => checked,
+        };
+        shared.peers.spread(board.environment(), &checked.files, &shared.blobs).await?;
+        let name = board.environment().to_string();
+        if let Some(place) = ledger.append(&name, &tail, &checked.entry).await? {
+            return turn.off(move |turn| turn.keep(*checked, Some(&place))).await?.1;
+        }
+    }
+    Err(NotKept::Crowded)
+}
