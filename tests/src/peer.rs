@@ -17,6 +17,7 @@
 pub mod certificates;
 pub mod cgroup;
 pub mod dns;
+pub mod etcd;
 pub mod knot;
 pub mod lookup;
 pub mod milter;

@@ -44,38 +44,13 @@ impl World {
         let (hub_address, mx_address) = (site.free_address(), site.free_address());
         let agent_metrics = site.free_address();
         let world = Self { mx: None, agent: None, hub: None, site, hub_address, mx_address, agent_metrics };
-        world.make_keys();
+        make_keys(&world.site);
         world.make_certificates();
         world.write_settings();
         world.write_site();
         let mut world = world;
         world.start_hub();
         world
-    }
-
-    fn make_keys(&self) {
-        for name in ["root", "ann", "release"] {
-            let told = switchyard(["key", "new", self.file(format!("{name}.key")).as_str()]);
-            assert_eq!(told.code, Some(0), "{told:?}");
-        }
-        let key = |name: &str| self.file(name);
-        let told = switchyard([
-            "key",
-            "root",
-            "--environment",
-            "live",
-            "--root",
-            &key("root.key"),
-            "--push",
-            &key("ann.key"),
-            "--release",
-            &key("release.key"),
-            "--sign",
-            &key("root.key"),
-            "--out",
-            &key("root.json"),
-        ]);
-        assert_eq!(told.code, Some(0), "{told:?}");
     }
 
     fn make_certificates(&self) {
@@ -288,11 +263,11 @@ impl World {
     }
 
     fn file(&self, name: impl AsRef<Path>) -> String {
-        let path: PathBuf = self.site.path(name);
-        path.to_str().expect("a plain path").to_owned()
+        file(&self.site, name)
     }
 }
 
+<<<<<<< HEAD
 fn copy_folder(from: &Path, to: &Path) {
     fs::create_dir(to).expect("a folder");
     for entry in fs::read_dir(from).expect("a folder") {
@@ -304,4 +279,36 @@ fn copy_folder(from: &Path, to: &Path) {
             fs::copy(&from, &to).expect("a copy");
         }
     }
+=======
+/// An admin's keys, and the root that names them.
+pub(crate) fn make_keys(site: &Site) {
+    for name in ["root", "ann", "release"] {
+        let told = switchyard(["key", "new", file(site, format!("{name}.key")).as_str()]);
+        assert_eq!(told.code, Some(0), "{told:?}");
+    }
+    let key = |name: &str| file(site, name);
+    let told = switchyard([
+        "key",
+        "root",
+        "--environment",
+        "live",
+        "--root",
+        &key("root.key"),
+        "--push",
+        &key("ann.key"),
+        "--release",
+        &key("release.key"),
+        "--sign",
+        &key("root.key"),
+        "--out",
+        &key("root.json"),
+    ]);
+    assert_eq!(told.code, Some(0), "{told:?}");
+}
+
+/// A file of the scenario, as a word of a command.
+pub(crate) fn file(site: &Site, name: impl AsRef<Path>) -> String {
+    let path: PathBuf = site.path(name);
+    path.to_str().expect("a plain path").to_owned()
+>>>>>>> e238f28 (mapsync: three hubs on an etcd of three, any one of which may die: the scenario, what they agree by, and its documents)
 }

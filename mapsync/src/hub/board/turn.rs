@@ -296,3 +296,6 @@ fn head_heard<'e>(next: &mut Trusted, octets: &'e [u8], now: Timestamp) -> Resul
     let (Taken::New(head) | Taken::Known(head)) = next.accept_head(octets, now)?;
     Ok(vec![Message::Head(head.generation, octets)])
 }
+
+#[cfg(test)]
+mod tests;
