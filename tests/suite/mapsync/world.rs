@@ -267,7 +267,6 @@ impl World {
     }
 }
 
-<<<<<<< HEAD
 fn copy_folder(from: &Path, to: &Path) {
     fs::create_dir(to).expect("a folder");
     for entry in fs::read_dir(from).expect("a folder") {
@@ -279,7 +278,8 @@ fn copy_folder(from: &Path, to: &Path) {
             fs::copy(&from, &to).expect("a copy");
         }
     }
-=======
+}
+
 /// An admin's keys, and the root that names them.
 pub(crate) fn make_keys(site: &Site) {
     for name in ["root", "ann", "release"] {
@@ -310,5 +310,4 @@ pub(crate) fn make_keys(site: &Site) {
 pub(crate) fn file(site: &Site, name: impl AsRef<Path>) -> String {
     let path: PathBuf = site.path(name);
     path.to_str().expect("a plain path").to_owned()
->>>>>>> e238f28 (mapsync: three hubs on an etcd of three, any one of which may die: the scenario, what they agree by, and its documents)
 }
