@@ -184,6 +184,7 @@ pub(super) async fn keep_time(queue: Weak<Shared>) {
         // Not at every wake: this looks at each destination.
         let is_round = next_round.is_none_or(|round| round <= now);
         if is_round {
+            shared.resume_lapsed().await;
             shared.show_oldest();
             shared.show_suspensions();
             next_round = Some(now + ROUND);

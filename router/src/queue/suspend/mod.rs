@@ -1,5 +1,5 @@
 //! Suspensions: mail that fits a selector is not tried for a while, mail that comes meanwhile included. They
-//! outlive a restart (`file.rs`) and end by themselves.
+//! outlive a restart (`file.rs`) and end by themselves (`lapse.rs`).
 //!
 //! A suspension is looked at before each attempt, when it is known where each recipient's mail goes. What it means
 //! is set aside: the message waits until the suspension ends, without an attempt that counts, and is not given up
@@ -11,6 +11,7 @@
 //! For that no number is ever given twice: the highest is kept in the file, and what mail remembers counts as given.
 
 mod file;
+mod lapse;
 
 use std::path::Path;
 use std::sync::Arc;

@@ -85,6 +85,24 @@ async fn who_has_room_is_tried_and_who_has_none_waits_and_is_ordered_about() {
 }
 
 #[tokio::test]
+async fn what_is_parked_goes_to_others_when_a_suspension_has_ended_by_itself() {
+    let folder = tempfile::tempdir().unwrap();
+    let (route, playing) = peer(vec![script("<a@from.example>", &[("<y@to.example>", "250 Ok")])]).await;
+    let routes = format!("to.example {route}\n");
+    let (site, _silent, _never_answered) = behind_a_silent_peer(folder.path(), &routes, 10).await;
+    site.until(|summary| summary.incoming == 5).await;
+    let to = Selector { domain: Some(Pattern::new("to.example")), ..Selector::default() };
+    site.order_of(Order::Suspend { seconds: 60, reason: "their disk is full".into() }, to).await;
+    site.send("<a@from.example>", &["<x@slow.example>", "<y@to.example>"]).await;
+    site.until(|summary| summary.incoming == 6 && summary.active == 5).await;
+    // The line of the one is as full as it was.
+    site.hand.advance(Duration::from_secs(61));
+    playing.await.unwrap();
+    site.until(|summary| summary.incoming == 6 && summary.active == 5).await;
+    assert!(site.queue.suspensions().is_empty());
+}
+
+#[tokio::test]
 async fn content_of_what_only_waits_leaves_memory_to_others() {
     let folder = tempfile::tempdir().unwrap();
     let (site, _silent, _never_answered) = behind_a_silent_peer(folder.path(), "", 1).await;
