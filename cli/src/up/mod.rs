@@ -176,8 +176,8 @@ impl Arguments {
              What becomes of it, and why:\n    \
              switchyard explain --daemon {} --daemon {} --to alice@example.org\n  \
              Ctrl-C ends it.\n\n",
-            beside(place)?,
             mail.display(),
+            beside(place)?,
             transport.display(),
             dir.join("site/base.toml").display(),
             site::control(dir, "router").display(),

@@ -23,6 +23,8 @@ fn up_starts_the_filters_that_the_site_has_and_takes_their_new_settings() {
     let checked = switchyard(["check", up.site().to_str().expect("a plain path")]);
     assert_eq!(checked.code, Some(0), "{}", checked.speech);
     let up = up.again();
+    let writes = format!("SMTP and LMTP, writes {}\n", up.mail_folder().display());
+    assert!(up.log().contains(&writes), "{}", up.log());
     for at in [up.mx(), up.router()] {
         assert!(up.log().contains(&format!("filter    asked by {at}, metrics")), "{}", up.log());
     }
