@@ -55,7 +55,9 @@ impl Import<'_> {
     /// The mx before the router on the machine that was one Postfix.
     fn one_machine(&mut self, host: &str) {
         let draft = &mut self.draft;
-        draft.listen(Role::Router, INNER, "behind the mx, on the same machine");
+        // Both socket units of the suite hold port 25: one of the two must be told another.
+        let told = format!("on a machine with an mx, let switchyard-router.socket listen on {INNER}");
+        draft.listen(Role::Router, "systemd:smtp", &told);
         draft.set(Role::Mx, "routers.pool", vec![INNER], "the router on the same machine");
         let own = vec!["127.0.0.0/8", "${role.mx.addresses}"];
         draft.set(Role::Router, "relay.xforward_networks", own, "the mx connects from one of these");
