@@ -31,8 +31,14 @@ enum Kind {
     Mx,
     /// role/router.toml, role/outbound.toml, the host/NAME.toml of these, and router.toml on a host
     Router,
-    /// milter.toml on a host
+    /// daemon/milter.toml and its like, and milter.toml on a host
     Milter,
+    /// role/hub.toml, and hub.toml on a host
+    Hub,
+    /// daemon/agent.toml and its like, and agent.toml on a host
+    Agent,
+    /// push.toml of an admin
+    Push,
 }
 
 pub(crate) fn run(arguments: &Arguments, output: &mut Output) -> io::Result<Exit> {
@@ -42,6 +48,9 @@ pub(crate) fn run(arguments: &Arguments, output: &mut Output) -> io::Result<Exit
         Kind::Mx => File::Mx,
         Kind::Router => File::Router,
         Kind::Milter => File::Milter,
+        Kind::Hub => File::Hub,
+        Kind::Agent => File::Agent,
+        Kind::Push => File::Push,
     };
     output.data(format_args!("{:#}\n", schema(file)))?;
     Ok(Exit::Fine)

@@ -46,6 +46,13 @@ fn every_file_of_a_site_and_every_rendered_one_fits_its_schema() {
         ("mx", repository.join("config/templates/role/mx.toml")),
         ("router", repository.join("config/templates/role/router.toml")),
         ("router", repository.join("config/templates/role/outbound.toml")),
+        ("router", repository.join("config/templates/daemon/asks-milter.toml")),
+        ("milter", repository.join("config/templates/daemon/milter.toml")),
+        ("agent", repository.join("config/templates/daemon/agent.toml")),
+        ("agent", golden.join("mx1.agent.toml")),
+        ("milter", golden.join("router1.milter.toml")),
+        ("hub", repository.join("config/templates/role/hub.toml")),
+        ("hub", golden.join("hub1.toml")),
     ];
     let site = folder.path().join("site");
     assert_eq!(switchyard(["init", site.to_str().expect("a plain path")]).code, Some(0));

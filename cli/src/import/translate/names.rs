@@ -12,7 +12,7 @@ use crate::import::draft::Host;
 use crate::import::lines::load;
 
 /// Where the router of a site of one machine listens.
-pub(super) const INNER: &str = "127.0.0.1:2525";
+pub(super) const INNER: &str = "127.0.0.1:2526";
 
 const NO_NAME: &str =
     "main.cf does not set myhostname, so Postfix takes the machine's own name: give it with --host-name";
