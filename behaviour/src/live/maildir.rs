@@ -12,7 +12,8 @@ use std::time::Duration;
 
 use switchyard_daemon::drain::Drain;
 
-use super::catch::{Kept, MOST_HEADER, fields, token};
+use super::catch::Kept;
+use super::header::{MOST_HEADER, fields, token};
 use crate::pattern::bare;
 use crate::seen::Caught;
 

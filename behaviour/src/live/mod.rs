@@ -6,6 +6,7 @@
 //! too many that came late is still one too many.
 
 pub mod catch;
+mod header;
 mod maildir;
 mod speak;
 pub mod target;

@@ -284,11 +284,8 @@ fn postfix(host: &Host, name: &str, settings: &[(&str, &str)]) -> Postfix {
     // Each message asks the DNS anew; a connection kept for the next one would always be to the same host.
     settings.push(("smtp_connection_cache_on_demand", "no"));
     // What a host away leaves waiting is tried again at once.
-    settings.extend([
-        ("minimal_backoff_time", "1s"),
-        ("maximal_backoff_time", "1s"),
-        ("queue_run_delay", "1s"),
-    ]);
+    let times = ["minimal_backoff_time", "maximal_backoff_time", "queue_run_delay"];
+    settings.extend(times.map(|time| (time, "1s")));
     Postfix::start(&Options {
         host_name: name,
         settings: &settings,

@@ -7,6 +7,7 @@ mod orders;
 mod room;
 mod suspended;
 mod uses;
+mod ways;
 
 use std::collections::BTreeMap;
 use std::path::Path;
