@@ -1,6 +1,6 @@
 //! Hosts' maps as the texts of its site's folder: not where the host itself keeps them.
 
-use switchyard_config::site::{Host, HostSettings};
+use switchyard_config::site::{Daemon, Host, HostSettings};
 use switchyard_config::{Faults, Site};
 use switchyard_maps::MapOptions;
 
@@ -23,6 +23,16 @@ pub fn of_host(site: &Site, host: &Host) -> Result<Vec<MapOptions>, Faults> {
     let mut all = site.maps(host)?;
     all.iter_mut().for_each(|maps| stand_in(site, maps));
     Ok(all)
+}
+
+/// The maps of one daemon of a host, in the site's folder; none where it asks no maps.
+///
+/// # Errors
+/// When its settings are wrong.
+pub fn of_daemon(site: &Site, host: &Host, daemon: Daemon) -> Result<Option<MapOptions>, Faults> {
+    let mut maps = site.maps_of(host, daemon)?;
+    maps.iter_mut().for_each(|maps| stand_in(site, maps));
+    Ok(maps)
 }
 
 fn stand_in(site: &Site, maps: &mut MapOptions) {

@@ -207,11 +207,16 @@ impl Site {
     /// # Errors
     /// Every fault of the settings.
     pub fn maps(&self, host: &Host) -> Result<Vec<MapOptions>, Faults> {
-        let asked = self.daemons(host).into_iter().filter_map(|daemon| {
-            let document = || self.document_of(host, daemon, None);
-            daemon.maps(document).transpose()
-        });
-        asked.collect()
+        let daemons = self.daemons(host).into_iter();
+        daemons.filter_map(|daemon| self.maps_of(host, daemon).transpose()).collect()
+    }
+
+    /// The maps of one daemon of a host; none where it asks no maps.
+    ///
+    /// # Errors
+    /// Every fault of its settings.
+    pub fn maps_of(&self, host: &Host, daemon: Daemon) -> Result<Option<MapOptions>, Faults> {
+        daemon.maps(|| self.document_of(host, daemon, None))
     }
 
     /// Whether every host has settings at all, right or wrong: each layer can be read, each hole be filled.

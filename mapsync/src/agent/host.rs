@@ -3,7 +3,8 @@
 //!
 //! In the folder of a set stand `site/` (what was signed), `maps/` (compiled for this host) and `DAEMON.toml`: the
 //! host's settings, by the templates, with one layer on top that says where the agent keeps the maps. That layer
-//! names `current` and never the set, so a generation that changes no setting changes no octet of the file.
+//! names `current` and never the set, so a generation that changes no setting changes no octet of the file. A filter
+//! beside the host's own daemon has `milter.toml` and `maps-milter/`.
 
 use std::path::{Path, PathBuf};
 
@@ -11,7 +12,7 @@ use switchyard_behaviour::texts;
 use switchyard_config::change::Difference;
 use switchyard_config::document::Document;
 use switchyard_config::render::{Origins, render};
-use switchyard_config::site::{Host, HostSettings, NoSuchHost};
+use switchyard_config::site::{Daemon, Host, HostSettings, NoSuchHost};
 use switchyard_config::{Faults, Site};
 use switchyard_maps::installed::{self, InstallError};
 
@@ -66,10 +67,14 @@ pub async fn make(making: &Making, host: &str, current: &Path) -> Result<Made, U
         HostSettings::Mx(settings) => settings.common.control.clone(),
         HostSettings::Router(settings) => settings.common.control.clone(),
     };
-    let document = site.document(host, Some(own_layer(current)?))?;
+    for daemon in site.daemons(host) {
+        // The agent itself asks no maps: its settings are a person's, on this host.
+        let Some(maps) = texts::of_daemon(&site, host, daemon)? else { continue };
+        let document = document(&site, host, daemon, current)?;
+        making.write(&daemon.file(), render(&document, Origins::Hidden).as_bytes())?;
+        installed::install(&maps, &making.path().join(maps_of(host, daemon)))?;
+    }
     let daemon = host.role.daemon();
-    making.write(&file_name(daemon), render(&document, Origins::Hidden).as_bytes())?;
-    installed::install(&texts::options(&site, settings), &making.path().join(MAPS))?;
     let proof = prove(&site).await.map_err(Unfit::Behaviours)?;
     match (proof.broken.is_empty(), proof.unasked.is_empty()) {
         (true, true) => Ok(Made { role: host.role.as_str(), daemon, control, proof }),
@@ -78,26 +83,42 @@ pub async fn make(making: &Making, host: &str, current: &Path) -> Result<Made, U
     }
 }
 
-/// What differs for a host's daemon between two sets: what it takes while it runs, and what needs a restart.
+/// What differs for a host's daemons between two sets: what each takes while it runs, and what needs a restart. Of one
+/// that a set does not have, nothing is told.
 ///
 /// # Errors
 /// When the host's settings in either cannot be read.
-pub fn changes(old: &Path, new: &Path, host: &str, current: &Path) -> Result<Vec<Difference>, Unfit> {
-    let effective = |set: &Path| {
-        let site = Site::load(&set.join(SITE))?;
-        let host: &Host = site.host(host)?;
-        Ok::<_, Unfit>(host.role.effective(&site.document(host, Some(own_layer(current)?))?, None)?)
+pub fn changes(
+    old: &Path,
+    new: &Path,
+    host: &str,
+    current: &Path,
+) -> Result<Vec<(Daemon, Difference)>, Unfit> {
+    let (old, new) = (Site::load(&old.join(SITE))?, Site::load(&new.join(SITE))?);
+    let (was, is) = (old.host(host)?, new.host(host)?);
+    let effective = |site: &Site, host: &Host, daemon: Daemon| {
+        Ok::<_, Unfit>(daemon.effective(&document(site, host, daemon, current)?, None)?)
     };
-    Ok(effective(old)?.differences(&effective(new)?))
+    let mut changes = Vec::new();
+    let before = old.daemons(was);
+    for daemon in new.daemons(is).into_iter().filter(|daemon| before.contains(daemon)) {
+        if new.maps_of(is, daemon)?.is_none() {
+            continue;
+        }
+        let differences = effective(&old, was, daemon)?.differences(&effective(&new, is, daemon)?);
+        changes.extend(differences.into_iter().map(|difference| (daemon, difference)));
+    }
+    Ok(changes)
 }
 
 /// Says in the log what differs for a host's daemon: the agent tells it nothing.
 pub(super) fn tell_changes(old: &Path, new: &Path, host: &str, current: &Path) {
     match changes(old, new, host, current) {
         Ok(changes) => {
-            for change in changes {
+            for (daemon, change) in changes {
                 let (setting, needs) = (change.path, change.change.to_string());
                 tracing::warn!(
+                    daemon = daemon.as_str(),
                     setting,
                     needs,
                     "a setting is another now, and the daemon has not read it yet"
@@ -108,17 +129,21 @@ pub(super) fn tell_changes(old: &Path, new: &Path, host: &str, current: &Path) {
     }
 }
 
-/// The settings file of a daemon.
-#[must_use]
-pub fn file_name(daemon: &str) -> String {
-    format!("{daemon}.toml")
+/// The settings of a daemon, by what the agent has put in use.
+fn document(site: &Site, host: &Host, daemon: Daemon, current: &Path) -> Result<Document, Faults> {
+    site.document_of(host, daemon, Some(own_layer(current, &maps_of(host, daemon))?))
+}
+
+/// The folder of a daemon's compiled maps in a set.
+fn maps_of(host: &Host, daemon: Daemon) -> String {
+    if daemon == host.role.runs() { MAPS.to_owned() } else { format!("{MAPS}-{}", daemon.as_str()) }
 }
 
 /// Where the maps are on this host, whatever the site says. How much may change at once was asked when it was pushed:
 /// a daemon that asked again would stay behind what an admin has accepted.
-fn own_layer(current: &Path) -> Result<Document, Faults> {
+fn own_layer(current: &Path, maps: &str) -> Result<Document, Faults> {
     let place = |name: &str| toml::Value::from(current.join(name).display().to_string());
-    let (texts, set) = (place(&format!("{SITE}/maps")), place(MAPS));
+    let (texts, set) = (place(&format!("{SITE}/maps")), place(maps));
     let text = format!("[maps]\nfolder = {texts}\nset = {set}\nmax_removed = 100\nmax_changed = 100\n");
     Document::parse("the agent's own layer", &text)
 }

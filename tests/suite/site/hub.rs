@@ -47,6 +47,8 @@ impl Kept {
         let made = switchyard(["init", text(&kept.site())]);
         assert_eq!(made.code, Some(0), "{}", made.speech);
         write(&kept.site().join("site.toml"), SITE);
+        fs::create_dir(kept.site().join("role/mx")).expect("a folder");
+        write(&kept.site().join("role/mx/milter.toml"), "[verify]\ndmarc = \"obey\"\n");
         for name in ["root", "ann", "release"] {
             let told = switchyard(["key", "new", text(&kept.path(&format!("{name}.key")))]);
             assert_eq!(told.code, Some(0), "{}", told.speech);
@@ -118,6 +120,8 @@ fn a_hub_and_an_agent_come_of_the_site_s_folder_and_a_push_reaches_the_host() {
     let mine = || fs::read_to_string(current.join("mx.toml")).ok();
     let settings = expect::until("the mx's settings from the hub", mine);
     assert!(settings.contains("host_name = \"mx1.example.org\""), "{settings}");
+    let filter = fs::read_to_string(current.join("milter.toml")).expect("the filter's settings beside them");
+    assert!(filter.contains("dmarc = \"obey\""), "{filter}");
 
     let before = hub.settings();
     drop(hub);

@@ -4,8 +4,8 @@ use std::fs;
 
 use switchyard_config::example::FILES;
 use switchyard_config::reference::Change;
-use switchyard_config::{MxSettings, Settings as _};
-use switchyard_maps::{MapHandle, MapSet};
+use switchyard_config::{MilterSettings, MxSettings, RouterSettings, Settings as _};
+use switchyard_maps::{MapHandle, MapName, MapSet};
 
 use super::*;
 use crate::agent::disk::Disk;
@@ -15,6 +15,9 @@ async fn set(disk: &Disk, name: &str, host: &str, other: &[(&str, &str)]) -> Res
     let making = disk.begin(name).unwrap();
     for (path, text) in FILES {
         let text = other.iter().find(|(name, _)| name == path).map_or(*text, |(_, text)| text);
+        making.write(&format!("{SITE}/{path}"), text.as_bytes()).unwrap();
+    }
+    for (path, text) in other.iter().filter(|(path, _)| FILES.iter().all(|(name, _)| name != path)) {
         making.write(&format!("{SITE}/{path}"), text.as_bytes()).unwrap();
     }
     let made = make(&making, host, &disk.current()).await?;
@@ -37,6 +40,35 @@ async fn a_host_gets_settings_and_maps_that_its_daemon_reads() {
     assert!(faults.is_empty(), "{faults}");
     let found = MapHandle::new(maps).snapshot().recipient(&"alice@example.org".parse().unwrap());
     assert!(format!("{found:?}").contains("Found"), "{found:?}");
+}
+
+#[tokio::test]
+async fn a_filter_beside_it_has_settings_and_maps_of_its_own() {
+    let root = tempfile::tempdir().unwrap();
+    let disk = Disk::open(root.path()).unwrap();
+    let host = "router1.example.org";
+    let layer = |dmarc: &str| format!("[maps]\nsender_headers = 'added'\n[verify]\ndmarc = '{dmarc}'\n");
+    let files =
+        |layer: &'static str| [("role/router/milter.toml", layer), ("maps/added", "<> add X-Report: yes\n")];
+    let (tell, obey) = (layer("tell").leak(), layer("obey").leak());
+    let made = set(&disk, "1-a", host, &files(tell)).await.unwrap();
+    assert_eq!(made.daemon, "router", "the one of its role is the one that is watched");
+    disk.flip("1-a").unwrap();
+    let settings = MilterSettings::load(&disk.current().join("milter.toml")).unwrap();
+    let (maps, faults) = MapSet::start(&settings.maps);
+    assert!(faults.is_empty(), "{faults}");
+    assert_eq!(settings.maps.installed, Some(disk.current().join("maps-milter")));
+    assert_eq!(maps.entries(MapName::SenderHeaders), 1);
+    let router = RouterSettings::load(&disk.current().join("router.toml")).unwrap();
+    assert_eq!(router.maps.installed, Some(disk.current().join("maps")));
+
+    set(&disk, "2-b", host, &files(obey)).await.unwrap();
+    let changes = changes(&disk.set("1-a"), &disk.set("2-b"), host, &disk.current()).unwrap();
+    let told: Vec<_> = changes.iter().map(|(daemon, change)| (*daemon, change.path.as_str())).collect();
+    assert_eq!(told, [(Daemon::Milter, "verify.dmarc")]);
+    let bad = [("role/router/milter.toml", &*tell), ("maps/added", "<> add Received: no\n")];
+    let unfit = set(&disk, "3-c", host, &bad).await.unwrap_err().to_string();
+    assert!(unfit.contains("maps/added:1:"), "{unfit}");
 }
 
 #[tokio::test]
@@ -97,6 +129,6 @@ async fn a_generation_that_changes_no_setting_changes_no_octet_of_the_settings()
     set(&disk, "3-c", host, &[("role/router.toml", &role)]).await.unwrap();
     let changes = between("2-b", "3-c");
     let told: Vec<(&str, Change)> =
-        changes.iter().map(|change| (change.path.as_str(), change.change)).collect();
+        changes.iter().map(|(_, change)| (change.path.as_str(), change.change)).collect();
     assert_eq!(told, [("limits.hops", Change::Live), ("spool.folder", Change::Restart)]);
 }
