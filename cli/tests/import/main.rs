@@ -137,7 +137,9 @@ fn a_relay_becomes_an_mx_before_a_router() {
     assert!(parents.contains(&switchyard_maps::MapName::RelayDomains), "{parents:?}");
     assert!(!parents.contains(&switchyard_maps::MapName::RecipientAccess), "no table of it");
     assert_eq!(imported.read("maps/domains").lines().filter(|line| line.starts_with('.')).count(), 0);
-    assert_eq!(mx.routers.pool[0].to_string(), router.common.listen[0].socket.to_string());
+    let (pool, inner) = (mx.routers.pool[0].to_string(), router.common.listen[0].socket.to_string());
+    assert_eq!((pool.as_str(), inner.as_str()), ("127.0.0.1:2526", "systemd:smtp"));
+    assert!(imported.read("role/router.toml").contains(&format!("listen on {pool}")), "its socket unit does");
     assert_eq!(router.deliver.helo_name.as_str(), "mx1.example.org");
     assert_eq!(mx.common.limits.session.message_size, 50 << 20);
     assert_eq!(mx.common.limits.sessions_per_network, 20);

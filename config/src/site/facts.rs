@@ -9,8 +9,8 @@ use crate::reader::Section;
 use crate::template::{Facts, is_fact_name};
 
 impl Site {
-    /// `name` and whatever else `[facts]` states; `host.*` of this host; `role.ROLE.names` and
-    /// `role.ROLE.addresses` of each role, empty lists where no host has it.
+    /// `name` and whatever else `[facts]` states; `host.*` of this host; `role.ROLE.names`, `role.ROLE.addresses` and
+    /// `role.ROLE.other_addresses`, those of other hosts than this, of each role: empty lists where no host has it.
     #[must_use]
     pub fn facts_of(&self, host: &Host) -> Facts {
         let mut facts = Facts::default();
@@ -30,11 +30,21 @@ impl Site {
             let hosts = || self.hosts.iter().filter(|host| host.role == role);
             let names = hosts().map(|host| text(&host.place, &host.name)).collect();
             // The first address of each: others may be of networks that the hosts do not share.
+            let others = hosts().filter(|other| other.name != host.name);
+            let others = others.filter_map(|other| addresses(other).next()).collect();
             let addresses = hosts().filter_map(|host| addresses(host).next()).collect();
             facts.state(format!("role.{}.names", role.as_str()), &file, Node::List(names));
             facts.state(format!("role.{}.addresses", role.as_str()), &file, Node::List(addresses));
+            facts.state(format!("role.{}.other_addresses", role.as_str()), &file, Node::List(others));
         }
         facts
+    }
+}
+
+impl Site {
+    /// Whether the site states a fact for all its hosts.
+    pub(super) fn states(&self, fact: &str) -> bool {
+        self.facts.get(fact).is_some()
     }
 }
 

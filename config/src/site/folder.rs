@@ -15,6 +15,10 @@ const BASE: (&str, &str) = ("suite/base.toml", include_str!("../../templates/bas
 const ASKS_FILTER: (&str, &str) =
     ("suite/daemon/asks-milter.toml", include_str!("../../templates/daemon/asks-milter.toml"));
 
+/// What a hub is told that agrees with others by an etcd.
+const AGREES: (&str, &str) =
+    ("suite/daemon/agrees-etcd.toml", include_str!("../../templates/daemon/agrees-etcd.toml"));
+
 impl Site {
     /// The layers of a daemon on a host, from the lowest up.
     pub(super) fn layers(&self, host: &Host, daemon: Daemon) -> Vec<Result<Document, Faults>> {
@@ -22,7 +26,8 @@ impl Site {
         let suite = if daemon == host.role.runs() {
             let base = of_mail.then_some(BASE);
             let asks = self.has_beside(host, Daemon::Milter).then_some(ASKS_FILTER);
-            vec![base, Some(host.role.template()), asks]
+            let agrees = (host.role == Role::Hub && self.states("etcd_members")).then_some(AGREES);
+            vec![base, Some(host.role.template()), asks, agrees]
         } else {
             vec![daemon.template()]
         };
@@ -101,7 +106,7 @@ impl Site {
 pub(super) fn suite_layers() -> Vec<Document> {
     let roles = Role::ALL.into_iter().map(Role::template);
     let beside = Daemon::BESIDE.into_iter().filter_map(Daemon::template);
-    let all = [BASE, ASKS_FILTER].into_iter().chain(roles).chain(beside);
+    let all = [BASE, ASKS_FILTER, AGREES].into_iter().chain(roles).chain(beside);
     all.filter_map(|(file, text)| Document::parse(file, text).ok()).collect()
 }
 
@@ -121,9 +126,9 @@ fn layer_files(folder: &Path) -> Vec<(PathBuf, String)> {
     entries(folder, stem)
 }
 
-/// The folders in a folder with their names, in order.
+/// The folders in a folder with their names, in order; hidden ones are nobody's layers.
 fn folders(folder: &Path) -> Vec<(PathBuf, String)> {
-    entries(folder, |path, name| path.is_dir().then(|| name.to_owned()))
+    entries(folder, |path, name| (path.is_dir() && !name.starts_with('.')).then(|| name.to_owned()))
 }
 
 fn entries(folder: &Path, known_as: impl Fn(&Path, &str) -> Option<String>) -> Vec<(PathBuf, String)> {

@@ -11,6 +11,7 @@
 mod daemon;
 mod facts;
 mod folder;
+mod hubs;
 mod role;
 
 use std::collections::BTreeSet;
@@ -233,6 +234,7 @@ impl Site {
     pub fn faults(&self) -> Faults {
         let mut faults = self.stray_layers();
         faults.append(self.idle_facts());
+        faults.append(self.hubs_apart());
         for host in &self.hosts {
             for daemon in self.daemons(host) {
                 if let Err(more) = self.effective_of(host, daemon) {

@@ -56,6 +56,22 @@ fn facts_of_a_host_hold_over_those_of_the_site_and_layers_in_their_order() {
 }
 
 #[test]
+fn hubs_agree_by_the_etcd_that_the_site_states() {
+    let hub = |number: u8| {
+        format!("[[host]]\nname = 'hub{number}.a.example'\nrole = 'hub'\naddresses = ['192.0.2.{number}']\n")
+    };
+    let hubs: String = (1..=3).map(hub).collect();
+    let facts = "[facts]\nenvironment = 'live'\netcd_members = ['192.0.2.1:2379', '192.0.2.2:2379']\n";
+    let (_folder, site) = site(&[("site.toml", &format!("{facts}{hubs}"))]);
+    let site = site.unwrap();
+    assert_eq!(site.faults().to_string(), "");
+    let document = site.document(site.host("hub2").unwrap(), None).unwrap();
+    let text = render(&document, Origins::Hidden);
+    assert!(text.contains("peers = [\"[192.0.2.1]:8443\", \"[192.0.2.3]:8443\"]\n"), "{text}");
+    assert!(text.contains("members = [\"192.0.2.1:2379\", \"192.0.2.2:2379\"]\n"), "{text}");
+}
+
+#[test]
 fn an_overlay_lies_above_everything() {
     let (_folder, site) = site(&[("site.toml", HOSTS), ("host/mx1.a.example.toml", "limits.hops = 60")]);
     let site = site.unwrap();

@@ -231,3 +231,6 @@ impl Twin {
         non_empty(records.map(|text| text.parse::<IpAddr>().expect("an address").to_canonical()).collect())
     }
 }
+
+#[cfg(test)]
+mod tests;

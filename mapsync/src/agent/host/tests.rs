@@ -58,7 +58,7 @@ async fn a_filter_beside_it_has_settings_and_maps_of_its_own() {
     let (maps, faults) = MapSet::start(&settings.maps);
     assert!(faults.is_empty(), "{faults}");
     assert_eq!(settings.maps.installed, Some(disk.current().join("maps-milter")));
-    assert_eq!(maps.entries(MapName::SenderHeaders), 1);
+    assert_eq!(maps.get().entries(MapName::SenderHeaders), 1);
     let router = RouterSettings::load(&disk.current().join("router.toml")).unwrap();
     assert_eq!(router.maps.installed, Some(disk.current().join("maps")));
 

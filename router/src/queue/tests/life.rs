@@ -282,3 +282,16 @@ async fn who_waits_for_a_connection_gets_it_when_the_limit_is_raised() {
     playing.await.unwrap();
     site.until(|summary| summary.messages() == 1).await;
 }
+
+#[tokio::test]
+async fn t11_who_offers_to_be_logged_in_at_hears_no_secret() {
+    let folder = tempfile::tempdir().unwrap();
+    let offers = "S: 250-peer\nS: 250-AUTH PLAIN LOGIN\nS: 250 XCLIENT LOGIN\n";
+    let script = script("<a@from.example>", &[("<x@to.example>", "250 Ok")]).replace("S: 250 peer\n", offers);
+    let (route, playing) = peer(vec![script]).await;
+    let site = start(folder.path(), &format!("to.example {route}\n"), 1, today());
+    site.send("<a@from.example>", &["<x@to.example>"]).await;
+    // It sees no other line than those that the script has.
+    playing.await.unwrap();
+    site.until(|summary| summary.messages() == 0).await;
+}

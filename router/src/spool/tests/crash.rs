@@ -95,7 +95,7 @@ fn check(disk: &Twin, told: &Told, context: &str) {
 }
 
 #[test]
-fn f1_the_power_goes_at_every_call() {
+fn f1_f2_at_every_call_the_power_goes_or_the_process_is_killed() {
     let whole = Twin::default();
     work(&whole, 7);
     let calls = whole.calls();
