@@ -1,19 +1,18 @@
-//! What must be so of all hubs of a site together: one set of hubs takes pushes, and the others follow it.
+//! What must be so of all hubs of a site together: one of them, or several that agree, take pushes; others follow.
 
 use super::{Role, Site};
 use crate::check::Faults;
 use crate::{HubSettings, Settings as _};
 
 impl Site {
-    /// Hubs that would each take pushes of their own, or of which none would take any.
+    /// Hubs that would each take pushes of their own.
     pub(super) fn hubs_apart(&self) -> Faults {
         let mut faults = Faults::new();
-        let (mut hubs, mut alone, mut agreeing) = (0, Vec::new(), 0);
+        let (mut alone, mut agreeing) = (Vec::new(), 0);
         for host in self.hosts.iter().filter(|host| host.role == Role::Hub) {
             // What is wrong with its settings is said elsewhere.
             let Ok(document) = self.document(host, None) else { return faults };
             let Ok(settings) = HubSettings::from_document(&document, None) else { return faults };
-            hubs += 1;
             match (settings.etcd.members.is_empty(), settings.peers.is_empty()) {
                 (false, _) => agreeing += 1,
                 (true, true) => alone.push(host),
@@ -26,12 +25,6 @@ impl Site {
             let message =
                 format!("`{}` and another hub would each take pushes of their own: {way}", second.name);
             faults.push(second.place.clone(), message);
-        }
-        if hubs > 0 && takers == 0 {
-            faults.push(
-                crate::check::Place::whole(&self.file()),
-                format!("no hub takes pushes, for all follow: {way}"),
-            );
         }
         faults
     }
