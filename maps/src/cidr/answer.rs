@@ -21,12 +21,13 @@ impl Answer {
     const LIST: u32 = u32::MAX - 1;
 
     #[inline]
-    pub(super) fn read([a, b, c, d, e, f, g, h]: [u8; ANSWER]) -> Self {
-        let line = u32::from_le_bytes([e, f, g, h]);
-        match u32::from_le_bytes([a, b, c, d]) {
+    pub(super) fn read(octets: [u8; ANSWER]) -> Self {
+        let both = u64::from_le_bytes(octets);
+        let (value, line) = (both as u32, (both >> 32) as u32);
+        match value {
             Self::NOBODY => Self::Nobody,
             Self::LIST => Self::List(line),
-            value => Self::Rule(Found { value, line }),
+            _ => Self::Rule(Found { value, line }),
         }
     }
 

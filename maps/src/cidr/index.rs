@@ -6,16 +6,13 @@
 //! enough. Index and first numbers stay in the processor's cache, and a leaf is one trip to memory. There is
 //! nothing to guess on the way, and so the processor goes ahead to the next address while memory still answers this one.
 
-use std::hint::black_box;
 use std::ops::Range;
 
-use super::answer::{ANSWER, Answer};
-use super::word::{AT_ONCE, FAN, Word};
+use super::answer::Answer;
+use super::word::{AT_ONCE, Word};
 use crate::artifact::container::Tag;
 use crate::artifact::{BadArtifact, Container, Corrupt};
 
-/// Octets of a cache line.
-const LINE: usize = 64;
 /// Bits of a number that the index looks at first, at most.
 const MOST_ROOT: u32 = 12;
 
@@ -77,16 +74,8 @@ impl<'a> Index<'a> {
     pub(super) fn find<W: Word>(&self, number: W) -> Result<Answer, Corrupt> {
         let leaf = self.leaf(number).ok_or_else(|| bad::<W>(0, 0, "a slot that leads nowhere"))?;
         let place = leaf * W::LEAF;
-        let leaf = self.leaves.get(place..).unwrap_or_default();
-        // All of it at once, where reading would ask for the answer only when the starts are known.
-        for line in 0..W::LEAF / LINE {
-            black_box(leaf.get(line * LINE).copied());
-        }
-        let slot = number.rank_in_leaf(leaf).and_then(|rank| rank.checked_sub(1));
-        let answer = slot.and_then(|slot| leaf.get(FAN * W::OCTETS + slot * ANSWER..)?.first_chunk());
-        answer
-            .map(|answer| Answer::read(*answer))
-            .ok_or_else(|| bad::<W>(2, place, "a leaf that leads nowhere"))
+        let answer = self.leaves.get(place..).and_then(|leaf| number.answer(leaf));
+        answer.map(Answer::read).ok_or_else(|| bad::<W>(2, place, "a leaf that leads nowhere"))
     }
 
     /// The leaf that a number is in.

@@ -30,6 +30,7 @@ pub(super) struct Lists<'a>(&'a [[u8; RECORD]]);
 
 impl<'a> Lists<'a> {
     /// A section of whole records: opening a table refuses any other.
+    #[inline]
     pub(super) fn of(section: &'a [u8]) -> Self {
         Self(section.as_chunks().0)
     }

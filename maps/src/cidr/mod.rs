@@ -186,14 +186,17 @@ impl Cidr {
         Ok(())
     }
 
+    #[inline]
     fn index<W: Word>(&self, place: &Place) -> Index<'_> {
         place.index::<W>(self.container.bytes())
     }
 
+    #[inline]
     fn lists(&self) -> Lists<'_> {
         Lists::of(self.bytes(&self.lists))
     }
 
+    #[inline]
     fn bytes(&self, place: &Range<usize>) -> &[u8] {
         self.container.bytes().get(place.clone()).unwrap_or_default()
     }

@@ -2,6 +2,7 @@
 //! ([`super::lists`] has the second).
 
 use super::answer::ANSWER;
+use crate::artifact::bytes::touch;
 use crate::artifact::container::Tag;
 
 /// Stretches of a leaf. More would cost more of memory for a question, fewer a longer index that the cache has
@@ -24,8 +25,8 @@ pub(super) trait Word: Copy + Ord + 'static {
     const LAST: Self;
     /// How many of the first [`AT_ONCE`] numbers of these octets are not greater; none where there are fewer.
     fn rank(self, numbers: &[u8]) -> Option<usize>;
-    /// The same of a leaf's numbers.
-    fn rank_in_leaf(self, leaf: &[u8]) -> Option<usize>;
+    /// What the leaf at the front answers; none when that is no leaf.
+    fn answer(self, leaf: &[u8]) -> Option<[u8; ANSWER]>;
     /// How many of all numbers of these octets, which rise, are not greater.
     fn rank_in_all(self, numbers: &[u8]) -> usize;
     /// A number of these octets.
@@ -50,9 +51,12 @@ macro_rules! word {
                 numbers.first_chunk::<AT_ONCE>().map(|numbers| $rank(numbers, self))
             }
             #[inline]
-            fn rank_in_leaf(self, leaf: &[u8]) -> Option<usize> {
-                let (numbers, _) = leaf.as_chunks();
-                numbers.first_chunk::<FAN>().map(|numbers| $rank(numbers, self))
+            fn answer(self, leaf: &[u8]) -> Option<[u8; ANSWER]> {
+                let leaf = leaf.first_chunk::<{ <$word as Word>::LEAF }>()?;
+                touch(leaf);
+                let (numbers, answers) = leaf.split_at(FAN * size_of::<$word>());
+                let rank = $rank(numbers.as_chunks().0.first_chunk::<FAN>()?, self);
+                answers.as_chunks().0.get(rank.checked_sub(1)?).copied()
             }
             fn rank_in_all(self, numbers: &[u8]) -> usize {
                 let (numbers, _) = numbers.as_chunks();

@@ -29,7 +29,6 @@ use std::ops::Range;
 
 use cell::{Bucket, CELL, Told, UNIT};
 use hash::{Hash, bucket_of, fingerprint};
-use near::touch;
 
 pub use build::{BuildError, Built, ExactBuilder, TooLarge};
 pub use diff::diff;
@@ -38,6 +37,7 @@ pub use merge::{MergeError, Op, merge};
 pub use near::Near;
 pub use walk::Records;
 
+use super::bytes::touch;
 use super::container::{BadArtifact, Container, Corrupt, Kind, Tag};
 
 /// Octets of a key.

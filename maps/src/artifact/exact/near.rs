@@ -9,16 +9,14 @@
 //!
 //! Maps with the same seed, which nearly all have, take the hashes of each other.
 
-use std::hint::black_box;
 use std::ptr;
 
 use super::hash::bucket_of;
-use super::{CELL, Corrupt, Exact, Found};
+use super::{Corrupt, Exact, Found};
+use crate::artifact::bytes::touch;
 
 /// Keys told at once.
 const AT_ONCE: usize = 8;
-/// Octets of a cache line.
-const LINE: usize = 64;
 
 /// Keys, with their hashes once a map was told of them.
 #[derive(Debug, Clone, Copy, Default)]
@@ -78,11 +76,4 @@ impl Exact {
         let hash = near.hash(self.seed(), key).unwrap_or_else(|| self.hash.of(key.as_bytes()));
         self.find_hashed(key, hash)
     }
-}
-
-/// Asks memory for the lines of a cell at once, where reading would ask line by line.
-#[inline]
-pub(super) fn touch(cell: &[u8; CELL]) {
-    // One number of all, as each that is kept would be one more to write.
-    black_box(cell.iter().step_by(LINE).fold(0, |all, octet| all ^ octet));
 }
