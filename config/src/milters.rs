@@ -1,6 +1,6 @@
 //! `[milters.NAME]`: the mail filters that a daemon asks, and which of them it asks about mail that comes in.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;
 
 use switchyard_milter_mta::Asked;
@@ -18,24 +18,29 @@ pub(crate) fn asked(root: &mut Section<'_>, common: &Common) -> Asked {
     for (name, filter) in &mut filters {
         filter.name.clone_from(name);
     }
-    let filters = root.section("accept", |section| chosen(section, &filters));
-    Asked { host: common.host_name.to_string(), filters }
+    let order = root.section("accept", |section| usual(section, &filters));
+    Asked { host: common.host_name.to_string(), filters: filters.into_values().collect(), order }
 }
 
-fn chosen(section: &mut Section<'_>, filters: &BTreeMap<String, MilterOptions>) -> Vec<MilterOptions> {
+/// The names that an access table may choose among.
+pub(crate) fn names(asked: &Asked) -> BTreeSet<String> {
+    asked.filters.iter().map(|filter| filter.name.clone()).collect()
+}
+
+fn usual(section: &mut Section<'_>, filters: &BTreeMap<String, MilterOptions>) -> Vec<String> {
     let names: Vec<String> = section
         .live(
             "milters",
-            "Mail filters asked about mail that comes in, in this order: names of [milters.NAME].",
+            "Mail filters asked about mail that comes in, in this order: names of [milters.NAME]. For a client, `maps.client_access` may choose others.",
         )
         .list(Vec::new());
-    let mut chosen: Vec<MilterOptions> = Vec::new();
+    let mut chosen: Vec<String> = Vec::new();
     for name in names {
         match filters.get(&name) {
-            Some(_) if chosen.iter().any(|filter| filter.name == name) => {
+            Some(_) if chosen.contains(&name) => {
                 section.fault(&["milters"], format!("the filter `{name}` is asked twice"));
             }
-            Some(filter) => chosen.push(filter.clone()),
+            Some(_) => chosen.push(name),
             None => {
                 let hint = hint(&name, filters.keys().map(String::as_str));
                 section.fault(&["milters"], format!("unknown filter `{name}`{hint}"));

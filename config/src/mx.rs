@@ -64,7 +64,7 @@ impl Settings for MxSettings {
 
     fn read(root: &mut Section<'_>) -> Self {
         let common = common::read(root, &DEFAULTS);
-        let maps = root.section("maps", |section| {
+        let mut maps = root.section("maps", |section| {
             let maps = map_options(section, &MapKeys::Edge);
             // Without either, an mx would take no mail at all, or all of it.
             if !section.has("relay_domains") && !section.has("recipients") {
@@ -83,7 +83,9 @@ impl Settings for MxSettings {
             );
         }
         let routers = root.section("routers", routers);
-        Self { maps, trust, routers, asked: milters::asked(root, &common), common }
+        let asked = milters::asked(root, &common);
+        maps.milters = milters::names(&asked);
+        Self { maps, trust, routers, asked, common }
     }
 
     fn hold(&self, now: &mut Self) -> Vec<String> {

@@ -6,6 +6,7 @@
 
 pub mod standing;
 
+use std::collections::BTreeSet;
 use std::fmt;
 use std::sync::Arc;
 
@@ -42,6 +43,8 @@ pub enum Access {
     Hold(Arc<str>),
     /// `PRIORITY n`: how urgent the message is, from -9 to 9 (RFC 6710).
     Priority(Priority),
+    /// `MILTERS a, b`: the mail filters that are asked about what a client sends; none of them for `MILTERS none`.
+    Milters(Arc<[Box<str>]>),
     /// `WARN`: a line in the log.
     Warn(Arc<str>),
     /// `INFO`: a line in the log.
@@ -117,6 +120,7 @@ impl Access {
             "PRIORITY" => {
                 rest.parse().map(Self::Priority).map_err(|bad: BadPriority| Wrong::at(at, bad.to_string()))
             }
+            "MILTERS" => milters(rest).map(Self::Milters).map_err(|wrong| wrong.moved(at)),
             "WARN" => noted().map(Self::Warn),
             "INFO" => noted().map(Self::Info),
             name => Err(Wrong::new(not_carried(name, word))),
@@ -140,6 +144,33 @@ impl Access {
         match self {
             Self::Hold(_) => Err(Wrong::new("`HOLD` is by sender or recipient: write it into their tables")),
             other => Ok(other),
+        }
+    }
+
+    /// The same, in a table of clients: filters are asked from connect on, so nobody else chooses them.
+    pub(crate) fn by_client(self, client: bool) -> Result<Self, Wrong> {
+        match self {
+            Self::Milters(_) if !client => {
+                Err(Wrong::new("`MILTERS` is by client: write it into the table of clients"))
+            }
+            other => Ok(other),
+        }
+    }
+
+    /// The same, if it names no filter but these.
+    pub(crate) fn of_milters(self, known: &BTreeSet<String>) -> Result<Self, Wrong> {
+        match &self {
+            Self::Milters(names) => match names.iter().find(|name| !known.contains(&***name)) {
+                Some(name) if known.is_empty() => {
+                    Err(Wrong::new(format!("unknown filter `{name}`: the settings name none")))
+                }
+                Some(name) => {
+                    let known = known.iter().map(String::as_str).collect::<Vec<_>>().join(", ");
+                    Err(Wrong::new(format!("unknown filter `{name}`; the settings name {known}")))
+                }
+                None => Ok(self),
+            },
+            _ => Ok(self),
         }
     }
 
@@ -174,6 +205,7 @@ impl Access {
             Self::Discard(_) => "discard",
             Self::Hold(_) => "hold",
             Self::Priority(_) => "priority",
+            Self::Milters(_) => "milters",
             Self::Warn(_) => "warn",
             Self::Info(_) => "info",
         }
@@ -189,8 +221,11 @@ impl std::str::FromStr for Access {
     }
 }
 
+/// In place of filters' names.
+const NOBODY: &str = "none";
+
 const EXPECTED: &str = "OK, DUNNO, REJECT, DEFER, 4NN text, 5NN text, DEFER_IF_REJECT, DEFER_IF_PERMIT, DISCARD, HOLD, \
-     PRIORITY, WARN or INFO is expected";
+     PRIORITY, MILTERS, WARN or INFO is expected";
 
 /// What to do about an action that is not carried.
 fn not_carried(name: &str, word: &str) -> String {
@@ -211,6 +246,24 @@ fn not_carried(name: &str, word: &str) -> String {
     format!("`{word}` is not carried: {advice}")
 }
 
+/// `a, b`, or `none`.
+fn milters(text: &str) -> Result<Arc<[Box<str>]>, Wrong> {
+    if text == NOBODY {
+        return Ok(Arc::default());
+    }
+    let mut names: Vec<Box<str>> = Vec::new();
+    for name in text.split(',').map(|name| name.trim_matches([' ', '\t'])) {
+        if name.is_empty() || name == NOBODY || name.contains([' ', '\t']) {
+            return Err(Wrong::new("filters by name with commas between them, or `none`, are expected"));
+        }
+        if names.iter().any(|other| **other == *name) {
+            return Err(Wrong::new(format!("the filter `{name}` is asked twice")));
+        }
+        names.push(name.into());
+    }
+    Ok(names.into())
+}
+
 /// A text for the log.
 fn note(text: &str) -> Result<Arc<str>, Wrong> {
     if text.len() > MAX_NOTE {
@@ -228,6 +281,8 @@ impl fmt::Display for Access {
             Self::Discard(text) => return noted(formatter, "DISCARD", text),
             Self::Hold(text) => return noted(formatter, "HOLD", text),
             Self::Priority(priority) => return write!(formatter, "PRIORITY {priority}"),
+            Self::Milters(names) if names.is_empty() => return write!(formatter, "MILTERS {NOBODY}"),
+            Self::Milters(names) => return write!(formatter, "MILTERS {}", names.join(", ")),
             Self::Warn(text) => return noted(formatter, "WARN", text),
             Self::Info(text) => return noted(formatter, "INFO", text),
             Self::DeferIfReject(refusal) => ("DEFER_IF_REJECT".to_owned(), refusal),

@@ -31,6 +31,8 @@ pub(crate) struct Words {
     pub(crate) origin: Option<Domain>,
     /// See [`MapOptions::edge`].
     pub(crate) edge: bool,
+    /// See [`MapOptions::milters`].
+    pub(crate) milters: BTreeSet<String>,
     /// Names and ports that are this host.
     pub(crate) own: BTreeSet<(String, u16)>,
 }
@@ -41,6 +43,7 @@ impl Words {
             pools: options.pools.clone(),
             origin: options.origin.clone(),
             edge: options.edge,
+            milters: options.milters.clone(),
             own: options.own.clone(),
         }
     }
@@ -87,8 +90,11 @@ impl<'a> Grammar<'a> {
         if values == Values::Route {
             return self.route(text);
         }
-        if matches!(keys, Keys::Client | Keys::Helo) && values == Values::Access {
-            Access::read(text)?.before_mail()?;
+        if values == Values::Access {
+            let access = Access::read(text)?.by_client(keys == Keys::Client)?;
+            if matches!(keys, Keys::Client | Keys::Helo) {
+                access.before_mail()?;
+            }
         }
         write(values, key, text, self.words).map(Cow::Owned)
     }
@@ -146,7 +152,8 @@ pub(crate) fn write(values: Values, key: &str, text: &str, words: &Words) -> Res
         }
         Values::Relocated => relocated::read(text).map(|text| text.to_string()),
         Values::Access => {
-            Access::read(text)?.where_mail_is_kept(!words.edge).map(|access| access.to_string())
+            let access = Access::read(text)?.where_mail_is_kept(!words.edge)?;
+            access.of_milters(&words.milters).map(|access| access.to_string())
         }
         Values::SigningKeys => SigningKeys::read(text).map(|keys| keys.to_string()),
         Values::FieldEdits => FieldEdits::read(text).map(|edits| edits.to_string()),

@@ -36,6 +36,8 @@ pub struct MapOptions {
     pub local_domains: BTreeSet<Domain>,
     /// The pools that `@name` may name as a next hop.
     pub pools: BTreeSet<String>,
+    /// The mail filters that an access table may name.
+    pub milters: BTreeSet<String>,
     /// A set on disk that is used in place of the texts ([`installed`](crate::installed)): a folder, or a link
     /// to one.
     pub installed: Option<PathBuf>,
@@ -69,6 +71,7 @@ impl Default for MapOptions {
             origin: None,
             local_domains: BTreeSet::new(),
             pools: BTreeSet::new(),
+            milters: BTreeSet::new(),
             installed: None,
             candidate: None,
             budget: Budget::default(),

@@ -38,7 +38,7 @@ impl Front {
             any |= notes.answered(path, &standing, answer, unavailable);
         }
         if any {
-            notes.filtered(self.filters.iter().map(String::as_str));
+            notes.filtered(&standing, self.filters.iter().map(String::as_str));
         }
         notes.end()
     }

@@ -118,7 +118,7 @@ impl Daemon for Mx {
         ];
         faults.extend(files.into_iter().flatten().filter_map(Result::err).map(|error| error.to_string()));
         let counted = ClientMetrics::register(Registry::new().prometheus()).map_err(MxError::because)?;
-        if let Err(error) = Filters::new(&settings.asked, &counted) {
+        if let Err(error) = Filters::new(&settings.asked, &counted, &MemoryBudget::new(0)) {
             faults.push(error.to_string());
         }
         if faults.is_empty() { Ok(()) } else { Err(MxError(faults.join("\n"))) }

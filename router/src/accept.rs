@@ -5,6 +5,7 @@
 
 mod door;
 mod service;
+mod words;
 
 use std::net::SocketAddr;
 use std::sync::Arc;
@@ -102,7 +103,7 @@ impl Front {
             host: &live.serve.host_name,
             relay: &live.relay,
             route: &self.0.route.load(),
-            filters: live.filters.names().collect(),
+            filters: live.filters.usual().collect(),
             without_srs: None,
             now: self.0.clock.now_wall(),
         };

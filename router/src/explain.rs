@@ -61,7 +61,7 @@ impl Rooms<'_> {
         if taken.is_empty() {
             return notes.end();
         }
-        notes.filtered(self.filters.iter().copied());
+        notes.filtered(&standing, self.filters.iter().copied());
         if let Some(why) = self.without_srs {
             notes.decided("forward", &sender, Outcome::GoesOn, &format_args!("SRS is left out here: {why}"));
         }

@@ -115,7 +115,7 @@ impl Daemon for Router {
             faults.push(error.to_string());
         }
         let counted = ClientMetrics::register(Registry::new().prometheus()).map_err(RouterError::because)?;
-        if let Err(error) = filters(settings, &counted) {
+        if let Err(error) = filters(settings, &counted, &MemoryBudget::new(0)) {
             faults.push(error.to_string());
         }
         if faults.is_empty() { Ok(()) } else { Err(RouterError(faults.join("\n"))) }
@@ -262,7 +262,7 @@ pub fn explain(
     };
     let host = settings.common.host_name.as_str();
     let now = Clock::system().now_wall();
-    let filters = settings.asked.filters.iter().map(|filter| &*filter.name).collect();
+    let filters = settings.asked.usual().collect();
     let without_srs = without_srs.as_deref();
     let rooms = explain::Rooms { host, relay: &relay, route: &route, filters, without_srs, now };
     Ok(rooms.explain(maps, message))

@@ -56,6 +56,12 @@ impl ServerMetrics {
         self.verdicts.with_label_values(&[stage, verdict]).inc();
     }
 
+    /// A mail filter said no, or nobody could be asked.
+    pub(crate) fn filtered(&self, stage: &'static str, reply: &Reply) {
+        let verdict = if reply.is_permanent() { "filter_refused" } else { "filter_deferred" };
+        self.verdicts.with_label_values(&[stage, verdict]).inc();
+    }
+
     pub(crate) fn ended(&self, ended: Ended) {
         self.ended.with_label_values(&[ended.as_str()]).inc();
     }

@@ -20,8 +20,8 @@ pub struct Offer {
     pub xforward: bool,
     /// `MT-PRIORITY` (RFC 6710): how urgent a message is.
     pub priority: bool,
-    /// `XTXN`: a MAIL parameter that names the transaction, so that a repeated one is taken once; beside it comes
-    /// `XHOLD`, the reason why a message shall be put on hold.
+    /// `XTXN`: a MAIL parameter that names the transaction, so that a repeated one is taken once; and `XHOLD`, which may
+    /// come with it: the reason why a message shall be put on hold.
     pub xtxn: bool,
 }
 
@@ -46,7 +46,7 @@ impl Offer {
             text.push_str("\nMT-PRIORITY");
         }
         if self.xtxn {
-            text.push_str("\nXTXN");
+            text.push_str("\nXTXN\nXHOLD");
         }
         text
     }
@@ -84,6 +84,8 @@ pub struct Extensions {
     pub priority: bool,
     /// Our own hosts' transaction id.
     pub xtxn: bool,
+    /// Our own hosts' mark of mail to be held.
+    pub xhold: bool,
 }
 
 /// Encodes a value as xtext (RFC 3461 §4): `+`, `=` and what is not printable ASCII become `+HH`.

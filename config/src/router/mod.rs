@@ -89,6 +89,8 @@ impl Settings for RouterSettings {
         maps.pools = pools.keys().cloned().collect();
         maps.origin = Some(rewrite.origin.clone());
         maps.own = own(&common);
+        let asked = milters::asked(root, &common);
+        maps.milters = milters::names(&asked);
         Self {
             maps,
             relay,
@@ -100,7 +102,7 @@ impl Settings for RouterSettings {
             queue: root.section("queue", keep::queue),
             deliver: root.section("deliver", |section| deliver::deliver(section, &common.host_name)),
             bounce: root.section("bounce", deliver::bounce),
-            asked: milters::asked(root, &common),
+            asked,
             common,
         }
     }

@@ -94,6 +94,7 @@ struct Waiting {
     discard: Option<Arc<str>>,
     hold: Option<Arc<str>>,
     priority: Option<Priority>,
+    milters: Option<Arc<[Box<str>]>>,
 }
 
 impl Standing {
@@ -125,6 +126,9 @@ impl Standing {
             }
             Access::Priority(priority) => {
                 self.waiting().priority.get_or_insert(priority);
+            }
+            Access::Milters(names) => {
+                self.waiting().milters.get_or_insert(names);
             }
             Access::Warn(text) => return Ruling::Note { warn: true, text, place },
             Access::Info(text) => return Ruling::Note { warn: false, text, place },
@@ -180,6 +184,12 @@ impl Standing {
         self.0.as_ref()?.priority
     }
 
+    /// The mail filters that are asked about what the client sends, if a table says.
+    #[must_use]
+    pub fn milters(&self) -> Option<&[Box<str>]> {
+        self.0.as_ref()?.milters.as_deref()
+    }
+
     fn waiting(&mut self) -> &mut Waiting {
         self.0.get_or_insert_default()
     }
@@ -220,6 +230,9 @@ mod tests {
             assert_eq!(told(&mut standing, asked, text), reply, "{text}");
         }
         assert_eq!(standing, Standing::default());
+        assert_eq!(standing.milters(), None);
+        assert_eq!(told(&mut standing, Asked::Client, "MILTERS sign, spam"), "ok");
+        assert_eq!(standing.milters(), Some(&["sign".into(), "spam".into()][..]));
         let why = Unavailable { map: MapName::Recipients, why: "gone".into() };
         let ruling = standing.hear(Asked::Client, Answer::Unavailable(why.clone()));
         assert_eq!(ruling.reply(Asked::Client).unwrap().code.get(), 421);

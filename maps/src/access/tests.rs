@@ -26,6 +26,8 @@ fn actions_read_and_write() {
         ("DISCARD spam trap", "DISCARD spam trap"),
         ("HOLD", "HOLD"),
         ("priority -3", "PRIORITY -3"),
+        ("milters sign ,spam", "MILTERS sign, spam"),
+        ("MILTERS none", "MILTERS none"),
         ("WARN a\tb", "WARN a b"),
         ("INFO caf\u{e9}", "INFO caf\u{e9}"),
     ] {
@@ -82,4 +84,29 @@ fn a_refusal_is_worded_as_postfix_words_it() {
     assert_eq!(told("REJECT"), "554 5.7.1 Client host rejected: Access denied");
     assert_eq!(told("DEFER"), "450 4.7.1 Client host rejected: Access denied");
     assert_eq!(told("521 5.3.2 gone"), "521 5.3.2 Client host rejected: gone");
+}
+
+#[test]
+fn filters_are_chosen_by_client_and_by_names_that_there_are() {
+    for text in ["MILTERS", "MILTERS a,,b", "MILTERS a b", "MILTERS a, none"] {
+        let wrong = Access::read(text).unwrap_err();
+        assert_eq!(wrong.what, "filters by name with commas between them, or `none`, are expected", "{text}");
+    }
+    assert_eq!(Access::read("MILTERS a, a").unwrap_err().what, "the filter `a` is asked twice");
+    let chosen = || Access::read("MILTERS sign").unwrap();
+    let known = |names: &[&str]| names.iter().map(|name| (*name).to_owned()).collect();
+    assert_eq!(
+        chosen().by_client(true).and_then(|access| access.of_milters(&known(&["sign"]))),
+        Ok(chosen())
+    );
+    let none = Access::read("MILTERS none").unwrap();
+    assert_eq!(none.clone().of_milters(&known(&[])), Ok(none));
+    let what = |refused: Result<Access, Wrong>| refused.unwrap_err().what;
+    assert_eq!(
+        what(chosen().of_milters(&known(&["spam", "virus"]))),
+        "unknown filter `sign`; the settings name spam, virus"
+    );
+    assert_eq!(what(chosen().of_milters(&known(&[]))), "unknown filter `sign`: the settings name none");
+    let misplaced = "`MILTERS` is by client: write it into the table of clients";
+    assert_eq!(what(chosen().by_client(false)), misplaced);
 }

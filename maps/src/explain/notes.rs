@@ -59,10 +59,21 @@ impl Notes {
         });
     }
 
-    /// The mail filters that are asked about it, in their order. What they would say nobody knows before.
-    pub fn filtered<'a>(&mut self, filters: impl Iterator<Item = &'a str>) {
-        let list: Vec<String> = filters.map(str::to_owned).collect();
-        if !list.is_empty() {
+    /// The mail filters that are asked about it, in their order: those that a table chose for the client, or the usual
+    /// ones. What they would say nobody knows before.
+    pub fn filtered<'a>(&mut self, standing: &Standing, usual: impl Iterator<Item = &'a str>) {
+        let list: Vec<String> = match standing.milters() {
+            Some(chosen) => chosen.iter().map(|name| name.to_string()).collect(),
+            None => usual.map(str::to_owned).collect(),
+        };
+        if list.is_empty() && standing.milters().is_some() {
+            self.decided(
+                "filters",
+                &"the message",
+                Outcome::GoesOn,
+                &"none is asked about this client's mail",
+            );
+        } else if !list.is_empty() {
             let says = "asked in this order; what they say, goes";
             self.listed("filters", &"the message", Outcome::GoesOn, &says, list);
         }

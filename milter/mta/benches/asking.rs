@@ -27,6 +27,7 @@ use switchyard_milter_protocol::negotiate::Wants;
 use switchyard_milter_protocol::response::Action;
 use switchyard_smtp::address::{ForwardPath, ReversePath};
 use switchyard_smtp::envelope::{Content, Envelope, MailObject, Recipient, Sender};
+use switchyard_smtp::io::memory::MemoryBudget;
 use switchyard_smtp::server::Client;
 use switchyard_smtp::wire::command::Greeting;
 use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
@@ -131,8 +132,8 @@ fn session(place: &Path) -> FilterSession {
         shadow: false,
     };
     let metrics = ClientMetrics::register(&prometheus::Registry::new()).unwrap();
-    let asked = Asked { host: "us.example".into(), filters: vec![filter] };
-    Arc::new(Filters::new(&asked, &metrics).unwrap()).session()
+    let asked = Asked { host: "us.example".into(), filters: vec![filter], order: vec!["scan".into()] };
+    Arc::new(Filters::new(&asked, &metrics, &MemoryBudget::new(1 << 30)).unwrap()).session(None)
 }
 
 fn client() -> Client {

@@ -1,17 +1,16 @@
 //! A session that filters are asked about: what they know of it, and what they said.
 
-use std::sync::Arc;
-
 use bytes::Bytes;
 use switchyard_milter_protocol::edits::Edited;
 use switchyard_milter_protocol::event::{Event, Path};
 use switchyard_milter_protocol::io::client::{Chain, Filtered};
 use switchyard_smtp::client::{mail_parameters, rcpt_parameters};
 use switchyard_smtp::envelope::{Body, Content, MailObject, Recipient, Sender};
+use switchyard_smtp::io::memory::MemoryShare;
 use switchyard_smtp::reply::{Reply, table};
 use switchyard_smtp::server::Client;
 
-use crate::filters::Filters;
+use crate::filters::Team;
 use crate::session::Judged;
 use crate::visitor::Visitor;
 use crate::words::{Word, greeting};
@@ -20,7 +19,7 @@ use crate::{envelope, known};
 /// What filters are told of one client.
 #[derive(Debug)]
 pub(crate) struct Asking {
-    filters: Arc<Filters>,
+    team: Team,
     chain: Chain,
     /// Whom the filters were told of.
     told: Option<Visitor>,
@@ -44,9 +43,9 @@ enum Standing {
 }
 
 impl Asking {
-    pub(crate) fn new(filters: Arc<Filters>) -> Self {
-        let chain = filters.chain();
-        Self { filters, chain, told: None, refused: None, message: Standing::None }
+    pub(crate) fn new(team: Team) -> Self {
+        let chain = team.chain();
+        Self { team, chain, told: None, refused: None, message: Standing::None }
     }
 
     /// A client has connected, or is another one by XCLIENT.
@@ -114,7 +113,7 @@ impl Asking {
             Ok(()) => {
                 let Content { added, wire } = &mail.content;
                 let filtered = self.chain.message(added, wire).await;
-                judged(mail, filtered)
+                judged(mail, filtered, self.team.memory.share())
             }
         };
         self.abort();
@@ -137,10 +136,10 @@ impl Asking {
     /// Tells the filters of a client that they do not know, or of what is new about it.
     async fn meet(&mut self, visitor: Visitor) -> Result<(), Reply> {
         if !self.told.as_ref().is_some_and(|told| told.is_same_connection(&visitor)) {
-            let before = std::mem::replace(&mut self.chain, self.filters.chain());
+            let before = std::mem::replace(&mut self.chain, self.team.chain());
             before.close();
             self.refused = None;
-            known::of_connection(&mut self.chain, &self.filters.host, &visitor);
+            known::of_connection(&mut self.chain, &self.team.host, &visitor);
             self.told = Some(Visitor { helo: None, tls: None, ..visitor.clone() });
             let word = self.tell(&visitor.connect()).await;
             self.refused = word.err();
@@ -177,10 +176,10 @@ fn told(recipient: &Recipient) -> Event {
 }
 
 fn dropped(mail: MailObject, why: &'static str) -> Judged {
-    Judged { mail, hold: None, discard: Some(why) }
+    Judged { discard: Some(why), ..Judged::unchanged(mail) }
 }
 
-fn judged(mut mail: MailObject, filtered: Filtered) -> Result<Judged, Reply> {
+fn judged(mut mail: MailObject, filtered: Filtered, mut share: MemoryShare) -> Result<Judged, Reply> {
     match filtered.verdict.into() {
         Word::GoOn => {}
         Word::Refuse(reply) => return Err(reply),
@@ -192,8 +191,13 @@ fn judged(mut mail: MailObject, filtered: Filtered) -> Result<Judged, Reply> {
     })?;
     let Edited { added, wire } = filtered.content;
     let content = Content { added, wire };
+    let is_changed =
+        !is_same(&content.added, &mail.content.added) || !is_same(&content.wire, &mail.content.wire);
+    if is_changed && !share.grow_to(content.len() as u64) {
+        return Err(table::NO_ROOM);
+    }
     let seven_bit = mail.envelope.sender.body == Body::SevenBit;
-    if seven_bit && content != mail.content && !(content.added.is_ascii() && content.wire.is_ascii()) {
+    if seven_bit && is_changed && !(content.added.is_ascii() && content.wire.is_ascii()) {
         // A filter put octets in that were not there (RFC 6152 §3): the next host must be told.
         mail.envelope.sender.body = Body::EightBitMime;
     }
@@ -201,5 +205,10 @@ fn judged(mut mail: MailObject, filtered: Filtered) -> Result<Judged, Reply> {
     if mail.envelope.recipients.is_empty() {
         return Ok(dropped(mail, "a filter took all its recipients away"));
     }
-    Ok(Judged { mail, hold, discard: None })
+    Ok(Judged { mail, hold, discard: None, share: Some(share) })
+}
+
+/// Whether these are the very octets, and not others that may say the same.
+fn is_same(one: &Bytes, other: &Bytes) -> bool {
+    one.as_ptr() == other.as_ptr() && one.len() == other.len()
 }

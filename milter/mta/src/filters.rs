@@ -1,8 +1,11 @@
-//! The filters that a daemon asks, as the settings of the moment have them.
+//! The filters that a daemon may ask, as the settings of the moment have them, and those that one client's mail is
+//! shown.
 
+use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use switchyard_milter_protocol::io::client::{Chain, ClientMetrics, Pool, Shadow};
+use switchyard_smtp::io::memory::MemoryBudget;
 
 use crate::options::{LoadError, MilterOptions};
 use crate::session::FilterSession;
@@ -12,46 +15,98 @@ use crate::session::FilterSession;
 pub struct Asked {
     /// Our host's name.
     pub host: String,
-    /// The filters, in the order in which they are asked.
+    /// All filters.
     pub filters: Vec<MilterOptions>,
+    /// The names of those that are asked about a client for whom no map says otherwise, in their order.
+    pub order: Vec<String>,
+}
+
+impl Asked {
+    /// The names of those whose word counts, as they are usually asked, in their order.
+    pub fn usual(&self) -> impl Iterator<Item = &str> {
+        let counts =
+            |name: &&String| self.filters.iter().any(|filter| filter.name == **name && !filter.shadow);
+        self.order.iter().filter(counts).map(String::as_str)
+    }
 }
 
 /// The pools of all filters. A session keeps those that it began with.
 #[derive(Debug)]
 pub struct Filters {
+    host: Box<str>,
+    memory: MemoryBudget,
+    members: BTreeMap<Box<str>, Member>,
+    order: Vec<Box<str>>,
+}
+
+#[derive(Debug)]
+enum Member {
+    Asked(Arc<Pool>),
+    /// It only watches.
+    Watching(Arc<Shadow>),
+}
+
+/// Those that one client's mail is shown.
+#[derive(Debug)]
+pub(crate) struct Team {
     pub(crate) host: Box<str>,
-    pub(crate) pools: Vec<Arc<Pool>>,
-    /// Those that only watch.
-    pub(crate) shadows: Vec<Arc<Shadow>>,
+    pub(crate) memory: MemoryBudget,
+    pools: Vec<Arc<Pool>>,
+    shadows: Vec<Arc<Shadow>>,
 }
 
 impl Filters {
-    /// Connects nowhere yet.
+    /// Connects nowhere yet. Messages that filters change have room in this memory.
     ///
     /// # Errors
     /// When certificates cannot be read.
-    pub fn new(asked: &Asked, metrics: &ClientMetrics) -> Result<Self, LoadError> {
-        let pool = |options: &MilterOptions| Ok(Arc::new(Pool::new(options.load()?, metrics.clone())));
-        let of = |shadow| asked.filters.iter().filter(move |filter| filter.shadow == shadow);
-        let pools = of(false).map(pool).collect::<Result<_, _>>()?;
-        let watching: Vec<Arc<Pool>> = of(true).map(pool).collect::<Result<_, _>>()?;
-        let shadows = watching.into_iter().map(|pool| Arc::new(Shadow::new(pool))).collect();
-        Ok(Self { host: asked.host.as_str().into(), pools, shadows })
+    pub fn new(asked: &Asked, metrics: &ClientMetrics, memory: &MemoryBudget) -> Result<Self, LoadError> {
+        let mut members = BTreeMap::new();
+        for filter in &asked.filters {
+            let pool = Arc::new(Pool::new(filter.load()?, metrics.clone()));
+            let member = match filter.shadow {
+                true => Member::Watching(Arc::new(Shadow::new(pool))),
+                false => Member::Asked(pool),
+            };
+            members.insert(filter.name.as_str().into(), member);
+        }
+        let order = asked.order.iter().map(|name| name.as_str().into()).collect();
+        Ok(Self { host: asked.host.as_str().into(), memory: memory.clone(), members, order })
     }
 
-    /// For one client.
+    /// For one client: with the filters that a map chose for it, or the usual ones.
     #[must_use]
-    pub fn session(self: &Arc<Self>) -> FilterSession {
-        FilterSession::new(self.clone())
+    pub fn session(&self, chosen: Option<&[Box<str>]>) -> FilterSession {
+        let (host, memory) = (self.host.clone(), self.memory.clone());
+        let mut team = Team { host, memory, pools: Vec::new(), shadows: Vec::new() };
+        for name in chosen.unwrap_or(&self.order) {
+            match self.members.get(name) {
+                Some(Member::Asked(pool)) => team.pools.push(pool.clone()),
+                Some(Member::Watching(shadow)) => team.shadows.push(shadow.clone()),
+                // Settings and maps change one after the other.
+                None => {
+                    tracing::warn!(filter = &**name, "a map chooses a filter that the settings do not name");
+                }
+            }
+        }
+        FilterSession::with(team)
+    }
+
+    /// The names of those whose word counts, as they are usually asked, in their order.
+    pub fn usual(&self) -> impl Iterator<Item = &str> {
+        let names = self.order.iter().map(|name| &**name);
+        names.filter(|name| matches!(self.members.get(*name), Some(Member::Asked(_))))
+    }
+}
+
+impl Team {
+    /// It asks nobody.
+    pub(crate) fn is_empty(&self) -> bool {
+        self.pools.is_empty() && self.shadows.is_empty()
     }
 
     /// With each filter, for one client.
     pub(crate) fn chain(&self) -> Chain {
         Chain::with_shadows(self.pools.iter().cloned(), self.shadows.clone())
-    }
-
-    /// The names of those whose word counts, in their order.
-    pub fn names(&self) -> impl Iterator<Item = &str> {
-        self.pools.iter().map(|pool| &*pool.options().name)
     }
 }

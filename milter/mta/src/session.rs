@@ -1,19 +1,18 @@
 //! One client's session, told to the filters as it goes.
 
-use std::sync::Arc;
-
 use switchyard_smtp::envelope::{MailObject, Recipient, Sender};
+use switchyard_smtp::io::memory::MemoryShare;
 use switchyard_smtp::reply::Reply;
 use switchyard_smtp::server::Client;
 
 use crate::asking::Asking;
-use crate::filters::Filters;
+use crate::filters::Team;
 
 /// A session. Without filters it says yes to everything, and does nothing.
 ///
 /// What it takes to ask lies outside of the session, and so does each question while it waits: a session that asks
 /// nobody costs a pointer, and there are ten thousand of them.
-#[derive(Debug)]
+#[derive(Debug, Default)]
 pub struct FilterSession {
     asking: Option<Box<Asking>>,
 }
@@ -27,12 +26,21 @@ pub struct Judged {
     pub hold: Option<String>,
     /// Why it is to be taken and dropped.
     pub discard: Option<&'static str>,
+    /// The room that what was changed takes, until this is dropped.
+    pub share: Option<MemoryShare>,
+}
+
+impl Judged {
+    /// One that nobody was asked about.
+    #[must_use]
+    pub fn unchanged(mail: MailObject) -> Self {
+        Self { mail, hold: None, discard: None, share: None }
+    }
 }
 
 impl FilterSession {
-    pub(crate) fn new(filters: Arc<Filters>) -> Self {
-        let asks_nobody = filters.pools.is_empty() && filters.shadows.is_empty();
-        Self { asking: (!asks_nobody).then(|| Box::new(Asking::new(filters))) }
+    pub(crate) fn with(team: Team) -> Self {
+        Self { asking: (!team.is_empty()).then(|| Box::new(Asking::new(team))) }
     }
 
     /// A client has connected, or is another one by XCLIENT.
@@ -94,7 +102,7 @@ impl FilterSession {
     /// As [`Self::connect`].
     pub async fn content(&mut self, mail: MailObject) -> Result<Judged, Reply> {
         match &mut self.asking {
-            None => Ok(Judged { mail, hold: None, discard: None }),
+            None => Ok(Judged::unchanged(mail)),
             Some(asking) => Box::pin(asking.content(mail)).await,
         }
     }

@@ -34,6 +34,8 @@ impl Policy {
         let maps = rules.shared.maps.snapshot();
         let answer = Box::pin(maps.settled(|maps| maps.access_client(None, address))).await;
         self.rule(&mut standing, Asked::Client, answer, client, &address)?;
+        let chosen = rules.filters.session(standing.milters());
+        std::mem::replace(&mut self.filters, chosen).close();
         (self.of_hello, self.of_client) = (standing.clone(), standing);
         let word = Box::pin(self.filters.connect(client)).await;
         self.filtered(Stage::Connect, client, word)?;

@@ -60,7 +60,8 @@ impl Policy {
         let size = mail.content.len();
         mail.content.prepend(&self.received(client, &mail, &id));
         let word = self.filters.content(mail).await;
-        let Judged { mut mail, hold, discard } = self.filtered(Stage::Content, client, word)?;
+        let Judged { mut mail, hold, discard, share: _until_handed_over } =
+            self.filtered(Stage::Content, client, word)?;
         if let Some(why) = discard {
             self.rules.shared.metrics.verdict(Stage::Content, Some(table::TAKEN.code), Reason::Filter);
             tracing::info!(

@@ -103,11 +103,10 @@ impl std::fmt::Display for SessionId {
 
 impl Policy {
     pub(crate) fn new(rules: Arc<Rules>, id: SessionId) -> Self {
-        let filters = rules.filters.session();
         Self {
             rules,
             id,
-            filters,
+            filters: FilterSession::default(),
             place: None,
             may_xclient: None,
             of_client: Standing::default(),

@@ -46,6 +46,6 @@ pub(crate) fn explaining(settings: &MxSettings) -> explain::Front {
         Some(ListenOn::Address(address)) if !address.ip().is_unspecified() => Some(address.ip()),
         _ => None,
     };
-    let filters = settings.asked.filters.iter().map(|filter| filter.name.clone()).collect();
+    let filters = settings.asked.usual().map(str::to_owned).collect();
     explain::Front { host: settings.common.host_name.to_string(), address, filters }
 }

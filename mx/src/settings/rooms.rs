@@ -46,13 +46,15 @@ impl Kept {
             drain: self.drain.token(),
             stress: Arc::clone(&self.load) as _,
         };
+        let filters = Filters::new(&settings.asked, &self.filtered, &self.memory);
+        let filters = filters.map_err(MxError::because)?;
         let rules = Rules {
             host_name: common.host_name.clone(),
             offer,
             xclient_networks: trust.xclient_networks.clone(),
             sessions_per_network: limits.sessions_per_network,
             refused_recipient_memory: routers.refused_recipient_memory,
-            filters: Arc::new(Filters::new(&settings.asked, &self.filtered).map_err(MxError::because)?),
+            filters: Arc::new(filters),
             shared: Arc::clone(&self.shared),
         };
         Ok(Live { serve, rules: Arc::new(rules), proxy_networks: trust.proxy_networks.clone() })

@@ -12,21 +12,24 @@ use switchyard_smtp::address::{ForwardPath, ReversePath};
 use switchyard_smtp::envelope::{Envelope, MailObject, Recipient, Sender};
 use switchyard_smtp::extension::Offer;
 use switchyard_smtp::io::serve::Service;
-use switchyard_smtp::reply::{Reply, table};
+use switchyard_smtp::reply::Reply;
 use switchyard_smtp::server::{Client, Event, Transaction};
 use switchyard_smtp::trace::Received;
 
+use super::words::{SessionId, Stage, describe, noted, spool_reply};
 use super::{LiveOptions, Shared};
 use crate::policy::recipient::{Question, judge, judge_rewritten};
 use crate::policy::{access, priority};
 use crate::route::RouteOptions;
 use crate::route::rewrite::{self, RewriteError};
-use crate::spool::{Arrival, Held, Holder, NewMessage, Origin, QueueId, Receipt, SpoolError};
+use crate::spool::{Arrival, Held, Holder, NewMessage, Origin, QueueId, Receipt};
 
 /// The router's decisions for one session.
 pub(super) struct RouterService {
     shared: Arc<Shared>,
     live: Arc<LiveOptions>,
+    /// In the log.
+    session: SessionId,
     /// What access tables have said of the client, and waits to be applied.
     of_client: Standing,
     /// The same with what they said of its HELO: what each transaction starts with.
@@ -61,9 +64,11 @@ impl Service for RouterService {
         let maps = self.shared.maps.snapshot();
         let answer = Box::pin(maps.settled(|maps| maps.access_client(None, address))).await;
         self.rule(&mut standing, Asked::Client, answer, client, &address)?;
+        self.filters = live.filters.session(standing.milters());
         (self.of_hello, self.of_client) = (standing.clone(), standing);
         if !own_host {
-            Box::pin(self.filters.connect(client)).await?;
+            let word = Box::pin(self.filters.connect(client)).await;
+            self.filtered(Stage::Connect, client, word)?;
         }
         Ok(Offer {
             size: serve.limits.message_size,
@@ -86,7 +91,8 @@ impl Service for RouterService {
         self.of_hello = standing;
         if !self.live.relay.is_own_host(client) {
             // Our own hosts bring mail of others, and whose it is they say before MAIL.
-            Box::pin(self.filters.hello(client)).await?;
+            let word = Box::pin(self.filters.hello(client)).await;
+            self.filtered(Stage::Hello, client, word)?;
         }
         Ok(())
     }
@@ -104,7 +110,8 @@ impl Service for RouterService {
         if is_known {
             self.filters.abort();
         } else {
-            Box::pin(self.filters.sender(client, sender, &id.to_string())).await?;
+            let word = Box::pin(self.filters.sender(client, sender, &id.to_string())).await;
+            self.filtered(Stage::Sender, client, word)?;
         }
         Ok(Kept { id, maps, route, may_relay: self.live.relay.may_relay(client), standing, is_known })
     }
@@ -138,13 +145,15 @@ impl Service for RouterService {
             Box::pin(self.filters.refused(recipient, &reply)).await;
             return Err(reply);
         }
-        Box::pin(self.filters.recipient(recipient)).await?;
+        let word = Box::pin(self.filters.recipient(recipient)).await;
+        self.filtered(Stage::Recipient, client, word)?;
         standing.adopt(&of_recipient);
         Ok(())
     }
 
-    async fn data(&mut self, _client: &Client, _transaction: &mut Transaction<Kept>) -> Result<(), Reply> {
-        Box::pin(self.filters.data()).await
+    async fn data(&mut self, client: &Client, _transaction: &mut Transaction<Kept>) -> Result<(), Reply> {
+        let word = Box::pin(self.filters.data()).await;
+        self.filtered(Stage::Content, client, word)
     }
 
     fn room(&mut self, octets: Option<u64>) -> Result<(), Reply> {
@@ -160,9 +169,10 @@ impl Service for RouterService {
         let mut mail = mail;
         mail.content.prepend(&self.received_field(client, &mail.envelope, id, at));
         let judged = if is_known {
-            Judged { mail, hold: None, discard: None }
+            Judged::unchanged(mail)
         } else {
-            self.filters.content(mail).await?
+            let word = self.filters.content(mail).await;
+            self.filtered(Stage::Content, client, word)?
         };
         let MailObject { mut envelope, content } = judged.mail;
         // What a filter of the mx holds is held here, where there is a place for it.
@@ -184,6 +194,7 @@ impl Service for RouterService {
         }
         tracing::info!(
             %id,
+            session = %self.session,
             client = %message.arrival.client,
             from = %message.envelope.sender.reverse_path,
             recipients = message.envelope.recipients.len(),
@@ -211,13 +222,18 @@ impl Service for RouterService {
 
 impl RouterService {
     pub(super) fn new(shared: Arc<Shared>, live: Arc<LiveOptions>) -> Self {
-        let filters = live.filters.session();
-        Self { shared, live, of_client: Standing::default(), of_hello: Standing::default(), filters }
+        let (of_client, of_hello) = (Standing::default(), Standing::default());
+        let session = SessionId::random();
+        Self { shared, live, session, of_client, of_hello, filters: FilterSession::default() }
     }
 
     /// The client is gone.
     pub(super) fn close(self) {
         self.filters.close();
+    }
+
+    fn filtered<T>(&self, stage: Stage, client: &Client, word: Result<T, Reply>) -> Result<T, Reply> {
+        noted(&self.shared.metrics, self.session, stage, client, word)
     }
 
     fn rule(
@@ -263,27 +279,4 @@ fn rewritten(
 ) -> Result<(ReversePath, Vec<Recipient>), RewriteError> {
     let sender = rewrite::sender(maps, &envelope.sender.reverse_path)?;
     Ok((sender, rewrite::expand_all(maps, route, &envelope.recipients, now)?))
-}
-
-/// The client as the log and a report name it: where our own front handed over, the client behind it.
-fn describe(client: &Client) -> String {
-    let behind = client.forwarded.as_deref();
-    let address = behind.and_then(|behind| behind.address).unwrap_or_else(|| client.address.ip());
-    let helo = behind.and_then(|behind| behind.helo.as_deref()).unwrap_or_else(|| client.helo_name());
-    let session = behind.and_then(|behind| behind.ident.as_deref());
-    match session {
-        Some(session) => format!("{helo}[{address}] session {session}"),
-        None => format!("{helo}[{address}]"),
-    }
-}
-
-fn spool_reply(error: SpoolError) -> Reply {
-    match error {
-        SpoolError::Full => table::NO_ROOM,
-        SpoolError::Busy => table::LOCAL_ERROR.with_text("Too much waits for the disk, try again"),
-        SpoolError::TooLarge => table::TOO_BIG,
-        SpoolError::Closed => table::SHUTTING_DOWN,
-        SpoolError::Poisoned => table::NO_ROOM.with_text("The disk does not take mail, try again"),
-        SpoolError::Failed(_) | SpoolError::Unknown | SpoolError::Damaged => table::SPOOL_ERROR,
-    }
 }

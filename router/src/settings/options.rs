@@ -43,12 +43,16 @@ pub(crate) fn live_options(
             stress: Arc::new(Calm),
         },
         relay: relay_options(settings),
-        filters: Arc::new(filters(settings, counted)?),
+        filters: Arc::new(filters(settings, counted, memory)?),
     })
 }
 
-pub(crate) fn filters(settings: &RouterSettings, counted: &ClientMetrics) -> Result<Filters, RouterError> {
-    Filters::new(&settings.asked, counted).map_err(RouterError::because)
+pub(crate) fn filters(
+    settings: &RouterSettings,
+    counted: &ClientMetrics,
+    memory: &MemoryBudget,
+) -> Result<Filters, RouterError> {
+    Filters::new(&settings.asked, counted, memory).map_err(RouterError::because)
 }
 
 pub(crate) fn relay_options(settings: &RouterSettings) -> RelayOptions {

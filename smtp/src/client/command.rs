@@ -89,6 +89,7 @@ const ALL: Extensions = Extensions {
     xclient: true,
     priority: true,
     xtxn: true,
+    xhold: true,
 };
 
 /// What MAIL said beside the path, for whoever is told of a transaction in words: `BODY=8BITMIME`, `RET=HDRS`. What

@@ -77,7 +77,7 @@ pub(super) fn plan(
         && peer.xtxn
         && peer.chunking
         && peer.pipelining;
-    if sender.hold.is_some() && !whole {
+    if sender.hold.is_some() && !(whole && peer.xhold) {
         return Err(LocalRefusal::NeedsHold);
     }
     let chunk = body == Body::BinaryMime || (delivery.transfer == Transfer::Chunk && peer.chunking);
@@ -132,7 +132,7 @@ mod tests {
 
     use super::*;
     use crate::address::{ForwardPath, ReversePath};
-    use crate::envelope::{Recipient, Sender};
+    use crate::envelope::{Recipient, Sender, TransactionId};
     use crate::wire::data::{DataReceiver, Received, stuff};
 
     fn planned(content: &Content, peer: &Extensions) -> Result<Plan, LocalRefusal> {
@@ -173,6 +173,26 @@ mod tests {
             content.extend_from_slice(b"\r\n");
             rest = after;
         }
+    }
+
+    #[test]
+    fn mail_to_be_held_goes_to_none_but_who_offers_to_hold_it() {
+        let ours = Extensions { chunking: true, pipelining: true, xtxn: true, ..eight_bit() };
+        let recipient = Recipient::new(ForwardPath::Postmaster);
+        let (transaction, hold) = (Some(TransactionId(1)), Some("odd".into()));
+        let sender = Sender { transaction, hold, ..Sender::new(ReversePath::Null) };
+        let content = Content::from_wire(Bytes::from_static(b"S: x\r\n\r\nhi\r\n"));
+        let delivery = Delivery {
+            sender: &sender,
+            recipients: &[&recipient],
+            content: &content,
+            forwarded: None,
+            transfer: Transfer::Whole,
+        };
+        let planned = |peer: &Extensions| plan(&delivery, Protocol::Smtp, peer).map(drop);
+        assert_eq!(planned(&Extensions { xhold: true, ..ours }), Ok(()));
+        assert_eq!(planned(&Extensions { xtxn: false, xhold: true, ..ours }), Err(LocalRefusal::NeedsHold));
+        assert_eq!(planned(&ours), Err(LocalRefusal::NeedsHold));
     }
 
     #[test]

@@ -168,6 +168,7 @@ pub fn extensions(reply: &Reply) -> Extensions {
             "DSN" => offered.dsn = true,
             "STARTTLS" => offered.starttls = true,
             "XTXN" => offered.xtxn = true,
+            "XHOLD" => offered.xhold = true,
             "MT-PRIORITY" => offered.priority = true,
             "SIZE" => offered.size = Some(size(words.next())),
             "LIMITS" => offered.recipients = words.find_map(recipients),

@@ -1,5 +1,6 @@
 //! Mail filters: our side of the talk against those that the world runs.
 
+mod chosen;
 mod clients;
 mod judges;
 mod libmilter;

@@ -110,6 +110,22 @@ fn each_word_of_a_filter_is_what_the_client_hears_and_what_becomes_of_the_mail()
     }
     talk.say("RSET");
 
+    for (stage, verdict, count) in [
+        ("sender", "refused", 1.0),
+        ("recipient", "refused", 1.0),
+        ("recipient", "deferred", 1.0),
+        ("content", "refused", 2.0),
+        ("content", "deferred", 1.0),
+    ] {
+        let counter =
+            format!("switchyard_policy_verdicts_total{{stage=\"{stage}\",verdict=\"filter_{verdict}\"}}");
+        assert_eq!(router.metric(&counter), count, "{counter}");
+    }
+    let told = router.log();
+    let refused =
+        told.lines().find(|line| line.contains("refused session=") && line.contains("stage=sender"));
+    assert!(refused.is_some_and(|line| line.contains("reply=550 5.7.1 ")), "{told}");
+
     // What it changes is changed, and what it holds is held.
     assert_eq!(send(&mut talk, "edit").0, 250);
     let control = site.path("control.sock");

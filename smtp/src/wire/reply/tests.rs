@@ -98,6 +98,7 @@ fn what_a_peer_offers() {
         xclient: true,
         priority: true,
         xtxn: true,
+        xhold: true,
     };
     assert_eq!(everything, all);
     assert_eq!(

@@ -3,6 +3,7 @@
 mod house;
 
 use std::net::SocketAddr;
+use std::sync::Arc;
 
 use bytes::Bytes;
 use switchyard_milter_protocol::edit::Edit;
@@ -12,6 +13,7 @@ use switchyard_milter_protocol::reply::ReplyText;
 use switchyard_milter_protocol::response::Action;
 use switchyard_smtp::address::{ForwardPath, ReversePath};
 use switchyard_smtp::envelope::{Body, Content, Envelope};
+use switchyard_smtp::io::memory::MemoryBudget;
 use switchyard_smtp::reply::table;
 use switchyard_smtp::wire::command::{Attributes, Greeting};
 
@@ -21,6 +23,10 @@ use crate::options::{MilterOptions, Times, WhenDown};
 use crate::{Asked, Filters};
 
 fn filters(place: &str, when_down: WhenDown) -> Arc<Filters> {
+    filters_within(place, when_down, 1 << 20)
+}
+
+fn filters_within(place: &str, when_down: WhenDown, memory: u64) -> Arc<Filters> {
     let filter = MilterOptions {
         name: "scan".into(),
         places: vec![place.parse().unwrap()],
@@ -35,11 +41,12 @@ fn filters(place: &str, when_down: WhenDown) -> Arc<Filters> {
         shadow: false,
     };
     let metrics = ClientMetrics::register(&prometheus::Registry::new()).unwrap();
-    Arc::new(Filters::new(&Asked { host: "us.example".into(), filters: vec![filter] }, &metrics).unwrap())
+    let asked = Asked { host: "us.example".into(), filters: vec![filter], order: vec!["scan".into()] };
+    Arc::new(Filters::new(&asked, &metrics, &MemoryBudget::new(memory)).unwrap())
 }
 
 fn asking(house: &House) -> FilterSession {
-    filters(&house.place(), WhenDown::Tempfail).session()
+    filters(&house.place(), WhenDown::Tempfail).session(None)
 }
 
 fn client() -> Client {
@@ -105,8 +112,9 @@ async fn a_session_is_told_stage_by_stage_and_the_edits_are_made() {
     session.refused(&recipient("<none@example.net>"), &table::NO_SUCH_USER).await;
     session.data().await.unwrap();
     session.data().await.unwrap();
-    let Judged { mail, hold, discard } = session.content(mail()).await.unwrap();
+    let Judged { mail, hold, discard, share } = session.content(mail()).await.unwrap();
     assert_eq!((hold.as_deref(), discard), (Some("odd"), None));
+    assert_eq!(share.map(|share| share.held()), Some(mail.content.len() as u64));
     assert_eq!(mail.content.added, "Received: by us\r\n");
     assert_eq!(mail.content.wire, "X-Seen: ä\r\nSubject: hi\r\n\r\nhello\r\n");
     assert_eq!((mail.envelope.recipients.len(), mail.envelope.sender.body), (2, Body::EightBitMime));
@@ -124,6 +132,20 @@ async fn a_session_is_told_stage_by_stage_and_the_edits_are_made() {
             "end",
         ]
     );
+}
+
+#[tokio::test]
+async fn a_client_for_whom_a_map_chooses_is_judged_by_those_it_names() {
+    let house = House::start(&[("connect", Action::Reject)], Vec::new());
+    let filters = filters(&house.place(), WhenDown::Tempfail);
+    for (chosen, asked) in [(None, true), (Some(&[][..]), false), (Some(&["scan".into()][..]), true)] {
+        let mut session = filters.session(chosen);
+        assert_eq!(session.connect(&client()).await.is_err(), asked, "{chosen:?}");
+        assert_eq!(send(&mut session, &client()).await.is_err(), asked, "{chosen:?}");
+    }
+    // One that a reload took away meanwhile.
+    assert!(filters.session(Some(&["gone".into()])).connect(&client()).await.is_ok());
+    assert_eq!(filters.usual().collect::<Vec<_>>(), ["scan"]);
 }
 
 #[tokio::test]
@@ -196,7 +218,7 @@ async fn without_a_filter_the_setting_has_the_word() {
         (WhenDown::Accept, None, None),
         (WhenDown::Quarantine, None, Some("filter scan is down")),
     ] {
-        let mut session = filters("unix:/nowhere/at/all", when_down).session();
+        let mut session = filters("unix:/nowhere/at/all", when_down).session(None);
         let judged = match session.connect(&client()).await {
             Ok(()) => send(&mut session, &client()).await,
             Err(reply) => Err(reply),
@@ -204,6 +226,19 @@ async fn without_a_filter_the_setting_has_the_word() {
         assert_eq!(judged.as_ref().err().map(ToString::to_string).as_deref(), reply, "{when_down:?}");
         assert_eq!(judged.ok().and_then(|judged| judged.hold).as_deref(), hold, "{when_down:?}");
     }
+}
+
+#[tokio::test]
+async fn what_a_filter_makes_of_a_message_has_room_or_comes_again() {
+    let field = Field { name: "X-Seen".into(), value: "yes".into() };
+    let house = House::start(&[], vec![Edit::AddHeader(field)]);
+    let session = |memory| filters_within(&house.place(), WhenDown::Tempfail, memory).session(None);
+    assert_eq!(text(send(&mut session(51), &client()).await), table::NO_ROOM.to_string());
+    assert!(send(&mut session(52), &client()).await.is_ok());
+    // What nobody changes takes none.
+    let house = House::start(&[], Vec::new());
+    let mut session = filters_within(&house.place(), WhenDown::Tempfail, 0).session(None);
+    assert!(send(&mut session, &client()).await.is_ok());
 }
 
 #[tokio::test]

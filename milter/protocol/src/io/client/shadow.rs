@@ -8,9 +8,11 @@
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, OnceLock};
 
+use bytes::BytesMut;
 use tokio::sync::mpsc;
 
 use super::{By, Outcome, Pool, Session, Verdict};
+use crate::edit::Edit;
 use crate::edits::Message;
 use crate::event::Event;
 use crate::macros::Known;
@@ -133,10 +135,24 @@ async fn compare(session: &mut Session, story: Story) -> &'static str {
     let Some((message, known, real)) = story.content else { return "not_compared" };
     *session.macros() = known;
     let said = session.message(&message).await;
-    match said {
-        said if said.by == By::WhenDown => "down",
-        said if said.verdict != real.verdict => "verdict",
-        said if said.edits != real.edits => "edits",
-        _ => "same",
+    if said.by == By::WhenDown {
+        return "down";
     }
+    if said.verdict != real.verdict {
+        return "verdict";
+    }
+    if joined(said.edits) == joined(real.edits) { "same" } else { "edits" }
+}
+
+/// The edits with a new body as one of them: into how many frames it was cut says nothing.
+fn joined(edits: Vec<Edit>) -> Vec<Edit> {
+    let (mut joined, mut body): (Vec<Edit>, Option<BytesMut>) = (Vec::new(), None);
+    for edit in edits {
+        match edit {
+            Edit::ReplBody(chunk) => body.get_or_insert_default().extend_from_slice(&chunk),
+            other => joined.push(other),
+        }
+    }
+    joined.extend(body.map(|body| Edit::ReplBody(body.freeze())));
+    joined
 }

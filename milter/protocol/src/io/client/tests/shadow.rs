@@ -40,6 +40,13 @@ async fn result_of(registry: &Registry) -> Vec<&'static str> {
 async fn what_a_shadow_says_is_compared_and_never_done() {
     for (fault, result) in [
         (Fault::None, "same"),
+        // The same new body in two parts, and the same field behind it.
+        (
+            Fault::Says(Stage::Eom, b"\0\0\0\x03bne\0\0\0\x04bw\r\n\0\0\0\x0dhX-Seen\0 yes\0\0\0\0\x01c"),
+            "same",
+        ),
+        // Another field with the same body.
+        (Fault::Says(Stage::Eom, b"\0\0\0\x06bnew\r\n\0\0\0\x0chX-Seen\0 no\0\0\0\0\x01c"), "edits"),
         (Fault::Answers(Stage::Eom, Action::Accept), "edits"),
         (Fault::Answers(Stage::Eom, Action::Reject), "verdict"),
         (Fault::Answers(Stage::EnvFrom, Action::Tempfail), "verdict"),
