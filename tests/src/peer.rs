@@ -14,6 +14,7 @@
 //! the world runs.
 //! [`tls`] asks a server what it would agree to: sslscan and `openssl s_client`.
 
+pub mod browser;
 pub mod certificates;
 pub mod cgroup;
 pub mod dns;

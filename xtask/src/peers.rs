@@ -39,6 +39,8 @@ const PEERS: &[Peer] = &[
     Peer { package: "knot", proof: "/usr/sbin/knotd" },
     Peer { package: "python3-dkim", proof: "/usr/bin/dkimverify" },
     Peer { package: "etcd-server", proof: "/usr/bin/etcd" },
+    Peer { package: "chromium", proof: "/usr/bin/chromium" },
+    Peer { package: "prometheus", proof: "/usr/bin/promtool" },
     Peer { package: "strace", proof: "/usr/bin/strace" },
     Peer { package: "e2fsprogs", proof: "/usr/sbin/mkfs.ext4" },
     Peer { package: "xfsprogs", proof: "/usr/sbin/mkfs.xfs" },

@@ -104,11 +104,15 @@ impl Shared {
         board.ok_or_else(|| api::problem::Problem::not_found(format!("`{environment}` is not served here")))
     }
 
-    /// Tells the metrics what is newest.
-    fn count_generation(&self, board: &Board) {
-        let generation = i64::try_from(board.watch().borrow().number(Kind::Head)).unwrap_or(i64::MAX);
+    /// Tells the metrics and the list of hosts what is shown now.
+    fn tell(&self, board: &Board) {
+        let shown = board.watch().borrow().clone();
+        let generation = i64::try_from(shown.number(Kind::Head)).unwrap_or(i64::MAX);
         let name = board.environment().to_string();
         self.metrics.generation.with_label_values(&[&name]).set(generation);
+        if let Some(release) = shown.released() {
+            board.fleet.released(release.names(), release.sequence, self.clock.now_monotonic());
+        }
     }
 
     fn now(&self) -> Timestamp {
@@ -188,7 +192,7 @@ impl Daemon for Hub {
             metrics: Metrics::register(&registry).map_err(HubError::because)?,
         };
         shared.metrics.stored.set(i64::try_from(shared.blobs.octets()).unwrap_or(i64::MAX));
-        shared.boards.values().for_each(|board| shared.count_generation(board));
+        shared.boards.values().for_each(|board| shared.tell(board));
         process.tasks.essential("order", order::heard(shared.clone()));
         let accepting = AcceptMetrics::register(&registry, "mapsync_hub").map_err(HubError::because)?;
         let sessions = Sessions::new(settings.limits.connections, process.drain.clone(), accepting);

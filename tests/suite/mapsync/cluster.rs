@@ -14,15 +14,16 @@ use switchyard_tests::tool::{Told, switchyard, write};
 use super::world::{file, make_keys};
 
 /// Hubs that take pushes; the one after them follows.
-const HUBS: usize = 3;
+pub(crate) const HUBS: usize = 3;
 pub(crate) const FOLLOWER: usize = HUBS;
 
 pub(crate) struct Cluster {
     // Daemons end before the folder that they run in.
     hubs: Vec<Option<Process>>,
     pub(crate) etcd: Etcd,
-    site: Site,
-    addresses: Vec<SocketAddr>,
+    pub(crate) site: Site,
+    pub(crate) addresses: Vec<SocketAddr>,
+    pub(crate) certificates: Certificates,
 }
 
 impl Cluster {
@@ -30,18 +31,19 @@ impl Cluster {
     pub(crate) fn new() -> Self {
         let (site, etcd) = (Site::new(), Etcd::start());
         make_keys(&site);
+        let tls = site.path("tls");
+        fs::create_dir(&tls).expect("a folder");
+        let certificates = Certificates::make(&tls, &[]);
         let addresses: Vec<SocketAddr> = (0..=FOLLOWER).map(|_| site.free_address()).collect();
         let hubs = addresses.iter().map(|_| None).collect();
-        let mut cluster = Self { hubs, etcd, site, addresses };
+        let mut cluster = Self { hubs, etcd, site, addresses, certificates };
         cluster.write();
         (0..=FOLLOWER).for_each(|hub| cluster.start_hub(hub));
         cluster
     }
 
     fn write(&self) {
-        let folder = self.site.path("tls");
-        fs::create_dir(&folder).expect("a folder");
-        let made = Certificates::make(&folder, &[]);
+        let made = &self.certificates;
         made.add("ann", "URI:spiffe://live/push/ann");
         let members = quoted(&self.etcd.addresses());
         for (hub, address) in self.addresses.iter().enumerate() {
@@ -134,6 +136,6 @@ impl Cluster {
     }
 }
 
-fn quoted(addresses: &[SocketAddr]) -> String {
+pub(crate) fn quoted(addresses: &[SocketAddr]) -> String {
     addresses.iter().map(|address| format!("\"{address}\"")).collect::<Vec<_>>().join(", ")
 }

@@ -31,7 +31,7 @@ pub(crate) struct World {
     agent: Option<Process>,
     hub: Option<Process>,
     pub(crate) site: Site,
-    hub_address: SocketAddr,
+    pub(crate) hub_address: SocketAddr,
     mx_address: SocketAddr,
     /// Where the agent tells its metrics.
     agent_metrics: SocketAddr,

@@ -48,6 +48,10 @@ pub(crate) enum Gives {
     File,
     Delta,
     Fleet,
+    /// The fleet as it changes.
+    Live,
+    /// A part of the page for browsers, of this kind.
+    Page(&'static str),
     Nothing,
     /// This description.
     Document,
@@ -121,6 +125,10 @@ pub(crate) const RIGHTS: &[Right] = &[
     ),
     post("/v1/agents/{host}/status", &[Role::Agent], Takes::Status, Gives::Nothing, "A host says how it is."),
     get("/v1/fleet/{environment}", WATCHERS, Gives::Fleet, "Every host with its last word."),
+    get("/v1/fleet/{environment}/live", WATCHERS, Gives::Live, "Hosts as they change, for the page."),
+    get("/", WATCHERS, Gives::Page("text/html"), "The page of the fleet."),
+    get("/page.css", WATCHERS, Gives::Page("text/css"), "Its style."),
+    get("/page.js", WATCHERS, Gives::Page("text/javascript"), "Its script."),
     get("/v1/openapi.json", EVERYONE, Gives::Document, "This document."),
 ];
 

@@ -10,8 +10,10 @@ mod events;
 mod fleet;
 mod generations;
 mod guard;
+mod live;
 mod messages;
 mod openapi;
+mod page;
 pub(super) mod problem;
 
 #[cfg(test)]
@@ -45,6 +47,10 @@ pub(crate) fn routes(shared: &Shared) -> Router {
         .route("/v1/deltas/{from}/{to}", get(deltas::get_one))
         .route("/v1/agents/{host}/status", post(fleet::hear).layer(DefaultBodyLimit::max(fleet::LONGEST)))
         .route("/v1/fleet/{environment}", get(fleet::list))
+        .route("/v1/fleet/{environment}/live", get(live::live))
+        .route("/", get(page::document))
+        .route("/page.css", get(page::style))
+        .route("/page.js", get(page::script))
         .route("/v1/openapi.json", get(openapi::openapi))
         .route_layer(middleware::from_fn_with_state(shared.clone(), guard::guard))
         .method_not_allowed_fallback(async || {

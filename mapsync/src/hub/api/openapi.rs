@@ -129,6 +129,10 @@ fn responses(right: &Right) -> Value {
         }),
         Gives::Delta => json!({ "200": said("The delta, packed.", octets(super::deltas::KIND)) }),
         Gives::Fleet => json!({ "200": said("Every host.", json(reference("Fleet"))) }),
+        Gives::Live => {
+            json!({ "200": said("Events `fleet`: all hosts first, then those that changed.", octets("text/event-stream")) })
+        }
+        Gives::Page(kind) => json!({ "200": said("For a browser.", octets(kind)) }),
         Gives::Nothing => json!({ "204": empty("It is kept.") }),
         Gives::Document => json!({ "200": said("This document.", json(json!({ "type": "object" }))) }),
     };

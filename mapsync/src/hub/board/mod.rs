@@ -93,6 +93,11 @@ impl Shown {
         }
     }
 
+    /// What the release says; it was checked when it came.
+    pub(crate) fn released(&self) -> Option<Release> {
+        Signed::from_json(&self.release.as_ref()?.octets).ok()?.read().ok()
+    }
+
     /// Its number; 0 while there is none.
     pub(crate) fn number(&self, kind: Kind) -> u64 {
         self.notice(kind).map_or(0, |notice| notice.number)

@@ -105,6 +105,6 @@ pub(super) async fn completed(shared: &Shared, turn: Turn) -> Result<Turn, NotKe
     }
     let (turn, told) = turn.off(|turn| turn.show()).await?;
     told?;
-    shared.count_generation(turn.board());
+    shared.tell(turn.board());
     Ok(turn)
 }

@@ -59,7 +59,7 @@ pub(crate) async fn push(shared: &Shared, board: &Arc<Board>, brought: Brought) 
         }
         Order::Ledger(ledger) => agreed(shared, ledger, board, brought).await,
     }?;
-    shared.count_generation(board);
+    shared.tell(board);
     Ok(kept)
 }
 

@@ -1,6 +1,7 @@
 //! Requests against the routes themselves, by people of every role; no socket.
 
 mod files;
+mod page;
 mod pushes;
 mod rights;
 mod told;
@@ -69,7 +70,8 @@ impl Bench {
         let (status, headers) = (answer.status(), answer.headers().clone());
         let body = answer.into_body();
         // Events have no end.
-        let is_endless = path.starts_with("/v1/events") && status == StatusCode::OK;
+        let is_endless = path.starts_with("/v1/events") || path.ends_with("/live/live");
+        let is_endless = is_endless && status == StatusCode::OK;
         let body = match is_endless {
             true => Vec::new(),
             false => body.collect().await.unwrap().to_bytes().to_vec(),
@@ -83,8 +85,12 @@ impl Bench {
 
     /// The events of `live`, from what is known on, as they come.
     async fn hear(&self, known: &str) -> Events {
-        let mut request = Request::get("/v1/events/live").header("last-event-id", known);
-        request.extensions_mut().unwrap().insert(Caller::new(MX1.parse()));
+        self.listen(MX1, "/v1/events/live", known).await
+    }
+
+    async fn listen(&self, who: &str, path: &str, known: &str) -> Events {
+        let mut request = Request::get(path).header("last-event-id", known);
+        request.extensions_mut().unwrap().insert(Caller::new(who.parse()));
         let answer = self.answered(request.body(Body::empty()).unwrap()).await;
         assert_eq!(answer.headers()[header::CONTENT_TYPE], "text/event-stream");
         Events(answer.into_body())
@@ -110,9 +116,10 @@ impl Events {
     async fn next(&mut self) -> Option<(String, String, String)> {
         let frame = self.0.frame().await?.unwrap().into_data().unwrap();
         let text = String::from_utf8(frame.to_vec()).unwrap();
+        // A field without a value is not sent.
         let line = |name: &str| {
             let found = text.lines().find_map(|line| line.strip_prefix(name)?.strip_prefix(": "));
-            found.unwrap_or_else(|| panic!("{name} in {text:?}")).to_owned()
+            found.unwrap_or_default().to_owned()
         };
         Some((line("event"), line("id"), line("data")))
     }
