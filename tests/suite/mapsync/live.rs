@@ -148,6 +148,13 @@ impl Yard {
         (told.code, format!("{told:?}"))
     }
 
+    /// Waits until every host says that there is somebody.
+    fn await_word_of(&self, recipient: &str) {
+        for (place, host) in self.hosts.iter().enumerate() {
+            expect::holds(&format!("{} to go by it", host.name), || self.knows(place, recipient));
+        }
+    }
+
     /// Whether a host says that there is somebody.
     fn knows(&self, host: usize, recipient: &str) -> bool {
         let mut talk = Talk::hello(self.hosts[host].smtp);
@@ -169,7 +176,7 @@ fn batch() -> Source {
 #[test]
 fn a_route_changes_on_all_hosts_while_mail_flows() {
     let (old, new) = (Sink::start(&[], None), Sink::start(&[], None));
-    let yard = Yard::new(old.address());
+    let mut yard = Yard::new(old.address());
     let (sent, ends) = (AtomicU64::new(0), AtomicBool::new(false));
     thread::scope(|scope| {
         for front in [0, 1] {
@@ -188,9 +195,7 @@ fn a_route_changes_on_all_hosts_while_mail_flows() {
             let told = yard.push(&[]);
             let pushed = start.elapsed();
             assert_eq!(told.0, Some(0), "{}", told.1);
-            for (place, host) in yard.hosts.iter().enumerate() {
-                expect::holds(&format!("{} to go by it", host.name), || yard.knows(place, "new"));
-            }
+            yard.await_word_of("new");
             println!(
                 "pushed in {pushed:.0?}; all four go by it {:.0?} after the push began",
                 start.elapsed()
@@ -213,4 +218,13 @@ fn a_route_changes_on_all_hosts_while_mail_flows() {
     println!("{by_old} by the old way and {} by the new one", new.messages());
     assert_eq!(old.messages(), by_old);
     assert_eq!(by_old + new.messages(), sent + u64::from(BATCH), "none twice, none in two parts");
+
+    // A hub that all of them hear dies, and what is pushed next comes by the others.
+    yard.cluster.kill_hub(0);
+    yard.write_route(new.address(), &["new", "newer"]);
+    let start = Instant::now();
+    let told = yard.push(&[]);
+    assert_eq!(told.0, Some(0), "{}", told.1);
+    yard.await_word_of("newer");
+    println!("with a hub dead, all four go by it {:.0?} after the push began", start.elapsed());
 }
