@@ -66,8 +66,16 @@ impl Site {
             for (path, stem) in files.iter().chain(&folders) {
                 refuse_unknown(path, stem, what, known, &mut faults);
             }
-            for (path, _) in folders {
-                self.stray_beside(&path, &beside, &mut faults);
+            for (path, name) in folders {
+                let is_hub = |host: &Host| host.role == Role::Hub && host.name.as_str() == name;
+                if name == Role::Hub.as_str() || self.hosts.iter().any(is_hub) {
+                    for (path, _) in layer_files(&path) {
+                        let place = Place::whole(&path.display().to_string());
+                        faults.push(place, "no other daemon stands beside a hub");
+                    }
+                } else {
+                    self.stray_beside(&path, &beside, &mut faults);
+                }
             }
         }
         self.stray_beside(&self.folder.join("daemon"), &beside, &mut faults);
