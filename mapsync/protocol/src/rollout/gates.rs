@@ -88,27 +88,27 @@ impl Gates {
         difference > f64::from(self.margin) / 1000.0 && difference > ERRORS * error
     }
 
-    /// Whether the hosts that have the new set get much less mail than the others of their role: what is not counted is
-    /// not good.
+    /// Whether one side of a role, the hosts that have the new set or those that do not, has had too little mail in this step
+    /// for what the other had: what is not counted is not good.
     pub(super) fn too_little<'a>(&self, hosts: impl Iterator<Item = &'a Watched>) -> Option<String> {
-        #[derive(Default)]
-        struct Role {
-            new: (u64, u64),
-            old: (u64, u64),
-        }
-        let mut roles: BTreeMap<&str, Role> = BTreeMap::new();
+        let mut roles: BTreeMap<&str, [(u64, u64); 2]> = BTreeMap::new();
         for host in hosts {
-            let role = roles.entry(&host.role).or_default();
-            let (hosts, mail) = if host.is_new { &mut role.new } else { &mut role.old };
+            let [old, new] = roles.entry(&host.role).or_default();
+            let (hosts, mail) = if host.is_new { new } else { old };
             (*hosts, *mail) = (*hosts + 1, mail.saturating_add(host.here));
         }
-        roles.iter().find_map(|(name, role)| {
-            let ((hosts, mail), (others, theirs)) = (role.new, role.old);
+        let is_little = |(hosts, mail): (u64, u64), (others, theirs): (u64, u64)| {
             // As many as the others would have had on so many hosts.
             let expected = u128::from(theirs) * u128::from(hosts) / u128::from(others.max(1));
-            let is_little = mail < self.sample && expected >= u128::from(self.sample);
-            is_little
-                .then(|| format!("hosts of role {name} have had {mail} messages with it, too few to tell"))
+            mail < self.sample && expected >= u128::from(self.sample)
+        };
+        roles.into_iter().find_map(|(role, [old, new])| {
+            let (side, (_, mail)) = match () {
+                () if is_little(new, old) => ("with", new),
+                () if is_little(old, new) => ("without", old),
+                () => return None,
+            };
+            Some(format!("hosts of role {role} have had {mail} messages {side} it, too few to tell"))
         })
     }
 }

@@ -9,6 +9,7 @@ use switchyard_mapsync_protocol::head::{File, Head, HeadRef};
 use switchyard_mapsync_protocol::keys::SecretKey;
 use switchyard_mapsync_protocol::path::Path;
 use switchyard_mapsync_protocol::release::{ALL, Release};
+use switchyard_mapsync_protocol::rollout::{self, Plan};
 use switchyard_mapsync_protocol::root::{Role, Roles, Root};
 use switchyard_mapsync_protocol::trust::Trusted;
 use switchyard_mapsync_protocol::{Environment, Timestamp, records};
@@ -26,6 +27,7 @@ pub(crate) struct Pushed {
 pub(crate) struct Admin {
     push: SecretKey,
     release: SecretKey,
+    root: Root,
     /// What a new host keeps.
     pub(crate) first: Vec<u8>,
     pub(crate) line: Vec<Pushed>,
@@ -36,7 +38,7 @@ pub(crate) struct Admin {
     pub(crate) signed: BTreeMap<HeadRef, Head>,
 }
 
-fn environment() -> Environment {
+pub(crate) fn environment() -> Environment {
     Environment::try_from("live".to_owned()).unwrap()
 }
 
@@ -63,6 +65,7 @@ impl Admin {
         Self {
             push: key(2),
             release: key(3),
+            root,
             first,
             line: Vec::new(),
             sequence: 0,
@@ -98,23 +101,40 @@ impl Admin {
         Pushed { name, octets }
     }
 
+    /// Every step of a rollout to these hosts, whose first names some of them.
+    pub(crate) fn plan(&mut self, now: u64, head: HeadRef, hosts: &[rollout::Host<'_>]) -> Plan {
+        let canaries = rollout::canaries(hosts.iter().copied(), head.generation).unwrap();
+        let names: Vec<_> = hosts.iter().map(|host| host.name).collect();
+        let drawn = rollout::draw(&Release { canaries, ..self.next(now, head) }, &names);
+        let plan =
+            Plan::new(drawn.iter().map(|release| signed(release, &self.release).1).collect(), &self.root);
+        let plan = plan.unwrap();
+        self.sequence = plan.last();
+        plan
+    }
+
     /// The next release.
     pub(crate) fn release(&mut self, now: u64, head: HeadRef, permille: u16, undo: bool) -> Octets {
-        self.sequence += 1;
         if undo {
             self.undone.insert(head);
         }
-        let release = Release {
+        let release = Release { permille, halted: undo, undo, ..self.next(now, head) };
+        self.sequence = release.sequence;
+        signed(&release, &self.release).0
+    }
+
+    /// To all hosts.
+    fn next(&self, now: u64, head: HeadRef) -> Release {
+        Release {
             environment: environment(),
-            sequence: self.sequence,
+            sequence: self.sequence + 1,
             generation: head.generation,
             head: head.hash,
-            permille: permille.min(ALL),
+            permille: ALL,
             canaries: Vec::new(),
-            halted: undo,
-            undo,
+            halted: false,
+            undo: false,
             expires: Timestamp(now + 1_000_000),
-        };
-        signed(&release, &self.release).0
+        }
     }
 }

@@ -9,7 +9,7 @@ use switchyard_mapsync_protocol::head::{Head, HeadRef};
 use super::wire::HUBS;
 
 pub(crate) struct Host {
-    name: String,
+    pub(crate) name: String,
     pub(crate) agent: Agent,
     pub(crate) kept: Vec<u8>,
     /// Fetched files that are in no set; a crash may cost them.

@@ -6,12 +6,15 @@
 //! (`staged`), back only by an admin or by dying daemons (`moves`). In the end, when the trouble is over, every host
 //! must run the last generation.
 //!
+//! [`fleet`] is a site whose hubs bring it generations by rollouts, good and bad ones.
+//!
 //! `SWITCHYARD_LONG=1` runs 10,000 seeds instead of 500; `SEED=n` runs one.
 #![allow(clippy::unwrap_used, reason = "a test that panics has failed")]
 #![allow(clippy::print_stdout)] // What was seen is what a long run is read for.
 
 mod admin;
 mod chance;
+mod fleet;
 mod host;
 mod trouble;
 mod wire;
@@ -20,6 +23,7 @@ mod world;
 use std::thread;
 
 use chance::Seen;
+use fleet::{Fleet, Kind};
 use world::World;
 
 #[test]
@@ -41,6 +45,19 @@ fn y1_y3_y7_y13_no_host_goes_back_mixes_or_is_lost_whatever_happens() {
     let Seen { flips, back, crashes, refusals, forks, rests } = all;
     let least = [flips, back, crashes, refusals, forks, rests].into_iter().min();
     assert!(least > Some(50), "{all:?}");
+}
+
+#[test]
+fn y14_a_bad_generation_never_leaves_its_first_step() {
+    let seeds = if std::env::var_os("SWITCHYARD_LONG").is_some() { 2000 } else { 60 };
+    let mut complete = 0;
+    for seed in 1..=seeds {
+        let kind = Kind::ALL[seed as usize % Kind::ALL.len()];
+        let ended = std::panic::catch_unwind(|| Fleet::new(seed, kind).run());
+        complete += u64::from(ended.unwrap_or_else(|_| panic!("seed {seed}, {kind:?}")));
+    }
+    println!("{complete} of {} good generations went everywhere", seeds / Kind::ALL.len() as u64);
+    assert!(complete * 2 > seeds / Kind::ALL.len() as u64);
 }
 
 /// One world; if it panics, its seed is told.
