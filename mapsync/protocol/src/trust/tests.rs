@@ -1,6 +1,7 @@
 use super::*;
 use crate::head::tests::head;
 use crate::keys::SecretKey;
+use crate::release::Release;
 use crate::release::tests::release;
 use crate::root::Roles;
 
