@@ -92,7 +92,8 @@ impl Gates {
     /// for what the other had: what is not counted is not good.
     pub(super) fn too_little<'a>(&self, hosts: impl Iterator<Item = &'a Watched>) -> Option<String> {
         let mut roles: BTreeMap<&str, [(u64, u64); 2]> = BTreeMap::new();
-        for host in hosts {
+        // Who is silent has no mail for another reason.
+        for host in hosts.filter(|host| host.is_heard) {
             let [old, new] = roles.entry(&host.role).or_default();
             let (hosts, mail) = if host.is_new { new } else { old };
             (*hosts, *mail) = (*hosts + 1, mail.saturating_add(host.here));

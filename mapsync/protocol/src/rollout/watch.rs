@@ -24,7 +24,7 @@ pub(super) struct Watched {
     /// A step waits for it: it was heard when the step began, or since, or its last word was that it has the new set.
     pub(super) is_asked: bool,
     /// Whether its last word was recent.
-    is_heard: bool,
+    pub(super) is_heard: bool,
     /// With the set of before.
     pub(super) old: Mail,
     /// With the new one.
