@@ -58,6 +58,9 @@ host_name = "host.example.org"
 listen.milter = [{ socket = "127.0.0.1:8891" }]
 [maps]
 folder = "/maps"
+[reports]
+from = "reports@example.org"
+relay = "127.0.0.1:25"
 "#;
 
 const HUB: &str = r#"
@@ -91,6 +94,7 @@ fn candidates(setting: &Setting) -> Vec<Value> {
         "path" => &["/another"],
         "domain" => &["another.example"],
         "address" => &["192.0.2.7"],
+        "mail address" => &["another@example.org"],
         "address:port" | "socket" => &["192.0.2.53:53"],
         "network" => &["198.51.100.0/24"],
         "host:port" => &["127.0.0.1:26"],

@@ -10,7 +10,7 @@ use std::path::{Path, PathBuf};
 use switchyard_config::document::Document;
 use switchyard_config::reference::Setting;
 use switchyard_config::render::{Origins, render};
-use switchyard_config::{Faults, MxSettings, RouterSettings, Settings, Site};
+use switchyard_config::{Faults, MilterSettings, MxSettings, RouterSettings, Settings, Site};
 
 fn files(folder: &str, ending: &str) -> Vec<PathBuf> {
     let entries = std::fs::read_dir(folder).unwrap();
@@ -74,6 +74,7 @@ fn a_bad_file_is_told_everything_that_is_wrong_with_it() {
         let name = path.file_name().unwrap().to_str().unwrap();
         let faults: Faults = match name.split('-').next() {
             Some("mx") => MxSettings::load(&path).unwrap_err(),
+            Some("milter") => MilterSettings::load(&path).unwrap_err(),
             Some("router") => RouterSettings::load(&path).unwrap_err(),
             _ => panic!("{name} names no daemon"),
         };

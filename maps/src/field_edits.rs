@@ -1,7 +1,7 @@
 //! What is changed of a message's header for a sender or a recipient: fields are added, replaced and removed.
 //!
 //! `remove X-Internal; replace X-Zone: partner; if dmarc=fail add X-Suspicious: yes`. Each change stands behind its verb,
-//! and behind the verdict that it waits for, if it waits for one. What would leave a message that is none, or speak in
+//! and behind the verdict that it waits for, if it waits for one; a semicolon in a text is written twice. What would leave a message that is none, or speak in
 //! the name of a check, is refused when the map is read.
 
 use std::fmt;
@@ -82,7 +82,7 @@ impl FieldEdits {
     /// Reads a right-hand side of the map.
     pub(crate) fn read(text: &str) -> Result<Self, Wrong> {
         let mut edits = Vec::new();
-        for part in text.split(';').map(str::trim) {
+        for part in parts(text).map(str::trim) {
             edits.push(one(part).map_err(|wrong| wrong.moved(offset(part, text)))?);
             if edits.len() > MAX_EDITS {
                 return Err(Wrong::new(format!("more than {MAX_EDITS} changes")));
@@ -90,6 +90,22 @@ impl FieldEdits {
         }
         Ok(Self(edits.into()))
     }
+}
+
+/// What stands between semicolons; two in a row are one that stands in a text.
+fn parts(text: &str) -> impl Iterator<Item = &str> {
+    let mut rest = Some(text);
+    std::iter::from_fn(move || {
+        let text = rest?;
+        let mut octets = text.bytes().enumerate().peekable();
+        while let Some((at, octet)) = octets.next() {
+            if octet == b';' && octets.next_if(|(_, next)| *next == b';').is_none() {
+                rest = text.get(at + 1..);
+                return text.get(..at);
+            }
+        }
+        rest.take()
+    })
 }
 
 fn one(text: &str) -> Result<FieldEdit, Wrong> {
@@ -120,8 +136,8 @@ fn change(text: &str) -> Result<FieldEdit, Wrong> {
         None => (rest, None),
     };
     let change = match (verb, value) {
-        ("add", Some(text)) => FieldChange::Add(text.into()),
-        ("replace", Some(text)) => FieldChange::Replace(text.into()),
+        ("add", Some(text)) => FieldChange::Add(text.replace(";;", ";").into()),
+        ("replace", Some(text)) => FieldChange::Replace(text.replace(";;", ";").into()),
         ("remove", None) => FieldChange::Remove,
         ("remove", Some(_)) => return Err(Wrong::new(format!("`{text}`: the name alone is expected"))),
         _ => {
@@ -131,8 +147,9 @@ fn change(text: &str) -> Result<FieldEdit, Wrong> {
     };
     let is = |names: &[&str]| names.iter().any(|known| known.eq_ignore_ascii_case(name));
     let wrong = |what: String| Err(Wrong::at(offset(name, text), what));
-    // RFC 5322 §3.6.8: printable ASCII without the colon.
-    if name.is_empty() || name.len() > MAX_NAME || !name.bytes().all(|octet| octet.is_ascii_graphic()) {
+    // RFC 5322 §3.6.8: printable ASCII without the colon; a semicolon would end the change.
+    let fits = |octet: u8| octet.is_ascii_graphic() && octet != b';';
+    if name.is_empty() || name.len() > MAX_NAME || !name.bytes().all(fits) {
         return wrong(format!("`{name}` is no name of a header field"));
     }
     if is(&PROOFS) || name.get(..4).is_some_and(|start| start.eq_ignore_ascii_case("ARC-")) {
@@ -173,8 +190,10 @@ impl fmt::Display for FieldEdits {
                 write!(formatter, "if {check}={result} ")?;
             }
             match change {
-                FieldChange::Add(text) => write!(formatter, "add {name}: {text}")?,
-                FieldChange::Replace(text) => write!(formatter, "replace {name}: {text}")?,
+                FieldChange::Add(text) => write!(formatter, "add {name}: {}", text.replace(';', ";;"))?,
+                FieldChange::Replace(text) => {
+                    write!(formatter, "replace {name}: {}", text.replace(';', ";;"))?;
+                }
                 FieldChange::Remove => write!(formatter, "remove {name}")?,
             }
         }
@@ -197,12 +216,22 @@ mod tests {
         for (text, written) in [
             ("add X-Zone: partner", "add X-Zone: partner"),
             (" remove  X-A ;replace Subject:  [x] y: z ", "remove X-A; replace Subject: [x] y: z"),
+            ("add X-A: a;;b;;;;c;;; remove X-B", "add X-A: a;;b;;;;c;;; remove X-B"),
             ("if  dmarc=fail add X-S: 1; remove X-S", "if dmarc=fail add X-S: 1; remove X-S"),
         ] {
             let edits = FieldEdits::read(text).unwrap();
             assert_eq!(edits.to_string(), written, "{text}");
             assert_eq!(FieldEdits::read(written).unwrap(), edits);
         }
+    }
+
+    #[test]
+    fn two_semicolons_are_one_in_a_text() {
+        let edits = FieldEdits::read("add List-Post: <mailto:a@b>;; n;;;remove X").unwrap();
+        let [one, two] = &edits.0[..] else { panic!("{edits:?}") };
+        assert_eq!(one.change, FieldChange::Add("<mailto:a@b>; n;".into()));
+        assert_eq!((&*two.name, &two.change), ("X", &FieldChange::Remove));
+        assert!(FieldEdits::read("remove X;;Y").is_err(), "a name has none");
     }
 
     #[test]

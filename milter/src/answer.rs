@@ -7,6 +7,7 @@ use switchyard_smtp::address::Domain;
 use crate::by_map::{self, MapUnavailable, Wishes};
 use crate::draft::{Draft, Edit};
 use crate::message::{Client, Envelope, Message, Unread};
+use crate::report::seen::seen;
 use crate::rules::{Live, Origin};
 use crate::sign::seal::seal;
 use crate::sign::{self, Signed};
@@ -166,6 +167,11 @@ impl Work<'_> {
         let [(_, spf), (_, dkim), (_, dmarc), (_, arc)] = words;
         let (author, disposition) = (verdicts.dmarc.domain(), verdicts.disposition);
         tracing::info!(queue_id, sender, author, spf, dkim, dmarc, arc, ?disposition, "verified");
+        if let Some(reports) = &self.shared.reports
+            && let Some(seen) = seen(&verdicts, self.client, self.envelope)
+        {
+            reports.note(seen);
+        }
         if disposition == Disposition::Reject {
             self.count("rejected");
             let author = Domain::parse(author)

@@ -2,7 +2,7 @@
 //!
 //! The way of a message: `listen` and `accept` (an MTA's connection) → `talk` (its events, put together by
 //! `message`) → `answer` (what `by_map` asks for; ours: `sign`; others': `verify`) → `draft` (edits, as values) → one
-//! answer at the end of the message, whole or not at all.
+//! answer at the end of the message, whole or not at all. What was seen of others' mail is told their domains by `report`.
 //!
 //! Invariants kept here:
 //! - A key signs only after the DNS has shown its public half (`sign::ring`).
@@ -23,6 +23,7 @@ mod draft;
 mod listen;
 mod message;
 mod metrics;
+mod report;
 mod rules;
 mod settings;
 mod sign;
@@ -53,6 +54,7 @@ use tokio::sync::{Notify, Semaphore};
 
 use crate::accept::accepting;
 use crate::metrics::Metrics;
+use crate::report::Reports;
 use crate::sign::key::Key;
 use crate::sign::ring::KeyRing;
 use crate::talk::Shared;
@@ -130,17 +132,25 @@ impl Daemon for Filter {
         let dns = dns::resolver(&settings.dns.servers, settings.dns.timeout).map_err(FilterError::because)?;
         let dns = Arc::new(ArcSwap::from_pointee(dns));
         let clock = Clock::system();
+        let opened = settings::reports(&settings)
+            .map(|options| Reports::open(options, Arc::clone(&dns), clock.clone(), metrics.clone()));
+        let reports = opened.transpose().map_err(FilterError::because)?.map(Arc::new);
         let shared = Arc::new(Shared {
             live: ArcSwap::from_pointee(settings::live(&settings)),
             maps: maps.clone(),
             ring: KeyRing::new(Arc::clone(&dns), clock.clone(), metrics.clone()),
             new_keys: Notify::new(),
             dns,
+            reports,
             memory: MemoryBudget::new(settings.limits.content_memory),
             clock,
             metrics,
         });
         process.tasks.helper("keys", tasks::tend_keys(Arc::clone(&shared)));
+        if let Some(reports) = &shared.reports {
+            process.tasks.helper("reports kept", report::keeping(Arc::clone(reports)));
+            process.tasks.helper("reports sent", report::posting(Arc::clone(reports)));
+        }
         let metrics_addresses =
             http::start(&settings.metrics, listeners, &registry, process).map_err(FilterError::because)?;
         let mut addresses = Vec::new();
@@ -170,7 +180,11 @@ impl Daemon for Filter {
         self.take(settings).await
     }
 
-    async fn finish(&self) {}
+    async fn finish(&self) {
+        if let Some(reports) = &self.shared.reports {
+            report::kept(reports).await;
+        }
+    }
 }
 
 impl Filter {

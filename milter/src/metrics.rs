@@ -25,6 +25,10 @@ pub(crate) struct Metrics {
     pub(crate) keys: GaugeVec,
     /// Looks into the DNS for a key, by what was found.
     pub(crate) key_checks: CounterVec,
+    /// Aggregate reports, by what became of them.
+    pub(crate) reports: CounterVec,
+    /// Kinds of messages that no report will tell of.
+    pub(crate) report_rows_lost: Counter,
 }
 
 impl Metrics {
@@ -60,6 +64,15 @@ impl Metrics {
                 "milter_key_checks_total",
                 "Looks into the DNS for a signing key.",
                 &["result"],
+            )?,
+            reports: registry.counters(
+                "milter_reports_total",
+                "Aggregate reports, by what became of them.",
+                &["result"],
+            )?,
+            report_rows_lost: registry.counter(
+                "milter_report_rows_lost_total",
+                "Kinds of messages that no report tells of, for want of room.",
             )?,
         })
     }

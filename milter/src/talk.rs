@@ -15,6 +15,7 @@ use crate::answer::{Answer, Work};
 use crate::dns::Dns;
 use crate::message::{Client, Envelope, Message, Unread};
 use crate::metrics::Metrics;
+use crate::report::Reports;
 use crate::rules::Live;
 use crate::sign::ring::KeyRing;
 
@@ -31,6 +32,8 @@ pub(crate) struct Shared {
     /// Keys are to be listed and looked for anew.
     pub(crate) new_keys: tokio::sync::Notify,
     pub(crate) dns: Dns,
+    /// Who is told of what was seen; none for nobody.
+    pub(crate) reports: Option<Arc<Reports>>,
     pub(crate) memory: MemoryBudget,
     pub(crate) clock: Clock,
     pub(crate) metrics: Metrics,

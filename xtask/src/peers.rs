@@ -49,6 +49,7 @@ const PEERS: &[Peer] = &[
     Peer { package: "iproute2", proof: "/usr/bin/ss" },
     Peer { package: "util-linux", proof: "/usr/bin/nsenter" },
     Peer { package: "opendkim", proof: "/usr/sbin/opendkim" },
+    Peer { package: "dmarc-cat", proof: "/usr/bin/dmarc-cat" },
     Peer { package: "opendmarc", proof: "/usr/sbin/opendmarc" },
     Peer { package: "rspamd", proof: "/usr/bin/rspamd" },
     Peer { package: "clamav-daemon", proof: "/usr/sbin/clamd" },

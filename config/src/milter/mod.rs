@@ -1,5 +1,6 @@
 //! The settings of switchyard-milter.
 
+mod reports;
 mod sign;
 mod socket;
 
@@ -16,6 +17,7 @@ use crate::reader::Section;
 use crate::settings::Settings;
 use crate::words::{Choice, Size};
 
+pub use self::reports::Reports;
 pub use self::sign::{Sign, WithoutKey};
 pub use self::socket::FilterSocket;
 
@@ -40,6 +42,8 @@ pub struct MilterSettings {
     pub sign: Sign,
     /// What is verified of other mail, and what comes of it.
     pub verify: Verify,
+    /// Who is told of what was seen; none for nobody.
+    pub reports: Option<Reports>,
     /// Bounds of sessions and messages.
     pub limits: FilterLimits,
 }
@@ -99,6 +103,7 @@ impl Settings for MilterSettings {
             maps: root.section("maps", |section| map_options(section, &MapKeys::Filter)),
             sign: root.section("sign", sign::sign),
             verify: root.section("verify", verify),
+            reports: root.section_if("reports", reports::reports),
             limits: root.section("limits", limits),
         }
     }
@@ -108,6 +113,7 @@ impl Settings for MilterSettings {
         hold.keep("listen.milter", &self.listen, &mut now.listen);
         hold.keep("metrics.socket", &self.metrics, &mut now.metrics);
         hold.keep("log.format", &self.log.format, &mut now.log.format);
+        hold.keep("reports", &self.reports, &mut now.reports);
         hold.keep("limits.sessions", &self.limits.sessions, &mut now.limits.sessions);
         hold.names()
     }

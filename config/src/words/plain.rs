@@ -2,7 +2,7 @@
 
 use std::path::{Path, PathBuf};
 
-use switchyard_smtp::address::Domain;
+use switchyard_smtp::address::{Domain, Mailbox};
 
 use super::{Word, quoted, text};
 use crate::check::hint;
@@ -119,6 +119,23 @@ impl Word for Domain {
 
     fn blank() -> Self {
         Self::parse("blank.invalid").unwrap_or_else(|_| unreachable!("a plain host name"))
+    }
+}
+
+impl Word for Mailbox {
+    const KIND: &'static str = "mail address";
+
+    fn read(node: &Node) -> Result<Self, String> {
+        let text = text(node)?;
+        Self::parse(text).map_err(|error| format!("\"{text}\" is no mail address: {error}"))
+    }
+
+    fn write(&self) -> String {
+        quoted(&self.to_string())
+    }
+
+    fn blank() -> Self {
+        Self::parse("blank@blank.invalid").unwrap_or_else(|_| unreachable!("a plain address"))
     }
 }
 

@@ -6,12 +6,14 @@
 mod change;
 
 use std::path::PathBuf;
+use std::time::Duration;
 
 use switchyard_config::MilterSettings;
 use switchyard_config::milter::{DmarcAction, FilterSocket, WithoutKey};
 
 use crate::listen::Place;
 use crate::message::Bounds;
+use crate::report;
 use crate::rules::Live;
 use crate::sign::signature::Coverage;
 use crate::verify::policy::Obeyed;
@@ -42,6 +44,27 @@ pub(crate) fn live(settings: &MilterSettings) -> Live {
         },
         seal: verify.seal.clone(),
     }
+}
+
+/// How often is looked for reports that are due.
+const REPORTS_LOOKED_FOR: Duration = Duration::from_secs(300);
+
+/// Who is told of what was seen.
+pub(crate) fn reports(settings: &MilterSettings) -> Option<report::Options> {
+    let told = settings.reports.as_ref()?;
+    let host_name = settings.host_name.clone();
+    let organization = told.organization.clone().unwrap_or_else(|| host_name.to_string());
+    Some(report::Options {
+        folder: told.folder.clone(),
+        store_size: told.store_size,
+        interval: told.interval,
+        relay: report::Relay {
+            address: told.relay,
+            hello_name: host_name.to_string(),
+            looks_every: REPORTS_LOOKED_FOR,
+        },
+        sender: report::Sender { organization, host_name, from: told.from.clone() },
+    })
 }
 
 /// Where to listen.

@@ -6,7 +6,7 @@
 use std::borrow::Borrow;
 use std::collections::HashMap;
 use std::hash::Hash;
-use std::sync::{Mutex, MutexGuard, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Instant;
 
 use hickory_resolver::proto::rr::RData;
@@ -16,11 +16,11 @@ use mail_auth::{DmarcOutput, DnsError, Error, MessageAuthenticator, Parameters, 
 /// Names with two records that are passed over for one message; a walk has eight steps (RFC 9989 §4.10).
 const MOST_PASSED_OVER: usize = 8;
 
-/// The verdict. `asked` makes the question.
+/// The verdict, and the name at which its policy stands. `asked` makes the question.
 pub(super) async fn verified<'x>(
     dns: &MessageAuthenticator,
     asked: impl Fn() -> DmarcParameters<'x>,
-) -> DmarcOutput {
+) -> (DmarcOutput, Option<String>) {
     let records = Records::default();
     let mut output = dns.verify_dmarc(Parameters::new(asked()).with_txt_cache(&records)).await;
     for _ in 0..MOST_PASSED_OVER {
@@ -29,7 +29,8 @@ pub(super) async fn verified<'x>(
         }
         output = dns.verify_dmarc(Parameters::new(asked()).with_txt_cache(&records)).await;
     }
-    output
+    let at = records.name_of(&output);
+    (output, at)
 }
 
 /// What is known of names while one message is looked at.
@@ -61,6 +62,15 @@ impl Records {
             }
         }
         has_doubles
+    }
+
+    /// Where the record stands that counted.
+    fn name_of(&self, output: &DmarcOutput) -> Option<String> {
+        let record = output.dmarc_record_cloned()?;
+        let is_it = |known: &Known| matches!(&known.said, Txt::Dmarc(said) if Arc::ptr_eq(said, &record));
+        let known = self.known();
+        let name = known.iter().find(|(_, known)| is_it(known)).map(|(name, _)| &**name)?;
+        Some(name.strip_prefix("_dmarc.")?.trim_end_matches('.').to_ascii_lowercase())
     }
 
     fn known(&self) -> MutexGuard<'_, HashMap<Box<str>, Known>> {

@@ -47,6 +47,8 @@ pub(crate) struct Verdicts<'x> {
     pub(crate) dkim: Vec<DkimOutput<'x>>,
     pub(crate) arc: ArcOutput<'x>,
     pub(crate) dmarc: DmarcOutput,
+    /// Where the policy stands that counted.
+    pub(crate) policy_domain: Option<String>,
     /// What becomes of the message.
     pub(crate) disposition: Disposition,
 }
@@ -91,15 +93,15 @@ pub(crate) async fn verify<'x>(
     let sender = if envelope.sender.is_empty() { &client.hello } else { &envelope.sender };
     let domain = sender.rsplit_once('@').map_or(sender.as_str(), |(_, domain)| domain);
     let asked = || DmarcParameters::new(message, &dkim, domain, spf.as_ref().unwrap_or(&unknown));
-    let dmarc = match timeout_at(deadline, dmarc::verified(dns, asked)).await {
-        Ok(dmarc) => dmarc,
+    let (dmarc, policy_domain) = match timeout_at(deadline, dmarc::verified(dns, asked)).await {
+        Ok(verified) => verified,
         Err(_elapsed) => {
             let from = message.from().rsplit_once('@').map_or("", |(_, domain)| domain);
-            DmarcOutput::new(from.to_owned()).with_dkim_result(DmarcResult::TempError(late()))
+            (DmarcOutput::new(from.to_owned()).with_dkim_result(DmarcResult::TempError(late())), None)
         }
     };
     let disposition = disposition(&dmarc, rules.obeyed);
-    Verdicts { spf, dkim, arc, dmarc, disposition }
+    Verdicts { spf, dkim, arc, dmarc, policy_domain, disposition }
 }
 
 async fn spf(

@@ -34,7 +34,7 @@ fn postfix_changes_headers_by_sender_recipient_and_verdict_and_the_seal_is_over_
     site.write("maps/signing_keys", "example.net arc:arc.pem\n");
     site.write("maps/sender", "@example.org remove X-Internal; replace Subject: [partner] new\n");
     let by_recipient =
-        "replace X-Zone: $1; if dmarc=fail add X-Suspicious: yes; if dmarc=pass add X-Good: yes";
+        "replace X-Zone: $1;; v=1; if dmarc=fail add X-Suspicious: yes; if dmarc=pass add X-Good: yes";
     site.write("maps/recipient", &format!("/@(.*)$/ {by_recipient}\n"));
     let mut filter = site.filter("mx", dns.address());
     filter.settings.set("maps", "signing_keys", "\"signing_keys\"");
@@ -47,7 +47,7 @@ fn postfix_changes_headers_by_sender_recipient_and_verdict_and_the_seal_is_over_
     let message = through(&format!("inet:{}:{}", address.ip(), address.port()), MESSAGE);
     assert_eq!(fields(&message, "X-Internal"), [""; 0], "{message}");
     assert_eq!(fields(&message, "Subject"), ["Subject: [partner] new"], "{message}");
-    assert_eq!(fields(&message, "X-Zone"), ["X-Zone: example.net"], "{message}");
+    assert_eq!(fields(&message, "X-Zone"), ["X-Zone: example.net; v=1"], "{message}");
     assert_eq!(fields(&message, "X-Suspicious"), ["X-Suspicious: yes"], "{message}");
     assert_eq!(fields(&message, "X-Good"), [""; 0], "{message}");
     let start = message.find("ARC-Seal:").expect("a seal");

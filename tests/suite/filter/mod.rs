@@ -8,6 +8,7 @@ mod headers;
 mod idle;
 mod postfix;
 mod reload;
+mod reports;
 mod rfc6376;
 mod rfc7208;
 mod rfc8463;

@@ -73,7 +73,8 @@ fn queued(router: &Daemon) -> usize {
     ids.collect::<HashSet<&str>>().len()
 }
 
-fn faketime() -> Option<PathBuf> {
+/// The library that makes a clock.
+pub(crate) fn faketime() -> Option<PathBuf> {
     let folders = std::fs::read_dir("/usr/lib").ok()?.filter_map(Result::ok);
     folders.map(|folder| folder.path().join("faketime/libfaketimeMT.so.1")).find(|library| library.exists())
 }

@@ -12,6 +12,8 @@ use std::net::{SocketAddr, TcpStream};
 
 use switchyard_tests::expect::PATIENCE;
 
+pub(crate) use self::clock::faketime;
+
 /// One client, one line at a time.
 struct Client {
     stream: TcpStream,

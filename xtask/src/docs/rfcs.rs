@@ -67,6 +67,7 @@ const KNOWN: &[(u16, &str, &str)] = &[
     (9110, "HTTP semantics", "for the probes, by axum"),
     (9422, "SMTP LIMITS", "yes"),
     (9989, "DMARC", "yes, with mail-auth, which counts one of two records at a name; here they are none"),
+    (9990, "DMARC aggregate reports", "yes, with mail-auth; no extensions"),
 ];
 
 const HEAD: &str = "\
