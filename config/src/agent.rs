@@ -10,7 +10,7 @@ use switchyard_smtp::address::Domain;
 use crate::common::{self, Hold};
 use crate::reader::Section;
 use crate::settings::Settings;
-use crate::words::Peer;
+use crate::words::{Choice, Peer};
 
 /// What an agent is told.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -29,6 +29,8 @@ pub struct AgentSettings {
     pub folder: PathBuf,
     /// How many sets are kept.
     pub keep: usize,
+    /// What the agent asks of the service manager.
+    pub services: Services,
     /// Who we are, and whose certificates hubs have.
     pub tls: AgentTls,
     /// Where metrics and health are asked for.
@@ -37,6 +39,23 @@ pub struct AgentSettings {
     pub control: Option<PathBuf>,
     /// What is logged, and how.
     pub log: LogOptions,
+}
+
+/// What an agent does about settings that its host's daemon has not read.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Services {
+    /// It says so, and people do it.
+    Leave,
+    /// It asks for a reload where that is enough.
+    Reload,
+    /// It asks for a restart where one is needed, too.
+    Restart,
+}
+
+impl Choice for Services {
+    const KIND: &'static str = "order to the service manager";
+    const NAMES: &'static [(&'static str, Self)] =
+        &[("leave", Self::Leave), ("reload", Self::Reload), ("restart", Self::Restart)];
 }
 
 /// TLS in which both sides show a certificate.
@@ -80,6 +99,12 @@ impl Settings for AgentSettings {
                 .at_least(1_usize)
                 .at_most(100_usize)
                 .or(5),
+            services: root
+                .live(
+                    "services",
+                    "What the service manager is asked for when the host's daemon has settings to read: leave it to people, reload, or also restart.",
+                )
+                .or(Services::Leave),
             tls: root.section("tls", tls),
             metrics: root.section("metrics", |section| common::metrics(section, 9129)),
             control: root.section("control", common::control),

@@ -38,7 +38,7 @@ mod unknown;
 pub mod words;
 
 pub use admin::AdminSettings;
-pub use agent::AgentSettings;
+pub use agent::{AgentSettings, Services};
 pub use check::{Fault, Faults, Place};
 pub use hub::HubSettings;
 pub use milter::MilterSettings;

@@ -56,8 +56,8 @@ pub enum Shape {
     ByName,
 }
 
-/// When a new value holds.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+/// When a new value holds; what asks for more of people is greater.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase")]
 pub enum Change {
     /// At once, for what starts from then on.

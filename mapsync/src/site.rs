@@ -11,7 +11,7 @@ use std::path::{Path, PathBuf};
 
 use switchyard_mapsync_protocol::head::{self, FILE_OCTETS, FILES, Kind};
 use switchyard_mapsync_protocol::path::{self, DEEPEST, NoPath};
-use switchyard_mapsync_protocol::records::measure;
+use switchyard_mapsync_protocol::records::{BadRecord, Summary, measure};
 
 /// A file that travels, and where it lies.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -161,10 +161,18 @@ fn look(at: &Path, path: path::Path) -> Result<head::File, Why> {
 /// A file that is a table in its one spelling travels as one. Any other, sorted otherwise or with a remark, is a text:
 /// nothing in it is changed on the way.
 fn as_table(at: &Path, file: &head::File) -> Option<head::File> {
-    let summary = measure(BufReader::new(File::open(at).ok()?)).ok()?;
+    let summary = spelling(at).ok()?;
     // It may be written to while we read it.
     let is_same = (summary.hash, summary.bytes) == (file.hash, file.bytes);
     (is_same && summary.records > 0).then(|| head::File::table(file.path.clone(), summary))
+}
+
+/// Reads a file as a table in its one spelling.
+///
+/// # Errors
+/// The first line that is not in its place or form.
+pub fn spelling(at: &Path) -> Result<Summary, BadRecord> {
+    measure(BufReader::new(File::open(at).map_err(BadRecord::from)?))
 }
 
 /// What keys are called by, whatever is in them.
@@ -183,91 +191,4 @@ const LONGEST_WORD: usize = 16;
 const PIECE: usize = 1 << 20;
 
 #[cfg(test)]
-mod tests {
-    use std::io::Write as _;
-
-    use switchyard_mapsync_protocol::hash::Hash;
-    use switchyard_mapsync_protocol::keys::SecretKey;
-
-    use super::*;
-
-    fn write(folder: &Path, name: &str, octets: &[u8]) {
-        let at = folder.join(name);
-        fs::create_dir_all(at.parent().unwrap()).unwrap();
-        File::create(at).unwrap().write_all(octets).unwrap();
-    }
-
-    fn faults(folder: &Path) -> Vec<String> {
-        let faults = pack(folder).unwrap_err();
-        faults.iter().map(|fault| fault.to_string().replace(&folder.display().to_string(), "")).collect()
-    }
-
-    #[test]
-    fn a_folder_is_its_files_in_order_without_the_hidden_ones() {
-        let folder = tempfile::tempdir().unwrap();
-        write(folder.path(), "site.toml", b"x");
-        write(folder.path(), "maps/transport", b"a.example smtp:[b]\n");
-        write(folder.path(), "maps.d/x", b"");
-        write(folder.path(), ".git/config", b"-----BEGIN PRIVATE KEY-----");
-        let packed = pack(folder.path()).unwrap();
-        let paths: Vec<&str> = packed.iter().map(|file| file.file.path.as_str()).collect();
-        assert_eq!(paths, ["maps.d/x", "maps/transport", "site.toml"]);
-        let transport = &packed[1].file;
-        assert_eq!((transport.bytes, transport.hash), (19, Hash::of(b"a.example smtp:[b]\n")));
-    }
-
-    #[test]
-    fn a_table_in_its_one_spelling_travels_as_one_and_all_else_as_text() {
-        let folder = tempfile::tempdir().unwrap();
-        for (name, text) in [
-            ("blank", "a b\nc d\n"),
-            ("none", ""),
-            ("remark", "# these\na\tb\n"),
-            ("sorted", "a\tb\nc\td\n"),
-            ("unsorted", "c\td\na\tb\n"),
-        ] {
-            write(folder.path(), name, text.as_bytes());
-        }
-        let packed = pack(folder.path()).unwrap();
-        let tables = packed.iter().filter(|file| file.file.kind == Kind::Records);
-        let tables: Vec<_> = tables.map(|file| (file.file.path.as_str(), file.file.records)).collect();
-        assert_eq!(tables, [("sorted", 2)]);
-        assert_eq!(packed[3].file.hash, Hash::of(b"a\tb\nc\td\n"));
-    }
-
-    #[test]
-    fn secret_keys_stay_where_they_are() {
-        let folder = tempfile::tempdir().unwrap();
-        let ours = SecretKey::generate().unwrap().to_text().unwrap();
-        write(folder.path(), "a", b"x\n-----BEGIN RSA PRIVATE KEY-----\nx");
-        write(folder.path(), "b", ours.as_bytes());
-        write(folder.path(), "c.Key", b"");
-        // The word stands over the border of two reads.
-        let mut long = vec![b'x'; PIECE - 7];
-        long.extend_from_slice(b"-----BEGIN PRIVATE KEY-----\n");
-        write(folder.path(), "d", &long);
-        write(folder.path(), "fine", b"-----BEGIN PUBLIC KEY-----");
-        let faults = faults(folder.path());
-        assert_eq!(faults.len(), 4, "{faults:?}");
-        assert!(faults.iter().all(|fault| fault.contains("keys are never distributed")));
-    }
-
-    #[test]
-    fn y5_links_devices_and_strange_names_do_not_travel() {
-        let folder = tempfile::tempdir().unwrap();
-        write(folder.path(), "site.toml", b"");
-        write(folder.path(), "transport~", b"");
-        std::os::unix::fs::symlink("/etc/passwd", folder.path().join("users")).unwrap();
-        std::os::unix::fs::symlink("/etc", folder.path().join("maps")).unwrap();
-        drop(std::os::unix::net::UnixListener::bind(folder.path().join("socket")).unwrap());
-        assert_eq!(
-            faults(folder.path()),
-            [
-                "/maps: is neither a file nor a folder: put the file itself here",
-                "/socket: is neither a file nor a folder: put the file itself here",
-                "/transport~: cannot be distributed: a path is made of letters, digits and \"._+@-\" of ASCII, not '~'",
-                "/users: is neither a file nor a folder: put the file itself here",
-            ]
-        );
-    }
-}
+mod tests;

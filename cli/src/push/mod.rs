@@ -3,6 +3,7 @@
 //! What they have in common stands here: the admin's settings (`push.toml`), the keys, and the hub that answers.
 
 mod check;
+mod diff;
 mod fleet;
 mod log;
 mod release;
@@ -28,6 +29,7 @@ use switchyard_mapsync_protocol::{Environment, Timestamp};
 use crate::key::secret;
 use crate::output::{Exit, Output};
 
+pub(crate) use diff::Arguments as DiffArguments;
 pub(crate) use fleet::Arguments as FleetArguments;
 pub(crate) use log::Arguments as LogArguments;
 pub(crate) use release::Arguments as ReleaseArguments;
@@ -166,6 +168,10 @@ pub(crate) fn release(arguments: &ReleaseArguments, output: &mut Output) -> io::
 
 pub(crate) fn fleet(arguments: &FleetArguments, output: &mut Output) -> io::Result<Exit> {
     ended(arguments.fleet(output), output)
+}
+
+pub(crate) fn diff(arguments: &DiffArguments, output: &mut Output) -> io::Result<Exit> {
+    ended(arguments.diff(output), output)
 }
 
 pub(crate) fn log(arguments: &LogArguments, output: &mut Output) -> io::Result<Exit> {

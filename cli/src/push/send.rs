@@ -5,8 +5,8 @@ use std::path::PathBuf;
 use clap::Args;
 use indicatif::{ProgressBar, ProgressStyle};
 use switchyard_mapsync::admin::{Admin, Brought, Wish};
-use switchyard_mapsync::site::{SiteFile, pack};
-use switchyard_mapsync_protocol::head;
+use switchyard_mapsync::site::{SiteFile, pack, spelling};
+use switchyard_mapsync_protocol::head::{self, Kind};
 use switchyard_mapsync_protocol::keys::SecretKey;
 use switchyard_mapsync_protocol::trust::HeadRef;
 
@@ -89,6 +89,9 @@ impl Arguments {
                 };
             }
             output.data(differences.concat()).map_err(text)?;
+            for line in whole(before.as_ref().map_or(&[][..], |(_, files)| files), &files) {
+                output.say(line).map_err(text)?;
+            }
             if !self.accept
                 && let Some((_, before)) = admin.newest().cloned()
             {
@@ -197,3 +200,22 @@ fn differences(before: &[head::File], now: &[SiteFile]) -> Vec<String> {
     });
     other.chain(gone).collect()
 }
+
+/// A line for each large table that has changed and travels whole, because it is not in the spelling that tables have.
+fn whole(before: &[head::File], now: &[SiteFile]) -> Vec<String> {
+    let is_whole = |new: &&SiteFile| {
+        let was_there = before.iter().any(|old| old.path == new.file.path && old.hash != new.file.hash);
+        was_there && new.file.kind == Kind::Text && new.file.bytes >= LARGE
+    };
+    let told = |new: &SiteFile| {
+        let why = spelling(&new.at).err()?;
+        let path = &new.file.path;
+        Some(format!(
+            "{path}: every host fetches the whole of it, for it is no sorted table: {why} (docs/push.md)"
+        ))
+    };
+    now.iter().filter(is_whole).filter_map(told).collect()
+}
+
+/// From this size on it matters whether what changed travels, or the whole.
+const LARGE: u64 = 1 << 20;

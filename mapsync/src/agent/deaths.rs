@@ -156,9 +156,9 @@ fn readable(process: OwnedFd) -> io::Result<AsyncFd<OwnedFd>> {
 }
 
 /// Device and inode.
-type Inode = (u64, u64);
+pub(super) type Inode = (u64, u64);
 
-fn is_there(control: &Path) -> Option<Inode> {
+pub(super) fn is_there(control: &Path) -> Option<Inode> {
     fs::symlink_metadata(control).ok().map(|there| (there.dev(), there.ino()))
 }
 
@@ -190,7 +190,7 @@ fn restarts(program: &str, unit: &str) -> Option<u64> {
     std::str::from_utf8(&told.stdout).ok()?.trim().parse().ok()
 }
 
-const SYSTEMCTL: &str = "/usr/bin/systemctl";
+pub(super) const SYSTEMCTL: &str = "/usr/bin/systemctl";
 /// For a daemon that died to be back.
 const BACK: Duration = Duration::from_secs(15);
 /// Between two looks at a socket where nobody answers.

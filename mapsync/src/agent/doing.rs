@@ -3,6 +3,7 @@
 use std::collections::VecDeque;
 use std::sync::Arc;
 
+use switchyard_config::reference::Change;
 use switchyard_mapsync_protocol::agent::{Action, Input};
 use switchyard_mapsync_protocol::head::HeadRef;
 use tokio::time::{Duration, Instant, sleep};
@@ -11,9 +12,9 @@ use super::deaths::Watched;
 use super::disk::{DiskError, set_name};
 use super::ears::backoff;
 use super::fetch::fetch;
-use super::host;
 use super::hubs::Hubs;
 use super::life::{Asked, Done, Life};
+use super::services::{Followed, Left, Served, follow};
 use super::stage::{Means, Set, stage};
 use crate::client::ClientError;
 
@@ -125,17 +126,37 @@ impl Life {
             tracing::info!(generation = to.generation, set = name, "in use");
         }
         let before = std::mem::replace(&mut self.set, Set::read(&self.own.disk.set(&name)).ok());
-        if let Some(before) = before {
-            let places = [before.name, to].map(|head| self.own.disk.set(&set_name(&head)));
-            let (host, current) = (self.own.name.clone(), self.own.disk.current());
+        if let Some((before, set)) = before.zip(self.set.as_ref()) {
+            let [old, new] = [before.name, to].map(|head| self.own.disk.set(&set_name(&head)));
+            let served = Served {
+                host: self.own.name.clone(),
+                daemon: set.daemon.clone(),
+                old,
+                new,
+                current: self.own.disk.current(),
+                allowed: self.services,
+            };
             // Mail does not wait for it, and neither do we.
-            drop(tokio::task::spawn_blocking(move || {
-                let [old, new] = &places;
-                host::tell_changes(old, new, &host, &current);
-            }));
+            self.jobs.spawn(async move {
+                let followed = tokio::task::spawn_blocking(move || follow(&served)).await;
+                Done::Followed(followed.unwrap_or(Followed::Same))
+            });
         }
         self.look_after();
         Ok(())
+    }
+
+    /// What its settings asked of the daemon was done, or is left to people.
+    pub(super) fn followed(&mut self, followed: Followed) {
+        let control = self.set.as_ref().and_then(|set| set.control.as_deref());
+        match followed {
+            Followed::Same => {}
+            Followed::Asked(needs) => {
+                // A reload does not make up for a restart that was left before.
+                self.left.take_if(|left| needs == Change::Restart || !left.needs_restart());
+            }
+            Followed::Left { needs, what } => self.left = Some(Left::new(needs, what, control)),
+        }
     }
 
     /// The daemon of the set in use is looked after.

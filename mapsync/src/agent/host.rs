@@ -111,24 +111,6 @@ pub fn changes(
     Ok(changes)
 }
 
-/// Says in the log what differs for a host's daemon: the agent tells it nothing.
-pub(super) fn tell_changes(old: &Path, new: &Path, host: &str, current: &Path) {
-    match changes(old, new, host, current) {
-        Ok(changes) => {
-            for (daemon, change) in changes {
-                let (setting, needs) = (change.path, change.change.to_string());
-                tracing::warn!(
-                    daemon = daemon.as_str(),
-                    setting,
-                    needs,
-                    "a setting is another now, and the daemon has not read it yet"
-                );
-            }
-        }
-        Err(error) => tracing::warn!(%error, "what changed of the settings cannot be told"),
-    }
-}
-
 /// The settings of a daemon, by what the agent has put in use.
 fn document(site: &Site, host: &Host, daemon: Daemon, current: &Path) -> Result<Document, Faults> {
     site.document_of(host, daemon, Some(own_layer(current, &maps_of(host, daemon))?))

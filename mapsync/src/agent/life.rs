@@ -8,6 +8,7 @@ use std::sync::Arc;
 use std::time::SystemTime;
 
 use rustls::ClientConfig;
+use switchyard_config::Services;
 use switchyard_daemon::clock::Clock;
 use switchyard_daemon::readiness::Condition;
 use switchyard_mapsync_protocol::agent::{Agent, Alarm, Input, Kept, Outcome, Unfit};
@@ -25,6 +26,7 @@ use super::ears::{Ears, Heard};
 use super::hubs::Hubs;
 use super::metrics::Metrics;
 use super::report::keep_telling;
+use super::services::{Followed, Left};
 use super::stage::{self, Set};
 use crate::client::Newest;
 
@@ -34,6 +36,8 @@ pub(super) struct Reach {
     pub(super) hubs: Vec<String>,
     pub(super) tls: Arc<ClientConfig>,
     pub(super) keep: usize,
+    /// What may be asked of the service manager.
+    pub(super) services: Services,
 }
 
 /// A host, and what it lives by.
@@ -70,6 +74,10 @@ pub(super) struct Life {
     pub(super) watched: watch::Sender<Option<Watched>>,
     /// What is said to the hubs.
     pub(super) said: watch::Sender<Option<Status>>,
+    /// What may be asked of the service manager.
+    pub(super) services: Services,
+    /// What the daemon still needs of people.
+    pub(super) left: Option<Left>,
     /// What was said to people.
     pub(super) alarms: Vec<Alarm>,
 }
@@ -85,6 +93,7 @@ pub(super) enum Asked {
 pub(super) enum Done {
     Asked { hub: usize, asked: Asked, octets: Option<Vec<u8>> },
     Fetched { hub: usize, file: File, delta: bool, outcome: Outcome },
+    Followed(Followed),
 }
 
 /// Lives until the end is wished.
@@ -131,6 +140,8 @@ impl Life {
             rest: None,
             watched,
             said,
+            services: reach.services,
+            left: None,
             alarms: Vec::new(),
         })
     }
@@ -205,6 +216,10 @@ impl Life {
         match done {
             Done::Fetched { hub, file, delta, outcome } => {
                 self.told(Input::Fetched { hub, file: &file, delta, outcome }).await;
+            }
+            Done::Followed(followed) => {
+                self.followed(followed);
+                self.tell();
             }
             Done::Asked { hub, asked, octets } => {
                 self.asking.remove(&(hub, asked));

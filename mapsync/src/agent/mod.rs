@@ -22,6 +22,7 @@ mod hubs;
 mod life;
 mod metrics;
 mod report;
+mod services;
 mod stage;
 mod tell;
 
@@ -161,7 +162,12 @@ impl Agent {
 
 fn reach(settings: &AgentSettings) -> Result<Reach, AgentError> {
     let tls = mutual_tls(settings).client().map_err(AgentError::because)?;
-    Ok(Reach { hubs: settings.hubs.iter().map(ToString::to_string).collect(), tls, keep: settings.keep })
+    Ok(Reach {
+        hubs: settings.hubs.iter().map(ToString::to_string).collect(),
+        tls,
+        keep: settings.keep,
+        services: settings.services,
+    })
 }
 
 fn mutual_tls(settings: &AgentSettings) -> MutualTls {

@@ -1,14 +1,20 @@
 //! How this host is, as its gauges, its word to the hubs, and its alarms to people.
 
 use switchyard_mapsync_protocol::agent::Alarm;
-use switchyard_mapsync_protocol::status::{Counters, State, Status};
+use switchyard_mapsync_protocol::status::{Counters, State, Status, reason};
 
 use super::life::Life;
 use super::report::disk_free;
 
 impl Life {
     pub(super) fn tell(&mut self) {
-        let (now, progress) = (self.now(), self.agent.progress());
+        let (now, mut progress) = (self.now(), self.agent.progress());
+        let control = self.set.as_ref().and_then(|set| set.control.as_deref());
+        self.left.take_if(|left| left.is_done(control));
+        // What hinders it says more than what is left to do.
+        if progress.reason.is_none() {
+            progress.reason = self.left.as_ref().map(|left| reason(&left.what));
+        }
         let heads = [("wanted", progress.wanted), ("staged", progress.staged), ("active", progress.active)];
         let metrics = &self.own.metrics;
         for (state, head) in heads {

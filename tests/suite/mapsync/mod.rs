@@ -10,4 +10,5 @@ mod lost;
 mod monitoring;
 mod page;
 mod push;
+mod settings;
 mod world;

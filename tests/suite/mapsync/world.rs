@@ -237,6 +237,12 @@ impl World {
         write(&self.site.path("live/maps/recipients"), recipients);
     }
 
+    /// More of the mx's settings, in their last section: `[log]`.
+    pub(crate) fn write_mx_settings(&self, more: &str) {
+        let at = self.site.path("live/role/mx.toml");
+        write(&at, &format!("{}{more}", self.log("live/role/mx.toml")));
+    }
+
     /// What the mx says to a recipient.
     pub(crate) fn answer(&self, recipient: &str) -> u16 {
         let mut talk = Talk::hello(self.mx_address);
