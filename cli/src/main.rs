@@ -61,6 +61,7 @@ enum Verb {
     Reload(reload::Arguments),
     Render(render::Arguments),
     Rollback(push::RollbackArguments),
+    Rollout(push::RolloutArguments),
     Schema(schema::Arguments),
     Up(up::Arguments),
 }
@@ -85,6 +86,7 @@ fn main() -> ExitCode {
         Verb::Reload(arguments) => reload::run(arguments, &mut Output::standard()),
         Verb::Render(arguments) => render::run(arguments, &mut Output::standard()),
         Verb::Rollback(arguments) => push::rollback(arguments, &mut Output::standard()),
+        Verb::Rollout(arguments) => push::rollout(arguments, &mut Output::standard()),
         Verb::Schema(arguments) => schema::run(arguments, &mut Output::standard()),
         // Its daemons write to the terminal while it runs.
         Verb::Up(arguments) => up::run(arguments),

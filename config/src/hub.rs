@@ -36,6 +36,8 @@ pub struct HubSettings {
     pub peers: Vec<Peer>,
     /// What hubs agree by that all take pushes.
     pub etcd: Etcd,
+    /// What a step of a rollout must pass.
+    pub rollout: RolloutGates,
     /// Bounds.
     pub limits: HubLimits,
 }
@@ -62,6 +64,17 @@ pub struct MutualTls {
     pub key: PathBuf,
     /// PEM: authorities that say who is who.
     pub client_ca: PathBuf,
+}
+
+/// What a step of a rollout must pass.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct RolloutGates {
+    /// How long its hosts must stay well.
+    pub bake: Duration,
+    /// From when on a host is silent.
+    pub silence: Duration,
+    /// How long it may be held.
+    pub patience: Duration,
 }
 
 /// Bounds of a hub.
@@ -101,6 +114,7 @@ impl Settings for HubSettings {
                 )
                 .list(Vec::new()),
             etcd: etcd(root),
+            rollout: root.section("rollout", rollout),
             limits: root.section("limits", limits),
         };
         let (hubs, copies) = (settings.peers.len() + 1, settings.etcd.copies);
@@ -186,6 +200,29 @@ fn etcd(root: &mut Section<'_>) -> Etcd {
         root.fault(&["etcd"], "TLS to etcd needs all of `certificate`, `key` and `ca`");
     }
     etcd
+}
+
+fn rollout(section: &mut Section<'_>) -> RolloutGates {
+    let hour = Duration::from_secs(3600);
+    RolloutGates {
+        bake: section
+            .live(
+                "bake",
+                "How long every host of a step must stay well before the next one; give it more than `silence`.",
+            )
+            .at_most(24 * hour)
+            .or(Duration::from_secs(60)),
+        silence: section
+            .live("silence", "A host that was not heard for so long holds a rollout; hosts speak every 10 s.")
+            .at_least(Duration::from_secs(1))
+            .at_most(hour)
+            .or(Duration::from_secs(30)),
+        patience: section
+            .live("patience", "A step that is held for so long halts the rollout.")
+            .at_least(Duration::from_secs(1))
+            .at_most(24 * hour)
+            .or(Duration::from_secs(900)),
+    }
 }
 
 fn limits(section: &mut Section<'_>) -> HubLimits {

@@ -40,7 +40,7 @@ pub mod words;
 pub use admin::AdminSettings;
 pub use agent::{AgentSettings, Services};
 pub use check::{Fault, Faults, Place};
-pub use hub::HubSettings;
+pub use hub::{HubSettings, RolloutGates};
 pub use milter::MilterSettings;
 pub use mx::MxSettings;
 pub use router::RouterSettings;

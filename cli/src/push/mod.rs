@@ -8,6 +8,7 @@ mod fleet;
 mod log;
 mod release;
 mod rollback;
+mod rollout;
 mod send;
 mod watch;
 
@@ -34,6 +35,7 @@ pub(crate) use fleet::Arguments as FleetArguments;
 pub(crate) use log::Arguments as LogArguments;
 pub(crate) use release::Arguments as ReleaseArguments;
 pub(crate) use rollback::Arguments as RollbackArguments;
+pub(crate) use rollout::Arguments as RolloutArguments;
 pub(crate) use send::Arguments as PushArguments;
 
 /// Where the admin's settings are.
@@ -160,6 +162,10 @@ pub(crate) fn push(arguments: &PushArguments, output: &mut Output) -> io::Result
 
 pub(crate) fn rollback(arguments: &RollbackArguments, output: &mut Output) -> io::Result<Exit> {
     ended(arguments.roll_back(output), output)
+}
+
+pub(crate) fn rollout(arguments: &RolloutArguments, output: &mut Output) -> io::Result<Exit> {
+    ended(arguments.rollout(output), output)
 }
 
 pub(crate) fn release(arguments: &ReleaseArguments, output: &mut Output) -> io::Result<Exit> {

@@ -8,6 +8,7 @@ use switchyard_mapsync_protocol::keys::SecretKey;
 use switchyard_mapsync_protocol::release::ALL;
 use switchyard_mapsync_protocol::trust::HeadRef;
 
+use super::rollout::rolled_out;
 use super::watch::watch;
 use super::{Office, With, text, with_hubs};
 use crate::output::{Exit, Output};
@@ -19,6 +20,9 @@ A host that has it ready uses it at once; one that has not, as soon as it has. A
 With --undo the hosts that use it go back, each by itself and at once, to what they used before, and do not take this \
 generation again; `switchyard rollback` takes all hosts to the files of any generation.
 
+With --staged the hub does it by steps, and looks after each of them; `switchyard rollout` shows how far it is, and --halt or \
+--undo ends it.
+
 Who is meant is looked on until all use it, for two minutes at most.
 
 Exit codes: 0 it is released, halted or undone; 1 it is released, and a host refuses it or does not use it yet; 2 it is not, and \
@@ -28,6 +32,7 @@ Examples:
   switchyard release 12 --canary mx1.example.org
   switchyard release 12 --percent 25
   switchyard release 12
+  switchyard release 12 --staged
   switchyard release 12 --halt
   switchyard release 12 --undo")]
 pub(crate) struct Arguments {
@@ -37,10 +42,10 @@ pub(crate) struct Arguments {
     #[command(flatten)]
     hosts: Hosts,
     /// No host moves any more; who has moved stays
-    #[arg(long, conflicts_with_all = ["canaries", "percent"])]
+    #[arg(long, conflicts_with_all = ["canaries", "percent", "staged"])]
     halt: bool,
     /// No host moves any more, and who has moved goes back to what it used before
-    #[arg(long, conflicts_with_all = ["canaries", "percent", "halt"])]
+    #[arg(long, conflicts_with_all = ["canaries", "percent", "staged", "halt"])]
     undo: bool,
     #[command(flatten)]
     with: With,
@@ -55,10 +60,28 @@ pub(super) struct Hosts {
     /// Only so many of a hundred hosts, besides those that are named
     #[arg(long, value_name = "N", value_parser = clap::value_parser!(u16).range(1..=100))]
     percent: Option<u16>,
+    /// By steps, which the hub goes as long as hosts stay well: one host of each role and site, then 1, 5, 25, 100 %
+    #[arg(long, conflicts_with_all = ["canaries", "percent"])]
+    staged: bool,
 }
 
 impl Hosts {
-    pub(super) fn reach(&self, office: &Office) -> Reach {
+    /// Releases it to them, at once or by steps.
+    pub(super) async fn put_in_use(
+        &self,
+        office: &Office,
+        admin: &mut Admin,
+        at: HeadRef,
+        keys: &[SecretKey],
+        output: &mut Output,
+    ) -> Result<Exit, String> {
+        if self.staged {
+            return rolled_out(office, admin, at, keys, output).await;
+        }
+        released(admin, self.reach(office), at, keys, output).await
+    }
+
+    fn reach(&self, office: &Office) -> Reach {
         let permille = match self.percent {
             Some(percent) => percent * 10,
             None if self.canaries.is_empty() => ALL,
@@ -84,6 +107,9 @@ impl Arguments {
             }
             let mut admin = office.meet(output).await?;
             let (at, _) = admin.generation(self.generation).await.map_err(text)?;
+            if !self.halt && !self.undo {
+                return self.hosts.put_in_use(&office, &mut admin, at, &keys, output).await;
+            }
             let reach = Reach { halted: self.halt, undo: self.undo, ..self.hosts.reach(&office) };
             released(&mut admin, reach, at, &keys, output).await
         })
@@ -91,7 +117,7 @@ impl Arguments {
 }
 
 /// Signs a release, brings it, and says what it is.
-pub(super) async fn released(
+async fn released(
     admin: &mut Admin,
     reach: Reach,
     at: HeadRef,

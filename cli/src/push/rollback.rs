@@ -3,7 +3,7 @@
 use clap::Args;
 use switchyard_mapsync::admin::Wish;
 
-use super::release::{Hosts, released};
+use super::release::Hosts;
 use super::{With, text, with_hubs};
 use crate::output::{Exit, Output};
 
@@ -54,7 +54,7 @@ impl Arguments {
             if release_keys.is_empty() {
                 return Ok(Exit::Fine);
             }
-            released(&mut admin, self.hosts.reach(&office), at, &release_keys, output).await
+            self.hosts.put_in_use(&office, &mut admin, at, &release_keys, output).await
         })
     }
 }

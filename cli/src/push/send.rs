@@ -11,7 +11,7 @@ use switchyard_mapsync_protocol::keys::SecretKey;
 use switchyard_mapsync_protocol::trust::HeadRef;
 
 use super::check::{Checked, check, too_much};
-use super::release::{Hosts, released};
+use super::release::Hosts;
 use super::{Office, With, text, with_hubs};
 use crate::output::{Exit, Output};
 
@@ -32,6 +32,7 @@ was faster: look, and push again; 2 nothing was pushed, and why is said.
 Examples:
   switchyard push site --note 'new mailboxes for sales'
   switchyard push site --note 'new relay' --canary mx1.example.org
+  switchyard push site --note 'another filter' --staged
   switchyard push site --dry-run")]
 pub(crate) struct Arguments {
     /// The site's folder: where site.toml stands
@@ -43,7 +44,7 @@ pub(crate) struct Arguments {
     #[command(flatten)]
     hosts: Hosts,
     /// Sign and bring it, and let others release it
-    #[arg(long, conflicts_with = "canaries")]
+    #[arg(long, conflicts_with_all = ["canaries", "staged"])]
     no_release: bool,
     /// Push although more of a map goes or changes than may at once
     #[arg(long)]
@@ -125,7 +126,7 @@ impl Arguments {
         output: &mut Output,
     ) -> Result<Exit, String> {
         if !self.no_release && !keys.is_empty() {
-            return released(admin, self.hosts.reach(office), at, keys, output).await;
+            return self.hosts.put_in_use(office, admin, at, keys, output).await;
         }
         let what =
             format!("hosts have it ready when they have fetched it: switchyard release {}\n", at.generation);

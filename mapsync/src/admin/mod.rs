@@ -5,6 +5,7 @@
 
 mod files;
 mod memory;
+mod rollout;
 mod words;
 
 use std::time::Duration;
@@ -14,6 +15,7 @@ use switchyard_mapsync_protocol::hash::Hash;
 use switchyard_mapsync_protocol::head::Head;
 use switchyard_mapsync_protocol::keys::SecretKey;
 use switchyard_mapsync_protocol::release::Release;
+use switchyard_mapsync_protocol::rollout::Plan;
 use switchyard_mapsync_protocol::root::Role;
 use switchyard_mapsync_protocol::trust::{HeadRef, Refused, Trusted};
 use switchyard_mapsync_protocol::{Environment, Timestamp};
@@ -29,6 +31,7 @@ pub struct Admin {
     trusted: Trusted,
     newest: Option<(HeadRef, Head)>,
     release: Option<Release>,
+    plan: Option<Plan>,
     memory: Memory,
     behind: Option<Behind>,
     now: Timestamp,
@@ -61,9 +64,13 @@ impl Admin {
             Some(shown) => Some(read_release(&trusted, &shown.octets)?),
             None => None,
         };
+        let plan = match hub.newest(Newest::Plan, 0, at_once).await? {
+            Some(shown) => Some(Plan::from_json(&shown.octets, trusted.root())?),
+            None => None,
+        };
         memory.by(trusted.root());
         let behind = memory.behind(newest.as_ref().map(|(at, _)| *at));
-        Ok(Self { hub, trusted, newest, release, memory, behind, now })
+        Ok(Self { hub, trusted, newest, release, plan, memory, behind, now })
     }
 
     /// What is wrong with what the hub shows, by what was seen from here.
@@ -120,6 +127,12 @@ impl Admin {
         self.release.as_ref()
     }
 
+    /// The highest number that a release has, or is to have; 0 before the first.
+    fn highest(&self) -> u64 {
+        let release = self.release.as_ref().map_or(0, |release| release.sequence);
+        release.max(self.plan.as_ref().map_or(0, Plan::last))
+    }
+
     /// A generation of old.
     ///
     /// # Errors
@@ -163,7 +176,7 @@ impl Admin {
         let mut host = self.trusted.clone();
         host.accept_head(&octets, self.now)?;
         // Before it leaves this machine: an answer that is lost must not let its number be signed for again.
-        self.memory.saw(newest, self.release.as_ref().map_or(0, |release| release.sequence));
+        self.memory.saw(newest, self.highest());
         self.memory.signs(&octets);
         self.memory.keep()?;
         self.hub.push_head(octets, shown).await?;
@@ -184,10 +197,9 @@ impl Admin {
         keys: &[SecretKey],
     ) -> Result<u64, AdminError> {
         let _turn = self.memory.turn(self.trusted.root())?;
-        let shown = self.release.as_ref().map_or(0, |release| release.sequence);
         let release = Release {
             environment: self.trusted.root().environment.clone(),
-            sequence: self.memory.next_release(shown),
+            sequence: self.memory.next_release(self.highest()),
             generation: head.generation,
             head: head.hash,
             permille: reach.permille,

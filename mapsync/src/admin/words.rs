@@ -7,6 +7,7 @@ use std::time::Duration;
 use hyper::StatusCode;
 use switchyard_mapsync_protocol::envelope::Malformed;
 use switchyard_mapsync_protocol::head;
+use switchyard_mapsync_protocol::rollout::BadPlan;
 use switchyard_mapsync_protocol::trust::Refused;
 
 use super::{Behind, MemoryError};
@@ -21,6 +22,9 @@ pub enum AdminError {
     /// The hub shows what no host would take.
     #[error("what the hub shows is not to be trusted: {0}")]
     Refused(#[from] Refused),
+    /// The releases of a rollout do not make one.
+    #[error("the plan of a rollout: {0}")]
+    Plan(#[from] BadPlan),
     /// What was to be signed breaks a rule.
     #[error("{0}")]
     Malformed(#[from] Malformed),

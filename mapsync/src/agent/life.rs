@@ -199,6 +199,8 @@ impl Life {
             }
             Newest::Head => ("head", Input::Head { hub, envelope: &octets }),
             Newest::Release => ("release", Input::Release { hub, envelope: &octets }),
+            // Hubs go by plans, and hosts by releases alone.
+            Newest::Plan => return,
         };
         self.shown(hub, kind, input).await;
     }

@@ -29,7 +29,10 @@ impl Life {
         }
         self.alarm(self.agent.alarms(now));
         self.said.send_if_modified(|said| {
-            let is_other = said.as_ref().is_none_or(|said| said.progress != progress);
+            // A death is news to a rollout.
+            let differs =
+                |said: &Status| said.progress != progress || said.counters.deaths != self.own.deaths;
+            let is_other = said.as_ref().is_none_or(differs);
             *said = Some(Status {
                 environment: self.own.environment.clone(),
                 host: self.own.name.clone(),

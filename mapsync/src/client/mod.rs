@@ -41,6 +41,20 @@ pub enum Newest {
     Head,
     /// What is to be in use.
     Release,
+    /// The plan of the last rollout.
+    Plan,
+}
+
+impl Newest {
+    /// Where it is asked for.
+    const fn path(self) -> &'static str {
+        match self {
+            Self::Root => "roots",
+            Self::Head => "heads",
+            Self::Release => "releases",
+            Self::Plan => "plans",
+        }
+    }
 }
 
 /// A message as a hub shows it.
@@ -98,6 +112,39 @@ pub struct FleetHost {
     pub status: Status,
 }
 
+/// Where a rollout stands, as a hub sees it.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Standing {
+    /// Which plan: the highest number of its releases.
+    pub plan: u64,
+    /// What it brings.
+    pub generation: u64,
+    /// The step in force, from 1; 0 before the first.
+    pub step: usize,
+    /// How many there are.
+    pub steps: usize,
+    /// Whether it goes on.
+    pub state: Course,
+    /// What it waits for, or how it ended.
+    pub why: String,
+}
+
+/// Whether a rollout goes on.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Course {
+    /// It goes on, or is held.
+    Goes,
+    /// Every host has it.
+    Complete,
+    /// Nobody moves any more.
+    Halted,
+    /// Whoever had it went back.
+    Undone,
+    /// An admin released something else since.
+    Overtaken,
+}
+
 /// A hub for one environment. It is asked one thing after the other.
 #[derive(Debug)]
 pub struct Hub {
@@ -129,12 +176,7 @@ impl Hub {
         known: u64,
         wait: Duration,
     ) -> Result<Option<Shown>, ClientError> {
-        let kind = match what {
-            Newest::Root => "roots",
-            Newest::Head => "heads",
-            Newest::Release => "releases",
-        };
-        let request = self.request(Method::GET, &format!("/v1/{kind}/{}", self.environment));
+        let request = self.request(Method::GET, &format!("/v1/{}/{}", what.path(), self.environment));
         let request =
             request.header(IF_NONE_MATCH, tag(known)).header("prefer", format!("wait={}", wait.as_secs()));
         let response = self.send(request, full(""), PATIENCE + wait).await?;
@@ -194,6 +236,20 @@ impl Hub {
         self.answer(response).await
     }
 
+    /// Where the last rollout stands; none where none is driven.
+    ///
+    /// # Errors
+    /// When the hub cannot be asked.
+    pub async fn rollout(&mut self) -> Result<Option<Standing>, ClientError> {
+        let path = format!("/v1/rollouts/{}", self.environment);
+        let response = self.send(self.request(Method::GET, &path), full(""), PATIENCE).await?;
+        if response.status() == StatusCode::NOT_FOUND {
+            self.wire.whole(response, MAX_SMALL).await?;
+            return Ok(None);
+        }
+        self.answer(response).await.map(Some)
+    }
+
     /// Pushes a head that follows the generation `after`; 0 before the first.
     ///
     /// # Errors
@@ -203,13 +259,12 @@ impl Hub {
         self.push(request.header(IF_MATCH, tag(after)), octets).await
     }
 
-    /// Pushes a root or a release.
+    /// Pushes a root, a release or a plan.
     ///
     /// # Errors
     /// When the hub does not take it.
     pub async fn push_message(&mut self, what: Newest, octets: Vec<u8>) -> Result<(), ClientError> {
-        let kind = if what == Newest::Root { "roots" } else { "releases" };
-        let request = self.request(Method::POST, &format!("/v1/{kind}/{}", self.environment));
+        let request = self.request(Method::POST, &format!("/v1/{}/{}", what.path(), self.environment));
         self.push(request, octets).await
     }
 

@@ -19,6 +19,7 @@ mod door;
 mod fleet;
 mod metrics;
 mod order;
+mod rollouts;
 mod settings;
 mod store;
 #[cfg(test)]
@@ -46,6 +47,7 @@ use switchyard_daemon::process::Process;
 use switchyard_daemon::program::Daemon;
 use switchyard_daemon::sockets::Listeners;
 use switchyard_daemon::{control, http};
+use switchyard_mapsync_protocol::rollout::Gates;
 use switchyard_mapsync_protocol::trust::Trusted;
 use switchyard_mapsync_protocol::{Environment, Timestamp};
 use tokio::sync::Semaphore;
@@ -56,7 +58,7 @@ use self::deltas::Deltas;
 use self::door::{Door, HANDSHAKES};
 use self::metrics::Metrics;
 use self::order::{Order, Peers};
-use self::settings::{Bounds, bounds, mutual_tls, order};
+use self::settings::{Bounds, bounds, gates, mutual_tls, order};
 use self::store::blobs::Blobs;
 use self::store::heads::Heads;
 use crate::identity::Identity;
@@ -89,6 +91,8 @@ pub(crate) struct Shared {
     clock: Clock,
     drain: Drain,
     metrics: Metrics,
+    /// What a step of a rollout must pass.
+    gates: Arc<ArcSwap<Gates>>,
 }
 
 impl Shared {
@@ -190,10 +194,12 @@ impl Daemon for Hub {
             clock: Clock::system(),
             drain: process.drain.clone(),
             metrics: Metrics::register(&registry).map_err(HubError::because)?,
+            gates: Arc::new(ArcSwap::from_pointee(gates(&settings))),
         };
         shared.metrics.stored.set(i64::try_from(shared.blobs.octets()).unwrap_or(i64::MAX));
         shared.boards.values().for_each(|board| shared.tell(board));
         process.tasks.essential("order", order::heard(shared.clone()));
+        process.tasks.essential("rollouts", rollouts::drive(shared.clone()));
         let accepting = AcceptMetrics::register(&registry, "mapsync_hub").map_err(HubError::because)?;
         let sessions = Sessions::new(settings.limits.connections, process.drain.clone(), accepting);
         process.reloads.register(&registry).map_err(HubError::because)?;

@@ -5,8 +5,9 @@
 
 use std::sync::{Arc, PoisonError};
 
-use switchyard_config::{HubSettings, Settings};
+use switchyard_config::{HubSettings, RolloutGates, Settings};
 use switchyard_daemon::sockets::Listeners;
+use switchyard_mapsync_protocol::rollout::Gates;
 
 use super::order::{Gateway, Ledger, Order, Peers};
 use super::{Hub, HubError};
@@ -23,6 +24,12 @@ pub(crate) struct Bounds {
 
 pub(crate) fn bounds(settings: &HubSettings) -> Bounds {
     Bounds { blob: settings.limits.blob_size, store: settings.limits.store_size }
+}
+
+/// What a step of a rollout must pass.
+pub(crate) fn gates(settings: &HubSettings) -> Gates {
+    let RolloutGates { bake, silence, patience } = settings.rollout;
+    Gates { bake, silence, patience, ..Gates::default() }
 }
 
 pub(crate) fn mutual_tls(settings: &HubSettings) -> MutualTls {
@@ -70,6 +77,7 @@ impl Hub {
         let asked = self.control.prepare(settings.control.as_deref()).map_err(HubError::because)?;
 
         self.shared.peers.set_tls(to_peers);
+        self.shared.gates.store(Arc::new(gates(&settings)));
         self.shared.bounds.store(Arc::new(bounds(&settings)));
         self.doors.set_max(settings.limits.connections);
         self.doors.commit(sockets, |_, drain| self.door(&tls, drain)).await;

@@ -9,6 +9,7 @@ use rustls::{ClientConfig, RootCertStore};
 use switchyard_daemon::clock::Clock;
 use switchyard_daemon::drain::Drain;
 use switchyard_daemon::metrics::Registry;
+use switchyard_mapsync_protocol::rollout::Gates;
 use switchyard_mapsync_protocol::status::{Counters, Progress, Status};
 use switchyard_mapsync_protocol::{Environment, Timestamp};
 use tokio::sync::Semaphore;
@@ -38,6 +39,7 @@ pub(crate) fn hub(folder: &Path, root: &[u8], clock: Clock, drain: Drain) -> Sha
         clock,
         drain,
         metrics: Metrics::register(&Registry::new()).unwrap(),
+        gates: Arc::new(ArcSwap::from_pointee(Gates::default())),
     }
 }
 

@@ -10,5 +10,6 @@ mod lost;
 mod monitoring;
 mod page;
 mod push;
+mod rollout;
 mod settings;
 mod world;

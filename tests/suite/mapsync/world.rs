@@ -40,13 +40,18 @@ pub(crate) struct World {
 impl World {
     /// Keys, certificates, settings and a site; the hub runs.
     pub(crate) fn new() -> Self {
+        Self::with_hub("")
+    }
+
+    /// The same, with more settings of the hub.
+    pub(crate) fn with_hub(more: &str) -> Self {
         let site = Site::new();
         let (hub_address, mx_address) = (site.free_address(), site.free_address());
         let agent_metrics = site.free_address();
         let world = Self { mx: None, agent: None, hub: None, site, hub_address, mx_address, agent_metrics };
         make_keys(&world.site);
         world.make_certificates();
-        world.write_settings();
+        world.write_settings(more);
         world.write_site();
         let mut world = world;
         world.start_hub();
@@ -62,7 +67,7 @@ impl World {
         made.add("ann", "URI:spiffe://live/push/ann");
     }
 
-    fn write_settings(&self) {
+    fn write_settings(&self, more_of_hub: &str) {
         let (hub, folder) = (self.hub_address, self.site.path(""));
         let folder = folder.display();
         let metrics = self.site.free_address();
@@ -72,7 +77,7 @@ impl World {
                 "host_name = \"hub1.example.org\"\nlog.format = \"text\"\nmetrics.socket = \"{metrics}\"\n\
                  store.folder = \"{folder}/hub\"\nenvironments.live.root = \"{folder}/root.json\"\n\
                  [[listen.hub]]\nsocket = \"{hub}\"\n\
-                 [tls]\ncertificate = \"tls/hub.pem\"\nkey = \"tls/hub.key\"\nclient_ca = \"tls/authority.pem\"\n"
+                 [tls]\ncertificate = \"tls/hub.pem\"\nkey = \"tls/hub.key\"\nclient_ca = \"tls/authority.pem\"\n{more_of_hub}"
             ),
         );
         let tls = |name: &str| {
@@ -223,8 +228,13 @@ impl World {
     }
 
     pub(crate) fn push(&self, more: &[&str]) -> Told {
-        let live = self.file("live");
-        self.admin(&[&["push", live.as_str()], more].concat())
+        Self::push_with(&self.site.path("live"), &self.site.path("push.toml"), more)
+    }
+
+    /// A push by one who needs nothing else of this world.
+    pub(crate) fn push_with(live: &Path, with: &Path, more: &[&str]) -> Told {
+        let (live, with) = (live.to_str().expect("a plain path"), with.to_str().expect("a plain path"));
+        switchyard(["push", live, "--with", with].into_iter().chain(more.iter().copied()))
     }
 
     /// Another table, in the spelling that travels as one.

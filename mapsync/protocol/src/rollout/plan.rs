@@ -168,9 +168,24 @@ impl Plan {
         self.undo.release.sequence
     }
 
+    /// The lowest number in it.
+    pub fn first(&self) -> u64 {
+        self.steps.first().map_or(0, |part| part.release.sequence)
+    }
+
     /// How many steps it has.
     pub fn steps(&self) -> usize {
         self.steps.len()
+    }
+
+    /// What a step says; they are counted from 1.
+    pub fn step(&self, step: usize) -> Option<&Release> {
+        self.steps.get(step.checked_sub(1)?).map(|part| &part.release)
+    }
+
+    /// Whether a release is one of its own, and not another one of the same number.
+    pub fn holds(&self, release: &Release) -> bool {
+        self.steps.iter().chain([&self.halt, &self.undo]).any(|part| part.release == *release)
     }
 
     fn read(wire: Wire, root: &Root) -> Result<Self, BadPlan> {

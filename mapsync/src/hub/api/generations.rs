@@ -123,6 +123,18 @@ pub(crate) async fn push_release(
     Ok(answer(&kept(&shared, &board, &caller, Brought::Release(octets)).await?))
 }
 
+/// The plan of a rollout.
+pub(crate) async fn push_plan(
+    State(shared): State<Shared>,
+    Asks(caller): Asks,
+    Path(environment): Path<String>,
+    octets: Result<Bytes, axum::extract::rejection::BytesRejection>,
+) -> Result<Response, Problem> {
+    let board = shared.board(&caller, &environment)?;
+    let octets = octets.map_err(|error| too_long(&error))?;
+    Ok(answer(&kept(&shared, &board, &caller, Brought::Plan(octets)).await?))
+}
+
 /// Takes it, counts it and logs it.
 async fn kept(
     shared: &Shared,

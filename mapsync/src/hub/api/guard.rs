@@ -28,6 +28,8 @@ pub(crate) enum Takes {
     Nothing,
     /// A signed message.
     Message,
+    /// The plan of a rollout: many signed messages.
+    Plan,
     Status,
     File,
 }
@@ -48,6 +50,8 @@ pub(crate) enum Gives {
     File,
     Delta,
     Fleet,
+    /// Where a rollout stands.
+    Rollout,
     /// The fleet as it changes.
     Live,
     /// A part of the page for browsers, of this kind.
@@ -106,6 +110,15 @@ pub(crate) const RIGHTS: &[Right] = &[
         Gives::Number,
         "Brings a new release.",
     ),
+    get("/v1/plans/{environment}", WATCHERS, Gives::Newest, "The plan of the last rollout."),
+    post(
+        "/v1/plans/{environment}",
+        PUSHERS,
+        Takes::Plan,
+        Gives::Number,
+        "Brings the plan of a rollout, and begins it.",
+    ),
+    get("/v1/rollouts/{environment}", WATCHERS, Gives::Rollout, "Where the last rollout stands, and why."),
     get("/v1/events/{environment}", EVERYONE, Gives::Events, "Roots, heads and releases as they come."),
     get("/v1/blobs/{hash}", WITH_FILES, Gives::File, "A file."),
     Right {

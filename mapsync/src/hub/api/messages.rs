@@ -41,6 +41,16 @@ pub(crate) async fn release(
     newest(&shared, &asks, &environment, &headers, Kind::Release).await
 }
 
+/// The plan of the last rollout.
+pub(crate) async fn plan(
+    State(shared): State<Shared>,
+    asks: Asks,
+    Path(environment): Path<String>,
+    headers: HeaderMap,
+) -> Result<Response, Problem> {
+    newest(&shared, &asks, &environment, &headers, Kind::Plan).await
+}
+
 /// One generation of old.
 pub(crate) async fn one_head(
     State(shared): State<Shared>,

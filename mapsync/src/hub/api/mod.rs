@@ -15,6 +15,7 @@ mod messages;
 mod openapi;
 mod page;
 pub(super) mod problem;
+mod rollouts;
 
 #[cfg(test)]
 mod tests;
@@ -40,7 +41,9 @@ pub(crate) fn routes(shared: &Shared) -> Router {
         .route("/v1/generations/{environment}", get(generations::list).post(generations::push_head))
         .route("/v1/generations/{environment}/{generation}", get(messages::one_head))
         .route("/v1/releases/{environment}", get(messages::release).post(generations::push_release))
+        .route("/v1/plans/{environment}", get(messages::plan).post(generations::push_plan))
         .layer(DefaultBodyLimit::max(envelope::LONGEST))
+        .route("/v1/rollouts/{environment}", get(rollouts::standing))
         .route("/v1/events/{environment}", get(events::events))
         // An upload is bounded by the settings, as it comes.
         .route("/v1/blobs/{hash}", put(blobs::put_one).get(blobs::get_one))

@@ -47,6 +47,7 @@ fn operation(right: &Right) -> Value {
     let body = match right.takes {
         Takes::Nothing => return operation,
         Takes::Message => json!({ "application/json": { "schema": reference("Envelope") } }),
+        Takes::Plan => json!({ "application/json": { "schema": reference("Plan") } }),
         Takes::Status => json!({ "application/json": { "schema": reference("Status") } }),
         Takes::File => json!({ "application/octet-stream": {} }),
     };
@@ -104,9 +105,10 @@ fn responses(right: &Right) -> Value {
     let octets = |kind: &str| json!({ kind: {} });
     let said = |what: &str, content: Value| json!({ "description": what, "content": content });
     let empty = |what: &str| json!({ "description": what });
+    let message = if right.path.starts_with("/v1/plans") { "Plan" } else { "Envelope" };
     let mut all = match right.gives {
         Gives::Newest => json!({
-            "200": said("The message, octet for octet as it was brought; ETag is its number.", json(reference("Envelope"))),
+            "200": said("The message, octet for octet as it was brought; ETag is its number.", json(reference(message))),
             "304": empty("There is nothing newer."),
         }),
         Gives::Message => json!({ "200": said("The message.", json(reference("Envelope"))) }),
@@ -129,6 +131,7 @@ fn responses(right: &Right) -> Value {
         }),
         Gives::Delta => json!({ "200": said("The delta, packed.", octets(super::deltas::KIND)) }),
         Gives::Fleet => json!({ "200": said("Every host.", json(reference("Fleet"))) }),
+        Gives::Rollout => json!({ "200": said("The last rollout.", json(reference("Rollout"))) }),
         Gives::Live => {
             json!({ "200": said("Events `fleet`: all hosts first, then those that changed.", octets("text/event-stream")) })
         }
@@ -186,6 +189,14 @@ fn schemas() -> Value {
         "Fleet": object(&json!({
             "environment": text(), "now": count(), "generation": count(), "release": count(),
             "hosts": { "type": "array", "items": object(&host) },
+        })),
+        "Plan": object(&json!({
+            "steps": { "type": "array", "minItems": 1, "maxItems": 16, "items": reference("Envelope") },
+            "halt": reference("Envelope"), "undo": reference("Envelope"),
+        })),
+        "Rollout": object(&json!({
+            "plan": count(), "generation": count(), "step": count(), "steps": count(),
+            "state": { "enum": ["goes", "complete", "halted", "undone", "overtaken"] }, "why": text(),
         })),
         "Problem": object(&json!({ "type": text(), "title": text(), "status": count(), "detail": text() })),
     })

@@ -3,6 +3,7 @@
 use axum::http::{HeaderMap, StatusCode, header};
 use axum::response::{IntoResponse, Response};
 use serde_json::{Map, Value, json};
+use switchyard_mapsync_protocol::rollout::BadPlan;
 use switchyard_mapsync_protocol::trust::Refused;
 
 use crate::hub::board::NotKept;
@@ -88,6 +89,13 @@ impl From<NotKept> for Problem {
             }
             NotKept::Refused(Refused::State(_)) => Self::store(detail),
             NotKept::Refused(_) => Self::new(StatusCode::CONFLICT, "refused", detail),
+            NotKept::Plan(BadPlan::Malformed(_)) => Self::new(StatusCode::BAD_REQUEST, "malformed", detail),
+            NotKept::Plan(BadPlan::TooFewSignatures { .. }) => {
+                Self::new(StatusCode::FORBIDDEN, "too-few-signatures", detail)
+            }
+            NotKept::Plan(BadPlan::Rule(_)) | NotKept::OldPlan { .. } | NotKept::OtherPlan => {
+                Self::new(StatusCode::CONFLICT, "refused", detail)
+            }
             NotKept::Lost { current, .. } => Self::new(StatusCode::PRECONDITION_FAILED, "lost-race", detail)
                 .with("current", json!(current)),
             NotKept::Gap { next, .. } => {

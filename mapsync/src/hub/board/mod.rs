@@ -15,6 +15,8 @@ use switchyard_mapsync_protocol::envelope::{Malformed, Signed};
 use switchyard_mapsync_protocol::hash::Hash;
 use switchyard_mapsync_protocol::head::{File, Head};
 use switchyard_mapsync_protocol::release::Release;
+use switchyard_mapsync_protocol::rollout::Plan;
+use switchyard_mapsync_protocol::root::Root;
 use switchyard_mapsync_protocol::trust::{Refused, Trusted};
 use tokio::sync::watch;
 
@@ -23,6 +25,7 @@ use self::turn::Turn;
 use super::fleet::Fleet;
 use super::store::blobs::Blobs;
 use super::store::heads::{Heads, Message};
+use crate::client::Standing;
 
 /// One environment.
 #[derive(Debug)]
@@ -33,6 +36,8 @@ pub(crate) struct Board {
     shown: watch::Sender<Shown>,
     /// What its hosts say.
     pub(crate) fleet: Fleet,
+    /// Where its rollout stands, as this hub sees it.
+    pub(crate) standing: watch::Sender<Option<Standing>>,
 }
 
 /// A signed message as it travels.
@@ -50,17 +55,21 @@ pub(crate) struct Shown {
     pub(crate) root: Notice,
     pub(crate) head: Option<Notice>,
     pub(crate) release: Option<Notice>,
+    /// The newest plan of a rollout, over or not.
+    pub(crate) plan: Option<Notice>,
 }
 
 /// A message of old, if it is here.
 pub(crate) type OfOld = Result<Option<Vec<u8>>, redb::Error>;
 
-/// Which of the three.
+/// Which of them.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Kind {
     Root,
     Head,
     Release,
+    /// A rollout: its number is the highest of its releases.
+    Plan,
 }
 
 impl Kind {
@@ -70,6 +79,7 @@ impl Kind {
             Self::Root => "root",
             Self::Head => "head",
             Self::Release => "release",
+            Self::Plan => "plan",
         }
     }
 }
@@ -84,18 +94,25 @@ pub(crate) struct Kept {
 }
 
 impl Shown {
-    /// One of the three, if it is there.
+    /// One of them, if it is there.
     pub(crate) fn notice(&self, kind: Kind) -> Option<&Notice> {
         match kind {
             Kind::Root => Some(&self.root),
             Kind::Head => self.head.as_ref(),
             Kind::Release => self.release.as_ref(),
+            Kind::Plan => self.plan.as_ref(),
         }
     }
 
     /// What the release says; it was checked when it came.
     pub(crate) fn released(&self) -> Option<Release> {
         Signed::from_json(&self.release.as_ref()?.octets).ok()?.read().ok()
+    }
+
+    /// The plan; it was checked when it came.
+    pub(crate) fn planned(&self) -> Option<Plan> {
+        let root: Root = Signed::from_json(&self.root.octets).ok()?.read().ok()?;
+        Plan::from_json(&self.plan.as_ref()?.octets, &root).ok()
     }
 
     /// Its number; 0 while there is none.
@@ -129,10 +146,18 @@ impl Board {
         {
             shown.head = None;
             shown.release = None;
+            shown.plan = None;
         }
         let shown = watch::Sender::new(shown);
         let trusted = Arc::new(tokio::sync::Mutex::new(trusted));
-        Ok(Self { environment, trusted, heads, shown, fleet: Fleet::default() })
+        Ok(Self {
+            environment,
+            trusted,
+            heads,
+            shown,
+            fleet: Fleet::default(),
+            standing: watch::Sender::new(None),
+        })
     }
 
     /// Which one.
@@ -170,6 +195,17 @@ impl Board {
         self.heads.root(self.environment.to_string().as_str(), version)
     }
 
+    /// Whether a plan is the last one whose rollout has ended here. Blocks on the disk.
+    pub(crate) fn has_ended(&self, plan: Hash) -> Result<bool, redb::Error> {
+        let ended = self.heads.ended(self.environment.to_string().as_str())?;
+        Ok(ended.is_some_and(|ended| ended == plan.to_string()))
+    }
+
+    /// A plan's rollout has ended. Blocks on the disk.
+    pub(crate) fn end(&self, plan: Hash) -> Result<(), redb::Error> {
+        self.heads.end(self.environment.to_string().as_str(), &plan.to_string())
+    }
+
     /// The newest heads below `before`, newest first.
     pub(crate) fn history(&self, before: u64, most: usize) -> Result<Vec<Vec<u8>>, redb::Error> {
         self.heads.history(self.environment.to_string().as_str(), before, most)
@@ -196,7 +232,11 @@ fn shown(name: &str, trusted: &Trusted, heads: &Heads) -> Result<Shown, NotKept>
         let number = signed.read::<Release>()?.sequence;
         Ok::<_, Malformed>(counts.then(|| Notice { number, hash: signed.hash(), octets: octets.into() }))
     });
-    Ok(Shown { root, head, release: release.transpose()?.flatten() })
+    let plan = heads.plan(name)?.and_then(|octets| {
+        let plan = Plan::from_json(&octets, trusted.root()).ok()?;
+        Some(Notice { number: plan.last(), hash: Hash::of(&octets), octets: octets.into() })
+    });
+    Ok(Shown { root, head, release: release.transpose()?.flatten(), plan })
 }
 
 /// The files that hosts may ask for and that are not here: those of the newest head and of the released one.

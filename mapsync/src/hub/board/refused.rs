@@ -2,6 +2,7 @@
 
 use switchyard_mapsync_protocol::envelope::Malformed;
 use switchyard_mapsync_protocol::hash::Hash;
+use switchyard_mapsync_protocol::rollout::BadPlan;
 use switchyard_mapsync_protocol::trust::Refused;
 
 use crate::hub::order::LedgerError;
@@ -12,6 +13,20 @@ pub(crate) enum NotKept {
     /// It is none that a host would take.
     #[error(transparent)]
     Refused(#[from] Refused),
+    /// It is no plan that a rollout can go by.
+    #[error("the plan of a rollout: {0}")]
+    Plan(#[from] BadPlan),
+    /// A plan that comes too late.
+    #[error("the plan's numbers begin at {first}, and {newest} is taken: sign it anew")]
+    OldPlan {
+        /// Its lowest number.
+        first: u64,
+        /// The highest number of a release or of a plan.
+        newest: u64,
+    },
+    /// A plan for what hosts do not have ready.
+    #[error("the plan is not of the newest generation")]
+    OtherPlan,
     /// Somebody else was here before.
     #[error("generation {current} is the newest here, and this push began at {expected}")]
     Lost {

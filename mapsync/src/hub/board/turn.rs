@@ -11,6 +11,7 @@ use switchyard_mapsync_protocol::Timestamp;
 use switchyard_mapsync_protocol::envelope::Signed;
 use switchyard_mapsync_protocol::hash::Hash;
 use switchyard_mapsync_protocol::head::File;
+use switchyard_mapsync_protocol::rollout::Plan;
 use switchyard_mapsync_protocol::trust::{Refused, Taken, Trusted};
 use tokio::sync::OwnedMutexGuard;
 
@@ -34,6 +35,8 @@ pub(crate) enum Brought {
     /// With the generation that it is to follow.
     Head(Bytes, u64),
     Release(Bytes),
+    /// The plan of a rollout.
+    Plan(Bytes),
 }
 
 /// A message as other hubs have it.
@@ -76,6 +79,7 @@ impl Brought {
             Self::Root(_) => Kind::Root,
             Self::Head(..) => Kind::Head,
             Self::Release(_) => Kind::Release,
+            Self::Plan(_) => Kind::Plan,
         }
     }
 }
@@ -109,6 +113,7 @@ impl Turn {
             Brought::Root(octets) => self.look_at_root(octets),
             Brought::Head(octets, after) => self.look_at_head(octets, *after, blobs, now),
             Brought::Release(octets) => self.look_at_release(octets, now),
+            Brought::Plan(octets) => self.look_at_plan(octets),
         }
     }
 
@@ -174,6 +179,31 @@ impl Turn {
         Ok(Look::New(Box::new(Checked { next, number, hash, entry, files: Vec::new() })))
     }
 
+    fn look_at_plan(&self, octets: &Bytes) -> Result<Look, NotKept> {
+        let plan = Plan::from_json(octets, self.trusted.root())?;
+        let (number, hash) = (plan.last(), Hash::of(octets));
+        let kept = self.board.heads.plan(&self.name)?;
+        if kept.as_deref() == Some(octets) {
+            return Ok(Look::Known(Kept { number, hash, is_new: false }));
+        }
+        // Numbers of a plan that nobody goes by any more are not used again: a host may have seen some of them.
+        let newest = self.trusted.sequence().max(self.planned(kept.as_deref()));
+        if plan.first() <= newest {
+            return Err(NotKept::OldPlan { first: plan.first(), newest });
+        }
+        if Some(plan.names()) != self.trusted.newest() {
+            return Err(NotKept::OtherPlan);
+        }
+        let (next, entry) = (self.trusted.clone(), Entry::new(Kind::Plan, octets.clone()));
+        Ok(Look::New(Box::new(Checked { next, number, hash, entry, files: Vec::new() })))
+    }
+
+    /// The number of a plan that is kept; 0 if it is none by the keys in force.
+    fn planned(&self, kept: Option<&[u8]>) -> u64 {
+        let plan = kept.and_then(|octets| Plan::from_json(octets, self.trusted.root()).ok());
+        plan.map_or(0, |plan| plan.last())
+    }
+
     /// Keeps what was looked at, with its place in the ledger, if there is one, and shows it. Blocks on the disk.
     pub(crate) fn keep(&mut self, checked: Checked, place: Option<&Place>) -> Result<Kept, NotKept> {
         let Checked { next, number, hash, entry, .. } = checked;
@@ -181,6 +211,7 @@ impl Turn {
             Kind::Root => Message::Root(number, &entry.octets),
             Kind::Head => Message::Head(number, &entry.octets),
             Kind::Release => Message::Release(&entry.octets),
+            Kind::Plan => Message::Plan(&entry.octets),
         };
         let place = place.map(Place::to_octets);
         self.board.heads.keep(&self.name, &next.to_json()?, &[message], place.as_deref())?;
@@ -199,11 +230,25 @@ impl Turn {
     ) -> Result<usize, NotKept> {
         let mut next = self.trusted.clone();
         let (mut messages, mut refused) = (Vec::new(), 0);
+        let mut planned = self.planned(self.board.heads.plan(&self.name)?.as_deref());
         for entry in entries {
             let heard = match entry.kind {
                 Kind::Root => root_heard(&mut next, &entry.octets),
                 Kind::Head => head_heard(&mut next, &entry.octets, now),
                 Kind::Release => self.release_heard(&mut next, entry, now)?,
+                Kind::Plan => match Plan::from_json(&entry.octets, next.root()) {
+                    // One that is over says what happened, until there is another.
+                    Ok(plan) if plan.last() > planned => {
+                        planned = plan.last();
+                        Ok(vec![Message::Plan(&entry.octets)])
+                    }
+                    Ok(_) => Ok(Vec::new()),
+                    Err(error) => {
+                        refused += 1;
+                        tracing::warn!(kind = entry.kind.as_str(), %error, "passed over: another hub has it");
+                        continue;
+                    }
+                },
             };
             match heard {
                 Ok(heard) => messages.extend(heard),
@@ -283,6 +328,8 @@ impl Turn {
         }
         let release = heads.release(&self.name)?.filter(|_| released.is_some());
         own.extend(release.map(|octets| Entry::new(Kind::Release, octets)));
+        let plan = heads.plan(&self.name)?;
+        own.extend(plan.map(|octets| Entry::new(Kind::Plan, octets)));
         Ok(own)
     }
 }

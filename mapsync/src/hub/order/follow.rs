@@ -47,7 +47,7 @@ enum NotHeard {
 pub(super) async fn follow(shared: &Shared) {
     let mut ears = FuturesUnordered::new();
     for board in shared.boards.values() {
-        for what in [Newest::Root, Newest::Head, Newest::Release] {
+        for what in [Newest::Root, Newest::Head, Newest::Release, Newest::Plan] {
             ears.extend(shared.peers.all(board.environment()).map(|hub| hear(shared, board, hub, what)));
         }
     }
@@ -97,6 +97,7 @@ async fn heard(
     let entries = match what {
         Newest::Root => roots(board, hub, shown.number, shown.octets).await?,
         Newest::Head => vec![Entry::new(Kind::Head, shown.octets)],
+        Newest::Plan => vec![Entry::new(Kind::Plan, shown.octets)],
         Newest::Release => {
             // The one that it names may be older than the newest, and this hub has not seen it then.
             let named = Signed::from_json(&shown.octets)?.read::<Release>()?.names();

@@ -212,7 +212,7 @@ fn written(entry: &Entry) -> Vec<u8> {
 }
 
 fn read_entry(value: &[u8]) -> Result<Entry, LedgerError> {
-    let kinds = [Kind::Root, Kind::Head, Kind::Release];
+    let kinds = [Kind::Root, Kind::Head, Kind::Release, Kind::Plan];
     let read = kinds.into_iter().find_map(|kind| {
         let octets = value.strip_prefix(kind.as_str().as_bytes())?.strip_prefix(b"\n")?;
         Some(Entry::new(kind, octets.to_vec()))
@@ -235,7 +235,7 @@ mod tests {
         for bad in ["", "7", "x y", "-1 y"] {
             assert_eq!(Place::from_octets(bad.as_bytes()), None, "{bad}");
         }
-        for kind in [Kind::Root, Kind::Head, Kind::Release] {
+        for kind in [Kind::Root, Kind::Head, Kind::Release, Kind::Plan] {
             let entry = Entry::new(kind, &b"{\n}"[..]);
             assert_eq!(read_entry(&written(&entry)).unwrap(), entry);
         }

@@ -14,6 +14,10 @@ const ROOTS: TableDefinition<'_, (&str, u64), &[u8]> = TableDefinition::new("roo
 const HEADS: TableDefinition<'_, (&str, u64), &[u8]> = TableDefinition::new("heads");
 /// By environment: the newest.
 const RELEASES: TableDefinition<'_, &str, &[u8]> = TableDefinition::new("releases");
+/// By environment: the newest plan of a rollout.
+const PLANS: TableDefinition<'_, &str, &[u8]> = TableDefinition::new("plans");
+/// By environment: the plan whose rollout has ended, by its hash, for numbers begin anew with new keys.
+const ENDED: TableDefinition<'_, &str, &str> = TableDefinition::new("ended");
 /// By environment: how far a ledger that several hubs share was heard.
 const PLACES: TableDefinition<'_, &str, &[u8]> = TableDefinition::new("places");
 
@@ -35,6 +39,7 @@ pub(crate) enum Message<'a> {
     Root(u64, &'a [u8]),
     Head(u64, &'a [u8]),
     Release(&'a [u8]),
+    Plan(&'a [u8]),
 }
 
 impl Heads {
@@ -47,6 +52,8 @@ impl Heads {
             write.open_table(ROOTS)?;
             write.open_table(HEADS)?;
             write.open_table(RELEASES)?;
+            write.open_table(PLANS)?;
+            write.open_table(ENDED)?;
             write.open_table(PLACES)?;
             write.commit()?;
             Ok(Self(database))
@@ -75,6 +82,9 @@ impl Heads {
                 }
                 Message::Release(octets) => {
                     write.open_table(RELEASES)?.insert(environment, octets)?;
+                }
+                Message::Plan(octets) => {
+                    write.open_table(PLANS)?.insert(environment, octets)?;
                 }
             }
         }
@@ -109,6 +119,24 @@ impl Heads {
         Ok(table.get(environment)?.map(|octets| octets.value().to_vec()))
     }
 
+    pub(crate) fn plan(&self, environment: &str) -> Result<Option<Vec<u8>>, redb::Error> {
+        let table = self.0.begin_read()?.open_table(PLANS)?;
+        Ok(table.get(environment)?.map(|octets| octets.value().to_vec()))
+    }
+
+    /// The rollout of this plan has ended.
+    pub(crate) fn end(&self, environment: &str, plan: &str) -> Result<(), redb::Error> {
+        let write = self.0.begin_write()?;
+        write.open_table(ENDED)?.insert(environment, plan)?;
+        Ok(write.commit()?)
+    }
+
+    /// The last plan whose rollout has ended.
+    pub(crate) fn ended(&self, environment: &str) -> Result<Option<String>, redb::Error> {
+        let table = self.0.begin_read()?.open_table(ENDED)?;
+        Ok(table.get(environment)?.map(|plan| plan.value().to_owned()))
+    }
+
     /// The newest heads, at most so many, from `before` down.
     pub(crate) fn history(
         &self,
@@ -138,6 +166,9 @@ mod tests {
         }
         heads.keep("test", b"other", &[Message::Root(1, b"root")], None).unwrap();
         heads.keep("live", b"state 2", &[Message::Release(b"release")], Some(b"7")).unwrap();
+        heads.keep("live", b"state 2", &[Message::Plan(b"plan")], None).unwrap();
+        assert_eq!(heads.ended("live").unwrap(), None);
+        heads.end("live", "plan 12").unwrap();
         assert!(Heads::open(&path).is_err(), "one process has it");
         drop(heads);
 
@@ -149,6 +180,9 @@ mod tests {
         assert_eq!(heads.head("test", 4).unwrap(), None);
         assert_eq!(heads.root("test", 1).unwrap().as_deref(), Some(&b"root"[..]));
         assert_eq!(heads.release("live").unwrap().as_deref(), Some(&b"release"[..]));
+        assert_eq!(heads.plan("live").unwrap().as_deref(), Some(&b"plan"[..]));
+        assert_eq!(heads.ended("live").unwrap().as_deref(), Some("plan 12"));
+        assert_eq!(heads.ended("test").unwrap(), None);
         assert_eq!(heads.history("live", 5, 2).unwrap(), [b"head 4".to_vec(), b"head 3".to_vec()]);
         assert_eq!(heads.history("live", u64::MAX, 10).unwrap().len(), 5);
     }

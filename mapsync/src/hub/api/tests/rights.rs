@@ -1,6 +1,7 @@
 //! Who may ask what, and how it is described.
 
 use super::*;
+use crate::client::{Course, Standing};
 use crate::hub::api::guard::RIGHTS;
 use crate::hub::api::openapi::document;
 
@@ -55,6 +56,12 @@ async fn the_description_names_every_route_and_nothing_else() {
     fits("Kept", &bench.push(&one, "\"0\"").await.json());
     fits("Envelope", &bench.get(EVE, "/v1/heads/live", &[]).await.json());
     fits("Generation", &bench.get(EVE, "/v1/generations/live", &[]).await.json()[0]);
+    let (state, why) = (Course::Goes, "no word of mx1".to_owned());
+    let standing = Standing { plan: 4, generation: 1, step: 1, steps: 2, state, why };
+    bench.shared.boards["live"].standing.send_replace(Some(standing.clone()));
+    let told = bench.get(EVE, "/v1/rollouts/live", &[]).await.json();
+    fits("Rollout", &told);
+    assert_eq!(serde_json::from_value::<Standing>(told).unwrap(), standing);
     fits("Problem", &bench.get(EVE, "/v1/releases/live", &[]).await.json());
 }
 
