@@ -13,7 +13,7 @@ use crate::fault::{Wrong, offset};
 use crate::grammar::Words;
 use crate::key;
 use crate::lookup::{self, Matched, Rules};
-use crate::name::Values;
+use crate::name::MapName;
 use crate::typed;
 
 /// Targets of one line, and addresses of one whole expansion.
@@ -137,7 +137,7 @@ pub(crate) fn ask<'a>(
     words: &Words,
 ) -> Found<Option<(Hit<'a>, Option<Vec<Mailbox>>)>> {
     let Some((hit, matched)) = lookup::address(tables, mailbox, rules)? else { return Ok(None) };
-    let text = typed::text(Values::Targets, &hit, words);
+    let text = typed::text(MapName::VirtualAlias, &hit, words);
     // The mark of a virtual alias domain is no user.
     if text.as_deref() == Some("") {
         return Ok(None);
@@ -277,7 +277,7 @@ mod tests {
 
     #[test]
     fn a_map_that_cannot_say_is_no_end() {
-        let unavailable = Unavailable { map: crate::MapName::VirtualAlias, why: "gone".into() };
+        let unavailable = Unavailable { map: MapName::VirtualAlias, why: "gone".into() };
         let answer = expand(&mailbox("a@x.example"), |_| Answer::Unavailable(unavailable.clone()));
         assert_eq!(answer, Err(ExpandError::Unavailable(unavailable)));
     }

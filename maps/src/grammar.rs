@@ -52,51 +52,43 @@ impl Words {
 /// How the tables of one map are read.
 #[derive(Debug)]
 pub(crate) struct Grammar<'a> {
-    kind: Option<(Keys, Values)>,
+    map: Option<MapName>,
     words: &'a Words,
     routes: HashMap<Box<str>, Box<str>>,
 }
 
 impl<'a> Grammar<'a> {
     pub(crate) fn new(map: MapName, words: &'a Words) -> Self {
-        Self { kind: Some((map.keys(), map.values())), words, routes: HashMap::new() }
+        Self { map: Some(map), words, routes: HashMap::new() }
     }
 
     /// Of a table that belongs to no map: keys and values are what they are, as postmap(1) takes them.
     pub(crate) fn raw(words: &'a Words) -> Self {
-        Self { kind: None, words, routes: HashMap::new() }
+        Self { map: None, words, routes: HashMap::new() }
     }
 
     /// Another one that reads alike, for another thread.
     pub(crate) fn twin(&self) -> Self {
-        Self { kind: self.kind, words: self.words, routes: HashMap::new() }
+        Self { map: self.map, words: self.words, routes: HashMap::new() }
     }
 
     /// A key in the form that is asked.
     pub(crate) fn key<'t>(&self, text: &'t str) -> Result<Cow<'t, str>, Wrong> {
-        match self.kind {
-            Some((keys, _)) if key::is_settled(keys, text) => Ok(text.into()),
-            Some((keys, _)) => key::read(keys, text).map(Cow::Owned),
+        match self.map.map(MapName::keys) {
+            Some(keys) if key::is_settled(keys, text) => Ok(text.into()),
+            Some(keys) => key::read(keys, text).map(Cow::Owned),
             None => Ok(key::fold(text).into()),
         }
     }
 
     /// A value as it is kept.
     pub(crate) fn value<'t>(&'t mut self, key: &str, text: &'t str) -> Result<Cow<'t, str>, Wrong> {
-        let Some((keys, values)) = self.kind else { return Ok(text.into()) };
-        if values == Values::Nothing {
-            return self.nothing(text);
+        let Some(map) = self.map else { return Ok(text.into()) };
+        match map.values() {
+            Values::Nothing => nothing(map, text),
+            Values::Route => self.route(map, text),
+            _ => write(map, key, text, self.words).map(Cow::Owned),
         }
-        if values == Values::Route {
-            return self.route(text);
-        }
-        if values == Values::Access {
-            let access = Access::read(text)?.by_client(keys == Keys::Client)?;
-            if matches!(keys, Keys::Client | Keys::Helo) {
-                access.before_mail()?;
-            }
-        }
-        write(values, key, text, self.words).map(Cow::Owned)
     }
 
     /// Checks a value that a pattern will put something into (`$1`), as if that were a word.
@@ -104,9 +96,9 @@ impl<'a> Grammar<'a> {
         self.value("", &filled(text)).map(drop).map_err(|wrong| Wrong::new(wrong.what))
     }
 
-    fn route(&mut self, text: &str) -> Result<Cow<'_, str>, Wrong> {
+    fn route(&mut self, map: MapName, text: &str) -> Result<Cow<'_, str>, Wrong> {
         if !self.routes.contains_key(text) {
-            let written = write(Values::Route, "", text, self.words)?;
+            let written = write(map, "", text, self.words)?;
             if self.routes.len() == MAX_REMEMBERED {
                 return Ok(written.into());
             }
@@ -114,20 +106,20 @@ impl<'a> Grammar<'a> {
         }
         Ok(self.routes.get(text).map_or_else(Cow::default, |written| Cow::Borrowed(&**written)))
     }
-
-    /// Any word may stand in a list (postmap wants one), but a second key would be lost without a word.
-    fn nothing(&self, text: &str) -> Result<Cow<'static, str>, Wrong> {
-        let second = match self.kind {
-            Some((Keys::Domain, _)) => text.contains('.'),
-            _ => text.contains('@'),
-        };
-        if second { Err(Wrong::new("one entry a line is expected")) } else { Ok("".into()) }
-    }
 }
 
-/// A value in the one spelling for what it means.
-pub(crate) fn write(values: Values, key: &str, text: &str, words: &Words) -> Result<String, Wrong> {
-    match values {
+/// Any word may stand in a list (postmap wants one), but a second key would be lost without a word.
+fn nothing(map: MapName, text: &str) -> Result<Cow<'static, str>, Wrong> {
+    let second = match map.keys() {
+        Keys::Domain => text.contains('.'),
+        _ => text.contains('@'),
+    };
+    if second { Err(Wrong::new("one entry a line is expected")) } else { Ok("".into()) }
+}
+
+/// A value in the one spelling for what it means, whoever says it: a file, a pattern or a server.
+pub(crate) fn write(map: MapName, key: &str, text: &str, words: &Words) -> Result<String, Wrong> {
+    match map.values() {
         Values::Route => {
             let route = Route::read(text, &words.pools)?;
             match route.leads_to(&words.own) {
@@ -152,7 +144,13 @@ pub(crate) fn write(values: Values, key: &str, text: &str, words: &Words) -> Res
         }
         Values::Relocated => relocated::read(text).map(|text| text.to_string()),
         Values::Access => {
-            let access = Access::read(text)?.where_mail_is_kept(!words.edge)?;
+            let keys = map.keys();
+            let access = Access::read(text)?.by_client(keys == Keys::Client)?;
+            let access = match keys {
+                Keys::Client | Keys::Helo => access.before_mail()?,
+                _ => access,
+            };
+            let access = access.where_mail_is_kept(!words.edge)?;
             access.of_milters(&words.milters).map(|access| access.to_string())
         }
         Values::SigningKeys => SigningKeys::read(text).map(|keys| keys.to_string()),

@@ -147,8 +147,8 @@ impl MapSet {
         for map in MapName::ALL {
             let Slot::Ready(chain) = &set.slots[map as usize] else { continue };
             match map.values() {
-                Values::Route => drop(set.routes.insert(map, Remembered::new(chain))),
-                Values::Access => drop(set.access.insert(map, Remembered::new(chain))),
+                Values::Route => drop(set.routes.insert(map, Remembered::new(map, chain))),
+                Values::Access => drop(set.access.insert(map, Remembered::new(map, chain))),
                 Values::Targets
                 | Values::Address
                 | Values::Relocated

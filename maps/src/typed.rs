@@ -9,7 +9,7 @@ use crate::access::Access;
 use crate::chain::{Chain, Hit};
 use crate::entry::Route;
 use crate::grammar::{Words, write};
-use crate::name::Values;
+use crate::name::MapName;
 use crate::relocated;
 
 /// Different values of one table that are remembered; a table with more is read each time.
@@ -17,21 +17,17 @@ const MAX_REMEMBERED: usize = 1 << 16;
 
 /// A type that values are read into.
 pub(crate) trait Typed: Clone {
-    /// What it is called in a map's description.
-    const VALUES: Values;
     /// Reads the text that [`write()`] made.
     fn read(text: &str, words: &Words) -> Option<Self>;
 }
 
 impl Typed for Route {
-    const VALUES: Values = Values::Route;
     fn read(text: &str, words: &Words) -> Option<Self> {
         Self::parse(text, &words.pools).ok()
     }
 }
 
 impl Typed for Access {
-    const VALUES: Values = Values::Access;
     fn read(text: &str, _words: &Words) -> Option<Self> {
         Self::read(text).ok()
     }
@@ -39,7 +35,6 @@ impl Typed for Access {
 
 /// Where somebody has moved.
 impl Typed for Arc<str> {
-    const VALUES: Values = Values::Relocated;
     fn read(text: &str, _words: &Words) -> Option<Self> {
         relocated::read(text).ok().map(|text| text.as_ref().into())
     }
@@ -47,30 +42,34 @@ impl Typed for Arc<str> {
 
 /// The values of one map that were read already.
 #[derive(Debug)]
-pub(crate) struct Remembered<V>(Vec<Box<[OnceLock<Option<V>>]>>);
+pub(crate) struct Remembered<V> {
+    map: MapName,
+    tables: Vec<Box<[OnceLock<Option<V>>]>>,
+}
 
 impl<V: Typed> Remembered<V> {
-    pub(crate) fn new(chain: &Chain) -> Self {
+    pub(crate) fn new(map: MapName, chain: &Chain) -> Self {
         let room = |values: usize| if values > MAX_REMEMBERED { 0 } else { values };
         let table = |values| (0..room(values)).map(|_| OnceLock::new()).collect();
-        Self(chain.members.iter().map(|member| table(member.table.values())).collect())
+        Self { map, tables: chain.members.iter().map(|member| table(member.table.values())).collect() }
     }
 
-    /// The value of a hit; none when its text does not hold one, which only a pattern or a damaged table does.
+    /// The value of a hit; none when its text does not hold one, which only a pattern, a server or a
+    /// damaged table does.
     pub(crate) fn read(&self, hit: &Hit<'_>, words: &Words) -> Option<V> {
-        let slot = hit.number.and_then(|number| self.0.get(hit.member)?.get(number as usize));
+        let slot = hit.number.and_then(|number| self.tables.get(hit.member)?.get(number as usize));
         match (slot, hit.number) {
             (Some(slot), _) => slot.get_or_init(|| V::read(&hit.text, words)).clone(),
             (None, Some(_)) => V::read(&hit.text, words),
-            (None, None) => V::read(&write(V::VALUES, "", &hit.text, words).ok()?, words),
+            (None, None) => V::read(&write(self.map, "", &hit.text, words).ok()?, words),
         }
     }
 }
 
-/// The text of a hit as it is kept; none when a pattern made something else of it.
-pub(crate) fn text(values: Values, hit: &Hit<'_>, words: &Words) -> Option<String> {
+/// The text of a hit as it is kept; none when a pattern or a server made something else of it.
+pub(crate) fn text(map: MapName, hit: &Hit<'_>, words: &Words) -> Option<String> {
     match hit.number {
         Some(_) => Some(hit.text.clone().into_owned()),
-        None => write(values, "", &hit.text, words).ok(),
+        None => write(map, "", &hit.text, words).ok(),
     }
 }

@@ -5,9 +5,10 @@
 use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex};
 
+use switchyard_maps::access::Access;
 use switchyard_maps::remote::Remotes;
-use switchyard_maps::{Answer, MapHandle, MapName, MapOptions, MapSet, Snapshot, TableSpec};
-use switchyard_smtp::address::Mailbox;
+use switchyard_maps::{Answer, Found, MapHandle, MapName, MapOptions, MapSet, Snapshot, TableSpec};
+use switchyard_smtp::address::{Mailbox, ReversePath};
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::{TcpListener, TcpStream};
 use tokio::task::JoinHandle;
@@ -142,6 +143,41 @@ async fn a_value_of_the_wrong_kind_is_unavailable_and_says_so() {
         assert!(told.contains(&format!("`{value}` is no value for transport")), "{told}");
         assert!(told.contains(&server.word("t")), "{told}");
     }
+}
+
+/// A server's answer is read by the same rules as a line of a table: what has no place there is not passed over.
+#[tokio::test]
+async fn an_action_that_a_servers_table_may_not_say_is_unavailable() {
+    let server = Server::start(&[
+        ("clients 192.0.2.7", "MILTERS sign"),
+        ("clients 192.0.2.8", "HOLD look"),
+        ("clients 192.0.2.9", "MILTERS none"),
+        ("senders a@x.example", "MILTERS none"),
+        ("senders b@x.example", "HOLD look"),
+    ])
+    .await;
+    let (clients, senders) = (server.word("clients"), server.word("senders"));
+    let options = options(&[(MapName::ClientAccess, &[&clients]), (MapName::SenderAccess, &[&senders])]);
+    let maps = snapshot(&options, &Remotes::unmetered(&options.remote));
+    for (address, value) in
+        [("192.0.2.7", "MILTERS sign"), ("192.0.2.8", "HOLD look"), ("192.0.2.9", ""), ("192.0.2.1", "")]
+    {
+        let address = address.parse().unwrap();
+        let told = maps.settled(|maps| maps.access_client(None, address)).await;
+        assert_eq!(not_carried(&told), value, "{address}: {told:?}");
+    }
+    for (address, value) in [("a@x.example", "MILTERS none"), ("b@x.example", "")] {
+        let path = ReversePath::Mailbox(mailbox(address));
+        let told = maps.settled(|maps| maps.access_sender(&path)).await;
+        assert_eq!(not_carried(&told), value, "{address}: {told:?}");
+    }
+}
+
+/// The value that a map would not take; empty when it took it, or had none.
+fn not_carried(answer: &Answer<Found<Access>>) -> String {
+    let Answer::Unavailable(unavailable) = answer else { return String::new() };
+    let told = unavailable.to_string();
+    told.split('`').nth(1).unwrap_or(&told).to_owned()
 }
 
 #[tokio::test]

@@ -186,6 +186,30 @@ fn l2_a_route_to_this_host_itself_is_a_loop_wherever_it_comes_from() {
     assert!(faults.contains("transport: `smtp:[mx.example]`: route loop: "), "{faults}");
 }
 
+/// Who pushes the tables may know filters that this daemon's settings do not name, or do not name yet: the set before
+/// goes on.
+#[test]
+fn an_installed_set_that_names_a_filter_unknown_here_is_refused() {
+    let folder = tempfile::tempdir().unwrap();
+    put(folder.path(), "clients", "192.0.2.7 MILTERS sign\n198.51.100.7 MILTERS spam\n");
+    let there = MapOptions {
+        folder: folder.path().to_owned(),
+        tables: [(MapName::ClientAccess, vec![TableSpec::parse("clients").unwrap()])].into(),
+        milters: ["sign".to_owned(), "spam".to_owned()].into(),
+        ..MapOptions::default()
+    };
+    let set = folder.path().join("set");
+    installed::install(&there, &set).unwrap();
+    let there = MapOptions { installed: Some(set), ..there };
+    let here = MapOptions { milters: ["sign".to_owned()].into(), ..there.clone() };
+    assert!(MapSet::load(&there).is_ok());
+    let faults = MapSet::load(&here).unwrap_err().to_string();
+    assert!(
+        faults.contains("clients: `MILTERS spam`: unknown filter `spam`; the settings name sign"),
+        "{faults}"
+    );
+}
+
 fn many(host: &str) -> String {
     (0..300).map(|number| format!("host{number}.example smtp:[{host}]\n")).collect()
 }

@@ -21,6 +21,8 @@ pub(crate) struct Front {
     pub(crate) address: Option<IpAddr>,
     /// The mail filters that are asked, by name.
     pub(crate) filters: Vec<String>,
+    /// Those that only watch.
+    pub(crate) watching: Vec<String>,
 }
 
 impl Front {
@@ -38,7 +40,7 @@ impl Front {
             any |= notes.answered(path, &standing, answer, unavailable);
         }
         if any {
-            notes.filtered(&standing, self.filters.iter().map(String::as_str));
+            notes.filtered(&standing, &self.filters, &self.watching);
         }
         notes.end()
     }

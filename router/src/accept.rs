@@ -104,6 +104,7 @@ impl Front {
             relay: &live.relay,
             route: &self.0.route.load(),
             filters: live.filters.usual().collect(),
+            watching: live.filters.watching().collect(),
             without_srs: None,
             now: self.0.clock.now_wall(),
         };

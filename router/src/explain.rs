@@ -33,6 +33,8 @@ pub(crate) struct Rooms<'a> {
     pub(crate) route: &'a RouteOptions,
     /// The mail filters that are asked, by name.
     pub(crate) filters: Vec<&'a str>,
+    /// Those that only watch.
+    pub(crate) watching: Vec<&'a str>,
     /// Why SRS is left out, if it is.
     pub(crate) without_srs: Option<&'a str>,
     /// The time.
@@ -61,7 +63,7 @@ impl Rooms<'_> {
         if taken.is_empty() {
             return notes.end();
         }
-        notes.filtered(&standing, self.filters.iter().copied());
+        notes.filtered(&standing, &self.filters, &self.watching);
         if let Some(why) = self.without_srs {
             notes.decided("forward", &sender, Outcome::GoesOn, &format_args!("SRS is left out here: {why}"));
         }

@@ -263,8 +263,9 @@ pub fn explain(
     let host = settings.common.host_name.as_str();
     let now = Clock::system().now_wall();
     let filters = settings.asked.usual().collect();
+    let watching = settings.asked.watching().collect();
     let without_srs = without_srs.as_deref();
-    let rooms = explain::Rooms { host, relay: &relay, route: &route, filters, without_srs, now };
+    let rooms = explain::Rooms { host, relay: &relay, route: &route, filters, watching, without_srs, now };
     Ok(rooms.explain(maps, message))
 }
 

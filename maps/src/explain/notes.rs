@@ -59,12 +59,13 @@ impl Notes {
         });
     }
 
-    /// The mail filters that are asked about it, in their order: those that a table chose for the client, or the usual
-    /// ones. What they would say nobody knows before.
-    pub fn filtered<'a>(&mut self, standing: &Standing, usual: impl Iterator<Item = &'a str>) {
+    /// The mail filters whose word counts, in their order: of those that a table chose for the client, or of the usual
+    /// ones, all but those that only watch. What they would say nobody knows before.
+    pub fn filtered(&mut self, standing: &Standing, usual: &[impl AsRef<str>], watching: &[impl AsRef<str>]) {
+        let counts = |name: &&str| !watching.iter().any(|watching| watching.as_ref() == *name);
         let list: Vec<String> = match standing.milters() {
-            Some(chosen) => chosen.iter().map(|name| name.to_string()).collect(),
-            None => usual.map(str::to_owned).collect(),
+            Some(chosen) => chosen.iter().map(|name| &**name).filter(counts).map(str::to_owned).collect(),
+            None => usual.iter().map(AsRef::as_ref).filter(counts).map(str::to_owned).collect(),
         };
         if list.is_empty() && standing.milters().is_some() {
             self.decided(
@@ -182,5 +183,50 @@ impl Notes {
     #[must_use]
     pub fn end(self) -> Explanation {
         self.made
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::path::Path;
+    use std::sync::Arc;
+
+    use super::*;
+    use crate::access::standing::Asked as Asking;
+    use crate::answer::Place;
+    use crate::name::MapName;
+    use crate::options::MapOptions;
+    use crate::set::MapSet;
+    use crate::swap::MapHandle;
+
+    /// The filters that an explanation lists, and what it says of them.
+    fn listed(chosen: Option<&str>) -> (Vec<String>, String) {
+        let maps = MapHandle::new(MapSet::from_texts(&MapOptions::default(), &[]).unwrap()).snapshot();
+        let (_maps, mut notes) = Notes::begin(&maps, "mx", "mx.example", None);
+        let mut standing = Standing::default();
+        if let Some(text) = chosen {
+            let place = Place { map: MapName::ClientAccess, file: Arc::from(Path::new("access")), line: 1 };
+            let answer = Answer::Found(Found { value: text.parse().unwrap(), place });
+            assert_eq!(standing.hear(Asking::Client, answer), Ruling::Pass);
+        }
+        notes.filtered(&standing, &["spam"], &["trial"]);
+        let step = notes.end().steps.pop().unwrap();
+        (step.list, step.says)
+    }
+
+    #[test]
+    fn a_filter_that_only_watches_is_not_said_to_decide() {
+        for (chosen, list, says) in [
+            (None, &["spam"][..], "asked in this order; what they say, goes"),
+            (Some("MILTERS trial, sign"), &["sign"], "asked in this order; what they say, goes"),
+            (Some("MILTERS trial"), &[], "none is asked about this client's mail"),
+            (Some("MILTERS none"), &[], "none is asked about this client's mail"),
+        ] {
+            let (listed, said) = listed(chosen);
+            assert_eq!(
+                (listed.iter().map(String::as_str).collect::<Vec<_>>().as_slice(), &*said),
+                (list, says)
+            );
+        }
     }
 }

@@ -90,9 +90,10 @@ impl Opener<'_> {
         Ok(member)
     }
 
-    /// The values were checked when the set was made, perhaps by other settings: a pool may be gone here.
+    /// The values were checked when the set was made, perhaps by other settings: a pool or a filter may be unknown
+    /// here, and mail that nobody filters must not come of it.
     fn check_values(&self, member: &Member) -> Result<(), Faults> {
-        if self.map.values() != Values::Route {
+        if !matches!(self.map.values(), Values::Route | Values::Access) {
             return Ok(());
         }
         let values =
@@ -100,7 +101,7 @@ impl Opener<'_> {
         let patterns = matches!(member.table, Table::Pattern(_));
         for value in values.take(MAX_CHECKED) {
             let text = if patterns { filled(value).into() } else { Cow::Borrowed(value) };
-            if let Err(wrong) = write(Values::Route, "", &text, self.words) {
+            if let Err(wrong) = write(self.map, "", &text, self.words) {
                 let what = format!("`{value}`: {}", wrong.what);
                 return Err(Fault::of_file(Some(self.map), Arc::clone(&member.file), what).into());
             }
@@ -109,7 +110,7 @@ impl Opener<'_> {
     }
 }
 
-/// Different routes that are looked at when a set is opened; more than any site has.
+/// Different values of a table that are looked at when a set is opened; more than any site has.
 const MAX_CHECKED: usize = 1 << 16;
 
 /// A set on disk has its tables in artifacts.

@@ -13,7 +13,7 @@ use crate::entry::Route;
 use crate::field_edits::FieldEdits;
 use crate::key;
 use crate::lookup;
-use crate::name::{MapName, Values};
+use crate::name::MapName;
 use crate::signing::SigningKeys;
 use crate::typed::{self, Typed as _};
 
@@ -86,7 +86,7 @@ impl Snapshot {
         self.question(MapName::VirtualAlias, &"postmaster", |set, trace| {
             set.ask(MapName::VirtualAlias, trace, |tables| {
                 let Some(hit) = tables.whole("postmaster", "postmaster")? else { return Ok(None) };
-                let targets = typed::text(Values::Targets, &hit, &set.words).and_then(|text| {
+                let targets = typed::text(MapName::VirtualAlias, &hit, &set.words).and_then(|text| {
                     // `@domain` keeps the user that was asked for, which is known here.
                     let target = |line: &str| match line.strip_prefix('@') {
                         Some(_) => Mailbox::parse(&format!("postmaster{line}")).ok(),
@@ -150,7 +150,7 @@ impl Snapshot {
                 let Some((hit, matched)) = lookup::address(tables, mailbox, &set.rules)? else {
                     return Ok(None);
                 };
-                let text = typed::text(Values::Address, &hit, &set.words);
+                let text = typed::text(map, &hit, &set.words);
                 let targets = text.and_then(|text| alias::targets(&text, mailbox, matched, &set.rules));
                 Ok(Some((hit, targets.and_then(|targets| targets.into_iter().next()))))
             })
@@ -162,7 +162,7 @@ impl Snapshot {
         self.question(MapName::Relocated, mailbox, |set, trace| {
             set.ask(MapName::Relocated, trace, |tables| {
                 let Some((hit, _)) = lookup::address(tables, mailbox, &set.rules)? else { return Ok(None) };
-                let text = typed::text(Values::Relocated, &hit, &set.words);
+                let text = typed::text(MapName::Relocated, &hit, &set.words);
                 Ok(Some((hit, text.and_then(|text| <Arc<str>>::read(&text, &set.words)))))
             })
         })
@@ -174,7 +174,7 @@ impl Snapshot {
             set.ask(MapName::SigningKeys, trace, |tables| {
                 let hit = lookup::domain(tables, domain.as_str(), &set.rules, MapName::SigningKeys)?;
                 Ok(hit.map(|hit| {
-                    let text = typed::text(Values::SigningKeys, &hit, &set.words);
+                    let text = typed::text(MapName::SigningKeys, &hit, &set.words);
                     (hit, text.and_then(|text| SigningKeys::read(&text).ok()))
                 }))
             })
@@ -188,7 +188,7 @@ impl Snapshot {
             ReversePath::Null => self.question(MapName::SenderBcc, sender, |set, trace| {
                 set.ask(MapName::SenderBcc, trace, |tables| {
                     let Some(hit) = tables.whole(NULL, NULL)? else { return Ok(None) };
-                    let text = typed::text(Values::Address, &hit, &set.words);
+                    let text = typed::text(MapName::SenderBcc, &hit, &set.words);
                     Ok(Some((hit, text.and_then(|text| Mailbox::parse(&text).ok()))))
                 })
             }),
@@ -231,7 +231,7 @@ impl Snapshot {
                     Some(mailbox) => lookup::address(tables, mailbox, &set.rules)?.map(|(hit, _)| hit),
                 };
                 Ok(hit.map(|hit| {
-                    let text = typed::text(Values::FieldEdits, &hit, &set.words);
+                    let text = typed::text(map, &hit, &set.words);
                     (hit, text.and_then(|text| FieldEdits::read(&text).ok()))
                 }))
             })

@@ -135,6 +135,9 @@ impl Asking {
 
     /// Tells the filters of a client that they do not know, or of what is new about it.
     async fn meet(&mut self, visitor: Visitor) -> Result<(), Reply> {
+        if self.team.lacks_one {
+            return Err(table::FILTER_DEFERS);
+        }
         if !self.told.as_ref().is_some_and(|told| told.is_same_connection(&visitor)) {
             let before = std::mem::replace(&mut self.chain, self.team.chain());
             before.close();

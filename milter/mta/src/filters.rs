@@ -28,6 +28,11 @@ impl Asked {
             |name: &&String| self.filters.iter().any(|filter| filter.name == **name && !filter.shadow);
         self.order.iter().filter(counts).map(String::as_str)
     }
+
+    /// The names of those that only watch.
+    pub fn watching(&self) -> impl Iterator<Item = &str> {
+        self.filters.iter().filter(|filter| filter.shadow).map(|filter| filter.name.as_str())
+    }
 }
 
 /// The pools of all filters. A session keeps those that it began with.
@@ -53,6 +58,8 @@ pub(crate) struct Team {
     pub(crate) memory: MemoryBudget,
     pools: Vec<Arc<Pool>>,
     shadows: Vec<Arc<Shadow>>,
+    /// A map chooses one that the settings do not name: nobody can say what it would have said.
+    pub(crate) lacks_one: bool,
 }
 
 impl Filters {
@@ -74,17 +81,19 @@ impl Filters {
         Ok(Self { host: asked.host.as_str().into(), memory: memory.clone(), members, order })
     }
 
-    /// For one client: with the filters that a map chose for it, or the usual ones.
+    /// For one client: with the filters that a map chose for it, or the usual ones. Where a map chooses one that is not
+    /// here, the client is told to come again, for what nobody judges must not be taken.
     #[must_use]
     pub fn session(&self, chosen: Option<&[Box<str>]>) -> FilterSession {
         let (host, memory) = (self.host.clone(), self.memory.clone());
-        let mut team = Team { host, memory, pools: Vec::new(), shadows: Vec::new() };
+        let mut team = Team { host, memory, pools: Vec::new(), shadows: Vec::new(), lacks_one: false };
         for name in chosen.unwrap_or(&self.order) {
             match self.members.get(name) {
                 Some(Member::Asked(pool)) => team.pools.push(pool.clone()),
                 Some(Member::Watching(shadow)) => team.shadows.push(shadow.clone()),
                 // Settings and maps change one after the other.
                 None => {
+                    team.lacks_one = true;
                     tracing::warn!(filter = &**name, "a map chooses a filter that the settings do not name");
                 }
             }
@@ -97,12 +106,18 @@ impl Filters {
         let names = self.order.iter().map(|name| &**name);
         names.filter(|name| matches!(self.members.get(*name), Some(Member::Asked(_))))
     }
+
+    /// The names of those that only watch.
+    pub fn watching(&self) -> impl Iterator<Item = &str> {
+        let watching = self.members.iter().filter(|(_, member)| matches!(member, Member::Watching(_)));
+        watching.map(|(name, _)| &**name)
+    }
 }
 
 impl Team {
-    /// It asks nobody.
+    /// It asks nobody, and everything goes on.
     pub(crate) fn is_empty(&self) -> bool {
-        self.pools.is_empty() && self.shadows.is_empty()
+        !self.lacks_one && self.pools.is_empty() && self.shadows.is_empty()
     }
 
     /// With each filter, for one client.

@@ -47,5 +47,6 @@ pub(crate) fn explaining(settings: &MxSettings) -> explain::Front {
         _ => None,
     };
     let filters = settings.asked.usual().map(str::to_owned).collect();
-    explain::Front { host: settings.common.host_name.to_string(), address, filters }
+    let watching = settings.asked.watching().map(str::to_owned).collect();
+    explain::Front { host: settings.common.host_name.to_string(), address, filters, watching }
 }
