@@ -49,7 +49,7 @@ impl Settings for AdminSettings {
                 )
                 .list(Vec::new()),
             days: root
-                .live("days", "Days in which a generation is taken; what is in use stays in use after them.")
+                .live("days", "Days in which a generation is taken; what is in use stays in use after them. A push signs it anew when less than half of them is left.")
                 .at_least(1_u16)
                 .at_most(365_u16)
                 .or(14),

@@ -20,8 +20,9 @@ use std::time::Duration;
 
 use clap::Args;
 use switchyard_config::{AdminSettings, Settings};
-use switchyard_mapsync::admin::{Admin, AdminError, Memory};
+use switchyard_mapsync::admin::{Admin, AdminError, Earlier, Memory};
 use switchyard_mapsync::client::Hub;
+use switchyard_mapsync::site::SiteFile;
 use switchyard_mapsync::tls::MutualTls;
 use switchyard_mapsync_protocol::head::HeadRef;
 use switchyard_mapsync_protocol::keys::SecretKey;
@@ -114,17 +115,27 @@ impl Office {
         behind.ok_or(last)
     }
 
-    /// Brings what was signed here before and may not have come to a hub; none when it has.
-    async fn bring_unsure(&self, admin: &mut Admin, output: &mut Output) -> Result<Option<HeadRef>, String> {
-        let brought = admin.bring_unsure().await.map_err(|error| {
+    /// Brings what was signed here before and may not have come to a hub, with those of its files that are here.
+    async fn bring_unsure(
+        &self,
+        admin: &mut Admin,
+        files: &[SiteFile],
+        output: &mut Output,
+    ) -> Result<(), String> {
+        let earlier = admin.bring_unsure(files).await.map_err(|error| {
             let memory = self.memory.display();
             format!("a generation that was signed here before is not taken, and {memory} keeps it: {error}")
         })?;
-        if let Some(HeadRef { generation, .. }) = brought {
-            let what = format!("generation {generation} was signed here before, and the hub has it only now");
-            output.say(what).map_err(text)?;
-        }
-        Ok(brought)
+        let what = match earlier {
+            Earlier::None => return Ok(()),
+            Earlier::Brought(HeadRef { generation, .. }) => {
+                format!("generation {generation} was signed here before, and the hub has it only now")
+            }
+            Earlier::GivenUp { generation, why } => format!(
+                "generation {generation} was signed here before, and is given up: {why}\nits number is passed over"
+            ),
+        };
+        output.say(what).map_err(text)
     }
 
     fn push_keys(&self) -> Result<Vec<SecretKey>, String> {

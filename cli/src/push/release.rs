@@ -25,8 +25,8 @@ With --staged the hub does it by steps, and looks after each of them; `switchyar
 
 Who is meant is looked on until all use it, for two minutes at most.
 
-Exit codes: 0 it is released, halted or undone; 1 it is released, and a host refuses it or does not use it yet; 2 it is not, and \
-why is said.
+Exit codes: 0 it is released, halted or undone; 1 it is, and a host refuses it or does not use it yet, or nobody can be asked; \
+2 it is not, as far as is known, and why is said.
 
 Examples:
   switchyard release 12 --canary mx1.example.org
@@ -141,7 +141,16 @@ async fn released(
     let told = format!("generation {}: {whom}, for {days} days (release {sequence})\n", at.generation);
     output.data(told).map_err(text)?;
     match admin.release().cloned() {
-        Some(release) if release.undo || !release.halted => watch(admin, &release, output).await,
+        Some(release) if release.undo || !release.halted => match watch(admin, &release, output).await {
+            // What was said above holds; only nobody looks on.
+            Err(why) => {
+                output
+                    .say(format_args!("{why}\nwho uses it is not known: switchyard fleet"))
+                    .map_err(text)?;
+                Ok(Exit::Wrong)
+            }
+            told => told,
+        },
         _ => Ok(Exit::Fine),
     }
 }

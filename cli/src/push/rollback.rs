@@ -13,7 +13,7 @@ use crate::output::{Exit, Output};
 Hosts never go back to an older generation: they get a new one that says what the old one said. Those that still have \
 the old files fetch nothing.
 
-Exit codes: 0 done; 1 somebody else was faster: look, and do it again; 2 nothing was done, and why is said.
+Exit codes: 0 done; 1 somebody else was faster, or only a part was done: look, and do it again; 2 nothing was done, and why is said.
 
 Example:
   switchyard log && switchyard rollback 11 --note 'generation 12 refused mail for sales'")]
@@ -36,7 +36,7 @@ impl Arguments {
             let office = self.with.open()?;
             let (keys, release_keys) = (office.push_keys()?, office.release_keys()?);
             let mut admin = office.meet(output).await?;
-            office.bring_unsure(&mut admin, output).await?;
+            office.bring_unsure(&mut admin, &[], output).await?;
             let (_, old) = admin.generation(self.generation).await.map_err(text)?;
             let note = self.note.clone().unwrap_or_else(|| format!("as generation {}", self.generation));
             let (author, lifetime) = (office.settings.author.clone(), office.lifetime());
@@ -47,6 +47,12 @@ impl Arguments {
                     output.say(error).map_err(text)?;
                     return Ok(Exit::Wrong);
                 }
+                Err(error) if error.is_unsure() => {
+                    output
+                        .say(format_args!("{error}\nwhether the hubs have it is not known: switchyard log"))
+                        .map_err(text)?;
+                    return Ok(Exit::Wrong);
+                }
                 Err(error) => return Err(error.to_string()),
             };
             let told = format!("generation {} says what {} said\n", at.generation, self.generation);
@@ -54,7 +60,18 @@ impl Arguments {
             if release_keys.is_empty() {
                 return Ok(Exit::Fine);
             }
-            self.hosts.put_in_use(&office, &mut admin, at, &release_keys, output).await
+            match self.hosts.put_in_use(&office, &mut admin, at, &release_keys, output).await {
+                Err(why) => {
+                    let number = at.generation;
+                    output
+                        .say(format_args!(
+                            "{why}\nit is not released as far as is known: switchyard release {number}"
+                        ))
+                        .map_err(text)?;
+                    Ok(Exit::Wrong)
+                }
+                told => told,
+            }
         })
     }
 }

@@ -26,8 +26,11 @@ those of --canary; without, or with --no-release, it waits for `switchyard relea
 What was pushed from here is remembered beside the settings (push.ENVIRONMENT.seen.json), so that no number is signed twice: \
 a hub that shows less than that gets nothing, but for one that has lost all, with --hub-lost.
 
-Exit codes: 0 it is pushed, or the hub has the same already; 1 the site is wrong, or a host refuses it, or somebody else \
-was faster: look, and push again; 2 nothing was pushed, and why is said.
+A site that has not changed is signed anew when less than half of `days` is left to the newest generation: push now and \
+then, by a timer for instance, and none expires.
+
+Exit codes: 0 it is pushed and released as wished, or the hub has the same already; 1 the site is wrong, or a host refuses \
+it, or somebody else was faster, or only a part was done: look, and push again; 2 nothing was pushed, and why is said.
 
 Examples:
   switchyard push site --note 'new mailboxes for sales'
@@ -76,18 +79,22 @@ impl Arguments {
                 }
             };
             let mut admin = office.meet(output).await?;
-            let unsure = if self.dry_run { None } else { office.bring_unsure(&mut admin, output).await? };
+            if !self.dry_run {
+                office.bring_unsure(&mut admin, &files, output).await?;
+            }
             let before = admin.newest().map(|(at, head)| (*at, head.files.clone()));
             let differences = differences(before.as_ref().map_or(&[][..], |(_, files)| files), &files);
             if differences.is_empty()
                 && let Some((at, _)) = before
             {
                 output.data(format_args!("generation {} says the same\n", at.generation)).map_err(text)?;
-                // The push of before ended early: what was left of it is done now.
-                return match unsure {
-                    Some(at) => self.release(&office, &mut admin, at, &release_keys, output).await,
-                    None => Ok(Exit::Fine),
-                };
+                if !admin.newest_wears_out(office.lifetime()) {
+                    let is_ours = admin.newest_is_by(&keys);
+                    return self.the_same(&office, &mut admin, at, is_ours, &release_keys, output).await;
+                }
+                let days = office.settings.days;
+                let what = format!("it expires soon, and is signed anew for {days} days");
+                output.say(what).map_err(text)?;
             }
             output.data(differences.concat()).map_err(text)?;
             for line in whole(before.as_ref().map_or(&[][..], |(_, files)| files), &files) {
@@ -116,6 +123,38 @@ impl Arguments {
         })
     }
 
+    /// Nothing is to be pushed. The push of before may have ended early: what was left of it is done now.
+    async fn the_same(
+        &self,
+        office: &Office,
+        admin: &mut Admin,
+        at: HeadRef,
+        is_ours: bool,
+        keys: &[SecretKey],
+        output: &mut Output,
+    ) -> Result<Exit, String> {
+        let number = at.generation;
+        match admin.release() {
+            Some(release) if release.names() == at && release.halted => {
+                let what =
+                    if release.undo { "undone: switchyard rollback" } else { "halted: switchyard release" };
+                output.say(format_args!("it is {what} {number}")).map_err(text)?;
+                Ok(Exit::Wrong)
+            }
+            Some(release) if release.names() == at => Ok(Exit::Fine),
+            _ if self.dry_run => Ok(Exit::Fine),
+            _ if is_ours || self.no_release || keys.is_empty() => {
+                self.release(office, admin, at, keys, output).await
+            }
+            _ => {
+                let what =
+                    format!("somebody else signed it, and it is not released: switchyard release {number}");
+                output.say(what).map_err(text)?;
+                Ok(Exit::Wrong)
+            }
+        }
+    }
+
     /// Releases what was pushed, if that is for us to do now.
     async fn release(
         &self,
@@ -126,7 +165,18 @@ impl Arguments {
         output: &mut Output,
     ) -> Result<Exit, String> {
         if !self.no_release && !keys.is_empty() {
-            return self.hosts.put_in_use(office, admin, at, keys, output).await;
+            let number = at.generation;
+            return match self.hosts.put_in_use(office, admin, at, keys, output).await {
+                Err(why) => {
+                    let what = format!(
+                        "{why}\ngeneration {number} is pushed, and as far as is known not released: push again, or \
+                         switchyard release {number}"
+                    );
+                    output.say(what).map_err(text)?;
+                    Ok(Exit::Wrong)
+                }
+                told => told,
+            };
         }
         let what =
             format!("hosts have it ready when they have fetched it: switchyard release {}\n", at.generation);
@@ -134,7 +184,7 @@ impl Arguments {
         Ok(Exit::Fine)
     }
 
-    /// Signs and pushes; none when somebody else was faster.
+    /// Signs and pushes; none when somebody else was faster, or the hub's answer is not known.
     async fn signed(
         &self,
         office: &Office,
@@ -160,6 +210,13 @@ impl Arguments {
             }
             Err(error) if error.lost_the_race() => {
                 let what = format!("{error}\nsomebody else pushed meanwhile: switchyard log, and push again");
+                output.say(what).map_err(text)?;
+                Ok(None)
+            }
+            Err(error) if error.is_unsure() => {
+                let what = format!(
+                    "{error}\nwhether the hubs have it is not known: push again, and it is brought as it was signed"
+                );
                 output.say(what).map_err(text)?;
                 Ok(None)
             }

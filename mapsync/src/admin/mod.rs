@@ -10,6 +10,7 @@ mod words;
 
 use std::time::Duration;
 
+use hyper::StatusCode;
 use switchyard_mapsync_protocol::envelope::{Malformed, Message, Signed};
 use switchyard_mapsync_protocol::hash::Hash;
 use switchyard_mapsync_protocol::head::Head;
@@ -21,8 +22,9 @@ use switchyard_mapsync_protocol::trust::{HeadRef, Refused, Trusted};
 use switchyard_mapsync_protocol::{Environment, Timestamp};
 
 pub use self::memory::{Behind, Memory, MemoryError};
-pub use self::words::{AdminError, Brought, Reach, Wish};
-use crate::client::{Hub, Newest};
+pub use self::words::{AdminError, Brought, Earlier, Reach, Wish};
+use crate::client::{ClientError, Hub, Newest};
+use crate::site::SiteFile;
 
 /// An admin at a hub.
 #[derive(Debug)]
@@ -30,6 +32,8 @@ pub struct Admin {
     hub: Hub,
     trusted: Trusted,
     newest: Option<(HeadRef, Head)>,
+    /// The newest head as it was signed.
+    envelope: Option<Signed>,
     release: Option<Release>,
     plan: Option<Plan>,
     memory: Memory,
@@ -56,9 +60,10 @@ impl Admin {
                 trusted.accept_root(&hub.root(version).await?)?;
             }
         }
-        let mut newest = None;
+        let (mut newest, mut envelope) = (None, None);
         if let Some(shown) = hub.newest(Newest::Head, 0, at_once).await? {
             newest = Some(look(&trusted, &shown.octets)?);
+            envelope = Some(Signed::from_json(&shown.octets)?);
         }
         let release = match hub.newest(Newest::Release, 0, at_once).await? {
             Some(shown) => Some(read_release(&trusted, &shown.octets)?),
@@ -70,7 +75,7 @@ impl Admin {
         };
         memory.by(trusted.root());
         let behind = memory.behind(newest.as_ref().map(|(at, _)| *at));
-        Ok(Self { hub, trusted, newest, release, plan, memory, behind, now })
+        Ok(Self { hub, trusted, newest, envelope, release, plan, memory, behind, now })
     }
 
     /// What is wrong with what the hub shows, by what was seen from here.
@@ -80,26 +85,36 @@ impl Admin {
     }
 
     /// Brings a head that was signed here before, if nobody knows whether a hub has it: its number is not signed for
-    /// again.
+    /// again. The hub may never have heard of its files: those that are among `files` come first. One that the hub
+    /// refuses all the same is given up, and the next push passes over its number.
     ///
     /// # Errors
-    /// When the hub does not take it.
-    pub async fn bring_unsure(&mut self) -> Result<Option<HeadRef>, AdminError> {
+    /// When the hub cannot be asked, or somebody else was faster.
+    pub async fn bring_unsure(&mut self, files: &[SiteFile]) -> Result<Earlier, AdminError> {
         let _turn = self.memory.turn(self.trusted.root())?;
         let shown = self.shown();
         let unsure = self.memory.unsure(shown, self.now).filter(|_| self.behind.is_none());
-        let Some(unsure) = unsure.filter(|unsure| unsure.at.generation == shown.saturating_add(1)) else {
-            return Ok(None);
-        };
-        self.hub.push_head(unsure.envelope, shown).await?;
-        self.took(unsure.at, unsure.head)?;
-        Ok(Some(unsure.at))
+        let Some(unsure) = unsure else { return Ok(Earlier::None) };
+        let names = |file: &&SiteFile| unsure.head.files.iter().any(|named| named.hash == file.file.hash);
+        let files: Vec<SiteFile> = files.iter().filter(names).cloned().collect();
+        self.bring(&files, |_, _| {}).await?;
+        let envelope = Signed::from_json(&unsure.envelope)?;
+        match self.hub.push_head(unsure.envelope, shown).await {
+            Ok(()) => {}
+            Err(error) if is_refused(&error) => {
+                return Ok(Earlier::GivenUp { generation: unsure.at.generation, why: error });
+            }
+            Err(error) => return Err(error.into()),
+        }
+        self.took(unsure.at, unsure.head, envelope)?;
+        Ok(Earlier::Brought(unsure.at))
     }
 
     /// The hub has it now.
-    fn took(&mut self, at: HeadRef, head: Head) -> Result<(), AdminError> {
+    fn took(&mut self, at: HeadRef, head: Head, envelope: Signed) -> Result<(), AdminError> {
         self.memory.saw(Some(at), 0);
         self.newest = Some((at, head));
+        self.envelope = Some(envelope);
         self.behind = None;
         Ok(self.memory.keep()?)
     }
@@ -119,6 +134,20 @@ impl Admin {
     #[must_use]
     pub fn newest(&self) -> Option<&(HeadRef, Head)> {
         self.newest.as_ref()
+    }
+
+    /// Whether one of these keys signed the newest generation.
+    #[must_use]
+    pub fn newest_is_by(&self, keys: &[SecretKey]) -> bool {
+        let keys: Vec<_> = keys.iter().map(SecretKey::public).collect();
+        self.envelope.as_ref().is_some_and(|envelope| envelope.signers(&keys) > 0)
+    }
+
+    /// Whether less than half of such a lifetime is left to the newest generation: it is time to sign it anew.
+    #[must_use]
+    pub fn newest_wears_out(&self, lifetime: Duration) -> bool {
+        let left = |head: &Head| head.expires.0.saturating_sub(self.now.0);
+        self.newest.as_ref().is_some_and(|(_, head)| left(head) < lifetime.as_secs() / 2)
     }
 
     /// What is to be in use; nothing before the first release.
@@ -146,8 +175,8 @@ impl Admin {
     /// Signs a generation that follows the newest one, and pushes it.
     ///
     /// # Errors
-    /// When the keys are not enough, or the hub does not take it: [`AdminError::lost_the_race`]; or it is behind, and
-    /// not known to be lost.
+    /// When the keys are not enough, or the hub does not take it: [`AdminError::lost_the_race`],
+    /// [`AdminError::is_unsure`]; or it is behind, and not known to be lost.
     pub async fn push(&mut self, wish: Wish, keys: &[SecretKey]) -> Result<HeadRef, AdminError> {
         let _turn = self.memory.turn(self.trusted.root())?;
         let (shown, newest) = (self.shown(), self.newest.as_ref().map(|(at, _)| *at));
@@ -172,6 +201,9 @@ impl Admin {
         };
         let signed = signed(&head, keys)?;
         let octets = signed.to_json()?;
+        if octets.len() > LARGEST_HEAD {
+            return Err(AdminError::TooLarge { octets: octets.len(), most: LARGEST_HEAD });
+        }
         // As a host would: a hub is not bothered with what no host takes.
         let mut host = self.trusted.clone();
         host.accept_head(&octets, self.now)?;
@@ -182,7 +214,7 @@ impl Admin {
         self.hub.push_head(octets, shown).await?;
         let at = HeadRef { generation: head.generation, hash: signed.hash() };
         self.trusted = host;
-        self.took(at, head)?;
+        self.took(at, head, signed)?;
         Ok(at)
     }
 
@@ -217,6 +249,12 @@ impl Admin {
         self.release = Some(release);
         Ok(sequence)
     }
+}
+
+/// Whether a hub says no for good. It does not when somebody else was faster, or when it only had no time.
+fn is_refused(error: &ClientError) -> bool {
+    let again = [StatusCode::PRECONDITION_FAILED, StatusCode::REQUEST_TIMEOUT, StatusCode::TOO_MANY_REQUESTS];
+    error.status.is_some_and(|status| status.is_client_error() && !again.contains(&status))
 }
 
 fn signed<M: Message>(message: &M, keys: &[SecretKey]) -> Result<Signed, Malformed> {
@@ -254,3 +292,6 @@ fn for_us(trusted: &Trusted, have: &Environment) -> Result<(), Refused> {
     }
     Err(Refused::WrongEnvironment { want: want.clone(), have: have.clone() })
 }
+
+/// Octets of a signed head: no etcd that hubs share takes 1.5 MiB at once, and what is signed is not to fail there.
+const LARGEST_HEAD: usize = 1_500_000;

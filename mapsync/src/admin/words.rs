@@ -8,7 +8,7 @@ use hyper::StatusCode;
 use switchyard_mapsync_protocol::envelope::Malformed;
 use switchyard_mapsync_protocol::head;
 use switchyard_mapsync_protocol::rollout::BadPlan;
-use switchyard_mapsync_protocol::trust::Refused;
+use switchyard_mapsync_protocol::trust::{HeadRef, Refused};
 
 use super::{Behind, MemoryError};
 use crate::client::ClientError;
@@ -28,6 +28,16 @@ pub enum AdminError {
     /// What was to be signed breaks a rule.
     #[error("{0}")]
     Malformed(#[from] Malformed),
+    /// Hubs that share an etcd could not agree on it.
+    #[error(
+        "what would be signed has {octets} octets, and hubs agree on {most} at most: the site needs fewer files, or shorter paths"
+    )]
+    TooLarge {
+        /// Of the head.
+        octets: usize,
+        /// What is allowed.
+        most: usize,
+    },
     /// A file of an older generation cannot be laid down.
     #[error("{}: {error}", .at.display())]
     Disk {
@@ -57,6 +67,12 @@ impl AdminError {
     #[must_use]
     pub fn lost_the_race(&self) -> bool {
         matches!(self, Self::Hub(error) if error.status == Some(StatusCode::PRECONDITION_FAILED))
+    }
+
+    /// Whether the hub may have taken it all the same: it gave no answer, or could not say yes in time.
+    #[must_use]
+    pub fn is_unsure(&self) -> bool {
+        matches!(self, Self::Hub(error) if error.status.is_none_or(|status| status.is_server_error()))
     }
 }
 
@@ -88,6 +104,22 @@ pub struct Reach {
     pub undo: bool,
     /// How long it moves anybody.
     pub lifetime: Duration,
+}
+
+/// What became of a head that was signed before.
+#[derive(Debug, Clone)]
+pub enum Earlier {
+    /// There is none whose fate is not known.
+    None,
+    /// The hub has it now.
+    Brought(HeadRef),
+    /// The hub refuses it for good: its number is passed over.
+    GivenUp {
+        /// That number.
+        generation: u64,
+        /// The hub's no.
+        why: ClientError,
+    },
 }
 
 /// What became of a file.

@@ -153,10 +153,12 @@ impl Life {
             Followed::Same => {}
             Followed::Asked(needs) => {
                 // A reload does not make up for a restart that was left before.
-                self.left.take_if(|left| needs == Change::Restart || !left.needs_restart());
+                self.own.left.take_if(|left| needs == Change::Restart || !left.needs_restart());
             }
-            Followed::Left { needs, what } => self.left = Some(Left::new(needs, what, control)),
+            Followed::Left { needs, what } => self.own.left = Some(Left::new(needs, what, control)),
         }
+        // Where it is never seen that the daemon has started anew, it is said by this agent alone.
+        Left::keep(self.own.left.as_ref().filter(|_| control.is_some()), self.own.disk.folder());
     }
 
     /// The daemon of the set in use is looked after.

@@ -55,6 +55,8 @@ pub(super) struct Host {
     pub(super) end: CancellationToken,
     /// Deaths of its daemon that were seen.
     pub(super) deaths: u64,
+    /// What the daemon still needs of people.
+    pub(super) left: Option<Left>,
 }
 
 /// An agent that lives.
@@ -76,8 +78,6 @@ pub(super) struct Life {
     pub(super) said: watch::Sender<Option<Status>>,
     /// What may be asked of the service manager.
     pub(super) services: Services,
-    /// What the daemon still needs of people.
-    pub(super) left: Option<Left>,
     /// What was said to people.
     pub(super) alarms: Vec<Alarm>,
 }
@@ -141,7 +141,6 @@ impl Life {
             watched,
             said,
             services: reach.services,
-            left: None,
             alarms: Vec::new(),
         })
     }

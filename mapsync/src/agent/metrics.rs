@@ -25,6 +25,8 @@ pub(super) struct Metrics {
     pub(super) stage_seconds: Histogram,
     /// Since the head in use was signed.
     pub(super) age: FloatGauge,
+    /// Until it expires; less than 0 after that.
+    pub(super) left: FloatGauge,
     /// 1 when the head in use has expired: nobody says any more that it is the newest.
     pub(super) expired: Gauge,
     /// 1 when the newest head is refused here.
@@ -73,6 +75,10 @@ impl Metrics {
             age: registry.float_gauge(
                 "mapsync_agent_age_seconds",
                 "Time since the generation in use was signed.",
+            )?,
+            left: registry.float_gauge(
+                "mapsync_agent_left_seconds",
+                "Time until the generation in use expires; less than 0 after that.",
             )?,
             expired: registry.gauge(
                 "mapsync_agent_expired",

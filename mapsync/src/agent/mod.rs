@@ -133,6 +133,7 @@ impl Daemon for Agent {
             in_use,
             end: process.drain.token(),
             deaths: 0,
+            left: services::Left::read(&settings.folder),
         };
         process.tasks.essential("life", life::live(own, kept, changes));
         Ok(Self { reach, settings: Mutex::new(settings), control, metrics_addresses })

@@ -2,15 +2,20 @@
 //!
 //! Maps need nobody's word. Settings need a reload or a restart; where the agent's own settings allow it, the service
 //! manager is asked for that, and it may still say no: it is the host that decides what an agent may do. What is left
-//! to people is said in the log and, of the host's own daemon, to the hubs, until that was started again.
+//! to people is said in the log and, of the host's own daemon, to the hubs, until that was started again. It is kept
+//! beside the sets, so that an agent that starts anew says it as well.
 
 use std::collections::BTreeMap;
+use std::fs;
+use std::io::{self, Write as _};
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
 
+use serde::{Deserialize, Serialize};
 use switchyard_config::Services;
 use switchyard_config::change::Difference;
 use switchyard_config::reference::Change;
+use tempfile::NamedTempFile;
 
 use super::deaths::{Inode, SYSTEMCTL, is_there};
 use super::host;
@@ -45,20 +50,53 @@ pub(super) enum Followed {
 }
 
 /// What is left to people, and the daemon's socket as it was then: with another one it has started anew.
-#[derive(Debug, Clone)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
 pub(super) struct Left {
     pub(super) what: String,
-    needs: Change,
+    /// A reload is not enough.
+    restart: bool,
     socket: Option<Inode>,
+    /// The start of the system by which it counts: after another one every daemon has started anew.
+    boot: String,
 }
 
 impl Left {
     pub(super) fn new(needs: Change, what: String, control: Option<&Path>) -> Self {
-        Self { what, needs, socket: control.and_then(is_there) }
+        Self { what, restart: needs == Change::Restart, socket: control.and_then(is_there), boot: boot() }
+    }
+
+    /// What an agent before this one left to people; nothing that cannot be read holds a start up.
+    pub(super) fn read(folder: &Path) -> Option<Self> {
+        let octets = fs::read(folder.join(LEFT)).ok()?;
+        let left: Self = serde_json::from_slice(&octets).ok()?;
+        Some(left).filter(|left| left.boot == boot())
+    }
+
+    /// Keeps what is left now for the agent after this one.
+    pub(super) fn keep(left: Option<&Self>, folder: &Path) {
+        let at = folder.join(LEFT);
+        let kept = match left {
+            Some(left) => left.write(folder, &at),
+            None => match fs::remove_file(&at) {
+                Err(error) if error.kind() != io::ErrorKind::NotFound => Err(error),
+                _ => Ok(()),
+            },
+        };
+        if let Err(error) = kept {
+            tracing::warn!(%error, at = %at.display(), "what is left to people is forgotten at the next start");
+        }
+    }
+
+    fn write(&self, folder: &Path, at: &Path) -> io::Result<()> {
+        let mut aside = NamedTempFile::new_in(folder)?;
+        serde_json::to_writer(&mut aside, self)?;
+        aside.flush()?;
+        aside.persist(at).map(drop).map_err(|error| error.error)
     }
 
     pub(super) fn needs_restart(&self) -> bool {
-        self.needs == Change::Restart
+        self.restart
     }
 
     /// Whether the daemon has started anew since.
@@ -138,13 +176,19 @@ fn run(manager: &str, verb: &str, unit: &str) -> Result<(), String> {
     if told.status.success() { Ok(()) } else { Err(format!("the service manager refuses: {said}")) }
 }
 
+/// The system's name for its last start (random(4)); empty where it has none.
+fn boot() -> String {
+    fs::read_to_string("/proc/sys/kernel/random/boot_id").unwrap_or_default()
+}
+
+/// Beside the sets.
+const LEFT: &str = "left.json";
 /// The most settings that are named to the hubs; the log has all.
 const NAMED: usize = 4;
 
 #[cfg(test)]
 mod tests {
-    use std::fs::{self, File};
-    use std::io::Write as _;
+    use std::fs::File;
     use std::os::unix::fs::PermissionsExt as _;
 
     use super::*;
@@ -201,5 +245,21 @@ mod tests {
         File::create(&next).unwrap();
         fs::rename(&next, &control).unwrap();
         assert!(left.is_done(Some(&control)));
+    }
+
+    #[test]
+    fn what_is_left_outlives_the_agent_and_no_start_of_the_system() {
+        let folder = tempfile::tempdir().unwrap();
+        assert_eq!(Left::read(folder.path()), None);
+        let left = Left::new(Change::Restart, "it".to_owned(), None);
+        Left::keep(Some(&left), folder.path());
+        assert_eq!(Left::read(folder.path()).as_ref(), Some(&left));
+        Left::keep(Some(&Left { boot: "another".to_owned(), ..left }), folder.path());
+        assert_eq!(Left::read(folder.path()), None);
+        File::create(folder.path().join(LEFT)).unwrap().write_all(b"{").unwrap();
+        assert_eq!(Left::read(folder.path()), None);
+        Left::keep(None, folder.path());
+        assert!(!folder.path().join(LEFT).exists());
+        Left::keep(None, folder.path());
     }
 }

@@ -5,15 +5,18 @@ use switchyard_mapsync_protocol::status::{Counters, State, Status, reason};
 
 use super::life::Life;
 use super::report::disk_free;
+use super::services::Left;
 
 impl Life {
     pub(super) fn tell(&mut self) {
         let (now, mut progress) = (self.now(), self.agent.progress());
         let control = self.set.as_ref().and_then(|set| set.control.as_deref());
-        self.left.take_if(|left| left.is_done(control));
+        if self.own.left.take_if(|left| left.is_done(control)).is_some() {
+            Left::keep(None, self.own.disk.folder());
+        }
         // What hinders it says more than what is left to do.
         if progress.reason.is_none() {
-            progress.reason = self.left.as_ref().map(|left| reason(&left.what));
+            progress.reason = self.own.left.as_ref().map(|left| reason(&left.what));
         }
         let heads = [("wanted", progress.wanted), ("staged", progress.staged), ("active", progress.active)];
         let metrics = &self.own.metrics;
@@ -24,6 +27,7 @@ impl Life {
         metrics.unfit.set(matches!(progress.state, State::Refused | State::Returned).into());
         if let Some(set) = &self.set {
             metrics.age.set(now.0.saturating_sub(set.head.created.0) as f64);
+            metrics.left.set(set.head.expires.0 as f64 - now.0 as f64);
             metrics.expired.set((now >= set.head.expires).into());
             self.own.in_use.met();
         }

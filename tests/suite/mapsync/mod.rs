@@ -1,5 +1,6 @@
 //! A site that is pushed, and its hosts that follow: hub, agents and daemons as processes on one machine.
 
+mod again;
 mod back;
 mod cluster;
 mod drip;

@@ -29,6 +29,14 @@ fn a_setting_that_the_daemon_has_not_read_is_said_until_it_starts_anew() {
     let told = world.admin(&["diff", "2"]);
     assert_eq!((told.code, told.data.as_str()), (Some(0), ""), "{told:?}");
 
+    // Who starts anew has not forgotten it: the hub knows only what is said now.
+    world.kill_hub();
+    world.kill_agent();
+    world.start_hub();
+    world.start_agent();
+    expect::holds("it to be said again", || world.admin(&["fleet"]).data.contains(word));
+    expect::holds("the agent to see the mx", || world.metric("daemon_seen") == Some(1));
+
     world.kill_mx();
     world.start_mx();
     expect::holds("it to be said no more", || !world.admin(&["fleet"]).data.contains("has not read"));

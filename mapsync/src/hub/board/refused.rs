@@ -35,7 +35,7 @@ pub(crate) enum NotKept {
         /// What is.
         current: u64,
     },
-    /// It leaves one out.
+    /// It leaves too many out.
     #[error("generation {have} cannot follow {current}: {next} is the next")]
     Gap {
         /// Its generation.

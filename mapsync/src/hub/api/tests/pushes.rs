@@ -83,7 +83,7 @@ async fn y1_y3_y4_a_hub_takes_nothing_that_a_host_would_refuse() {
     let expired = Head { expires: Timestamp(2), ..head(1, None, &[]) };
     assert_eq!(bench.push(&signed(&expired, &[PUSH]), "\"0\"").await.problem(), "refused");
     assert_eq!(bench.push(&one, "\"0\"").await.status, StatusCode::CREATED);
-    let wide = bench.push(&signed(&head(3, Some(hash), &[]), &[PUSH]), "\"1\"").await;
+    let wide = bench.push(&signed(&head(18, Some(hash), &[]), &[PUSH]), "\"1\"").await;
     assert_eq!((wide.problem().as_str(), &wide.json()["next"]), ("gap", &2.into()));
     let unrelated = signed(&head(2, Some(Hash::of(b"other")), &[]), &[PUSH]);
     assert_eq!(bench.push(&unrelated, "\"1\"").await.problem(), "refused");
