@@ -1,7 +1,7 @@
 //! A session that filters are asked about: what they know of it, and what they said.
 
 use bytes::Bytes;
-use switchyard_milter_protocol::edits::Edited;
+use switchyard_milter_protocol::edits::{Edited, is_stuffed};
 use switchyard_milter_protocol::event::{Event, Path};
 use switchyard_milter_protocol::io::client::{Chain, Filtered};
 use switchyard_smtp::client::{mail_parameters, rcpt_parameters};
@@ -112,8 +112,14 @@ impl Asking {
             Ok(()) if self.message == Standing::Dropped => Ok(dropped(mail, "a filter wants it")),
             Ok(()) => {
                 let Content { added, wire } = &mail.content;
-                let filtered = self.chain.message(added, wire).await;
-                judged(mail, filtered, self.team.memory.share())
+                // Filters are shown lines without the wire's dots: a copy of the whole, for as long as they look at it.
+                let mut copy = self.team.memory.share();
+                if is_stuffed(wire) && !copy.grow_to(wire.len() as u64) {
+                    Err(table::NO_ROOM)
+                } else {
+                    let filtered = self.chain.message(added, wire).await;
+                    judged(mail, filtered, self.team.memory.share())
+                }
             }
         };
         self.abort();
@@ -192,26 +198,20 @@ fn judged(mut mail: MailObject, filtered: Filtered, mut share: MemoryShare) -> R
         tracing::warn!(%error, "a filter's edits cannot be made");
         table::FILTER_DEFERS
     })?;
-    let Edited { added, wire } = filtered.content;
-    let content = Content { added, wire };
-    let is_changed =
-        !is_same(&content.added, &mail.content.added) || !is_same(&content.wire, &mail.content.wire);
-    if is_changed && !share.grow_to(content.len() as u64) {
-        return Err(table::NO_ROOM);
+    if let Some(message) = filtered.edited {
+        if !share.grow_to(message.content_len() as u64) {
+            return Err(table::NO_ROOM);
+        }
+        let Edited { added, wire } = message.content();
+        let seven_bit = mail.envelope.sender.body == Body::SevenBit;
+        if seven_bit && !(added.is_ascii() && wire.is_ascii()) {
+            // A filter put octets in that were not there (RFC 6152 §3): the next host must be told.
+            mail.envelope.sender.body = Body::EightBitMime;
+        }
+        mail.content = Content { added, wire };
     }
-    let seven_bit = mail.envelope.sender.body == Body::SevenBit;
-    if seven_bit && is_changed && !(content.added.is_ascii() && content.wire.is_ascii()) {
-        // A filter put octets in that were not there (RFC 6152 §3): the next host must be told.
-        mail.envelope.sender.body = Body::EightBitMime;
-    }
-    mail.content = content;
     if mail.envelope.recipients.is_empty() {
         return Ok(dropped(mail, "a filter took all its recipients away"));
     }
     Ok(Judged { mail, hold, discard: None, share: Some(share) })
-}
-
-/// Whether these are the very octets, and not others that may say the same.
-fn is_same(one: &Bytes, other: &Bytes) -> bool {
-    one.as_ptr() == other.as_ptr() && one.len() == other.len()
 }

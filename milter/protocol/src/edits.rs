@@ -13,7 +13,9 @@ mod header;
 
 use bytes::Bytes;
 
-pub use body::{NewBodyError, stuffed, unstuffed};
+use body::{stuff, stuffed_len};
+
+pub use body::{NewBodyError, is_stuffed, stuffed, unstuffed};
 pub use header::Header;
 
 use crate::edit::Edit;
@@ -40,7 +42,7 @@ pub struct Edited {
 
 impl Message {
     /// Takes content apart: `wire` is what came, dot-stuffed; `added` are whole fields on top that filters are not
-    /// shown.
+    /// shown. It shares their octets; only where a line [begins with a dot](is_stuffed) they are copied.
     #[must_use]
     pub fn from_wire(added: &Bytes, wire: &Bytes) -> Self {
         let plain = unstuffed(wire);
@@ -92,13 +94,27 @@ impl Message {
     /// As it goes on the wire.
     #[must_use]
     pub fn content(&self) -> Edited {
-        let (added, mut plain) = self.header.octets();
-        // A header that is followed by no empty line ends where the message does, or where no field can be.
-        if self.parted || !self.body.is_empty() {
-            plain.extend_from_slice(b"\r\n");
-        }
-        plain.extend_from_slice(&self.body);
-        Edited { added: stuffed(&added), wire: stuffed(&plain) }
+        let (above, below) = self.header.octets();
+        let mut added = Vec::new();
+        above.for_each(|field| stuff(field, &mut added));
+        let mut wire = Vec::with_capacity(self.content_len().saturating_sub(added.len()));
+        below.for_each(|field| stuff(field, &mut wire));
+        wire.extend_from_slice(self.parting());
+        stuff(&self.body, &mut wire);
+        Edited { added: added.into(), wire: wire.into() }
+    }
+
+    /// How many octets [`Message::content`] makes.
+    #[must_use]
+    pub fn content_len(&self) -> usize {
+        let (added, rest) = self.header.octets();
+        let header: usize = added.chain(rest).map(|field| stuffed_len(field)).sum();
+        header + self.parting().len() + stuffed_len(&self.body)
+    }
+
+    /// A header that is followed by no empty line ends where the message does, or where no field can be.
+    fn parting(&self) -> &'static [u8] {
+        if self.parted || !self.body.is_empty() { b"\r\n" } else { b"" }
     }
 }
 

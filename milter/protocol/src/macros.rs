@@ -109,38 +109,55 @@ impl Macros {
 
 // ---------------------------------------------------------------------------------------------------------
 
-/// The MTA's side: all macros that have a value now. A clone is one pointer until one of the two changes.
+/// The MTA's side: all macros that have a value now. A clone is two pointers until one of the two changes; those of a
+/// recipient stand apart, since a clone is kept for each recipient of a message.
 #[derive(Debug, Clone, Default)]
 pub struct Known {
     values: Arc<Vec<(Bytes, Bytes)>>,
+    of_recipient: Arc<Vec<(Bytes, Bytes)>>,
 }
 
 impl Known {
     /// Gives a macro a value, named with or without braces.
     pub fn set(&mut self, name: &str, value: impl Into<Bytes>) {
         let name = Bytes::copy_from_slice(bare(name.as_bytes()));
-        let values = Arc::make_mut(&mut self.values);
+        let values = self.with_mut(&name);
         values.retain(|(of, _)| *of != name);
         values.push((name, value.into()));
     }
 
     /// Takes a macro's value away.
     pub fn unset(&mut self, name: &str) {
-        let name = bare(name.as_bytes());
-        Arc::make_mut(&mut self.values).retain(|(of, _)| of != name);
+        if self.get(name).is_some() {
+            let name = bare(name.as_bytes());
+            self.with_mut(name).retain(|(of, _)| of != name);
+        }
     }
 
     /// A macro's value, named with or without braces.
     #[must_use]
     pub fn get(&self, name: &str) -> Option<&Bytes> {
-        self.values.iter().find(|(of, _)| of == bare(name.as_bytes())).map(|(_, value)| value)
+        self.find(name.as_bytes()).map(|(_, value)| value)
     }
 
     /// Those of `wanted` that have a value.
     pub(crate) fn pick<'a>(&self, wanted: impl Iterator<Item = &'a [u8]>) -> Vec<(Bytes, Bytes)> {
-        let pick = |name| self.values.iter().find(|(of, _)| of == bare(name)).cloned();
-        wanted.filter_map(pick).take(MOST_MACROS).collect()
+        wanted.filter_map(|name| self.find(name).cloned()).take(MOST_MACROS).collect()
     }
+
+    fn find(&self, name: &[u8]) -> Option<&(Bytes, Bytes)> {
+        let name = bare(name);
+        let values = if is_of_recipient(name) { &self.of_recipient } else { &self.values };
+        values.iter().find(|(of, _)| of == name)
+    }
+
+    fn with_mut(&mut self, bare: &[u8]) -> &mut Vec<(Bytes, Bytes)> {
+        Arc::make_mut(if is_of_recipient(bare) { &mut self.of_recipient } else { &mut self.values })
+    }
+}
+
+fn is_of_recipient(bare: &[u8]) -> bool {
+    bare.starts_with(b"rcpt_")
 }
 
 /// What Sendmail sends at a stage unless it is told otherwise; filters rely on it.
@@ -222,5 +239,21 @@ mod tests {
         assert_eq!((known.get("{i}"), known.get("mail_host")), (Some(&"5XyZ".into()), None));
         let picked = known.pick(usual(Stage::EnvFrom).iter().map(|name| name.as_bytes()));
         assert_eq!(picked, [("i".into(), "5XyZ".into()), ("auth_type".into(), "PLAIN".into())]);
+    }
+
+    #[test]
+    fn what_is_kept_for_each_recipient_shares_the_rest() {
+        let mut known = Known::default();
+        known.set("i", "4XyZ");
+        known.set("{rcpt_addr}", "one@example.org");
+        let first = known.clone();
+        known.set("rcpt_addr", "two@example.org");
+        known.unset("rcpt_host");
+        assert!(Arc::ptr_eq(&first.values, &known.values));
+        assert_eq!(first.get("rcpt_addr").map(|value| &value[..]), Some(&b"one@example.org"[..]));
+        let picked = known.pick([&b"{rcpt_addr}"[..], b"i", b"{rcpt_host}"].into_iter());
+        assert_eq!(picked, [("rcpt_addr".into(), "two@example.org".into()), ("i".into(), "4XyZ".into())]);
+        known.unset("{rcpt_addr}");
+        assert!(known.get("rcpt_addr").is_none() && known.get("{i}").is_some());
     }
 }

@@ -28,7 +28,24 @@ pub fn unstuffed(wire: &Bytes) -> Bytes {
 /// RFC 5321 §4.5.2: a line that begins with a dot gets another one in front.
 #[must_use]
 pub fn stuffed(plain: &[u8]) -> Bytes {
-    let mut wire = Vec::with_capacity(plain.len() + plain.len() / 64);
+    let mut wire = Vec::with_capacity(stuffed_len(plain));
+    stuff(plain, &mut wire);
+    wire.into()
+}
+
+/// Whether a line begins with a dot, so that [`unstuffed`] makes a copy.
+#[must_use]
+pub fn is_stuffed(wire: &[u8]) -> bool {
+    line_starts_with_dot(wire).next().is_some()
+}
+
+/// Octets of the wire's form of whole lines.
+pub(super) fn stuffed_len(plain: &[u8]) -> usize {
+    plain.len() + line_starts_with_dot(plain).count()
+}
+
+/// Puts whole lines behind others, in the wire's form.
+pub(super) fn stuff(plain: &[u8], wire: &mut Vec<u8>) {
     let mut from = 0;
     for dot in line_starts_with_dot(plain) {
         wire.extend_from_slice(plain.get(from..dot).unwrap_or_default());
@@ -36,7 +53,6 @@ pub fn stuffed(plain: &[u8]) -> Bytes {
         from = dot;
     }
     wire.extend_from_slice(plain.get(from..).unwrap_or_default());
-    wire.into()
 }
 
 /// Where lines begin with a dot.

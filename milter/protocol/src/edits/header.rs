@@ -107,12 +107,11 @@ impl Header {
         }
     }
 
-    /// Down to the last of those that we added, and the rest.
-    pub(super) fn octets(&self) -> (Vec<u8>, Vec<u8>) {
+    /// The octets of each field: down to the last of those that we added, and the rest.
+    pub(super) fn octets(&self) -> (impl Iterator<Item = &Bytes>, impl Iterator<Item = &Bytes>) {
         let added = self.fields.iter().rposition(|field| field.hidden).map_or(0, |last| last + 1);
         let (added, rest) = self.fields.split_at_checked(added).unwrap_or((&[], &self.fields));
-        let concat = |fields: &[Kept]| fields.iter().flat_map(|field| field.octets.iter().copied()).collect();
-        (concat(added), concat(rest))
+        (added.iter().map(|field| &field.octets), rest.iter().map(|field| &field.octets))
     }
 }
 

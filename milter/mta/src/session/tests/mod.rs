@@ -242,6 +242,19 @@ async fn what_a_filter_makes_of_a_message_has_room_or_comes_again() {
     let house = House::start(&[], Vec::new());
     let mut session = filters_within(&house.place(), WhenDown::Tempfail, 0).session(None);
     assert!(send(&mut session, &client()).await.is_ok());
+    // With a dot that the wire doubles it is copied for them, as long as they look at it.
+    let dotted = || {
+        let content = Content { wire: Bytes::from_static(b"Subject: hi\r\n\r\n..\r\n"), ..mail().content };
+        MailObject { content, ..mail() }
+    };
+    for (memory, room) in [(18, false), (19, true)] {
+        let mut session = filters_within(&house.place(), WhenDown::Tempfail, memory).session(None);
+        session.sender(&client(), &sender(), "4XyZ").await.unwrap();
+        session.recipient(&recipient("<bob@example.net>")).await.unwrap();
+        let judged = session.content(dotted()).await;
+        assert_eq!(judged.as_ref().is_ok_and(|judged| judged.share.is_some()), room, "{memory}: {judged:?}");
+        assert!(room || text(judged) == table::NO_ROOM.to_string());
+    }
 }
 
 #[tokio::test]

@@ -10,7 +10,7 @@ use bytes::Bytes;
 use super::shadow::Story;
 use super::{By, Outcome, Pool, Session, Shadow, Verdict};
 use crate::edit::Edit;
-use crate::edits::{Edited, Message};
+use crate::edits::Message;
 use crate::event::Event;
 use crate::macros::Known;
 use crate::stage::Stage;
@@ -26,12 +26,13 @@ pub struct Chain {
 }
 
 /// What became of a message.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone)]
 pub struct Filtered {
     /// The word of the first that did not say "go on", or "go on".
     pub verdict: Verdict,
-    /// The content with all edits made; as it was, where the message does not go on.
-    pub content: Edited,
+    /// The message with all edits made, if there was one and it goes on. Whoever makes its [content](Message::content)
+    /// has both in memory for a moment.
+    pub edited: Option<Message>,
     /// The edits to sender and recipients, and what is to be held, in order.
     pub envelope: Vec<Edit>,
 }
@@ -95,18 +96,19 @@ impl Chain {
     /// Tells the content to one after another. `added` and `wire` are those of the content, dot-stuffed.
     pub async fn message(&mut self, added: &Bytes, wire: &Bytes) -> Filtered {
         let mut made = Vec::new();
-        let filtered = self.filter(added, wire, &mut made).await;
-        if !self.shadows.is_empty() {
+        let message = Message::from_wire(added, wire);
+        let shown = (!self.shadows.is_empty()).then(|| message.clone());
+        let filtered = self.filter(message, &mut made).await;
+        if let Some(message) = shown {
             let real = Outcome { verdict: filtered.verdict.clone(), edits: made, by: By::Filter };
-            self.story.end(Message::from_wire(added, wire), &self.known, real);
+            self.story.end(message, &self.known, real);
         }
         filtered
     }
 
-    async fn filter(&mut self, added: &Bytes, wire: &Bytes, made: &mut Vec<Edit>) -> Filtered {
-        let was = || Edited { added: added.clone(), wire: wire.clone() };
-        let stopped = |verdict| Filtered { verdict, content: was(), envelope: Vec::new() };
-        let (mut message, mut edited) = (Message::from_wire(added, wire), false);
+    async fn filter(&mut self, mut message: Message, made: &mut Vec<Edit>) -> Filtered {
+        let stopped = |verdict| Filtered { verdict, edited: None, envelope: Vec::new() };
+        let mut edited = false;
         let mut envelope = Vec::new();
         for session in &mut self.sessions {
             let outcome = session.message(&message).await;
@@ -131,8 +133,7 @@ impl Chain {
             }
             envelope.extend(of_envelope);
         }
-        let content = if edited { message.content() } else { was() };
-        Filtered { verdict: Verdict::GoOn, content, envelope }
+        Filtered { verdict: Verdict::GoOn, edited: edited.then_some(message), envelope }
     }
 
     /// The message at hand is over, or dropped, whoever said so. Shadows are shown it if it had a verdict.

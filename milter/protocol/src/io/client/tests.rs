@@ -14,7 +14,7 @@ use prometheus::Registry;
 
 use self::house::{Fault, House};
 use super::*;
-use crate::edits::{Edited, Message};
+use crate::edits::Message;
 use crate::event::{Client, Connect, Event, Path};
 
 /// A pool of these places, and its counters.

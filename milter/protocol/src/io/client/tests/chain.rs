@@ -22,7 +22,7 @@ async fn run(houses: &[&House]) -> (Chain, Verdict, Option<Filtered>) {
 async fn each_filter_gets_what_the_one_before_has_left() {
     let (first, second) = (House::new(Fault::None), House::new(Fault::None));
     let (chain, verdict, filtered) = run(&[&first, &second]).await;
-    let content = filtered.unwrap().content;
+    let content = filtered.unwrap().edited.unwrap().content();
     assert_eq!((verdict, content.added), (Verdict::GoOn, ADDED));
     assert_eq!(&content.wire[..], b"Subject: hi\r\nX-Seen: yes\r\nX-Seen: yes\r\n\r\nnew\r\n");
     // The second was told one field more.
@@ -38,7 +38,7 @@ async fn the_first_refusal_has_the_word_and_nothing_is_changed() {
         let (mut chain, verdict, filtered) = run(&[&first, &second, &third]).await;
         assert_eq!(verdict, Verdict::Reject, "{stage}");
         if let Some(filtered) = filtered {
-            assert_eq!(filtered.content, Edited { added: ADDED, wire: WIRE });
+            assert!(filtered.edited.is_none());
         }
         assert!(!third.told().contains(&stage.as_str()), "{stage}");
         chain.abort();
@@ -52,6 +52,5 @@ async fn the_first_refusal_has_the_word_and_nothing_is_changed() {
 #[tokio::test]
 async fn without_filters_everything_goes_on() {
     let (_, verdict, filtered) = run(&[]).await;
-    let content = Edited { added: ADDED, wire: WIRE };
-    assert_eq!((verdict, filtered.unwrap().content), (Verdict::GoOn, content));
+    assert_eq!((verdict, filtered.unwrap().edited.is_none()), (Verdict::GoOn, true));
 }
