@@ -83,6 +83,32 @@ fn settings(place: &Place, beside: Beside) -> Result<Loaded<Filter>, UpError> {
     let overlay = filter_overlay(&place.dir, beside, place.ports);
     let overlay = Document::parse("switchyard up", &overlay).map_err(UpError::Site)?;
     let host = host(&site, beside.role())?;
-    let document = site.document_of(host, Daemon::Milter, Some(overlay)).map_err(UpError::Site)?;
+    let mut document = site.document_of(host, Daemon::Milter, Some(overlay)).map_err(UpError::Site)?;
+    // What is tried here is told to nobody, and nothing of it is written where the site's own filters count.
+    document.root.entries.retain(|entry| entry.key != "reports");
     MilterSettings::effective(&document, None).map_err(UpError::Site)
+}
+
+#[cfg(test)]
+mod tests {
+    use std::fs;
+    use std::io::Write as _;
+
+    use super::super::certificates::Certificates;
+    use super::super::site::lay_down;
+    use super::*;
+
+    #[test]
+    fn what_is_tried_is_reported_to_nobody() {
+        let dir = tempfile::tempdir().unwrap();
+        lay_down(dir.path()).unwrap();
+        let layer = dir.path().join("site/role/mx/milter.toml");
+        fs::create_dir_all(layer.parent().unwrap()).unwrap();
+        let text = b"[reports]\nfrom = 'r@example.org'\nrelay = '127.0.0.1:25'\n";
+        fs::File::create(&layer).unwrap().write_all(text).unwrap();
+        let certificates = Certificates::provide(&dir.path().join("tls"), &["localhost"]).unwrap();
+        let place = Place { dir: dir.path().to_owned(), ports: Ports::from_base(2525), certificates };
+        assert_eq!(Beside::of(&place.site().unwrap(), Role::Mx).unwrap(), Some(Beside::Mx));
+        assert_eq!(settings(&place, Beside::Mx).unwrap().0.reports, None);
+    }
 }

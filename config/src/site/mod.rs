@@ -10,6 +10,7 @@
 
 mod daemon;
 mod facts;
+mod filters;
 mod folder;
 mod hubs;
 mod role;
@@ -235,6 +236,7 @@ impl Site {
         let mut faults = self.stray_layers();
         faults.append(self.idle_facts());
         faults.append(self.hubs_apart());
+        faults.append(self.filters_misplaced());
         for host in &self.hosts {
             for daemon in self.daemons(host) {
                 if let Err(more) = self.effective_of(host, daemon) {

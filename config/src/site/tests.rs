@@ -72,6 +72,38 @@ fn hubs_agree_by_the_etcd_that_the_site_states() {
 }
 
 #[test]
+fn a_filter_of_an_outbound_is_told_nothing_that_needs_to_know_whose_mail_it_is() {
+    let outbound = "[[host]]\nname = 'out1.a.example'\nrole = 'outbound'\naddresses = ['192.0.2.5']\n";
+    let hosts = format!("{HOSTS}{outbound}");
+    let layer = "[maps]\nsigning_keys = 'signing_keys'\n[verify]\ndmarc = 'obey'\nseal = 'a.example'\n\
+                 [reports]\nfrom = 'r@a.example'\nrelay = '127.0.0.1:25'\n";
+    let (_folder, site) = site(&[("site.toml", &hosts), ("role/outbound/milter.toml", layer)]);
+    let faults = site.unwrap().faults();
+    let lines: Vec<u32> = faults.iter().map(|fault| fault.place.line).collect();
+    assert_eq!(lines, [2, 4, 5, 6], "{faults}");
+    assert!(faults.iter().all(|fault| fault.place.file.ends_with("role/outbound/milter.toml")), "{faults}");
+    assert!(faults.to_string().contains("`maps.signing_keys` is nothing for the filter of an outbound"));
+
+    let (_folder, site) = self::site(&[
+        ("site.toml", &hosts),
+        ("role/outbound/milter.toml", "[verify]\ndmarc = 'tell'\n"),
+        ("role/router/milter.toml", layer),
+    ]);
+    assert_eq!(site.unwrap().faults().to_string(), "");
+}
+
+#[test]
+fn what_passes_an_mx_and_a_router_is_reported_by_one_of_them() {
+    let layer = "[reports]\nfrom = 'r@a.example'\nrelay = '127.0.0.1:25'\n";
+    let (_folder, site) = site(&[("site.toml", HOSTS), ("daemon/milter.toml", layer)]);
+    let faults = site.unwrap().faults().to_string();
+    assert!(faults.contains("daemon/milter.toml:1:") && faults.contains("reported twice"), "{faults}");
+
+    let (_folder, site) = self::site(&[("site.toml", HOSTS), ("role/mx/milter.toml", layer)]);
+    assert_eq!(site.unwrap().faults().to_string(), "");
+}
+
+#[test]
 fn an_overlay_lies_above_everything() {
     let (_folder, site) = site(&[("site.toml", HOSTS), ("host/mx1.a.example.toml", "limits.hops = 60")]);
     let site = site.unwrap();

@@ -58,6 +58,12 @@ pub(crate) struct Policy {
     pub(crate) destinations: Vec<String>,
 }
 
+/// Of a policy, when its period is over; the rest is not looked at.
+#[derive(Deserialize)]
+struct Until {
+    end: u64,
+}
+
 /// One kind of messages: a record of a report without its count.
 #[derive(Debug, Clone, PartialEq, Eq, Hash)]
 pub(crate) struct Row(Box<[u8]>);
@@ -177,30 +183,35 @@ impl Ledger {
         Ok(lost)
     }
 
-    /// Reports of periods that are over by then, the oldest first.
-    pub(crate) fn due(&self, now: u64) -> Result<Vec<Due>, LedgerError> {
-        let mut due = Vec::new();
-        for (begin, domain, policy) in self.policies(now)? {
-            // What cannot be read is due too: it is said, and goes.
-            if serde_json::from_slice::<Policy>(&policy).is_ok_and(|policy| policy.end > now) {
-                continue;
-            }
-            due.push(Due { begin, domain });
-        }
-        Ok(due)
+    /// Reports of periods that are over by then and that may go out, the oldest first, and no more than `most`.
+    pub(crate) fn due(
+        &self,
+        now: u64,
+        most: usize,
+        may_go: impl Fn(&Due) -> bool,
+    ) -> Result<Vec<Due>, LedgerError> {
+        Ok(self.due_of(now, most, may_go)?)
     }
 
-    #[expect(clippy::type_complexity, reason = "three words of one entry, read and used at one place")]
-    fn policies(&self, now: u64) -> Result<Vec<(u64, Box<str>, Vec<u8>)>, redb::Error> {
+    fn due_of(&self, now: u64, most: usize, may_go: impl Fn(&Due) -> bool) -> Result<Vec<Due>, redb::Error> {
         let policies = self.database.begin_read()?.open_table(POLICIES)?;
-        let begun = policies.range(..(now, ""))?;
-        begun
-            .map(|entry| {
-                let (key, policy) = entry?;
-                let (begin, domain) = key.value();
-                Ok((begin, domain.into(), policy.value().to_vec()))
-            })
-            .collect()
+        let mut found = Vec::new();
+        for entry in policies.range(..(now, ""))? {
+            if found.len() >= most {
+                break;
+            }
+            let (key, policy) = entry?;
+            // What cannot be read is due too: it is said, and goes.
+            if serde_json::from_slice::<Until>(policy.value()).is_ok_and(|until| until.end > now) {
+                continue;
+            }
+            let (begin, domain) = key.value();
+            let due = Due { begin, domain: domain.into() };
+            if may_go(&due) {
+                found.push(due);
+            }
+        }
+        Ok(found)
     }
 
     /// What a report says.

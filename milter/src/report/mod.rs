@@ -14,6 +14,7 @@ mod ledger;
 mod letter;
 mod post;
 pub(crate) mod seen;
+mod waiting;
 
 use std::collections::HashMap;
 use std::collections::hash_map::Entry;
@@ -27,6 +28,7 @@ use self::ledger::{Counts, Due, Ledger, Policy};
 pub(crate) use self::letter::Sender;
 pub(crate) use self::post::Relay;
 use self::seen::Seen;
+use self::waiting::Waiting;
 use crate::dns::Dns;
 use crate::metrics::Metrics;
 
@@ -149,8 +151,9 @@ pub(crate) async fn kept(reports: &Arc<Reports>) {
 
 /// Sends reports of periods that are over, for as long as the process lives.
 pub(crate) async fn posting(reports: Arc<Reports>) {
+    let mut waiting = Waiting::default();
     loop {
-        post::all_due(&reports).await;
+        post::all_due(&reports, &mut waiting).await;
         reports.clock.sleep(reports.options.relay.looks_every).await;
     }
 }

@@ -7,6 +7,7 @@ use mail_auth::report::{
     Record, SPFDomainScope,
 };
 use mail_auth::{DmarcResult, dmarc};
+use switchyard_smtp::address::Domain;
 
 use super::ledger::Row;
 use crate::message::{Client, Envelope};
@@ -37,6 +38,8 @@ pub(crate) struct Seen {
 pub(crate) fn seen(verdicts: &Verdicts<'_>, client: &Client, envelope: &Envelope) -> Option<Seen> {
     let record = verdicts.dmarc.dmarc_record()?;
     let domain = verdicts.policy_domain.as_deref()?;
+    // It names the report, in fields of a message and in a file's name: a wildcard in the DNS bears any octets.
+    Domain::parse(domain).ok()?;
     let addresses = record.rua().iter().map(dmarc::URI::uri);
     let destinations: Vec<String> = addresses
         .filter(|address| address.len() <= MAX_ADDRESS)
@@ -64,23 +67,23 @@ fn row(
         .with_source_ip(source);
     // RFC 7208 §2.4: the null reverse-path stands for postmaster at the name in HELO.
     let sender = if envelope.sender.is_empty() { client.hello.as_str() } else { &envelope.sender };
-    let sender = short(sender.rsplit_once('@').map_or(sender, |(_, domain)| domain));
+    let sender = fit(sender.rsplit_once('@').map_or(sender, |(_, domain)| domain));
     if let Some(spf) = &verdicts.spf {
         told = told.with_spf_output(spf, SPFDomainScope::MailFrom);
     }
     for spf in &mut told.auth_results.spf {
-        spf.domain = sender.to_owned();
+        spf.domain = sender.clone();
     }
     for dkim in &mut told.auth_results.dkim {
         // Words for people: with them no two messages would be of one kind.
         dkim.human_result = None;
-        dkim.domain = short(&dkim.domain).to_owned();
-        dkim.selector = short(&dkim.selector).to_owned();
+        dkim.domain = fit(&dkim.domain);
+        dkim.selector = fit(&dkim.selector);
     }
     told.identifiers = Identifier {
         envelope_to: None,
-        envelope_from: if envelope.sender.is_empty() { String::new() } else { sender.to_owned() },
-        header_from: short(verdicts.dmarc.domain()).to_owned(),
+        envelope_from: if envelope.sender.is_empty() { String::new() } else { sender },
+        header_from: fit(verdicts.dmarc.domain()),
     };
     let PolicyEvaluated { disposition, reason, .. } = &mut told.row.policy_evaluated;
     *disposition = match (verdicts.dmarc.result(), verdicts.disposition) {
@@ -115,8 +118,30 @@ fn why_not_as_it_asks(
     }
 }
 
-/// At most a name's octets.
-fn short(text: &str) -> &str {
+/// At most a name's octets, and none that a message can spoil a report with: XML 1.0 §2.2 has no place for most controls,
+/// however they are escaped.
+fn fit(text: &str) -> String {
     let end = (0..=MAX_NAME.min(text.len())).rev().find(|end| text.is_char_boundary(*end));
-    text.get(..end.unwrap_or(0)).unwrap_or_default()
+    let text = text.get(..end.unwrap_or(0)).unwrap_or_default();
+    let is_foreign = |c: char| c < ' ' || matches!(c, '\u{fffe}' | '\u{ffff}');
+    text.replace(is_foreign, "\u{fffd}")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_no_xml_bears_is_replaced_and_the_rest_stays() {
+        assert_eq!(
+            fit("a\0\u{1}\u{1f}\r\n\tb\u{fffe}\u{ffff}"),
+            format!("a{0}{0}{0}{0}{0}{0}b{0}{0}", '\u{fffd}')
+        );
+        assert_eq!(fit("caf\u{e9}.example <&>"), "caf\u{e9}.example <&>");
+    }
+
+    #[test]
+    fn a_name_ends_where_a_character_does() {
+        assert_eq!(fit(&"\u{e9}".repeat(200)), "\u{e9}".repeat(127));
+    }
 }

@@ -1,0 +1,68 @@
+//! What must be so of the filters of a site: each says only what it can know of the mail that passes its host.
+
+use super::{Daemon, Host, Role, Site};
+use crate::check::Faults;
+use crate::document::{Document, Entry, Node};
+
+/// What a filter of an outbound must not be told, and why. Its client is always a router of ours, whoever the mail is from.
+const NOT_AT_AN_OUTBOUND: [(&str, &str, &str); 4] = [
+    ("maps", "signing_keys", "what strangers send to an alias that leads outside would be signed as ours"),
+    ("verify", "dmarc", "our own mail would be judged by the address of a router"),
+    ("verify", "seal", "what is sealed would be said of a router"),
+    ("reports", "", "domains would be told of our routers"),
+];
+
+impl Site {
+    /// Filters that are told to do what their place does not let them do rightly.
+    pub(super) fn filters_misplaced(&self) -> Faults {
+        let mut faults = Faults::new();
+        let mut mx_reports = false;
+        let mut at_routers = Vec::new();
+        for (host, document) in self.filters() {
+            let reports = stated(&document, "reports", "");
+            match host.role {
+                Role::Outbound => refuse_at_an_outbound(&document, &mut faults),
+                Role::Mx => mx_reports |= reports.is_some(),
+                Role::Router => at_routers.extend(reports.map(|entry| entry.place.clone())),
+                Role::Hub => {}
+            }
+        }
+        for place in at_routers.into_iter().filter(|_| mx_reports) {
+            let message = "`[reports]` holds for a filter of an mx and for one of a router: what passes both would be \
+                           reported twice; say it in role/mx/milter.toml alone";
+            faults.push(place, message);
+        }
+        faults
+    }
+
+    /// Every filter's host, and what it is told. What cannot be read is said elsewhere.
+    fn filters(&self) -> impl Iterator<Item = (&Host, Document)> {
+        let hosts = self.hosts.iter().filter(|host| self.has_beside(host, Daemon::Milter));
+        hosts.filter_map(|host| Some((host, self.document_of(host, Daemon::Milter, None).ok()?)))
+    }
+}
+
+fn refuse_at_an_outbound(document: &Document, faults: &mut Faults) {
+    for (section, key, why) in NOT_AT_AN_OUTBOUND {
+        let Some(entry) = stated(document, section, key) else { continue };
+        if entry.item.node == Node::Text("tell".to_owned()) {
+            continue;
+        }
+        let name = if key.is_empty() { format!("[{section}]") } else { format!("{section}.{key}") };
+        let message = format!(
+            "`{name}` is nothing for the filter of an outbound: {why}; say it in role/mx/milter.toml or \
+             role/router/milter.toml, whose daemons know whose mail it is"
+        );
+        faults.push(entry.place.clone(), message);
+    }
+}
+
+/// A key of a section, or the section itself, if it is there.
+fn stated<'a>(document: &'a Document, section: &str, key: &str) -> Option<&'a Entry> {
+    let section = document.root.get(section)?;
+    match &section.item.node {
+        _ if key.is_empty() => Some(section),
+        Node::Table(table) => table.get(key),
+        _ => None,
+    }
+}
