@@ -12,15 +12,14 @@
 //! moved by renaming a new one over it. Daemons see nothing but `current`.
 
 mod durable;
+mod fetched;
 
 use std::fs::{self, DirBuilder, File, OpenOptions};
 use std::io::{self, Write as _};
 use std::os::unix::fs::{DirBuilderExt as _, OpenOptionsExt as _, symlink};
 use std::path::{Path, PathBuf};
 
-use switchyard_mapsync_protocol::hash::Hash;
 use switchyard_mapsync_protocol::trust::HeadRef;
-use tempfile::NamedTempFile;
 
 use self::durable::{make_durable, names, of, put, remove, sync_folder};
 
@@ -192,31 +191,6 @@ impl Disk {
         sync_folder(&at)?;
         remove(&at)
     }
-
-    /// Where a fetched file is, if it is.
-    #[must_use]
-    pub fn fetched(&self, hash: Hash) -> PathBuf {
-        self.root.join(FETCHED).join(hash.to_string())
-    }
-
-    /// A new file beside the fetched ones, which goes unless it becomes one.
-    ///
-    /// # Errors
-    /// The disk's.
-    pub fn fetching(&self) -> Result<NamedTempFile, DiskError> {
-        let at = self.root.join(FETCHED);
-        NamedTempFile::new_in(&at).map_err(of(&at))
-    }
-
-    /// Removes what was fetched.
-    ///
-    /// # Errors
-    /// The disk's.
-    pub fn clear_fetched(&self) -> Result<(), DiskError> {
-        let at = self.root.join(FETCHED);
-        remove(&at)?;
-        DirBuilder::new().mode(0o700).create(&at).map_err(of(&at))
-    }
 }
 
 impl Making {
@@ -295,7 +269,6 @@ impl Drop for Making {
 }
 
 const SETS: &str = "sets";
-const FETCHED: &str = "fetched";
 /// What makes a folder a set, and says what it is.
 pub const WHOLE: &str = "set.json";
 const CURRENT: &str = "current";

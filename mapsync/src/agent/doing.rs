@@ -4,7 +4,7 @@ use std::collections::VecDeque;
 use std::sync::Arc;
 
 use switchyard_config::reference::Change;
-use switchyard_mapsync_protocol::agent::{Action, Input};
+use switchyard_mapsync_protocol::agent::{Action, Asked, Input};
 use switchyard_mapsync_protocol::head::HeadRef;
 use tokio::time::{Duration, Instant, sleep};
 
@@ -13,7 +13,7 @@ use super::disk::{DiskError, set_name};
 use super::ears::backoff;
 use super::fetch::fetch;
 use super::hubs::Hubs;
-use super::life::{Asked, Done, Life};
+use super::life::{Done, Life};
 use super::services::{Followed, Left, Served, follow};
 use super::stage::{Means, Set, stage};
 use crate::client::ClientError;
@@ -68,7 +68,16 @@ impl Life {
                 self.staging.spawn(stage(means, *set));
             }
             Action::Remove(head) => self.not_done(self.own.disk.remove(&set_name(&head))),
-            Action::Rest(time) => self.rest = Instant::now().checked_add(time),
+            Action::Tidy(but) => self.not_done(self.own.disk.tidy(&but)),
+            Action::Refused { hub, what, why } => {
+                tracing::debug!(hub = self.hubs.address(hub), what, why, "not taken");
+                self.own.metrics.refused.with_label_values(&[what, why]).inc();
+            }
+            // One end serves all who rest: what is tried too early rests again.
+            Action::Rest(time) => {
+                let end = Instant::now().checked_add(time);
+                self.rest = [self.rest, end].into_iter().flatten().min();
+            }
             // Every word follows what was done: `tell` says it.
             Action::Keep(_) | Action::Flip { .. } | Action::Report => {}
         }

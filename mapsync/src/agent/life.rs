@@ -11,8 +11,8 @@ use rustls::ClientConfig;
 use switchyard_config::Services;
 use switchyard_daemon::clock::Clock;
 use switchyard_daemon::readiness::Condition;
-use switchyard_mapsync_protocol::agent::{Agent, Alarm, Input, Kept, Outcome, Unfit};
-use switchyard_mapsync_protocol::head::{File, HeadRef};
+use switchyard_mapsync_protocol::agent::{Agent, Alarm, Asked, Input, Kept, Outcome, Unfit};
+use switchyard_mapsync_protocol::head::File;
 use switchyard_mapsync_protocol::status::Status;
 use switchyard_mapsync_protocol::{Environment, Timestamp};
 use tokio::sync::{mpsc, watch};
@@ -80,13 +80,6 @@ pub(super) struct Life {
     pub(super) services: Services,
     /// What was said to people.
     pub(super) alarms: Vec<Alarm>,
-}
-
-/// A message that is asked for by its number.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
-pub(super) enum Asked {
-    Root(u64),
-    Head(HeadRef),
 }
 
 /// A job is done.
@@ -186,31 +179,22 @@ impl Life {
     }
 
     async fn heard(&mut self, Heard { hub, what, number, octets }: Heard) {
-        let (kind, input) = match what {
+        let input = match what {
             Newest::Root => {
                 // Roots are followed one by one; a later one says only that there are more.
                 let next = self.agent.trusted().root().version.saturating_add(1);
                 match number {
                     _ if number < next => return,
                     _ if number > next => return self.ask(hub, Asked::Root(next)),
-                    _ => ("root", Input::Root { hub, envelope: &octets }),
+                    _ => Input::Root { hub, envelope: &octets },
                 }
             }
-            Newest::Head => ("head", Input::Head { hub, envelope: &octets }),
-            Newest::Release => ("release", Input::Release { hub, envelope: &octets }),
+            Newest::Head => Input::Head { hub, envelope: &octets },
+            Newest::Release => Input::Release { hub, envelope: &octets },
             // Hubs go by plans, and hosts by releases alone.
             Newest::Plan => return,
         };
-        self.shown(hub, kind, input).await;
-    }
-
-    /// Takes what a hub showed, or says that it was not taken.
-    async fn shown(&mut self, hub: usize, kind: &str, input: Input<'_>) {
         self.told(input).await;
-        let alarms = self.agent.alarms(self.now());
-        if alarms.iter().any(|alarm| matches!(alarm, Alarm::Hub { hub: of, .. } if *of == hub)) {
-            self.own.metrics.refused.with_label_values(&[kind]).inc();
-        }
     }
 
     async fn done(&mut self, done: Done) {
@@ -224,11 +208,12 @@ impl Life {
             }
             Done::Asked { hub, asked, octets } => {
                 self.asking.remove(&(hub, asked));
-                let Some(envelope) = &octets else { return };
-                match asked {
-                    Asked::Root(_) => self.shown(hub, "root", Input::Root { hub, envelope }).await,
-                    Asked::Head(_) => self.shown(hub, "head", Input::Head { hub, envelope }).await,
-                }
+                let input = match (asked, &octets) {
+                    (asked, None) => Input::Lacks { hub, asked },
+                    (Asked::Root(_), Some(envelope)) => Input::Root { hub, envelope },
+                    (Asked::Head(_), Some(envelope)) => Input::Head { hub, envelope },
+                };
+                self.told(input).await;
             }
         }
     }
@@ -238,7 +223,7 @@ impl Life {
             Ok(()) => {}
             Err(Unfit::Wrong(why)) => {
                 tracing::error!(why, "this host cannot run by it, and stays where it is");
-                self.own.metrics.refused.with_label_values(&["set"]).inc();
+                self.own.metrics.refused.with_label_values(&["set", "unfit"]).inc();
             }
             Err(Unfit::Later(why)) => tracing::warn!(why, "not ready yet"),
         }

@@ -9,7 +9,7 @@ use switchyard_daemon::metrics::{
 pub(super) struct Metrics {
     /// Generations: the one that is wanted, the newest that is ready, the one in use.
     pub(super) generation: GaugeVec,
-    /// Messages that were not taken, by kind.
+    /// Messages that were not taken, by kind and reason.
     pub(super) refused: CounterVec,
     /// Sets put in use, forward or back.
     pub(super) flips: CounterVec,
@@ -35,6 +35,17 @@ pub(super) struct Metrics {
 
 impl Metrics {
     pub(super) fn register(registry: &Registry) -> Result<Self, MetricsError> {
+        let metrics = Self::all(registry)?;
+        // An alarm hears of a number that rises, and not of one that is there for the first time.
+        for what in ["root", "head", "release"] {
+            for why in ["signatures", "fork", "malformed", "environment"] {
+                metrics.refused.with_label_values(&[what, why]);
+            }
+        }
+        Ok(metrics)
+    }
+
+    fn all(registry: &Registry) -> Result<Self, MetricsError> {
         Ok(Self {
             generation: registry.gauges(
                 "mapsync_agent_generation",
@@ -43,8 +54,8 @@ impl Metrics {
             )?,
             refused: registry.counters(
                 "mapsync_agent_refused_total",
-                "Signed messages that were not taken, by kind.",
-                &["what"],
+                "Signed messages that were not taken, by kind and reason; and sets that this host cannot run by.",
+                &["what", "why"],
             )?,
             flips: registry.counters(
                 "mapsync_agent_flips_total",

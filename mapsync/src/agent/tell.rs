@@ -47,7 +47,7 @@ impl Life {
                 nonce: said.as_ref().map_or(now.0.saturating_mul(1000), |said| said.nonce.saturating_add(1)),
                 at: now,
                 progress,
-                // The daemons are not asked: what they count is read from them.
+                // Daemons are not asked what they count: what happens to mail is not said here.
                 counters: Counters { deaths: self.own.deaths, ..Counters::default() },
                 disk_free: disk_free(self.own.disk.folder()),
             });

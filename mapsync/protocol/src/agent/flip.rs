@@ -1,7 +1,7 @@
 //! Putting a set in use, and going back.
 
 use super::kept::Flip;
-use super::{Action, Agent};
+use super::{Action, Agent, Work};
 use crate::head::HeadRef;
 use crate::release::Release;
 use crate::words::Timestamp;
@@ -50,11 +50,7 @@ impl Agent {
         (is_due && is_newer && is_other && is_fit).then_some(to)
     }
 
-    pub(super) fn flipped(
-        &mut self,
-        outcome: Result<(), String>,
-        actions: &mut Vec<Action>,
-    ) -> Option<(HeadRef, String)> {
+    pub(super) fn flipped(&mut self, outcome: Result<(), String>) -> Option<(HeadRef, String)> {
         let to = self.flipping.take()?;
         if let Err(why) = outcome {
             return Some((to, why));
@@ -63,10 +59,6 @@ impl Agent {
         self.active = Some(to);
         self.deaths = 0;
         self.kept.anew = false;
-        while let Some(old) = self.superfluous() {
-            self.sets.retain(|set| set.name != old);
-            actions.push(Action::Remove(old));
-        }
         None
     }
 
@@ -82,8 +74,21 @@ impl Agent {
         }
     }
 
+    /// Lets go of sets, however they came: a host that never flips must not fill its disk either.
+    ///
+    /// Not in the middle of anything: a set that is being made takes files from any of them.
+    pub(super) fn prune(&mut self, actions: &mut Vec<Action>) {
+        if self.flipping.is_some() || !matches!(self.work, Work::Idle) {
+            return;
+        }
+        while let Some(old) = self.superfluous() {
+            self.sets.retain(|set| set.name != old);
+            actions.push(Action::Remove(old));
+        }
+    }
+
     /// The oldest set that nothing needs, if there are too many.
-    pub(super) fn superfluous(&self) -> Option<HeadRef> {
+    fn superfluous(&self) -> Option<HeadRef> {
         let trusted = &self.kept.trusted;
         let needed = [self.active, self.previous(), trusted.newest(), trusted.released()];
         let mut old = self.sets.iter().map(|set| set.name).filter(|name| !needed.contains(&Some(*name)));

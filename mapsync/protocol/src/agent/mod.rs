@@ -17,7 +17,7 @@ use std::time::Duration;
 
 use crate::head::{Head, HeadRef};
 use crate::release::Release;
-use crate::trust::Trusted;
+use crate::trust::{Refused, Trusted};
 use crate::words::Timestamp;
 
 mod fetch;
@@ -32,7 +32,7 @@ use self::fetch::Fetch;
 pub use self::fetch::Outcome;
 pub use self::kept::Kept;
 pub use self::progress::Alarm;
-pub use self::words::{Action, Input, Set, Unfit};
+pub use self::words::{Action, Asked, Input, Set, Unfit};
 
 /// The sets that stay on disk unless [`Agent::keep`] says otherwise; those that may be needed stay besides.
 pub const SETS: usize = 4;
@@ -57,11 +57,15 @@ pub struct Agent {
     most: usize,
     active: Option<HeadRef>,
     work: Work,
+    /// The set that was begun last: fetched files are its own.
+    planned: Option<HeadRef>,
     /// A flip that is under way.
     flipping: Option<HeadRef>,
     /// What failed, and is not tried again before the rest is over.
     resting: Option<HeadRef>,
     failures: u32,
+    /// How often in a row hubs were asked anew for what came from another time.
+    apart: u32,
     deaths: u32,
     trouble: Option<String>,
 }
@@ -79,10 +83,24 @@ enum Work {
 struct Heard {
     /// Why its last message was not taken.
     refused: Option<String>,
+    /// A message that may be taken when the answer to a question is here.
+    doubt: Option<Doubt>,
+    /// The head that it was asked for last.
+    asked: Option<HeadRef>,
     /// A release whose head is asked for.
     pending: Option<Vec<u8>>,
-    /// What it showed was made in the future: our clocks are apart, and what it shows is asked for again.
-    ahead: bool,
+    /// What it showed is of the future, or has expired: our clocks may be apart, and what it shows is asked for again.
+    apart: bool,
+}
+
+/// A message that is not taken yet. What hubs show comes by several ways, so one may overtake what it needs.
+#[derive(Debug)]
+struct Doubt {
+    /// Why it is refused if the hub does not have what was asked for.
+    why: Refused,
+    /// What it is.
+    what: &'static str,
+    asked: Asked,
 }
 
 impl Agent {
@@ -101,15 +119,17 @@ impl Agent {
             most: SETS,
             active,
             work: Work::Idle,
+            planned: None,
             flipping: None,
             resting: None,
             failures: 0,
+            apart: 0,
             deaths: 0,
             trouble: None,
         }
     }
 
-    /// From the next flip on so many sets stay on disk, and those that may be needed besides.
+    /// From the next input on so many sets stay on disk, and those that may be needed besides.
     pub fn keep(&mut self, sets: usize) {
         self.most = sets;
     }
@@ -142,24 +162,28 @@ impl Agent {
         let failed = match input {
             Input::Head { hub, envelope } => {
                 let taken = self.head(hub, envelope, now);
-                self.heard(hub, taken, chance, &mut actions);
+                self.heard((hub, "head"), taken, chance, &mut actions);
                 None
             }
             Input::Release { hub, envelope } => {
                 let taken = self.release(hub, envelope, now, &mut actions);
-                self.heard(hub, taken, chance, &mut actions);
+                self.heard((hub, "release"), taken, chance, &mut actions);
                 None
             }
             Input::Root { hub, envelope } => {
                 let taken = self.root(hub, envelope, &mut actions);
-                self.heard(hub, taken, chance, &mut actions);
+                self.heard((hub, "root"), taken, chance, &mut actions);
+                None
+            }
+            Input::Lacks { hub, asked } => {
+                self.lacks(hub, asked, &mut actions);
                 None
             }
             Input::Fetched { hub, file, delta, outcome } => {
                 self.fetched(hub, (file.hash, delta), outcome, &mut actions)
             }
             Input::Staged(outcome) => self.staged(outcome),
-            Input::Flipped(outcome) => self.flipped(outcome, &mut actions),
+            Input::Flipped(outcome) => self.flipped(outcome),
             Input::Died => {
                 self.died(now);
                 None
@@ -173,9 +197,10 @@ impl Agent {
         if let Some((head, why)) = failed {
             self.resting = Some(head);
             self.trouble = Some(why);
-            actions.push(Action::Rest(self.rest(chance)));
+            actions.push(Action::Rest(rest(&mut self.failures, chance)));
         }
         self.flip(now, &mut actions);
+        self.prune(&mut actions);
         self.prepare(&mut actions);
         if self.progress() != progress {
             actions.push(Action::Report);
@@ -198,13 +223,13 @@ impl Agent {
     fn went_well(&mut self) {
         (self.failures, self.trouble, self.resting) = (0, None, None);
     }
+}
 
-    /// Any time up to twice as long as after the failure before: hosts that fail together do not come back together.
-    fn rest(&mut self, chance: u64) -> Duration {
-        let most = 1000_u64.checked_shl(self.failures).unwrap_or(REST).min(REST);
-        self.failures = self.failures.saturating_add(1).min(16);
-        Duration::from_millis(chance % most + 1)
-    }
+/// Any time up to twice as long as after the failure before: hosts that fail together do not come back together.
+fn rest(failures: &mut u32, chance: u64) -> Duration {
+    let most = 1000_u64.checked_shl(*failures).unwrap_or(REST).min(REST);
+    *failures = failures.saturating_add(1).min(16);
+    Duration::from_millis(chance % most + 1)
 }
 
 #[cfg(test)]

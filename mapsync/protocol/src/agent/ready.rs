@@ -17,6 +17,11 @@ impl Agent {
         }
         let Some(name) = target.filter(|name| Some(*name) != self.resting) else { return };
         let Some(head) = self.known.get(&name).cloned() else { return };
+        if self.planned != Some(name) {
+            // What was fetched for another and never became a set is of no use, but for what both have.
+            self.planned = Some(name);
+            actions.push(Action::Tidy(head.files.iter().map(|file| file.hash).collect()));
+        }
         let fetch = Fetch::plan(Set { name, head }, &self.sets, self.first, self.hubs.len());
         let asks = fetch.asks();
         let is_done = fetch.is_done();

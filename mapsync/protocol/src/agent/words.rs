@@ -3,6 +3,7 @@
 use std::time::Duration;
 
 use super::Outcome;
+use crate::hash::Hash;
 use crate::head::{File, Head, HeadRef};
 
 /// What happened.
@@ -29,6 +30,13 @@ pub enum Input<'a> {
         /// The envelope.
         envelope: &'a [u8],
     },
+    /// A hub says that it has not what it was asked for.
+    Lacks {
+        /// Which hub.
+        hub: usize,
+        /// By [`Action::AskRoot`] or [`Action::AskHead`].
+        asked: Asked,
+    },
     /// What came of an [`Action::Fetch`].
     Fetched {
         /// Which hub.
@@ -48,6 +56,15 @@ pub enum Input<'a> {
     Died,
     /// The time of an [`Action::Rest`] is over.
     Rested,
+}
+
+/// A message that is asked for by its number.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Asked {
+    /// A root.
+    Root(u64),
+    /// A head.
+    Head(HeadRef),
 }
 
 /// Why a set is not staged.
@@ -101,8 +118,19 @@ pub enum Action {
         /// Whether it is the one of before.
         back: bool,
     },
-    /// Remove a set, and fetched files that are in none.
+    /// Remove a set.
     Remove(HeadRef),
+    /// Remove what was fetched, but for these.
+    Tidy(Vec<Hash>),
+    /// Count it: a hub showed what is not taken, whatever it was asked.
+    Refused {
+        /// Which hub.
+        hub: usize,
+        /// A `root`, `head` or `release`.
+        what: &'static str,
+        /// Why, in a word ([`crate::trust::Refused::word`]).
+        why: &'static str,
+    },
     /// Wait so long, then say [`Input::Rested`].
     Rest(Duration),
     /// Tell the hubs: something has changed.

@@ -79,3 +79,21 @@ pub enum Refused {
     #[error("the kept state contradicts itself: {0}")]
     State(&'static str),
 }
+
+impl Refused {
+    /// The reason in a word, to count by.
+    pub fn word(&self) -> &'static str {
+        match self {
+            Self::Malformed(_) => "malformed",
+            Self::TooFewSignatures { .. } => "signatures",
+            Self::Expired { .. } => "expired",
+            Self::WrongEnvironment { .. } => "environment",
+            Self::Rollback { .. } => "older",
+            Self::Fork { .. } => "fork",
+            Self::RootStep { .. } => "step",
+            Self::Future { .. } => "future",
+            Self::UnknownHead(_) => "unknown",
+            Self::State(_) => "state",
+        }
+    }
+}

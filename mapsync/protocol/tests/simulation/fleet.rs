@@ -248,7 +248,8 @@ impl Member {
                         self.host.link = Some(to);
                         Input::Flipped(Ok(()))
                     }
-                    Action::Keep(_) | Action::Remove(_) | Action::Rest(_) | Action::Report => continue,
+                    Action::Keep(_) | Action::Remove(_) | Action::Tidy(_) | Action::Rest(_) => continue,
+                    Action::Refused { .. } | Action::Report => continue,
                     Action::AskRoot { .. } | Action::AskHead { .. } | Action::AskAgain { .. } => continue,
                 };
                 next.extend(self.host.agent.handle(input, now, 7));

@@ -2,7 +2,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use switchyard_mapsync_protocol::agent::{Agent, Kept, Set};
+use switchyard_mapsync_protocol::agent::{Agent, Kept, SETS, Set};
 use switchyard_mapsync_protocol::hash::Hash;
 use switchyard_mapsync_protocol::head::{Head, HeadRef};
 
@@ -69,6 +69,8 @@ impl Host {
     /// The host tells its hubs where it is.
     pub(crate) fn reports(&mut self) {
         self.remembers();
+        // One more while a flip is under way, and one that a crash kept from being removed.
+        assert!(self.sets.len() <= SETS + 2, "{} sets fill the disk", self.sets.len());
         let trusted = self.agent.trusted();
         self.acknowledged = (trusted.sequence(), trusted.released().map_or(0, |head| head.generation));
     }

@@ -3,8 +3,8 @@
 //! Messages are lost, doubled, late and out of order; hubs lag, are cut off, and one of them lies and holds a release
 //! key; hosts crash between any two actions, their clocks jump by years, their daemons die, their disks fill; admins sign
 //! twins. What must hold all the time stands in [`host::Host`]: never older than acknowledged (`remembers`), never mixed
-//! (`staged`), back only by an admin or by dying daemons (`moves`). In the end, when the trouble is over, every host
-//! must run the last generation.
+//! (`staged`), back only by an admin or by dying daemons (`moves`), never more sets than a disk is to hold (`reports`). In
+//! the end, when the trouble is over, every host must run the last generation.
 //!
 //! [`fleet`] is a site whose hubs bring it generations by rollouts, good and bad ones.
 //!

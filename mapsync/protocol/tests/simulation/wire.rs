@@ -31,6 +31,12 @@ pub(crate) enum Event {
         hub: usize,
         octets: Octets,
     },
+    Lacks {
+        host: usize,
+        life: u64,
+        hub: usize,
+        version: u64,
+    },
     Fetched {
         host: usize,
         life: u64,

@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 
 use switchyard_mapsync_protocol::Timestamp;
-use switchyard_mapsync_protocol::agent::{Action, Input, Outcome, Unfit};
+use switchyard_mapsync_protocol::agent::{Action, Asked, Input, Outcome, Unfit};
 
 use super::admin::{Admin, Pushed};
 use super::chance::{Chance, Seen};
@@ -83,6 +83,9 @@ impl World {
             Event::Release { host, life, hub, octets } => {
                 self.told(host, life, Input::Release { hub, envelope: &octets });
             }
+            Event::Lacks { host, life, hub, version } => {
+                self.told(host, life, Input::Lacks { hub, asked: Asked::Root(version) });
+            }
             Event::Fetched { host, life, hub, file, delta, outcome } => {
                 if outcome == Outcome::Got && self.hosts[host].life == life {
                     self.hosts[host].pool.insert(file.hash);
@@ -149,6 +152,7 @@ impl World {
                 self.after(1, Event::Flipped { host: n, life });
             }
             Action::Remove(name) => host.sets.retain(|set| set.name != name),
+            Action::Tidy(but) => host.pool.retain(|hash| but.contains(hash)),
             Action::Rest(time) => {
                 self.seen.rests += 1;
                 self.after(time.as_millis() as u64, Event::Rested { host: n, life });
@@ -161,8 +165,12 @@ impl World {
                 }
             }
             Action::Report => host.reports(),
-            // Nobody changes keys in this world, and what hubs show they show again.
-            Action::AskRoot { .. } | Action::AskAgain { .. } => {}
+            Action::AskRoot { hub, version } => {
+                // Nobody changes keys in this world.
+                self.send(hub, Event::Lacks { host: n, life, hub, version });
+            }
+            // What hubs show they show again.
+            Action::AskAgain { .. } | Action::Refused { .. } => {}
         }
     }
 }

@@ -2,6 +2,8 @@
 
 use std::os::unix::fs::PermissionsExt as _;
 
+use switchyard_mapsync_protocol::hash::Hash;
+
 use super::*;
 
 fn set(disk: &Disk, name: &str) {
@@ -30,6 +32,20 @@ fn a_set_is_used_when_the_link_is_moved_and_not_before() {
     assert_eq!((disk.in_use().unwrap().as_str(), in_use(&disk).as_str()), ("2-b", "2-b"));
     assert!(disk.flip("3-c").is_err());
     assert_eq!(in_use(&disk), "2-b");
+}
+
+#[test]
+fn what_was_fetched_for_another_set_goes_and_what_is_being_fetched_stays() {
+    let root = tempfile::tempdir().unwrap();
+    let disk = Disk::open(root.path()).unwrap();
+    let [old, new] = [b"old", b"new"].map(|octets| {
+        disk.fetching().unwrap().persist(disk.fetched(Hash::of(octets))).unwrap();
+        Hash::of(octets)
+    });
+    let coming = disk.fetching().unwrap();
+    disk.tidy(&[new]).unwrap();
+    assert_eq!([old, new].map(|hash| disk.fetched(hash).exists()), [false, true]);
+    assert!(coming.path().exists());
 }
 
 #[test]

@@ -33,7 +33,8 @@ fn y2_y13_when_all_is_expired_or_no_hub_is_left_nothing_moves() {
     host.all_goes_well(Input::Release { hub: 0, envelope: &none });
     host.now = Timestamp(NOW.0 + 30 * 86_400);
     host.restart();
-    for input in [Input::Rested, Input::Head { hub: 0, envelope: line.octets(2) }] {
+    let lacks = Input::Lacks { hub: 0, asked: Asked::Root(2) };
+    for input in [Input::Rested, Input::Head { hub: 0, envelope: line.octets(2) }, lacks] {
         let moved = host.all_goes_well(input);
         assert!(moved.iter().all(|action| matches!(action, Action::AskRoot { .. })), "{moved:?}");
     }
@@ -135,9 +136,84 @@ fn a_head_from_the_future_is_asked_for_again() {
     host.now = Timestamp(1);
     let rest = host.told(Input::Head { hub: 1, envelope: line.octets(1) });
     assert!(matches!(rest.as_slice(), [Action::Rest(_)]), "{rest:?}");
-    assert_eq!(host.told(Input::Rested), [Action::AskAgain { hub: 1 }]);
+    assert_eq!(host.told(Input::Head { hub: 0, envelope: line.octets(1) }), [], "one rest for both");
+    assert_eq!(host.told(Input::Rested), [0, 1].map(|hub| Action::AskAgain { hub }));
     assert_eq!(host.told(Input::Rested), [], "once");
     host.now = NOW;
     host.all_goes_well(Input::Head { hub: 1, envelope: line.octets(1) });
     assert_eq!(host.agent.trusted().newest(), Some(line.name(1)));
+}
+
+#[test]
+fn what_has_expired_by_a_clock_that_is_ahead_is_asked_for_again() {
+    let line = Line::new(2);
+    let mut host = Host::running(&line, 1);
+    let mut long = root(2);
+    long.expires = Timestamp(u64::MAX);
+    host.told(Input::Root { hub: 0, envelope: &by(&long, &[1, 2]).0 });
+    host.told(Input::Head { hub: 0, envelope: line.octets(2) });
+    host.now = Timestamp(NOW.0 + 400 * 86_400);
+    for (hub, input) in [
+        (1, Input::Head { hub: 1, envelope: line.octets(2) }),
+        (0, Input::Release { hub: 0, envelope: &line.release(2, 2) }),
+    ] {
+        let rest = host.told(input);
+        assert!(matches!(rest.as_slice(), [Action::Rest(_)]), "{rest:?}");
+        assert_eq!(host.told(Input::Rested), [Action::AskAgain { hub }]);
+    }
+    assert_eq!(host.refused, [("head", "expired"), ("release", "expired")]);
+    host.now = NOW;
+    host.all_goes_well(Input::Head { hub: 1, envelope: line.octets(2) });
+    let of_before = (file("maps/a", 2), Outcome::Got);
+    host.all_goes_well(Input::Fetched { hub: 0, file: &of_before.0, delta: true, outcome: of_before.1 });
+    host.all_goes_well(Input::Release { hub: 0, envelope: &line.release(2, 2) });
+    assert_eq!(host.link, Some(line.name(2)));
+}
+
+#[test]
+fn what_overtakes_what_it_needs_is_no_attack_unless_the_hub_has_no_answer() {
+    let line = Line::new(3);
+    let mut host = Host::running(&line, 1);
+    // Each of these comes over a connection of its own: the release before its head, a head before the keys.
+    let asked = host.told(Input::Release { hub: 0, envelope: &line.release(2, 2) });
+    assert_eq!(asked, [Action::AskHead { hub: 0, head: line.name(2) }]);
+    let mut next = root(2);
+    next.roles.push.keys.extend([11, 12].map(|n| crate::trust::tests::key(n).public()));
+    let (pushed, hash) = by(&head(3, Some(line.name(2).hash)), &[11, 12]);
+    let asked = host.told(Input::Head { hub: 1, envelope: &pushed });
+    assert_eq!(asked, [Action::AskRoot { hub: 1, version: 2 }]);
+    assert_eq!((host.refused.as_slice(), host.agent.alarms(NOW).as_slice()), (&[][..], &[][..]));
+    host.all_goes_well(Input::Head { hub: 0, envelope: line.octets(2) });
+    assert_eq!(host.link, Some(line.name(2)));
+    // Another hub shows the keys first: who showed what they signed is asked anew.
+    let asked = host.told(Input::Root { hub: 0, envelope: &by(&next, &[1, 2]).0 });
+    let again = [0, 1].map(|hub| Action::AskAgain { hub });
+    assert_eq!(asked, [vec![Action::AskRoot { hub: 0, version: 3 }], again.to_vec()].concat());
+    host.told(Input::Lacks { hub: 0, asked: Asked::Root(3) });
+    host.told(Input::Head { hub: 1, envelope: &pushed });
+    assert_eq!(host.agent.trusted().newest(), Some(HeadRef { generation: 3, hash }));
+    assert_eq!((host.refused.as_slice(), host.agent.alarms(NOW).as_slice()), (&[][..], &[][..]));
+    // A stranger's head, and a hub that has no newer keys, or shows those in force for newer ones.
+    let stranger = by(&head(4, Some(hash)), &[21, 22]).0;
+    let root = by(&next, &[1, 2]).0;
+    for answer in [Input::Lacks { hub: 1, asked: Asked::Root(3) }, Input::Root { hub: 1, envelope: &root }] {
+        let asked = host.told(Input::Head { hub: 1, envelope: &stranger });
+        assert_eq!(asked, [Action::AskRoot { hub: 1, version: 3 }]);
+        host.told(answer);
+    }
+    assert_eq!(host.refused, [("head", "signatures"); 2]);
+}
+
+#[test]
+fn a_head_that_was_asked_for_and_is_too_old_when_it_comes_is_no_attack() {
+    let line = Line::new(3);
+    let mut host = Host::running(&line, 1);
+    host.told(Input::Head { hub: 1, envelope: line.octets(3) });
+    host.told(Input::Release { hub: 0, envelope: &line.release(2, 2) });
+    host.told(Input::Release { hub: 1, envelope: &line.release(3, 3) });
+    host.told(Input::Head { hub: 0, envelope: line.octets(2) });
+    assert_eq!((host.refused.as_slice(), host.agent.alarms(NOW).as_slice()), (&[][..], &[][..]));
+    // Who shows it unasked lags.
+    host.told(Input::Head { hub: 0, envelope: line.octets(2) });
+    assert_eq!(host.refused, [("head", "older")]);
 }

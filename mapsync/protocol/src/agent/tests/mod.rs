@@ -63,6 +63,8 @@ struct Host {
     kept: Vec<u8>,
     sets: Vec<Set>,
     link: Option<HeadRef>,
+    /// What was counted as refused: what it was, and why.
+    refused: Vec<(&'static str, &'static str)>,
     now: Timestamp,
 }
 
@@ -72,7 +74,7 @@ impl Host {
         let trusted = Trusted::begin(&first, &root(1).environment).unwrap();
         let kept = serde_json::to_vec(&Kept::new(trusted)).unwrap();
         let agent = Agent::start(HOST.to_owned(), 2, Kept::from_json(&kept).unwrap(), Vec::new(), None);
-        Self { agent, kept, sets: Vec::new(), link: None, now: NOW }
+        Self { agent, kept, sets: Vec::new(), link: None, refused: Vec::new(), now: NOW }
     }
 
     /// A host that runs the first generation of a line and knows its way back to nothing.
@@ -98,7 +100,13 @@ impl Host {
             self.kept = octets.clone();
             actions.remove(0);
         }
-        actions.retain(|action| *action != Action::Report);
+        actions.retain(|action| match action {
+            Action::Refused { what, why, .. } => {
+                self.refused.push((what, why));
+                false
+            }
+            other => !matches!(other, Action::Report | Action::Tidy(_)),
+        });
         actions
     }
 

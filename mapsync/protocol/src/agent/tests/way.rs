@@ -185,3 +185,32 @@ fn what_is_kept_is_bounded_and_must_not_contradict_itself() {
     assert!(Kept::from_json(more.as_bytes()).is_err());
     assert!(Release::check(&Release { undo: true, ..release(1, 1, Hash::of(b"")) }).is_err());
 }
+
+#[test]
+fn a_host_that_never_flips_does_not_fill_its_disk() {
+    let line = Line::new(20);
+    let mut host = Host::running(&line, 1);
+    for generation in 2..=18 {
+        host.all_goes_well(Input::Head { hub: 0, envelope: line.octets(generation) });
+        assert!(host.sets.len() <= SETS, "{} sets", host.sets.len());
+    }
+    let left: Vec<_> = host.sets.iter().map(|set| set.name.generation).collect();
+    assert_eq!(left, [1, 16, 17, 18]);
+    // A disk with more than that, by other settings of before: the start lets go of them.
+    host.restart();
+    host.agent.keep(2);
+    host.all_goes_well(Input::Rested);
+    let left: Vec<_> = host.sets.iter().map(|set| set.name.generation).collect();
+    assert_eq!(left, [1, 18]);
+    // What was fetched for a set that never was made goes, but for what the next one has as well.
+    let tidied = |host: &mut Host, generation| {
+        let envelope = line.octets(generation);
+        let actions = host.agent.handle(Input::Head { hub: 0, envelope }, NOW, 7);
+        actions.into_iter().find(|action| matches!(action, Action::Tidy(_)))
+    };
+    for generation in [19, 20] {
+        let files = [file("maps/a", generation), file("maps/b", 1)].map(|file| file.hash).to_vec();
+        assert_eq!(tidied(&mut host, generation), Some(Action::Tidy(files)));
+        assert_eq!(tidied(&mut host, generation), None, "once");
+    }
+}
