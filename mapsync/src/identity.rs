@@ -2,7 +2,7 @@
 //!
 //! They stand in the one URI `spiffe://ENVIRONMENT/ROLE/NAME` among the certificate's alternative names, where a
 //! common name or a host name cannot be taken for them. An authority that several environments share is no harm:
-//! the environment is part of it.
+//! the environment is part of it. Only a hub has several: one for each environment that it serves.
 
 use std::fmt;
 use std::str::FromStr;
@@ -83,19 +83,21 @@ pub enum NoIdentity {
 const SCHEME: &str = "spiffe://";
 
 impl Identity {
-    /// Reads a certificate, DER.
+    /// Reads a certificate, DER: its one identity, or those of a hub that serves several environments.
     ///
     /// # Errors
     /// When it says not who it is, or says it twice.
-    pub fn of_certificate(der: &[u8]) -> Result<Self, NoIdentity> {
+    pub fn of_certificate(der: &[u8]) -> Result<Vec<Self>, NoIdentity> {
         let identities = Self::all_of_certificate(der)?;
-        match <[Self; 1]>::try_from(identities) {
-            Ok([identity]) => Ok(identity),
-            Err(several) => Err(NoIdentity::Count(several.len())),
+        let is_hub = identities.iter().all(|identity| identity.role == Role::Hub);
+        if is_hub || identities.len() == 1 {
+            Ok(identities)
+        } else {
+            Err(NoIdentity::Count(identities.len()))
         }
     }
 
-    /// The same of a hub, which may serve several environments: one identity for each.
+    /// All that a certificate names, whatever they are.
     ///
     /// # Errors
     /// When it says not who it is.
@@ -165,16 +167,23 @@ mod tests {
     #[test]
     fn y8_only_the_one_uri_says_who_somebody_is() {
         let push = "spiffe://live/push/ann";
-        let known = Identity::of_certificate(&certificate("x", &[uri(push)])).unwrap();
+        let [known] = &Identity::of_certificate(&certificate("x", &[uri(push)])).unwrap()[..] else {
+            panic!()
+        };
         assert_eq!((known.role, known.name.as_str(), known.to_string().as_str()), (Role::Push, "ann", push));
 
         // Neither a common name nor a host name is looked at, and two identities are none.
         assert_eq!(Identity::of_certificate(&certificate(push, &[])), Err(NoIdentity::Count(0)));
         let host = SanType::DnsName("push.live".try_into().unwrap());
         let agent = Identity::of_certificate(&certificate(push, &[host, uri("spiffe://live/agent/mx1")]));
-        assert_eq!(agent.unwrap().role, Role::Agent);
+        assert_eq!(agent.unwrap()[0].role, Role::Agent);
         let both = certificate("x", &[uri("spiffe://live/agent/mx1"), uri(push)]);
         assert_eq!(Identity::of_certificate(&both), Err(NoIdentity::Count(2)));
+        // A hub serves several environments, and is nothing else beside.
+        let hub = ["spiffe://live/hub/hub1", "spiffe://test/hub/hub1"].map(uri);
+        assert_eq!(Identity::of_certificate(&certificate("x", &hub)).unwrap().len(), 2);
+        let mixed = certificate("x", &[hub[0].clone(), uri("spiffe://test/admin/hub1")]);
+        assert_eq!(Identity::of_certificate(&mixed), Err(NoIdentity::Count(2)));
         assert_eq!(Identity::of_certificate(b"no certificate"), Err(NoIdentity::Certificate));
     }
 

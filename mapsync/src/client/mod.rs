@@ -9,6 +9,7 @@ mod wire;
 use std::sync::Arc;
 use std::time::Duration;
 
+use bytes::Bytes;
 use hyper::header::{ETAG, HOST, IF_MATCH, IF_NONE_MATCH};
 use hyper::{Method, Request, Response, StatusCode, body::Incoming};
 use rustls::ClientConfig;
@@ -17,6 +18,7 @@ use serde::{Deserialize, Serialize};
 use switchyard_mapsync_protocol::hash::Hash;
 use switchyard_mapsync_protocol::status::Status;
 use switchyard_mapsync_protocol::{Environment, Timestamp, envelope};
+use tokio::time::sleep;
 
 use self::wire::{Body, Wire, full};
 
@@ -159,6 +161,11 @@ impl Hub {
         Self { wire: Wire::new(address, environment.clone(), tls), environment }
     }
 
+    /// With other certificates from the next time that it is dialled.
+    pub fn set_tls(&mut self, tls: Arc<ClientConfig>) {
+        self.wire.set_tls(tls);
+    }
+
     /// `HOST:PORT`.
     #[must_use]
     pub fn address(&self) -> &str {
@@ -250,13 +257,27 @@ impl Hub {
         self.answer(response).await.map(Some)
     }
 
-    /// Pushes a head that follows the generation `after`; 0 before the first.
+    /// Pushes a head that follows the generation `after`; 0 before the first. A hub that copies its files to others is
+    /// asked again for as long as an upload may take.
     ///
     /// # Errors
     /// When the hub does not take it: 412 if somebody else was faster.
     pub async fn push_head(&mut self, octets: Vec<u8>, after: u64) -> Result<(), ClientError> {
-        let request = self.request(Method::POST, &format!("/v1/generations/{}", self.environment));
-        self.push(request.header(IF_MATCH, tag(after)), octets).await
+        let octets = Bytes::from(octets);
+        for _ in 0..COPYING {
+            let request = self.request(Method::POST, &format!("/v1/generations/{}", self.environment));
+            let response =
+                self.send(request.header(IF_MATCH, tag(after)), full(octets.clone()), PATIENCE).await?;
+            if response.status() != StatusCode::SERVICE_UNAVAILABLE {
+                return self.taken(response).await;
+            }
+            let (error, kind) = self.wire.problem(response).await;
+            if kind != "copying" {
+                return Err(error);
+            }
+            sleep(PAUSE).await;
+        }
+        Err(self.wire.error("copies the files to other hubs, and is not done: push again later"))
     }
 
     /// Pushes a root, a release or a plan.
@@ -274,6 +295,10 @@ impl Hub {
         octets: Vec<u8>,
     ) -> Result<(), ClientError> {
         let response = self.send(request, full(octets), PATIENCE).await?;
+        self.taken(response).await
+    }
+
+    async fn taken(&self, response: Response<Incoming>) -> Result<(), ClientError> {
         match response.status() {
             StatusCode::OK | StatusCode::CREATED | StatusCode::NO_CONTENT => {
                 self.wire.whole(response, MAX_SMALL).await.map(drop)
@@ -329,6 +354,10 @@ fn tag(number: u64) -> String {
 
 /// For a hub to begin its answer.
 const PATIENCE: Duration = Duration::from_secs(30);
+/// How often a hub is asked that copies files, with a pause between: it waits some seconds each time itself, and this
+/// comes to about an hour.
+const COPYING: u32 = 225;
+const PAUSE: Duration = Duration::from_secs(1);
 /// Octets of an answer that says nothing more than that it was done.
 const MAX_SMALL: u64 = 64 << 10;
 /// Octets of a list.

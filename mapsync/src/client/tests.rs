@@ -82,6 +82,11 @@ impl World {
 
     /// A server that answers every question with this, and gives all that it was asked in the end.
     async fn server(&self, identity: &str, answer: Vec<u8>) -> (SocketAddr, JoinHandle<String>) {
+        self.server_of(identity, vec![answer]).await
+    }
+
+    /// The same with an answer for each question, the last one for all that come after.
+    async fn server_of(&self, identity: &str, answers: Vec<Vec<u8>>) -> (SocketAddr, JoinHandle<String>) {
         let acceptor = TlsAcceptor::from(self.tls(identity).server().unwrap());
         let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
         let address = listener.local_addr().unwrap();
@@ -89,12 +94,17 @@ impl World {
             let (stream, _) = listener.accept().await.unwrap();
             let Ok(mut stream) = acceptor.accept(stream).await else { return String::new() };
             let (mut asked, mut piece) = (Vec::new(), [0; 1024]);
+            let mut left = answers.iter();
+            let mut answer = left.next().unwrap();
             // It ends when the client hangs up.
             while let Ok(read @ 1..) = stream.read(&mut piece).await {
                 asked.extend_from_slice(&piece[..read]);
                 let is_asked = piece[..read].windows(4).any(|end| end == b"\r\n\r\n");
-                if is_asked && stream.write_all(&answer).await.is_err() {
-                    break;
+                if is_asked {
+                    if stream.write_all(answer).await.is_err() {
+                        break;
+                    }
+                    answer = left.next().unwrap_or(answer);
                 }
             }
             String::from_utf8(asked).unwrap()
@@ -250,4 +260,23 @@ async fn a_no_comes_with_the_hub_s_own_words_and_no_letter_that_steers_a_termina
         error.to_string(),
         format!("hub {address} answers 412 Precondition Failed: another[2J was faster")
     );
+}
+
+#[tokio::test]
+async fn a_hub_that_copies_the_files_of_a_push_is_asked_again() {
+    let world = World::new();
+    let later = |kind: &str| {
+        let body = format!("{{\"type\": \"urn:switchyard:problem:{kind}\", \"detail\": \"try again\"}}");
+        let length = body.len();
+        format!("HTTP/1.1 503 Service Unavailable\r\ncontent-length: {length}\r\n\r\n{body}").into_bytes()
+    };
+    let (address, server) = world.server_of(HUB, vec![later("copying"), ok(b"{}")]).await;
+    let mut hub = world.client(address);
+    hub.push_head(b"signed".to_vec(), 6).await.unwrap();
+    drop(hub);
+    assert_eq!(server.await.unwrap().matches("POST /v1/generations/live HTTP/1.1\r\n").count(), 2);
+    // What else it cannot do now, whoever pushes hears at once.
+    let (address, _server) = world.server(HUB, later("no-agreement")).await;
+    let error = world.client(address).push_head(b"signed".to_vec(), 6).await.unwrap_err();
+    assert_eq!(error.status, Some(StatusCode::SERVICE_UNAVAILABLE), "{error}");
 }

@@ -82,6 +82,11 @@ impl Wire {
         Ok(response)
     }
 
+    /// With other certificates from the next dial on.
+    pub(super) fn set_tls(&mut self, tls: Arc<ClientConfig>) {
+        self.tls = tls;
+    }
+
     /// The next question goes over another connection.
     pub(super) fn hang_up(&mut self) {
         self.open = None;
@@ -165,20 +170,26 @@ impl Wire {
 
     /// A hub's no, in its own words where it has some.
     pub(super) async fn refusal(&self, response: Response<Incoming>) -> ClientError {
+        self.problem(response).await.0
+    }
+
+    /// The same, with the last word of its type, which programs go by.
+    pub(super) async fn problem(&self, response: Response<Incoming>) -> (ClientError, String) {
         let status = response.status();
         if status.is_redirection() {
-            return self.error(format!("answers with a redirect ({status}), and none is ever followed"));
+            let why = format!("answers with a redirect ({status}), and none is ever followed");
+            return (self.error(why), String::new());
         }
         let words = self.whole(response, MAX_WORDS).await.unwrap_or_default();
         let problem: Option<Problem> = serde_json::from_slice(&words).ok();
-        let why = problem.and_then(|problem| problem.detail.or(problem.title)).unwrap_or_default();
+        let problem = problem.unwrap_or_default();
+        let kind =
+            problem.kind.and_then(|kind| Some(kind.rsplit(':').next()?.to_owned())).unwrap_or_default();
+        let why = problem.detail.or(problem.title).unwrap_or_default();
         // RFC 9457 §5: it is foreign text.
         let why: String = why.chars().filter(|letter| !letter.is_control()).take(1000).collect();
-        ClientError {
-            hub: self.address.clone(),
-            status: Some(status),
-            why: format!("answers {status}: {why}"),
-        }
+        let why = format!("answers {status}: {why}");
+        (ClientError { hub: self.address.clone(), status: Some(status), why }, kind)
     }
 
     pub(super) fn error(&self, why: impl Into<String>) -> ClientError {
@@ -196,8 +207,10 @@ impl Wire {
 }
 
 /// RFC 9457: what is wrong, as an object. Fields that we do not know are others' business.
-#[derive(serde::Deserialize)]
+#[derive(Default, serde::Deserialize)]
 struct Problem {
+    #[serde(rename = "type")]
+    kind: Option<String>,
     title: Option<String>,
     detail: Option<String>,
 }

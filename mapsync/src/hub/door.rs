@@ -33,8 +33,8 @@ const HEADER: Duration = Duration::from_secs(60);
 /// How long no octet may move on a connection, in either direction; longer than the longest wait.
 const STILL: Duration = Duration::from_secs(120);
 
-/// Who asks; of those whose certificate says it not, why.
-pub(crate) type Caller = Arc<Result<Identity, NoIdentity>>;
+/// Who asks, a hub once for each environment that it serves; of those whose certificate says it not, why.
+pub(crate) type Caller = Arc<Result<Vec<Identity>, NoIdentity>>;
 
 /// Who meets those that connect.
 #[derive(Debug)]

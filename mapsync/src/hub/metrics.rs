@@ -20,7 +20,9 @@ pub(crate) struct Metrics {
     pub(crate) generation: GaugeVec,
     /// Whether what other hubs take is heard.
     pub(crate) ledger: Gauge,
-    /// Files of the newest generation that are nowhere yet, by environment.
+    /// Messages that etcd did not take.
+    pub(crate) unwritten: Counter,
+    /// Files of the newest generation that are not here yet, by environment.
     awaited: GaugeVec,
 }
 
@@ -52,19 +54,19 @@ impl Metrics {
                 "mapsync_hub_ledger_heard",
                 "1 while etcd says what other hubs take; 0 on a hub that has none.",
             )?,
+            unwritten: registry.counter(
+                "mapsync_hub_unwritten_total",
+                "Roots, heads and releases that etcd did not take into the ledger.",
+            )?,
             awaited: registry.gauges(
                 "mapsync_hub_awaited_files",
-                "Files of the newest generation that neither this hub nor another one has.",
+                "Files of the newest or the released generation that this hub has not fetched yet.",
                 &["environment"],
             )?,
         })
     }
 
     /// How many files an environment waits for.
-    pub(crate) fn awaited(&self, environment: &Environment) -> i64 {
-        self.awaited.with_label_values(&[&environment.to_string()]).get()
-    }
-
     pub(crate) fn set_awaited(&self, environment: &Environment, files: usize) {
         let files = i64::try_from(files).unwrap_or(i64::MAX);
         self.awaited.with_label_values(&[&environment.to_string()]).set(files);

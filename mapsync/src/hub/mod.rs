@@ -58,7 +58,7 @@ use self::deltas::Deltas;
 use self::door::{Door, HANDSHAKES};
 use self::metrics::Metrics;
 use self::order::{Order, Peers};
-use self::settings::{Bounds, bounds, gates, mutual_tls, order};
+use self::settings::{Bounds, bounds, gates, mutual_tls, order, to_etcd};
 use self::store::blobs::Blobs;
 use self::store::heads::Heads;
 use crate::identity::Identity;
@@ -159,6 +159,9 @@ impl Daemon for Hub {
     fn check(settings: &HubSettings) -> Result<(), HubError> {
         let mut faults = Vec::new();
         if let Err(error) = mutual_tls(settings).server() {
+            faults.push(error.to_string());
+        }
+        if let Err(error) = to_etcd(settings) {
             faults.push(error.to_string());
         }
         for (name, path) in &settings.environments {

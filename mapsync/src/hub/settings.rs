@@ -5,6 +5,7 @@
 
 use std::sync::{Arc, PoisonError};
 
+use rustls::ClientConfig;
 use switchyard_config::{HubSettings, RolloutGates, Settings};
 use switchyard_daemon::sockets::Listeners;
 use switchyard_mapsync_protocol::rollout::Gates;
@@ -41,23 +42,26 @@ pub(crate) fn mutual_tls(settings: &HubSettings) -> MutualTls {
     }
 }
 
+/// The certificates for etcd, read now; none on plain TCP.
+pub(crate) fn to_etcd(settings: &HubSettings) -> Result<Option<Arc<ClientConfig>>, HubError> {
+    let Some(tls) = &settings.etcd.tls else { return Ok(None) };
+    let tls = MutualTls {
+        certificate: tls.certificate.clone(),
+        key: tls.key.clone(),
+        authorities: tls.client_ca.clone(),
+    };
+    tls.client().map(Some).map_err(HubError::because)
+}
+
 /// Who says what comes next, and the other hubs.
 pub(crate) fn order(settings: &HubSettings) -> Result<(Order, Peers), HubError> {
     let (etcd, peers) = (&settings.etcd, &settings.peers);
-    let tls = etcd.tls.as_ref().map(|tls| {
-        let tls = MutualTls {
-            certificate: tls.certificate.clone(),
-            key: tls.key.clone(),
-            authorities: tls.client_ca.clone(),
-        };
-        tls.client().map_err(HubError::because)
-    });
     let order = match (&etcd.members[..], &peers[..]) {
         ([], []) => Order::Alone,
         ([], _) => Order::Follows,
         (members, _) => {
             let members = members.iter().map(ToString::to_string).collect();
-            Order::Ledger(Ledger::new(Gateway::new(members, tls.transpose()?), etcd.prefix.clone()))
+            Order::Ledger(Ledger::new(Gateway::new(members, to_etcd(settings)?), etcd.prefix.clone()))
         }
     };
     let tls = mutual_tls(settings).client().map_err(HubError::because)?;
@@ -72,12 +76,16 @@ impl Hub {
 
         let tls = mutual_tls(&settings).server().map_err(HubError::because)?;
         let to_peers = mutual_tls(&settings).client().map_err(HubError::because)?;
+        let to_etcd = to_etcd(&settings)?;
         let sockets = settings.listen.iter().map(|listener| &listener.socket);
         let sockets = self.doors.prepare(sockets, &mut Listeners::none()).map_err(HubError::because)?;
         let asked = self.control.prepare(settings.control.as_deref()).map_err(HubError::because)?;
 
         self.shared.peers.set_tls(to_peers);
         self.shared.gates.store(Arc::new(gates(&settings)));
+        if let Order::Ledger(ledger) = &*self.shared.order {
+            ledger.set_tls(to_etcd);
+        }
         self.shared.bounds.store(Arc::new(bounds(&settings)));
         self.doors.set_max(settings.limits.connections);
         self.doors.commit(sockets, |_, drain| self.door(&tls, drain)).await;

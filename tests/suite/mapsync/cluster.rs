@@ -47,7 +47,9 @@ impl Cluster {
         made.add("ann", "URI:spiffe://live/push/ann");
         let members = quoted(&self.etcd.addresses());
         for (hub, address) in self.addresses.iter().enumerate() {
-            made.add(&format!("hub{hub}"), &format!("URI:spiffe://live/hub/hub{hub},IP:{}", self.site.ip()));
+            // Each hub could serve another environment as well.
+            let names = format!("URI:spiffe://test/hub/hub{hub},URI:spiffe://live/hub/hub{hub}");
+            made.add(&format!("hub{hub}"), &format!("{names},IP:{}", self.site.ip()));
             let others = self.addresses[..HUBS].iter().filter(|other| *other != address);
             let peers = quoted(&others.copied().collect::<Vec<_>>());
             let etcd =

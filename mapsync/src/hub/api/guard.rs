@@ -8,7 +8,7 @@ use axum::response::{IntoResponse, Response};
 use super::problem::Problem;
 use crate::hub::Shared;
 use crate::hub::door::Caller;
-use crate::identity::Role;
+use crate::identity::{Identity, Role};
 
 /// A method of a path, and who may use it.
 #[derive(Debug)]
@@ -155,11 +155,14 @@ fn right(method: &Method, path: &str) -> Option<&'static Right> {
 pub(crate) async fn guard(
     State(shared): State<Shared>,
     path: MatchedPath,
-    request: Request,
+    mut request: Request,
     next: Next,
 ) -> Response {
     let answered = match allowed(&shared, &path, &request) {
-        Ok(()) => next.run(request).await,
+        Ok(caller) => {
+            request.extensions_mut().insert(caller);
+            next.run(request).await
+        }
         Err(problem) => problem.into_response(),
     };
     let class = format!("{}xx", answered.status().as_u16() / 100);
@@ -167,11 +170,14 @@ pub(crate) async fn guard(
     answered
 }
 
-fn allowed(shared: &Shared, path: &MatchedPath, request: &Request) -> Result<(), Problem> {
+/// Who asks, if they may.
+fn allowed(shared: &Shared, path: &MatchedPath, request: &Request) -> Result<Identity, Problem> {
     let Some(caller) = request.extensions().get::<Caller>() else {
         return Err(Problem::forbidden("nobody knows who asks"));
     };
-    let caller = caller.as_ref().as_ref().map_err(|error| Problem::forbidden(error.to_string()))?;
+    let callers = caller.as_ref().as_ref().map_err(|error| Problem::forbidden(error.to_string()))?;
+    let caller = chosen(shared, callers, asked_for(path.as_str(), request.uri().path()));
+    let caller = caller.ok_or_else(|| Problem::forbidden("nobody knows who asks"))?;
     // Files and what they are made of name no environment; still only who belongs to one of ours gets them.
     if !shared.boards.contains_key(&caller.environment.to_string()) {
         let why = format!("`{}` is not served here", caller.environment);
@@ -179,7 +185,7 @@ fn allowed(shared: &Shared, path: &MatchedPath, request: &Request) -> Result<(),
     }
     let right = right(request.method(), path.as_str());
     match right {
-        Some(right) if right.roles.contains(&caller.role) => Ok(()),
+        Some(right) if right.roles.contains(&caller.role) => Ok(caller.clone()),
         // RFC 9110 §15.5.4: a route that nobody has a right to is forbidden to everybody.
         _ => {
             let (method, path) = (request.method(), path.as_str());
@@ -188,4 +194,19 @@ fn allowed(shared: &Shared, path: &MatchedPath, request: &Request) -> Result<(),
             Err(Problem::forbidden(why))
         }
     }
+}
+
+/// The environment in a path.
+fn asked_for<'p>(route: &str, path: &'p str) -> Option<&'p str> {
+    let place = route.split('/').position(|part| part == "{environment}")?;
+    path.split('/').nth(place)
+}
+
+/// As whom one who has several identities asks: that of the environment that is asked for, or any that is served here.
+fn chosen<'c>(shared: &Shared, callers: &'c [Identity], environment: Option<&str>) -> Option<&'c Identity> {
+    let is_asked =
+        |caller: &&Identity| environment.is_some_and(|asked| caller.environment.to_string() == asked);
+    let is_served = |caller: &&Identity| shared.boards.contains_key(&caller.environment.to_string());
+    let mut all = callers.iter();
+    callers.iter().find(is_asked).or_else(|| all.find(is_served)).or_else(|| callers.first())
 }

@@ -29,7 +29,6 @@ use switchyard_mapsync_protocol::envelope;
 
 use self::problem::Problem;
 use super::Shared;
-use super::door::Caller;
 use crate::identity::Identity;
 
 /// Every route.
@@ -70,7 +69,7 @@ impl<S: Sync> FromRequestParts<S> for Asks {
     type Rejection = Problem;
 
     async fn from_request_parts(parts: &mut Parts, _state: &S) -> Result<Self, Problem> {
-        let caller = parts.extensions.get::<Caller>().and_then(|caller| caller.as_ref().as_ref().ok());
+        let caller = parts.extensions.get::<Identity>();
         caller.cloned().map(Self).ok_or_else(|| Problem::forbidden("nobody knows who asks"))
     }
 }

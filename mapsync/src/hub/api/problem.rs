@@ -107,6 +107,7 @@ impl From<NotKept> for Problem {
             NotKept::Ledger(_) => Self::later("no-agreement", detail),
             NotKept::Crowded => Self::busy(detail),
             NotKept::Copies { .. } => Self::later("copies", detail),
+            NotKept::Copying => Self::later("copying", detail),
             NotKept::Store(error) => Self::store(error),
             NotKept::Task(error) => Self::store(error),
         }

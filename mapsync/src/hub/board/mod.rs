@@ -13,10 +13,10 @@ use bytes::Bytes;
 use switchyard_mapsync_protocol::Environment;
 use switchyard_mapsync_protocol::envelope::{Malformed, Signed};
 use switchyard_mapsync_protocol::hash::Hash;
-use switchyard_mapsync_protocol::head::{File, Head};
+use switchyard_mapsync_protocol::head::{File, Head, HeadRef};
 use switchyard_mapsync_protocol::release::Release;
 use switchyard_mapsync_protocol::rollout::Plan;
-use switchyard_mapsync_protocol::root::Root;
+use switchyard_mapsync_protocol::root::{Role, Root};
 use switchyard_mapsync_protocol::trust::{Refused, Trusted};
 use tokio::sync::watch;
 
@@ -34,6 +34,9 @@ pub(crate) struct Board {
     trusted: Arc<tokio::sync::Mutex<Trusted>>,
     heads: Arc<Heads>,
     shown: watch::Sender<Shown>,
+    lacks: watch::Sender<Vec<File>>,
+    /// Held while the files of a push are copied to other hubs.
+    pub(crate) copying: Arc<tokio::sync::Mutex<()>>,
     /// What its hosts say.
     pub(crate) fleet: Fleet,
     /// Where its rollout stands, as this hub sees it.
@@ -140,21 +143,14 @@ impl Board {
                 trusted
             }
         };
-        let mut shown = shown(&name, &trusted, &heads)?;
-        if let Some(files) = files
-            && !missing(&name, &trusted, &heads, files)?.is_empty()
-        {
-            shown.head = None;
-            shown.release = None;
-            shown.plan = None;
-        }
-        let shown = watch::Sender::new(shown);
-        let trusted = Arc::new(tokio::sync::Mutex::new(trusted));
+        let (shown, lacks) = showable(&name, &trusted, &heads, files, None)?;
         Ok(Self {
             environment,
-            trusted,
+            trusted: Arc::new(tokio::sync::Mutex::new(trusted)),
             heads,
-            shown,
+            shown: watch::Sender::new(shown),
+            lacks: watch::Sender::new(lacks),
+            copying: Arc::default(),
             fleet: Fleet::default(),
             standing: watch::Sender::new(None),
         })
@@ -174,6 +170,11 @@ impl Board {
     /// What is shown now, and every change of it.
     pub(crate) fn watch(&self) -> watch::Receiver<Shown> {
         self.shown.subscribe()
+    }
+
+    /// The files that it waits for, and every change of them.
+    pub(crate) fn lacks(&self) -> watch::Receiver<Vec<File>> {
+        self.lacks.subscribe()
     }
 
     /// What is shown once it is another than the one that is known, or when the time is over.
@@ -239,20 +240,49 @@ fn shown(name: &str, trusted: &Trusted, heads: &Heads) -> Result<Shown, NotKept>
     Ok(Shown { root, head, release: release.transpose()?.flatten(), plan })
 }
 
-/// The files that hosts may ask for and that are not here: those of the newest head and of the released one.
-fn missing(name: &str, trusted: &Trusted, heads: &Heads, files: &Blobs) -> Result<Vec<File>, NotKept> {
-    let mut missing: Vec<File> = Vec::new();
-    let mut wanted: Vec<u64> =
-        [trusted.newest(), trusted.released()].map(|head| head.map_or(0, |head| head.generation)).into();
-    wanted.dedup();
-    for generation in wanted {
-        let Some(octets) = heads.head(name, generation)? else { continue };
-        let (_, head) = said(&octets)?;
-        missing.extend(head.files.into_iter().filter(|file| files.length(file.hash) != Some(file.bytes)));
+/// What of this can be shown when files may come from others, and the files that are awaited. A root is shown at once,
+/// and so is a release that moves nobody: keys that count no more, and a halt, wait for nothing. A head, and a release
+/// that moves hosts, is shown when its files are here. Until then what was shown stays, if the keys of now signed it.
+fn showable(
+    name: &str,
+    trusted: &Trusted,
+    heads: &Heads,
+    files: Option<&Blobs>,
+    before: Option<&Shown>,
+) -> Result<(Shown, Vec<File>), NotKept> {
+    let mut now = shown(name, trusted, heads)?;
+    let Some(files) = files else { return Ok((now, Vec::new())) };
+    let roles = &trusted.root().roles;
+    let of_newest = missing(name, trusted.newest(), heads, files)?;
+    let of_released = missing(name, trusted.released(), heads, files)?;
+    if !of_newest.is_empty() {
+        now.head = before.and_then(|before| before.head.clone()).filter(|head| is_signed(&roles.push, head));
     }
-    missing.sort_by_key(|file| file.hash);
-    missing.dedup_by_key(|file| file.hash);
-    Ok(missing)
+    if !of_released.is_empty() && !now.released().is_some_and(|release| release.halted) {
+        let release = before.and_then(|before| before.release.clone());
+        now.release = release.filter(|release| is_signed(&roles.release, release));
+    }
+    if !of_newest.is_empty() || !of_released.is_empty() {
+        let plan = before.and_then(|before| before.plan.clone());
+        now.plan = plan.filter(|plan| Plan::from_json(&plan.octets, trusted.root()).is_ok());
+    }
+    let mut all = [of_newest, of_released].concat();
+    all.sort_by_key(|file| file.hash);
+    all.dedup_by_key(|file| file.hash);
+    Ok((now, all))
+}
+
+fn is_signed(role: &Role, notice: &Notice) -> bool {
+    Signed::from_json(&notice.octets).is_ok_and(|signed| role.signed(&signed).is_ok())
+}
+
+/// The files of a head that are not here.
+fn missing(name: &str, head: Option<HeadRef>, heads: &Heads, files: &Blobs) -> Result<Vec<File>, NotKept> {
+    let octets = head.map(|head| heads.head(name, head.generation)).transpose()?.flatten();
+    let Some(octets) = octets else { return Ok(Vec::new()) };
+    let (_, mut head) = said(&octets)?;
+    head.files.retain(|file| files.length(file.hash) != Some(file.bytes));
+    Ok(head.files)
 }
 
 /// What a signed head says, for those who list them. It was checked when it came.

@@ -67,6 +67,9 @@ pub(crate) enum NotKept {
         /// What the others say.
         why: String,
     },
+    /// Other hubs get its files meanwhile.
+    #[error("its files are being copied to other hubs: try again")]
+    Copying,
     /// The disk.
     #[error("it cannot be kept: {0}")]
     Store(#[from] redb::Error),

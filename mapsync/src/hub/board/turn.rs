@@ -1,8 +1,10 @@
 //! The one who takes messages for an environment, alone as long as the turn lasts.
 //!
 //! Two ways lead in. What somebody brings is looked at first, then kept: of two pushes at once one wins, and the
-//! other hears of it. What other hubs took already is heard, by the rules of a host, and is shown once its files are
-//! here.
+//! other hears of it. What other hubs took already is heard, by the rules of a host. What was kept is shown by `show`,
+//! which waits for files where there are others to fetch them from.
+
+mod hear;
 
 use std::sync::Arc;
 
@@ -12,10 +14,11 @@ use switchyard_mapsync_protocol::envelope::Signed;
 use switchyard_mapsync_protocol::hash::Hash;
 use switchyard_mapsync_protocol::head::File;
 use switchyard_mapsync_protocol::rollout::Plan;
-use switchyard_mapsync_protocol::trust::{Refused, Taken, Trusted};
+use switchyard_mapsync_protocol::trust::{Taken, Trusted};
 use tokio::sync::OwnedMutexGuard;
 
-use super::{Board, Kept, Kind, NotKept, missing, said, shown};
+pub(crate) use self::hear::Waits;
+use super::{Board, Kept, Kind, NotKept, said, showable};
 use crate::hub::order::Place;
 use crate::hub::store::blobs::Blobs;
 use crate::hub::store::heads::Message;
@@ -205,7 +208,7 @@ impl Turn {
         plan.map_or(0, |plan| plan.last())
     }
 
-    /// Keeps what was looked at, with its place in the ledger, if there is one, and shows it. Blocks on the disk.
+    /// Keeps what was looked at, with its place in the ledger, if there is one. Blocks on the disk.
     pub(crate) fn keep(&mut self, checked: Checked, place: Option<&Place>) -> Result<Kept, NotKept> {
         let Checked { next, number, hash, entry, .. } = checked;
         let message = match entry.kind {
@@ -217,92 +220,26 @@ impl Turn {
         let place = place.map(Place::to_octets);
         self.board.heads.keep(&self.name, &next.to_json()?, &[message], place.as_deref())?;
         *self.trusted = next;
-        self.show()?;
         Ok(Kept { number, hash, is_new: true })
     }
 
-    /// Takes what other hubs took, in its order. What no host would take is passed over; how many there were. Nothing is
-    /// shown yet. Blocks on the disk.
-    pub(crate) fn hear(
-        &mut self,
-        entries: &[Entry],
-        place: Option<&Place>,
-        now: Timestamp,
-    ) -> Result<usize, NotKept> {
-        let mut next = self.trusted.clone();
-        let (mut messages, mut refused) = (Vec::new(), 0);
-        let mut planned = self.planned(self.board.heads.plan(&self.name)?.as_deref());
-        for entry in entries {
-            let heard = match entry.kind {
-                Kind::Root => root_heard(&mut next, &entry.octets),
-                Kind::Head => head_heard(&mut next, &entry.octets, now),
-                Kind::Release => self.release_heard(&mut next, entry, now)?,
-                Kind::Plan => match Plan::from_json(&entry.octets, next.root()) {
-                    // One that is over says what happened, until there is another.
-                    Ok(plan) if plan.last() > planned => {
-                        planned = plan.last();
-                        Ok(vec![Message::Plan(&entry.octets)])
-                    }
-                    Ok(_) => Ok(Vec::new()),
-                    Err(error) => {
-                        refused += 1;
-                        tracing::warn!(kind = entry.kind.as_str(), %error, "passed over: another hub has it");
-                        continue;
-                    }
-                },
-            };
-            match heard {
-                Ok(heard) => messages.extend(heard),
-                // Here is something newer already.
-                Err(Refused::Rollback { .. }) => {}
-                Err(error) => {
-                    refused += 1;
-                    tracing::warn!(kind = entry.kind.as_str(), %error, "passed over: another hub has it");
-                }
-            }
-        }
-        let place = place.map(Place::to_octets);
-        self.board.heads.keep(&self.name, &next.to_json()?, &messages, place.as_deref())?;
-        *self.trusted = next;
-        Ok(refused)
-    }
-
-    /// A release may name a head that is kept here, or came with it, and is not among the few that are remembered.
-    fn release_heard<'e>(
-        &self,
-        next: &mut Trusted,
-        entry: &'e Entry,
-        now: Timestamp,
-    ) -> Result<Result<Vec<Message<'e>>, Refused>, NotKept> {
-        let release = Message::Release(&entry.octets);
-        let chosen = match next.accept_release(&entry.octets, now) {
-            Err(Refused::UnknownHead(chosen)) => chosen,
-            taken => return Ok(taken.map(|_| vec![release])),
-        };
-        if let Some(head) = &entry.head {
-            let taken = next.accept_release_with(&entry.octets, head, now);
-            return Ok(taken.map(|_| vec![Message::Head(chosen.generation, head), release]));
-        }
-        Ok(match self.board.heads.head(&self.name, chosen.generation)? {
-            Some(head) => next.accept_release_with(&entry.octets, &head, now).map(|_| vec![release]),
-            None => Err(Refused::UnknownHead(chosen)),
-        })
-    }
-
-    /// The files that are to be here before what is trusted can be shown. Blocks on the disk.
-    pub(crate) fn missing(&self, blobs: &Blobs) -> Result<Vec<File>, NotKept> {
-        missing(&self.name, &self.trusted, &self.board.heads, blobs)
-    }
-
-    /// Shows what is trusted now. Blocks on the disk.
-    pub(crate) fn show(&self) -> Result<(), NotKept> {
-        let now = shown(&self.name, &self.trusted, &self.board.heads)?;
-        self.board.shown.send_if_modified(|shown| {
+    /// Shows what is trusted now; with `files`, as far as its files are here. The files that it waits for. Blocks on the
+    /// disk.
+    pub(crate) fn show(&self, files: Option<&Blobs>) -> Result<Vec<File>, NotKept> {
+        let board = &self.board;
+        let before = board.shown.borrow().clone();
+        let (now, lacks) = showable(&self.name, &self.trusted, &board.heads, files, Some(&before))?;
+        board.shown.send_if_modified(|shown| {
             let differs = *shown != now;
             *shown = now;
             differs
         });
-        Ok(())
+        board.lacks.send_if_modified(|before| {
+            let differs = *before != lacks;
+            before.clone_from(&lacks);
+            differs
+        });
+        Ok(lacks)
     }
 
     /// How far the ledger was heard; none before the first time.
@@ -337,16 +274,6 @@ impl Turn {
 
 /// How far a head may be from the one before: admins give up few, and nobody is to use up all numbers.
 const LEAP: u64 = 16;
-
-fn root_heard<'e>(next: &mut Trusted, octets: &'e [u8]) -> Result<Vec<Message<'e>>, Refused> {
-    next.accept_root(octets)?;
-    Ok(vec![Message::Root(next.root().version, octets)])
-}
-
-fn head_heard<'e>(next: &mut Trusted, octets: &'e [u8], now: Timestamp) -> Result<Vec<Message<'e>>, Refused> {
-    let (Taken::New(head) | Taken::Known(head)) = next.accept_head(octets, now)?;
-    Ok(vec![Message::Head(head.generation, octets)])
-}
 
 #[cfg(test)]
 mod tests;

@@ -35,7 +35,7 @@ fn issued(by: &Issuer, names: &[SanType]) -> (String, String) {
 /// Says who asks.
 async fn who(request: Request) -> String {
     match request.extensions().get::<Caller>().unwrap().as_ref() {
-        Ok(identity) => identity.to_string(),
+        Ok(identities) => identities.iter().map(ToString::to_string).collect::<Vec<_>>().join(" "),
         Err(error) => error.to_string(),
     }
 }

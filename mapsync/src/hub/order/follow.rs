@@ -12,10 +12,11 @@ use switchyard_mapsync_protocol::envelope::{Malformed, Signed};
 use switchyard_mapsync_protocol::release::Release;
 use tokio::time::{Instant, sleep};
 
-use super::attend::completed;
+use super::attend::shown;
+use super::lacking::lacking;
 use crate::client::{ClientError, Hub, Newest};
 use crate::hub::Shared;
-use crate::hub::board::turn::Entry;
+use crate::hub::board::turn::{Entry, Waits};
 use crate::hub::board::{Board, Kind, NotKept};
 
 const WAIT: Duration = Duration::from_secs(50);
@@ -34,8 +35,6 @@ enum NotHeard {
     Malformed(#[from] Malformed),
     #[error(transparent)]
     NotKept(#[from] NotKept),
-    #[error("{0} of its files are on no hub that is followed")]
-    Files(i64),
     /// It may be taken once another message was heard, or never.
     #[error("it shows what this hub does not take")]
     Refused,
@@ -55,6 +54,7 @@ pub(super) async fn follow(shared: &Shared) {
         biased;
         () = shared.drain.wait_started() => {}
         () = ears.collect() => {}
+        () = lacking(shared) => {}
     }
 }
 
@@ -63,6 +63,7 @@ async fn hear(shared: &Shared, board: &Arc<Board>, mut hub: Hub, what: Newest) {
     let (mut known, mut failures) = (0, 0);
     loop {
         let asked = Instant::now();
+        hub.set_tls(shared.peers.tls());
         let heard = heard(shared, board, &mut hub, what, known).await;
         match heard {
             Ok(Some(number)) if number != known => {
@@ -93,29 +94,24 @@ async fn heard(
     what: Newest,
     known: u64,
 ) -> Result<Option<u64>, NotHeard> {
-    let Some(shown) = hub.newest(what, known, WAIT).await? else { return Ok(None) };
+    let Some(newest) = hub.newest(what, known, WAIT).await? else { return Ok(None) };
     let entries = match what {
-        Newest::Root => roots(board, hub, shown.number, shown.octets).await?,
-        Newest::Head => vec![Entry::new(Kind::Head, shown.octets)],
-        Newest::Plan => vec![Entry::new(Kind::Plan, shown.octets)],
+        Newest::Root => roots(board, hub, newest.number, newest.octets).await?,
+        Newest::Head => vec![Entry::new(Kind::Head, newest.octets)],
+        Newest::Plan => vec![Entry::new(Kind::Plan, newest.octets)],
         Newest::Release => {
             // The one that it names may be older than the newest, and this hub has not seen it then.
-            let named = Signed::from_json(&shown.octets)?.read::<Release>()?.names();
+            let named = Signed::from_json(&newest.octets)?.read::<Release>()?.names();
             let head = hub.head(named.generation).await?;
-            vec![Entry { head: Some(head.into()), ..Entry::new(Kind::Release, shown.octets) }]
+            vec![Entry { head: Some(head.into()), ..Entry::new(Kind::Release, newest.octets) }]
         }
     };
     let now = shared.now();
-    let (turn, told) = board.turn().await.off(move |turn| turn.hear(&entries, None, now)).await?;
-    let refused = told?;
-    completed(shared, turn).await?;
-    if refused > 0 {
-        return Err(NotHeard::Refused);
-    }
-    match shared.metrics.awaited(board.environment()) {
-        0 => Ok(Some(shown.number)),
-        missing => Err(NotHeard::Files(missing)),
-    }
+    let waits = Waits::default();
+    let (turn, told) = board.turn().await.off(move |turn| turn.hear(&entries, None, waits, now)).await?;
+    let refused = told?.refused;
+    shown(shared, turn).await?;
+    if refused > 0 { Err(NotHeard::Refused) } else { Ok(Some(newest.number)) }
 }
 
 /// The roots from the one after ours on, step by step: each signs the next.

@@ -8,6 +8,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::Duration;
 
+use arc_swap::ArcSwapOption;
 use bytes::Bytes;
 use http_body_util::{BodyExt as _, Full, Limited};
 use hyper::body::Incoming;
@@ -37,7 +38,7 @@ const LONGEST: usize = 40 << 20;
 #[derive(Debug)]
 pub(crate) struct Gateway {
     members: Vec<String>,
-    tls: Option<Arc<ClientConfig>>,
+    tls: ArcSwapOption<ClientConfig>,
     /// Who answered last.
     first: AtomicUsize,
     /// A connection to that one.
@@ -70,7 +71,12 @@ impl LedgerError {
 impl Gateway {
     /// Members at `HOST:PORT`; nothing is dialled yet.
     pub(crate) fn new(members: Vec<String>, tls: Option<Arc<ClientConfig>>) -> Self {
-        Self { members, tls, first: AtomicUsize::new(0), open: Mutex::new(None) }
+        Self { members, tls: ArcSwapOption::new(tls), first: AtomicUsize::new(0), open: Mutex::new(None) }
+    }
+
+    /// With new certificates from the next dial on.
+    pub(crate) fn set_tls(&self, tls: Option<Arc<ClientConfig>>) {
+        self.tls.store(tls);
     }
 
     /// Puts a question to whoever answers.
@@ -159,11 +165,11 @@ impl Gateway {
         let stream = TcpStream::connect(member).await.map_err(|error| unreachable(&error))?;
         // Questions are small and each waits for its answer.
         let _slower_at_worst = stream.set_nodelay(true);
-        let Some(tls) = &self.tls else { return shaken(member, stream).await };
+        let Some(tls) = self.tls.load_full() else { return shaken(member, stream).await };
         let host = member.rsplit_once(':').map_or(member, |(host, _)| host);
         let host = host.trim_start_matches('[').trim_end_matches(']');
         let name = ServerName::try_from(host.to_owned()).map_err(|error| unreachable(&error))?;
-        let stream = TlsConnector::from(Arc::clone(tls)).connect(name, stream).await;
+        let stream = TlsConnector::from(tls).connect(name, stream).await;
         shaken(member, stream.map_err(|error| unreachable(&error))?).await
     }
 }

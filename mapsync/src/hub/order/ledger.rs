@@ -4,8 +4,12 @@
 //! Both are written in one transaction, and only if the tail is the one that was read. An etcd that was emptied begins
 //! another ledger, which hubs notice by its name and hear from the start.
 
+use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
+
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
+use rustls::ClientConfig;
 use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
 use tokio::sync::Notify;
@@ -14,7 +18,8 @@ use super::gateway::{Gateway, LedgerError};
 use crate::hub::board::Kind;
 use crate::hub::board::turn::Entry;
 
-/// Messages that are read at once; etcd has at most 1.5 MiB in each.
+/// Messages that are read at once, at most. An etcd that takes larger ones than it does by itself may hold more in so
+/// many than an answer may have, or than comes in time: then half as many are read the next time.
 const PAGE: usize = 16;
 
 /// The ledger of each environment.
@@ -22,6 +27,7 @@ const PAGE: usize = 16;
 pub(crate) struct Ledger {
     gateway: Gateway,
     prefix: String,
+    page: AtomicUsize,
 }
 
 /// How far a ledger goes, or was heard.
@@ -66,7 +72,12 @@ impl Place {
 
 impl Ledger {
     pub(crate) fn new(gateway: Gateway, prefix: String) -> Self {
-        Self { gateway, prefix }
+        Self { gateway, prefix, page: AtomicUsize::new(PAGE) }
+    }
+
+    /// With new certificates from the next dial on.
+    pub(crate) fn set_tls(&self, tls: Option<Arc<ClientConfig>>) {
+        self.gateway.set_tls(tls);
     }
 
     /// What comes after a place, up to a page of it.
@@ -93,9 +104,12 @@ impl Ledger {
         let log = json!({ "request_range": {
             "key": encoded(&self.log(environment, after.saturating_add(1))),
             "range_end": encoded(&self.log(environment, u64::MAX)),
-            "limit": PAGE.to_string(),
+            "limit": self.page.load(Ordering::Relaxed).to_string(),
         } });
-        let answer = self.gateway.ask("/v3/kv/txn", &json!({ "success": [tail, log] })).await?;
+        let answer = self.gateway.ask("/v3/kv/txn", &json!({ "success": [tail, log] })).await;
+        let next = |now: usize| Some(if answer.is_ok() { now * 2 } else { now / 2 }.clamp(1, PAGE));
+        let _always_some = self.page.fetch_update(Ordering::Relaxed, Ordering::Relaxed, next);
+        let answer = answer?;
         let found = |place: usize| {
             let range = answer.get("responses").and_then(|all| all.get(place)?.get("response_range"));
             range.ok_or_else(|| LedgerError::strange("a transaction without its answers"))

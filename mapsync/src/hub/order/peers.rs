@@ -7,20 +7,18 @@ use std::time::Duration;
 use arc_swap::ArcSwap;
 use futures_util::StreamExt as _;
 use futures_util::stream::FuturesUnordered;
-use hyper::StatusCode;
 use rustls::ClientConfig;
 use switchyard_mapsync_protocol::Environment;
 use switchyard_mapsync_protocol::head::File;
-use tokio::time::sleep;
+use tokio::time::timeout;
 
 use crate::client::{ClientError, Hub};
 use crate::hub::board::NotKept;
 use crate::hub::settings::Bounds;
 use crate::hub::store::blobs::{BlobError, Blobs};
 
-/// How often one that has no place for an upload is asked again, and when.
-const TRIES: u32 = 5;
-const PAUSE: Duration = Duration::from_millis(200);
+/// How long one hub is waited for before the next is asked as well.
+const SLOW: Duration = Duration::from_secs(20);
 
 /// The other hubs.
 #[derive(Debug)]
@@ -52,6 +50,11 @@ impl Peers {
         self.tls.store(tls);
     }
 
+    /// The certificates of now.
+    pub(crate) fn tls(&self) -> Arc<ClientConfig> {
+        self.tls.load_full()
+    }
+
     /// As the settings name them.
     pub(crate) fn names(&self) -> String {
         self.addresses.join(", ")
@@ -59,47 +62,29 @@ impl Peers {
 
     /// A connection to each.
     pub(crate) fn all(&self, environment: &Environment) -> impl Iterator<Item = Hub> {
-        self.addresses
-            .iter()
-            .map(|address| Hub::new(address.clone(), environment.clone(), self.tls.load_full()))
+        self.addresses.iter().map(|address| Hub::new(address.clone(), environment.clone(), self.tls()))
     }
 
-    /// Fetches files from whoever has them, and says which ones nobody has.
+    /// Fetches files from whoever has them, and says which ones nobody has, or have no room here.
     pub(crate) async fn fetch(
         &self,
         environment: &Environment,
-        mut missing: Vec<File>,
+        missing: Vec<File>,
         blobs: &Arc<Blobs>,
         bounds: Bounds,
     ) -> Vec<File> {
-        if missing.is_empty() {
-            return missing;
-        }
-        for mut hub in self.all(environment) {
-            let mut left = Vec::new();
-            let mut is_there = true;
-            for file in missing {
-                let fetched = match is_there {
-                    true => fetch_one(&mut hub, &file, blobs, bounds).await,
-                    false => Ok(false),
-                };
-                match fetched {
-                    Ok(true) => {}
-                    Ok(false) => left.push(file),
-                    Err(error) => {
-                        tracing::debug!(%error, path = %file.path, "a file is not fetched");
-                        // Who said no may say yes to another one.
-                        is_there = matches!(&error, NotFetched::Client(error) if error.status.is_some());
-                        left.push(file);
-                    }
-                }
+        let mut hubs: Vec<_> = self.all(environment).map(Some).collect();
+        let mut left = Vec::new();
+        for file in missing {
+            let fits = file.bytes <= bounds.blob && blobs.octets().saturating_add(file.bytes) <= bounds.store;
+            if blobs.length(file.hash) == Some(file.bytes) {
+                continue;
             }
-            missing = left;
-            if missing.is_empty() {
-                break;
+            if !fits || !fetch_one(&mut hubs, &file, blobs, bounds).await {
+                left.push(file);
             }
         }
-        missing
+        left
     }
 
     /// Brings files to the other hubs, until so many have them as must.
@@ -126,31 +111,62 @@ impl Peers {
     }
 }
 
-async fn fetch_one(
-    hub: &mut Hub,
-    file: &File,
-    blobs: &Arc<Blobs>,
-    bounds: Bounds,
-) -> Result<bool, NotFetched> {
+/// Fetches a file from the first hub that has it. One that takes long is not waited for alone: the next is asked as
+/// well, and whoever is left behind is not asked again in this round.
+async fn fetch_one(hubs: &mut [Option<Hub>], file: &File, blobs: &Arc<Blobs>, bounds: Bounds) -> bool {
+    let mut asked = FuturesUnordered::new();
+    let mut next = 0;
+    loop {
+        let more = hubs.get_mut(next..).unwrap_or_default().iter_mut().position(|hub| hub.is_some());
+        if let Some(step) = more {
+            let place = next + step;
+            next = place + 1;
+            if let Some(mut hub) = hubs.get_mut(place).and_then(Option::take) {
+                asked.push(async move { (place, from(&mut hub, file, blobs, bounds).await, hub) });
+            }
+        }
+        let answered = match more {
+            Some(_) => timeout(SLOW, asked.next()).await,
+            None => Ok(asked.next().await),
+        };
+        match answered {
+            // It takes long.
+            Err(_) => {}
+            Ok(None) if more.is_none() => return false,
+            Ok(None) => {}
+            Ok(Some((place, fetched, hub))) => {
+                let is_fetched = fetched.is_ok();
+                // Who said no may say yes to another one.
+                let is_there = match fetched {
+                    Ok(()) => true,
+                    Err(error) => {
+                        tracing::debug!(%error, path = %file.path, "a file is not fetched");
+                        matches!(&error, NotFetched::Client(error) if error.status.is_some())
+                    }
+                };
+                if let Some(free) = hubs.get_mut(place).filter(|_| is_there) {
+                    *free = Some(hub);
+                }
+                if is_fetched {
+                    return true;
+                }
+            }
+        }
+    }
+}
+
+async fn from(hub: &mut Hub, file: &File, blobs: &Arc<Blobs>, bounds: Bounds) -> Result<(), NotFetched> {
     let mut fetching = blobs.fetch(file.hash, bounds.blob, bounds.store).map_err(BlobError::from)?;
     hub.file(file, &mut fetching).await?;
     let (arrived, blobs) = (fetching.end()?, Arc::clone(blobs));
     tokio::task::spawn_blocking(move || blobs.keep(arrived)).await?.map_err(BlobError::from)?;
-    Ok(true)
+    Ok(())
 }
 
 async fn bring(mut hub: Hub, files: &[File], blobs: &Blobs) -> Result<(), ClientError> {
     for file in files {
-        if hub.has(file.hash).await? {
-            continue;
-        }
-        let mut tries = 1;
-        while let Err(error) = hub.bring(file, &blobs.path(file.hash)).await {
-            if error.status != Some(StatusCode::SERVICE_UNAVAILABLE) || tries == TRIES {
-                return Err(error);
-            }
-            tries += 1;
-            sleep(PAUSE).await;
+        if !hub.has(file.hash).await? {
+            hub.bring(file, &blobs.path(file.hash)).await?;
         }
     }
     Ok(())

@@ -14,6 +14,7 @@ use switchyard_mapsync_protocol::root::Root;
 use switchyard_mapsync_protocol::status::{Progress, State, Status};
 
 use super::*;
+use crate::hub::board::turn::Waits;
 use crate::hub::testing::{hub, status};
 use crate::testing::{PUSH, RELEASE, ROOT, head, live, root, signed};
 
@@ -219,15 +220,15 @@ async fn what_one_hub_has_of_a_rollout_another_hears() {
     let other = hub(other.path(), &root, bench.shared.clock.clone(), Drain::new());
     let own = bench.board().turn().await.own().unwrap();
     let mut turn = other.boards["live"].turn().await;
-    assert_eq!(turn.hear(&own, None, Timestamp(100)).unwrap(), 0);
-    turn.show().unwrap();
+    assert_eq!(turn.hear(&own, None, Waits::default(), Timestamp(100)).unwrap().refused, 0);
+    turn.show(None).unwrap();
     assert_eq!(other.boards["live"].watch().borrow().planned().unwrap(), bench.plan);
     // An older one that comes late changes nothing.
     bench.bring(&plan(5, bench.plan.names())).await.unwrap();
     let newer = bench.board().turn().await.own().unwrap();
-    turn.hear(&newer, None, Timestamp(100)).unwrap();
-    turn.hear(&own, None, Timestamp(100)).unwrap();
-    turn.show().unwrap();
+    turn.hear(&newer, None, Waits::default(), Timestamp(100)).unwrap();
+    turn.hear(&own, None, Waits::default(), Timestamp(100)).unwrap();
+    turn.show(None).unwrap();
     assert_eq!(other.boards["live"].watch().borrow().number(Kind::Plan), 8);
 }
 

@@ -22,6 +22,7 @@ use switchyard_mapsync_protocol::hash::Hash;
 use switchyard_mapsync_protocol::head::{File, Head, Kind};
 
 use super::*;
+use crate::hub::door::Caller;
 use crate::hub::testing::hub;
 use crate::testing::{PUSH, RELEASE, ROOT, head, live, root, signed};
 
@@ -65,7 +66,7 @@ impl Bench {
             request = request.header(*name, *value);
         }
         let mut request = request.body(Body::from(body.to_vec())).unwrap();
-        request.extensions_mut().insert(Caller::new(who.parse()));
+        request.extensions_mut().insert(caller(who));
         let answer = self.answered(request).await;
         let (status, headers) = (answer.status(), answer.headers().clone());
         let body = answer.into_body();
@@ -90,7 +91,7 @@ impl Bench {
 
     async fn listen(&self, who: &str, path: &str, known: &str) -> Events {
         let mut request = Request::get(path).header("last-event-id", known);
-        request.extensions_mut().unwrap().insert(Caller::new(who.parse()));
+        request.extensions_mut().unwrap().insert(caller(who));
         let answer = self.answered(request.body(Body::empty()).unwrap()).await;
         assert_eq!(answer.headers()[header::CONTENT_TYPE], "text/event-stream");
         Events(answer.into_body())
@@ -107,6 +108,11 @@ impl Bench {
     async fn push(&self, head: &[u8], after: &str) -> Answer {
         self.ask(ANN, Method::POST, "/v1/generations/live", &[("if-match", after)], head).await
     }
+}
+
+/// Whom a certificate names, with a space between two.
+fn caller(who: &str) -> Caller {
+    Caller::new(who.split(' ').map(str::parse).collect())
 }
 
 struct Events(Body);

@@ -38,6 +38,23 @@ async fn y8_y11_each_role_has_its_routes_and_no_others() {
     assert_eq!(bench.ask(ANN, Method::DELETE, "/v1/heads/live", &[], b"").await.problem(), "method");
 }
 
+/// A hub of several environments speaks in each with what its certificate says of it.
+#[tokio::test]
+async fn y8_a_hub_of_several_environments_is_one_in_each() {
+    let bench = Bench::new();
+    let blob = format!("/v1/blobs/{}", Hash::of(b"x"));
+    for both in
+        ["spiffe://live/hub/hub2 spiffe://test/hub/hub2", "spiffe://test/hub/hub2 spiffe://live/hub/hub2"]
+    {
+        assert_eq!(bench.get(both, "/v1/roots/live", &[]).await.status, StatusCode::OK);
+        assert_eq!(bench.get(both, "/v1/roots/test", &[]).await.problem(), "forbidden");
+        assert_eq!(bench.get(both, "/v1/roots/other", &[]).await.problem(), "forbidden");
+        let answer = bench.ask(both, Method::PUT, &blob, &[], b"x").await;
+        assert!(answer.status.is_success(), "{}", answer.status);
+        assert_eq!(bench.get(both, &blob, &[]).await.status, StatusCode::OK);
+    }
+}
+
 #[tokio::test]
 async fn the_description_names_every_route_and_nothing_else() {
     let bench = Bench::new();

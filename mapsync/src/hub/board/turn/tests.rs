@@ -33,6 +33,10 @@ fn entry(kind: Kind, octets: &[u8]) -> Entry {
     Entry::new(kind, octets.to_vec())
 }
 
+fn hear(turn: &mut Turn, entries: &[Entry], place: Option<&Place>) -> usize {
+    turn.hear(entries, place, Waits::default(), NOW).unwrap().refused
+}
+
 fn hash(octets: &[u8]) -> Hash {
     Signed::from_json(octets).unwrap().hash()
 }
@@ -75,21 +79,20 @@ async fn what_is_heard_is_kept_at_once_and_shown_when_its_files_are_here() {
         let mut turn = board.turn().await;
         let heard =
             [entry(Kind::Head, &one), entry(Kind::Release, &release(1, &one)), entry(Kind::Head, &two)];
-        assert_eq!(turn.hear(&heard, Some(&place), NOW).unwrap(), 0);
+        assert_eq!(hear(&mut turn, &heard, Some(&place)), 0);
         assert_eq!(shown(&board), [1, 0, 0], "nothing yet");
         // Both are wanted: the newest, and the one that hosts are to use.
-        assert_eq!(turn.missing(&blobs).unwrap().len(), 2);
+        assert_eq!(turn.show(Some(&blobs)).unwrap().len(), 2);
         put(&blobs, b"y").await;
-        assert_eq!(turn.missing(&blobs).unwrap().len(), 1);
+        assert_eq!(turn.show(Some(&blobs)).unwrap().len(), 1);
     }
-    // After a restart in the middle it is as before.
+    // After a restart in the middle it is as before: the head has its files, and what the release names has not.
     let (board, blobs) = bench.board();
-    assert_eq!(shown(&board), [1, 0, 0]);
+    assert_eq!(shown(&board), [1, 2, 0]);
     put(&blobs, b"x").await;
     let turn = board.turn().await;
     assert_eq!(turn.place().unwrap(), Some(place));
-    assert!(turn.missing(&blobs).unwrap().is_empty());
-    turn.show().unwrap();
+    assert!(turn.show(Some(&blobs)).unwrap().is_empty());
     assert_eq!(shown(&board), [1, 2, 1]);
     drop((turn, board));
     assert_eq!(shown(&bench.board().0), [1, 2, 1]);
@@ -112,11 +115,11 @@ async fn y1_y3_what_no_host_would_take_is_passed_over_though_another_hub_has_it(
         entry(Kind::Release, &release(1, &unknown)),
         entry(Kind::Root, &signed(&root(2, 7), &[PUSH])),
     ];
-    assert_eq!(turn.hear(&heard, None, NOW).unwrap(), 5);
-    turn.show().unwrap();
+    assert_eq!(hear(&mut turn, &heard, None), 5);
+    turn.show(None).unwrap();
     assert_eq!(shown(&board), [1, 1, 0]);
     // What is older than what is here is no news, and no fault either.
-    assert_eq!(turn.hear(&[entry(Kind::Head, &one)], None, NOW).unwrap(), 0);
+    assert_eq!(hear(&mut turn, &[entry(Kind::Head, &one)], None), 0);
 }
 
 #[tokio::test]
@@ -127,8 +130,8 @@ async fn a_release_of_a_head_that_was_not_heard_brings_it_along() {
     let one = signed(&head(1, None, &[]), &[PUSH]);
     let three = signed(&head(3, Some(Hash::of(b"two")), &[]), &[PUSH]);
     let with = Entry { head: Some(one.clone().into()), ..entry(Kind::Release, &release(1, &one)) };
-    assert_eq!(turn.hear(&[entry(Kind::Head, &three), with], None, NOW).unwrap(), 0);
-    turn.show().unwrap();
+    assert_eq!(hear(&mut turn, &[entry(Kind::Head, &three), with], None), 0);
+    turn.show(None).unwrap();
     assert_eq!(shown(&board), [1, 3, 1]);
     assert_eq!(board.head(1).unwrap(), Some(one));
 }
@@ -146,12 +149,78 @@ async fn a_hub_tells_another_all_that_it_needs() {
         entry(Kind::Release, &release(1, &one)),
         entry(Kind::Head, &two),
     ];
-    assert_eq!(turn.hear(&heard, None, NOW).unwrap(), 0);
+    assert_eq!(hear(&mut turn, &heard, None), 0);
     let own = turn.own().unwrap();
     assert_eq!(own.len(), 4, "not the first root, which stands in every hub's settings");
     let (other, _) = there.board();
     let mut turn = other.turn().await;
-    assert_eq!(turn.hear(&own, None, NOW).unwrap(), 0);
-    turn.show().unwrap();
+    assert_eq!(hear(&mut turn, &own, None), 0);
+    turn.show(None).unwrap();
     assert_eq!(shown(&other), [2, 2, 1]);
+}
+
+#[tokio::test]
+async fn y6_roots_and_halts_wait_for_no_files_and_what_was_shown_stays() {
+    let bench = Bench::new();
+    let (board, blobs) = bench.board();
+    let mut turn = board.turn().await;
+    let one = signed(&head(1, None, &[]), &[PUSH]);
+    let two = signed(&head(2, Some(hash(&one)), &[("site.toml", b"x")]), &[PUSH]);
+    let heard = [entry(Kind::Head, &one), entry(Kind::Release, &release(1, &one)), entry(Kind::Head, &two)];
+    assert_eq!(hear(&mut turn, &heard[..2], None), 0);
+    assert!(turn.show(Some(&blobs)).unwrap().is_empty());
+    assert_eq!(shown(&board), [1, 1, 1]);
+    // The files of the next are missing, and its release moves hosts.
+    assert_eq!(hear(&mut turn, &[heard[2].clone(), entry(Kind::Release, &release(2, &two))], None), 0);
+    assert_eq!(turn.show(Some(&blobs)).unwrap().len(), 1);
+    assert_eq!(shown(&board), [1, 1, 1]);
+    assert_eq!(board.lacks().borrow().len(), 1);
+    let halt: Release = Signed::from_json(&release(3, &two)).unwrap().read().unwrap();
+    let halt = signed(&Release { halted: true, ..halt }, &[RELEASE]);
+    assert_eq!(hear(&mut turn, &[entry(Kind::Release, &halt)], None), 0);
+    turn.show(Some(&blobs)).unwrap();
+    assert_eq!(shown(&board), [1, 1, 3]);
+    // New keys: what the old ones signed is shown no more.
+    assert_eq!(hear(&mut turn, &[entry(Kind::Root, &signed(&root(2, 7), &[ROOT]))], None), 0);
+    turn.show(Some(&blobs)).unwrap();
+    assert_eq!(shown(&board), [2, 0, 3]);
+    // A push is kept, and shown as its files allow.
+    let three = signed(&head(3, Some(hash(&two)), &[("site.toml", b"x")]), &[7]);
+    put(&blobs, b"x").await;
+    let Look::New(checked) = turn.look(&Brought::Head(three.into(), 0), &blobs, NOW).unwrap() else {
+        panic!()
+    };
+    std::fs::remove_file(blobs.path(Hash::of(b"x"))).unwrap();
+    turn.keep(*checked, None).unwrap();
+    assert_eq!(turn.show(Some(&blobs)).unwrap().len(), 1);
+    assert_eq!(shown(&board), [2, 0, 3]);
+}
+
+#[tokio::test]
+async fn y4_what_a_wrong_clock_refuses_is_heard_again() {
+    let bench = Bench::new();
+    let (board, _) = bench.board();
+    let mut turn = board.turn().await;
+    let one = signed(&head(1, None, &[]), &[PUSH]);
+    let late = signed(&Head { expires: Timestamp(50), ..head(2, Some(hash(&one)), &[]) }, &[PUSH]);
+    let early = signed(&Head { created: Timestamp(5000), ..head(3, Some(hash(&late)), &[]) }, &[PUSH]);
+    let place = |text: &str| Place::from_octets(text.as_bytes()).unwrap();
+    let mut page = |entries: &[Entry], end: &str, waits, now| {
+        turn.hear(entries, Some(&place(end)), waits, Timestamp(now))
+            .map(|heard| (heard, turn.place()))
+            .unwrap()
+    };
+    let (_, at) = page(&[entry(Kind::Head, &one)], "1 abc", Waits::default(), 100);
+    assert_eq!(at.unwrap(), Some(place("1 abc")));
+    // What is not in time keeps the place before it, on the next page as well.
+    let (heard, _) = page(&[entry(Kind::Head, &late)], "2 abc", Waits::default(), 100);
+    assert!(heard.waits.any());
+    let (heard, at) = page(&[entry(Kind::Head, &early)], "3 abc", heard.waits, 100);
+    assert!(heard.waits.any());
+    assert_eq!(at.unwrap(), Some(place("1 abc")));
+    // The clock is set right: the newest is taken, and what is of old holds nothing up.
+    let again = [entry(Kind::Head, &late), entry(Kind::Head, &early)];
+    let (heard, at) = page(&again, "3 abc", Waits::default(), 5000);
+    assert!(!heard.waits.any());
+    assert_eq!(at.unwrap(), Some(place("3 abc")));
 }
