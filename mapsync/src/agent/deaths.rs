@@ -29,7 +29,7 @@ pub(super) struct Watched {
     pub(super) daemon: String,
     /// Its control socket.
     pub(super) control: Option<PathBuf>,
-    /// The set: each is looked after anew.
+    /// The set: where the service manager is asked, it is asked for a while after each.
     pub(super) set: HeadRef,
 }
 
@@ -37,21 +37,32 @@ pub(super) struct Watched {
 pub(super) async fn watch(mut which: watch::Receiver<Option<Watched>>, dead: mpsc::Sender<()>, seen: Gauge) {
     loop {
         let now = which.borrow_and_update().clone();
-        let watching = async {
-            match &now {
-                Some(watched) => look_after(watched, &dead, &seen).await,
-                None => std::future::pending().await,
-            }
-        };
-        tokio::select! {
-            () = watching => {}
-            changed = which.changed() => match changed {
-                Ok(()) => {
-                    seen.set(0);
-                    continue;
-                }
-                Err(_) => return,
+        let unseen = match &now {
+            Some(Watched { control: Some(control), .. }) => tokio::select! {
+                unseen = at_the_socket(control, &dead, &seen) => unseen,
+                changed = another(&mut which, &now) => match changed {
+                    Ok(()) => {
+                        seen.set(0);
+                        continue;
+                    }
+                    Err(_) => return,
+                },
             },
+            _ => Unseen::Over,
+        };
+        if let (Unseen::Closed, Some(watched)) = (unseen, &now) {
+            let unit = format!("switchyard-{}.service", watched.daemon);
+            seen.set(1);
+            tokio::select! {
+                () = at_the_manager(move || restarts(SYSTEMCTL, &unit), &dead) => {}
+                changed = which.changed() => match changed {
+                    Ok(()) => {
+                        seen.set(0);
+                        continue;
+                    }
+                    Err(_) => return,
+                },
+            }
         }
         // There is no way to look, or no reason any more: until the next set.
         seen.set(0);
@@ -61,14 +72,19 @@ pub(super) async fn watch(mut which: watch::Receiver<Option<Watched>>, dead: mps
     }
 }
 
-/// Returns when there is nothing more to be seen.
-async fn look_after(watched: &Watched, dead: &mpsc::Sender<()>, seen: &Gauge) {
-    if let Some(control) = &watched.control
-        && at_the_socket(control, dead, seen).await == Unseen::Closed
-    {
-        let unit = format!("switchyard-{}.service", watched.daemon);
-        seen.set(1);
-        at_the_manager(move || restarts(SYSTEMCTL, &unit), dead).await;
+/// Waits until another daemon is to be watched. The same one with another set is the same process, which a set may kill
+/// at the moment it is in use: nobody looks away from it meanwhile.
+async fn another(
+    which: &mut watch::Receiver<Option<Watched>>,
+    than: &Option<Watched>,
+) -> Result<(), watch::error::RecvError> {
+    let place =
+        |watched: &Option<Watched>| watched.as_ref().map(|now| (now.daemon.clone(), now.control.clone()));
+    loop {
+        which.changed().await?;
+        if place(&which.borrow_and_update()) != place(than) {
+            return Ok(());
+        }
     }
 }
 

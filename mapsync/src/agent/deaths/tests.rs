@@ -96,6 +96,33 @@ async fn who_dies_is_told_and_who_stops_in_order_is_not() {
     assert_eq!(seen.get(), 0);
 }
 
+/// On one thread, so that nobody can look between the new set and the death.
+#[tokio::test]
+async fn who_dies_as_its_new_set_comes_into_use_is_told() {
+    let folder = tempfile::tempdir().unwrap();
+    let socket = folder.path().join("control");
+    let of = |generation| {
+        let set = HeadRef { generation, hash: Hash::of(b"") };
+        Some(Watched { daemon: "mx".to_owned(), control: Some(socket.clone()), set })
+    };
+    let (which, changes) = watch::channel(of(1));
+    let seen = Registry::new().gauge("seen", "Seen.").unwrap();
+    let (dead, mut deaths) = mpsc::channel(4);
+    let daemon = Daemon::start(&socket);
+    let watching = tokio::spawn(watch(changes, dead, seen.clone()));
+    let is_seen = async {
+        while seen.get() == 0 {
+            tokio::task::yield_now().await;
+        }
+    };
+    timeout(PATIENCE, is_seen).await.unwrap();
+    which.send(of(2)).unwrap();
+    daemon.die();
+    timeout(PATIENCE, deaths.recv()).await.unwrap().unwrap();
+    drop(which);
+    timeout(PATIENCE, watching).await.unwrap().unwrap();
+}
+
 #[tokio::test(start_paused = true)]
 async fn a_service_manager_is_asked_for_a_while_where_the_socket_is_closed() {
     let (dead, mut deaths) = mpsc::channel(1000);
