@@ -143,6 +143,14 @@ impl Arguments {
             }
             Some(release) if release.names() == at => Ok(Exit::Fine),
             _ if self.dry_run => Ok(Exit::Fine),
+            // Its steps say how far it goes; a release of ours would bring it to all at once.
+            _ if admin.plan().is_some_and(|plan| plan.names() == at) => {
+                let what = format!(
+                    "it is in the steps of a rollout: switchyard rollout; for all hosts at once: switchyard release {number}"
+                );
+                output.say(what).map_err(text)?;
+                Ok(Exit::Wrong)
+            }
             _ if is_ours || self.no_release || keys.is_empty() => {
                 self.release(office, admin, at, keys, output).await
             }
