@@ -19,6 +19,7 @@ mod key;
 mod man;
 mod map;
 mod output;
+mod progress;
 mod push;
 mod queue;
 mod reload;

@@ -34,6 +34,7 @@ pub mod progress;
 pub mod readiness;
 pub mod reload;
 pub mod service;
+pub mod session;
 pub mod signal;
 pub mod sockets;
 pub mod supervise;

@@ -17,6 +17,7 @@ use std::time::Duration;
 use ipnet::IpNet;
 use switchyard_daemon::doors::Host;
 use switchyard_daemon::drain::Drain;
+use switchyard_daemon::session::SessionId;
 use switchyard_smtp::io::serve::{Ended, ServeOptions, Stress, serve};
 use switchyard_smtp::io::stream::Stream;
 use switchyard_smtp::reply::table;
@@ -24,7 +25,7 @@ use tokio::io::AsyncWriteExt;
 use tokio::net::TcpStream;
 use tracing::Instrument;
 
-use crate::policy::{Policy, Rules, SessionId};
+use crate::policy::{Policy, Rules};
 
 /// For a PROXY header to arrive.
 const PROXY_HEADER_TIME: Duration = Duration::from_secs(5);

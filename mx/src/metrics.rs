@@ -3,6 +3,7 @@
 use std::sync::{Arc, OnceLock};
 
 use switchyard_daemon::metrics::{Counter, CounterVec, Gauge, HistogramVec, MetricsError, Registry};
+use switchyard_daemon::session::Stage;
 use switchyard_smtp::reply::ReplyCode;
 
 /// All of them; clones count together.
@@ -18,16 +19,6 @@ pub(crate) struct Metrics {
     seconds: HistogramVec,
     attempts: CounterVec,
     connections: CounterVec,
-}
-
-/// Where a verdict was given.
-#[derive(Debug, Clone, Copy)]
-pub(crate) enum Stage {
-    Connect,
-    Hello,
-    Sender,
-    Recipient,
-    Content,
 }
 
 /// Why a client was told no, or that all is well.
@@ -117,7 +108,7 @@ impl Metrics {
     }
 
     pub(crate) fn verdict(&self, stage: Stage, code: Option<ReplyCode>, reason: Reason) {
-        self.verdicts.with_label_values(&[stage.label(), verdict(code), reason.label()]).inc();
+        self.verdicts.with_label_values(&[stage.as_str(), verdict(code), reason.label()]).inc();
     }
 
     pub(crate) fn handed_over(&self, code: ReplyCode, seconds: f64) {
@@ -143,18 +134,6 @@ fn verdict(code: Option<ReplyCode>) -> &'static str {
         None | Some(2 | 3) => "accept",
         Some(4) => "defer",
         Some(_) => "reject",
-    }
-}
-
-impl Stage {
-    const fn label(self) -> &'static str {
-        match self {
-            Self::Connect => "connect",
-            Self::Hello => "hello",
-            Self::Sender => "sender",
-            Self::Recipient => "recipient",
-            Self::Content => "content",
-        }
     }
 }
 

@@ -1,6 +1,8 @@
 //! How far a run has come, on a terminal only.
 
-use indicatif::{ProgressBar, ProgressStyle};
+use indicatif::ProgressBar;
+
+use crate::progress;
 
 /// A bar with the last behaviour's name behind it.
 pub(super) struct Progress(ProgressBar);
@@ -8,10 +10,7 @@ pub(super) struct Progress(ProgressBar);
 impl Progress {
     /// Of so many.
     pub(super) fn of(total: usize) -> Self {
-        // Hidden by itself where standard error is no terminal.
-        let bar = ProgressBar::new(total as u64);
-        let style = ProgressStyle::with_template("{bar:30} {pos}/{len} {wide_msg}");
-        Self(style.map_or(bar.clone(), |style| bar.with_style(style)))
+        Self(progress::bar(total as u64, "{bar:30} {pos}/{len} {wide_msg}"))
     }
 
     /// One has ended.

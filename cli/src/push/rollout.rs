@@ -3,7 +3,6 @@
 use std::time::{Duration, Instant};
 
 use clap::Args;
-use indicatif::{ProgressBar, ProgressStyle};
 use serde_json::json;
 use switchyard_mapsync::admin::Admin;
 use switchyard_mapsync::client::{Course, FleetHost, Standing};
@@ -14,6 +13,7 @@ use switchyard_mapsync_protocol::rollout::{Host, Plan};
 use super::fleet::{SILENT, printable};
 use super::{Office, With, text, with_hubs};
 use crate::output::{Exit, Output};
+use crate::progress;
 
 /// Show how far the last rollout is, what it waits for, or how it ended
 #[derive(Debug, Args)]
@@ -95,10 +95,7 @@ fn known(host: &FleetHost) -> Host<'_> {
 
 /// Looks on until the rollout is over, and says each step.
 async fn watch(admin: &mut Admin, plan: &Plan, output: &mut Output) -> Result<Exit, String> {
-    // Hidden by itself where standard error is no terminal.
-    let bar = ProgressBar::new(0);
-    let style = ProgressStyle::with_template("{bar:30} {pos}/{len} hosts {elapsed} {wide_msg}");
-    let bar = style.map_or(bar.clone(), |style| bar.with_style(style));
+    let bar = progress::bar(0, "{bar:30} {pos}/{len} hosts {elapsed} {wide_msg}");
     let (mut step, mut began) = (0, Instant::now());
     let ended = loop {
         let looked = async {

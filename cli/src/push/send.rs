@@ -3,7 +3,6 @@
 use std::path::PathBuf;
 
 use clap::Args;
-use indicatif::{ProgressBar, ProgressStyle};
 use switchyard_mapsync::admin::{Admin, Brought, Wish};
 use switchyard_mapsync::site::{SiteFile, pack, spelling};
 use switchyard_mapsync_protocol::head::{self, Kind};
@@ -14,6 +13,7 @@ use super::check::{Checked, check, too_much};
 use super::release::Hosts;
 use super::{Office, With, text, with_hubs};
 use crate::output::{Exit, Output};
+use crate::progress;
 
 /// Check a site, sign it, and bring it to a hub; hosts get it ready, and use it when it is released
 #[derive(Debug, Args)]
@@ -234,10 +234,10 @@ impl Arguments {
 }
 
 async fn bring(admin: &mut Admin, files: &[SiteFile], output: &mut Output) -> Result<(), String> {
-    // Hidden by itself where standard error is no terminal.
-    let bar = ProgressBar::new(files.iter().map(|file| file.file.bytes).sum());
-    let style = ProgressStyle::with_template("{bar:30} {bytes}/{total_bytes} {wide_msg}");
-    let bar = style.map_or(bar.clone(), |style| bar.with_style(style));
+    let bar = progress::bar(
+        files.iter().map(|file| file.file.bytes).sum(),
+        "{bar:30} {bytes}/{total_bytes} {wide_msg}",
+    );
     let (mut count, mut octets) = (0, 0);
     let brought = admin.bring(files, |file, brought| {
         bar.set_message(file.path.to_string());

@@ -3,7 +3,6 @@
 use std::collections::BTreeMap;
 use std::time::{Duration, Instant};
 
-use indicatif::{ProgressBar, ProgressStyle};
 use switchyard_mapsync::admin::Admin;
 use switchyard_mapsync::client::FleetHost;
 use switchyard_mapsync_protocol::release::Release;
@@ -12,6 +11,7 @@ use switchyard_mapsync_protocol::status::State;
 use super::fleet::{SILENT, printable};
 use super::text;
 use crate::output::{Exit, Output};
+use crate::progress;
 
 /// What became of a host.
 #[derive(Debug, PartialEq, Eq)]
@@ -29,10 +29,7 @@ type Known = BTreeMap<String, (Became, Duration)>;
 
 /// Waits for every host that is meant and not silent; not for ever.
 pub(super) async fn watch(admin: &mut Admin, release: &Release, output: &mut Output) -> Result<Exit, String> {
-    // Hidden by itself where standard error is no terminal.
-    let bar = ProgressBar::new(0);
-    let style = ProgressStyle::with_template("{bar:30} {pos}/{len} hosts {elapsed}");
-    let bar = style.map_or(bar.clone(), |style| bar.with_style(style));
+    let bar = progress::bar(0, "{bar:30} {pos}/{len} hosts {elapsed}");
     let start = Instant::now();
     let mut known = Known::new();
     loop {

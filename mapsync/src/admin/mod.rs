@@ -162,6 +162,21 @@ impl Admin {
         release.max(self.plan.as_ref().map_or(0, Plan::last))
     }
 
+    /// The release that follows all that were seen or signed, yet to be signed.
+    fn next_release(&self, reach: Reach, head: HeadRef) -> Release {
+        Release {
+            environment: self.trusted.root().environment.clone(),
+            sequence: self.memory.next_release(self.highest()),
+            generation: head.generation,
+            head: head.hash,
+            permille: reach.permille,
+            canaries: reach.canaries,
+            halted: reach.halted || reach.undo,
+            undo: reach.undo,
+            expires: Timestamp(self.now.0.saturating_add(reach.lifetime.as_secs())),
+        }
+    }
+
     /// A generation of old.
     ///
     /// # Errors
@@ -229,17 +244,7 @@ impl Admin {
         keys: &[SecretKey],
     ) -> Result<u64, AdminError> {
         let _turn = self.memory.turn(self.trusted.root())?;
-        let release = Release {
-            environment: self.trusted.root().environment.clone(),
-            sequence: self.memory.next_release(self.highest()),
-            generation: head.generation,
-            head: head.hash,
-            permille: reach.permille,
-            canaries: reach.canaries,
-            halted: reach.halted || reach.undo,
-            undo: reach.undo,
-            expires: Timestamp(self.now.0.saturating_add(reach.lifetime.as_secs())),
-        };
+        let release = self.next_release(reach, head);
         let octets = signed(&release, keys)?.to_json()?;
         read_release(&self.trusted, &octets)?;
         self.memory.saw(None, release.sequence);

@@ -2,13 +2,11 @@
 
 use std::time::Duration;
 
-use switchyard_mapsync_protocol::Timestamp;
 use switchyard_mapsync_protocol::head::HeadRef;
 use switchyard_mapsync_protocol::keys::SecretKey;
-use switchyard_mapsync_protocol::release::Release;
 use switchyard_mapsync_protocol::rollout::{Host, Plan, canaries, draw};
 
-use super::{Admin, AdminError, signed};
+use super::{Admin, AdminError, Reach, signed};
 use crate::client::Newest;
 
 impl Admin {
@@ -30,17 +28,9 @@ impl Admin {
         keys: &[SecretKey],
     ) -> Result<&Plan, AdminError> {
         let _turn = self.memory.turn(self.trusted.root())?;
-        let first = Release {
-            environment: self.trusted.root().environment.clone(),
-            sequence: self.memory.next_release(self.highest()),
-            generation: head.generation,
-            head: head.hash,
-            permille: 0,
-            canaries: canaries(hosts.iter().copied(), head.generation)?,
-            halted: false,
-            undo: false,
-            expires: Timestamp(self.now.0.saturating_add(lifetime.as_secs())),
-        };
+        let canaries = canaries(hosts.iter().copied(), head.generation)?;
+        let reach = Reach { permille: 0, canaries, halted: false, undo: false, lifetime };
+        let first = self.next_release(reach, head);
         let names: Vec<&str> = hosts.iter().map(|host| host.name).collect();
         let releases = draw(&first, &names);
         let releases = releases.iter().map(|release| signed(release, keys)).collect::<Result<_, _>>()?;

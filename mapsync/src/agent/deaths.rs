@@ -7,6 +7,7 @@
 //! Under systemd each daemon has a user of its own, and its socket is closed to us. Then the service manager is asked,
 //! for a while after each flip, how often it had to start the daemon again.
 
+use std::convert::Infallible;
 use std::os::fd::OwnedFd;
 use std::os::unix::fs::MetadataExt as _;
 use std::path::{Path, PathBuf};
@@ -19,6 +20,7 @@ use switchyard_daemon::metrics::Gauge;
 use switchyard_mapsync_protocol::head::HeadRef;
 use tokio::io::unix::AsyncFd;
 use tokio::net::UnixStream;
+use tokio::sync::watch::error::RecvError;
 use tokio::sync::{mpsc, watch};
 use tokio::time::{Instant, sleep, timeout};
 
@@ -35,18 +37,24 @@ pub(super) struct Watched {
 
 /// Says each death, of whatever daemon is to be watched; `seen` is 1 while one would be seen.
 pub(super) async fn watch(mut which: watch::Receiver<Option<Watched>>, dead: mpsc::Sender<()>, seen: Gauge) {
+    let Err(_nobody_asks_any_more) = watched(&mut which, &dead, &seen).await;
+}
+
+async fn watched(
+    which: &mut watch::Receiver<Option<Watched>>,
+    dead: &mpsc::Sender<()>,
+    seen: &Gauge,
+) -> Result<Infallible, RecvError> {
     loop {
         let now = which.borrow_and_update().clone();
         let unseen = match &now {
             Some(Watched { control: Some(control), .. }) => tokio::select! {
-                unseen = at_the_socket(control, &dead, &seen) => unseen,
-                changed = another(&mut which, &now) => match changed {
-                    Ok(()) => {
-                        seen.set(0);
-                        continue;
-                    }
-                    Err(_) => return,
-                },
+                unseen = at_the_socket(control, dead, seen) => unseen,
+                changed = another(which, &now) => {
+                    changed?;
+                    seen.set(0);
+                    continue;
+                }
             },
             _ => Unseen::Over,
         };
@@ -54,21 +62,17 @@ pub(super) async fn watch(mut which: watch::Receiver<Option<Watched>>, dead: mps
             let unit = format!("switchyard-{}.service", watched.daemon);
             seen.set(1);
             tokio::select! {
-                () = at_the_manager(move || restarts(SYSTEMCTL, &unit), &dead) => {}
-                changed = which.changed() => match changed {
-                    Ok(()) => {
-                        seen.set(0);
-                        continue;
-                    }
-                    Err(_) => return,
-                },
+                () = at_the_manager(move || restarts(SYSTEMCTL, &unit), dead) => {}
+                changed = which.changed() => {
+                    changed?;
+                    seen.set(0);
+                    continue;
+                }
             }
         }
         // There is no way to look, or no reason any more: until the next set.
         seen.set(0);
-        if which.changed().await.is_err() {
-            return;
-        }
+        which.changed().await?;
     }
 }
 
@@ -77,7 +81,7 @@ pub(super) async fn watch(mut which: watch::Receiver<Option<Watched>>, dead: mps
 async fn another(
     which: &mut watch::Receiver<Option<Watched>>,
     than: &Option<Watched>,
-) -> Result<(), watch::error::RecvError> {
+) -> Result<(), RecvError> {
     let place =
         |watched: &Option<Watched>| watched.as_ref().map(|now| (now.daemon.clone(), now.control.clone()));
     loop {

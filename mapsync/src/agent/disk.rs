@@ -21,7 +21,8 @@ use std::path::{Path, PathBuf};
 
 use switchyard_mapsync_protocol::trust::HeadRef;
 
-use self::durable::{make_durable, names, of, put, remove, sync_folder};
+pub(super) use self::durable::put;
+use self::durable::{make_durable, names, of, remove, sync_folder};
 
 /// A place on disk did not do what was asked of it.
 #[derive(Debug, thiserror::Error)]

@@ -7,7 +7,7 @@
 
 use std::collections::BTreeMap;
 use std::fs;
-use std::io::{self, Write as _};
+use std::io;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
 
@@ -15,9 +15,9 @@ use serde::{Deserialize, Serialize};
 use switchyard_config::Services;
 use switchyard_config::change::Difference;
 use switchyard_config::reference::Change;
-use tempfile::NamedTempFile;
 
 use super::deaths::{Inode, SYSTEMCTL, is_there};
+use super::disk::put;
 use super::host;
 
 /// A host whose daemons' settings may have changed.
@@ -77,7 +77,9 @@ impl Left {
     pub(super) fn keep(left: Option<&Self>, folder: &Path) {
         let at = folder.join(LEFT);
         let kept = match left {
-            Some(left) => left.write(folder, &at),
+            Some(left) => serde_json::to_vec(left)
+                .map_err(io::Error::from)
+                .and_then(|octets| put(folder, LEFT, &octets, 0o600).map_err(|error| error.error)),
             None => match fs::remove_file(&at) {
                 Err(error) if error.kind() != io::ErrorKind::NotFound => Err(error),
                 _ => Ok(()),
@@ -86,13 +88,6 @@ impl Left {
         if let Err(error) = kept {
             tracing::warn!(%error, at = %at.display(), "what is left to people is forgotten at the next start");
         }
-    }
-
-    fn write(&self, folder: &Path, at: &Path) -> io::Result<()> {
-        let mut aside = NamedTempFile::new_in(folder)?;
-        serde_json::to_writer(&mut aside, self)?;
-        aside.flush()?;
-        aside.persist(at).map(drop).map_err(|error| error.error)
     }
 
     pub(super) fn needs_restart(&self) -> bool {
@@ -189,6 +184,7 @@ const NAMED: usize = 4;
 #[cfg(test)]
 mod tests {
     use std::fs::File;
+    use std::io::Write as _;
     use std::os::unix::fs::PermissionsExt as _;
 
     use super::*;

@@ -6,6 +6,7 @@
 
 use std::fmt;
 
+use switchyard_daemon::session::Stage;
 use switchyard_maps::access::Access;
 use switchyard_maps::access::standing::{Asked, Ruling, Standing};
 use switchyard_maps::{Answer, Found};
@@ -13,7 +14,7 @@ use switchyard_smtp::reply::Reply;
 use switchyard_smtp::server::Client;
 
 use super::Policy;
-use crate::metrics::{Reason, Stage};
+use crate::metrics::Reason;
 
 impl Policy {
     /// Takes what a table says into `standing`.

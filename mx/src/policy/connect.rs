@@ -1,5 +1,6 @@
 //! A client connects, or XCLIENT has told whom it stands for: is there room for it, and may it send?
 
+use switchyard_daemon::session::Stage;
 use switchyard_maps::access::standing::{Asked, Standing};
 use switchyard_smtp::extension::Offer;
 use switchyard_smtp::reply::{Reply, table};
@@ -7,7 +8,7 @@ use switchyard_smtp::server::Client;
 
 use super::Policy;
 use crate::accept::is_in;
-use crate::metrics::{Reason, Stage};
+use crate::metrics::Reason;
 
 impl Policy {
     /// 421 where a cap is reached, what an access table says, or what is offered.

@@ -1,6 +1,7 @@
 //! DATA and the content: is a router there, what do the mail filters make of it, and what does a router say?
 
 use jiff::Timestamp;
+use switchyard_daemon::session::Stage;
 use switchyard_milter_mta::Judged;
 use switchyard_smtp::envelope::MailObject;
 use switchyard_smtp::reply::{Reply, table};
@@ -10,7 +11,7 @@ use switchyard_smtp::wire::command::Attributes;
 
 use super::{Held, Policy};
 use crate::deliver::{NotTaken, RouterTook};
-use crate::metrics::{Reason, Stage};
+use crate::metrics::Reason;
 
 /// Octets of a reason to hold a message, as far as it goes with MAIL.
 const LONGEST_REASON: usize = 200;

@@ -1,11 +1,11 @@
 //! HELO and EHLO: may a client call itself that? What makes a name lawful the session has seen to.
 
+use switchyard_daemon::session::Stage;
 use switchyard_maps::access::standing::Asked;
 use switchyard_smtp::reply::Reply;
 use switchyard_smtp::server::Client;
 
 use super::Policy;
-use crate::metrics::Stage;
 
 impl Policy {
     pub(super) async fn decide_hello(&mut self, client: &Client) -> Result<(), Reply> {

@@ -18,6 +18,7 @@ use std::time::Duration;
 use arc_swap::ArcSwap;
 use ipnet::IpNet;
 use switchyard_daemon::clock::Clock;
+use switchyard_daemon::session::{SessionId, Stage};
 use switchyard_maps::MapHandle;
 use switchyard_maps::access::standing::Standing;
 use switchyard_milter_mta::{FilterSession, Filters};
@@ -34,7 +35,7 @@ pub(crate) use sender::Held;
 
 use crate::accept::networks::{Networks, Place};
 use crate::deliver::HandOver;
-use crate::metrics::{Metrics, Reason, Stage};
+use crate::metrics::{Metrics, Reason};
 
 /// What the sessions that begin under it are judged by.
 #[derive(Debug)]
@@ -83,22 +84,6 @@ pub(crate) struct Policy {
     of_hello: Standing,
     /// This client's session, as the mail filters are told of it.
     filters: FilterSession,
-}
-
-/// A session's id: 64 random bits.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) struct SessionId(u64);
-
-impl SessionId {
-    pub(crate) fn random() -> Self {
-        Self(uuid::Uuid::new_v4().as_u64_pair().1)
-    }
-}
-
-impl std::fmt::Display for SessionId {
-    fn fmt(&self, formatter: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        write!(formatter, "{:016x}", self.0)
-    }
 }
 
 impl Policy {

@@ -14,6 +14,7 @@
 
 use std::sync::Arc;
 
+use switchyard_daemon::session::Stage;
 use switchyard_maps::access::standing::Asked;
 use switchyard_maps::{Answer, Found, MapName, Place, Snapshot, Unavailable, relocated};
 use switchyard_smtp::address::{ForwardPath, Host, LocalPart, Mailbox};
@@ -22,7 +23,7 @@ use switchyard_smtp::reply::{Reply, table};
 use switchyard_smtp::server::{Client, Transaction};
 
 use super::{CANNOT_KNOW, Held, Policy};
-use crate::metrics::{Reason, Stage};
+use crate::metrics::Reason;
 
 impl Policy {
     pub(super) async fn decide_recipient(

@@ -2,6 +2,7 @@
 
 use std::time::Instant;
 
+use switchyard_daemon::session::Stage;
 use switchyard_maps::Snapshot;
 use switchyard_maps::access::standing::{Asked, Standing};
 use switchyard_smtp::envelope::{Sender, TransactionId};
@@ -9,7 +10,6 @@ use switchyard_smtp::reply::Reply;
 use switchyard_smtp::server::Client;
 
 use super::{Policy, Shared};
-use crate::metrics::Stage;
 
 /// What belongs to one transaction; RSET drops it.
 #[derive(Debug)]

@@ -4,6 +4,7 @@ use std::sync::Arc;
 use std::time::SystemTime;
 
 use jiff::Timestamp;
+use switchyard_daemon::session::{SessionId, Stage};
 use switchyard_maps::access::Access;
 use switchyard_maps::access::standing::{Asked, Standing};
 use switchyard_maps::{Answer, Found, Snapshot};
@@ -16,7 +17,7 @@ use switchyard_smtp::reply::Reply;
 use switchyard_smtp::server::{Client, Event, Transaction};
 use switchyard_smtp::trace::Received;
 
-use super::words::{SessionId, Stage, describe, noted, spool_reply};
+use super::words::{describe, noted, spool_reply};
 use super::{LiveOptions, Shared};
 use crate::policy::recipient::{Question, judge, judge_rewritten};
 use crate::policy::{access, priority};

@@ -1,51 +1,12 @@
 //! What clients and the log are told: who a client is, why the spool takes no mail, and a mail filter's "no", counted by
 //! its stage and told beside the session that hears it.
 
-use std::fmt;
-
+use switchyard_daemon::session::{SessionId, Stage};
 use switchyard_smtp::reply::{Reply, table};
 use switchyard_smtp::server::Client;
 
 use crate::metrics::ServerMetrics;
 use crate::spool::SpoolError;
-
-/// A session's id in the log: 64 random bits.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) struct SessionId(u64);
-
-impl SessionId {
-    pub(super) fn random() -> Self {
-        Self(uuid::Uuid::new_v4().as_u64_pair().1)
-    }
-}
-
-impl fmt::Display for SessionId {
-    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(formatter, "{:016x}", self.0)
-    }
-}
-
-/// Where a filter was asked, as a label.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum Stage {
-    Connect,
-    Hello,
-    Sender,
-    Recipient,
-    Content,
-}
-
-impl Stage {
-    const fn as_str(self) -> &'static str {
-        match self {
-            Self::Connect => "connect",
-            Self::Hello => "hello",
-            Self::Sender => "sender",
-            Self::Recipient => "recipient",
-            Self::Content => "content",
-        }
-    }
-}
 
 /// Passes on what a filter says.
 pub(super) fn noted<T>(

@@ -9,13 +9,7 @@ const TWO: &str = "postmaster@example.org\nnew@example.org\n";
 
 /// A host that uses generation 2, and used 1 before; its mx runs.
 fn on_the_second() -> World {
-    let mut world = World::new();
-    world.write_recipients(ONE);
-    assert_eq!(world.push(&[]).code, Some(0));
-    world.start_agent();
-    expect::holds("generation 1 in use", || world.in_use() == Some(1));
-    world.start_mx();
-    expect::holds("the hub to know the host", || world.admin(&["fleet"]).data.contains("uses    1"));
+    let world = World::on_the_first("", ONE);
     world.write_recipients(TWO);
     let told = world.push(&[]);
     assert!(told.code == Some(0) && told.data.contains("1 host uses it: first after "), "{told:?}");

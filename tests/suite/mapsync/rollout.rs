@@ -11,13 +11,7 @@ const TWO: &str = "postmaster@example.org\nnew@example.org\n";
 
 /// A hub with these gates, and a host that uses generation 1.
 fn world(gates: &str) -> World {
-    let mut world = World::with_hub(gates);
-    world.write_recipients(ONE);
-    assert_eq!(world.push(&[]).code, Some(0));
-    world.start_agent();
-    expect::holds("generation 1 in use", || world.in_use() == Some(1));
-    world.start_mx();
-    expect::holds("the hub to know the host", || world.admin(&["fleet"]).data.contains("uses    1"));
+    let world = World::on_the_first(gates, ONE);
     world.write_recipients(TWO);
     world
 }

@@ -58,6 +58,18 @@ impl World {
         world
     }
 
+    /// A host that goes by generation 1, with these recipients: its mx runs, and the hub knows it.
+    pub(crate) fn on_the_first(more_of_hub: &str, recipients: &str) -> Self {
+        let mut world = Self::with_hub(more_of_hub);
+        world.write_recipients(recipients);
+        assert_eq!(world.push(&[]).code, Some(0));
+        world.start_agent();
+        expect::holds("generation 1 in use", || world.in_use() == Some(1));
+        world.start_mx();
+        expect::holds("the hub to know the host", || world.admin(&["fleet"]).data.contains("uses    1"));
+        world
+    }
+
     fn make_certificates(&self) {
         let folder = self.site.path("tls");
         fs::create_dir(&folder).expect("a folder");

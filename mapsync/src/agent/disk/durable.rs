@@ -27,7 +27,7 @@ pub(super) fn make_durable(folder: &Path) -> Result<(), DiskError> {
 }
 
 /// A file in the place of another, or of none: whole or not at all.
-pub(super) fn put(folder: &Path, name: &str, octets: &[u8], mode: u32) -> Result<(), DiskError> {
+pub(in crate::agent) fn put(folder: &Path, name: &str, octets: &[u8], mode: u32) -> Result<(), DiskError> {
     let (at, aside) = (folder.join(name), folder.join(format!(".{name}")));
     let open = OpenOptions::new().write(true).create(true).truncate(true).mode(0o600).open(&aside);
     let written = open.and_then(|mut file| {

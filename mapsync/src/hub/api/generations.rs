@@ -6,6 +6,7 @@
 
 use std::sync::Arc;
 
+use axum::extract::rejection::BytesRejection;
 use axum::extract::{Path, Query, State};
 use axum::http::{HeaderMap, StatusCode, header};
 use axum::response::{IntoResponse, Response};
@@ -87,7 +88,7 @@ pub(crate) async fn push_head(
     Asks(caller): Asks,
     Path(environment): Path<String>,
     headers: HeaderMap,
-    octets: Result<Bytes, axum::extract::rejection::BytesRejection>,
+    octets: Result<Bytes, BytesRejection>,
 ) -> Result<Response, Problem> {
     let board = shared.board(&caller, &environment)?;
     // RFC 6585 §3: without the condition the first of two pushes would be lost.
@@ -104,11 +105,9 @@ pub(crate) async fn push_root(
     State(shared): State<Shared>,
     Asks(caller): Asks,
     Path(environment): Path<String>,
-    octets: Result<Bytes, axum::extract::rejection::BytesRejection>,
+    octets: Result<Bytes, BytesRejection>,
 ) -> Result<Response, Problem> {
-    let board = shared.board(&caller, &environment)?;
-    let octets = octets.map_err(|error| too_long(&error))?;
-    Ok(answer(&kept(&shared, &board, &caller, Brought::Root(octets)).await?))
+    push_message(&shared, &caller, &environment, octets, Brought::Root).await
 }
 
 /// The next release.
@@ -116,11 +115,9 @@ pub(crate) async fn push_release(
     State(shared): State<Shared>,
     Asks(caller): Asks,
     Path(environment): Path<String>,
-    octets: Result<Bytes, axum::extract::rejection::BytesRejection>,
+    octets: Result<Bytes, BytesRejection>,
 ) -> Result<Response, Problem> {
-    let board = shared.board(&caller, &environment)?;
-    let octets = octets.map_err(|error| too_long(&error))?;
-    Ok(answer(&kept(&shared, &board, &caller, Brought::Release(octets)).await?))
+    push_message(&shared, &caller, &environment, octets, Brought::Release).await
 }
 
 /// The plan of a rollout.
@@ -128,11 +125,21 @@ pub(crate) async fn push_plan(
     State(shared): State<Shared>,
     Asks(caller): Asks,
     Path(environment): Path<String>,
-    octets: Result<Bytes, axum::extract::rejection::BytesRejection>,
+    octets: Result<Bytes, BytesRejection>,
 ) -> Result<Response, Problem> {
-    let board = shared.board(&caller, &environment)?;
+    push_message(&shared, &caller, &environment, octets, Brought::Plan).await
+}
+
+async fn push_message(
+    shared: &Shared,
+    caller: &Identity,
+    environment: &str,
+    octets: Result<Bytes, BytesRejection>,
+    brought: fn(Bytes) -> Brought,
+) -> Result<Response, Problem> {
+    let board = shared.board(caller, environment)?;
     let octets = octets.map_err(|error| too_long(&error))?;
-    Ok(answer(&kept(&shared, &board, &caller, Brought::Plan(octets)).await?))
+    Ok(answer(&kept(shared, &board, caller, brought(octets)).await?))
 }
 
 /// Takes it, counts it and logs it.
@@ -165,6 +172,6 @@ fn answer(kept: &Kept) -> Response {
     (status, [(header::ETAG, tag(kept.number))], control::answer(&body)).into_response()
 }
 
-fn too_long(error: &axum::extract::rejection::BytesRejection) -> Problem {
+fn too_long(error: &BytesRejection) -> Problem {
     Problem::new(error.status(), "body", error.body_text())
 }
