@@ -8,7 +8,7 @@ use std::io::{self, Cursor, Seek, Write};
 
 use super::duplicates::{Duplicate, Duplicates};
 use super::encode::{Entry, Plan, encode};
-use super::hash::{Hash, MOST_SEEDS, buckets_for, is_crowded, room_of};
+use super::hash::{FIRST_SEED, Hash, MOST_SEEDS, buckets_for, is_crowded, room_of, seed_after};
 use super::values::Values;
 use super::varint;
 use super::{MOST_KEY, MOST_VALUE};
@@ -45,7 +45,7 @@ pub enum BuildError {
     /// Keys with two values.
     #[error("{} keys stand there with different values", .0.total)]
     Contradictions(Duplicates),
-    /// Somebody chose the keys so that they crowd a bucket under every seed.
+    /// The keys crowd a bucket under every seed, which nobody can choose them for.
     #[error("the keys crowd one bucket under each of {MOST_SEEDS} hash functions")]
     NoSeed,
 }
@@ -99,14 +99,14 @@ impl ExactBuilder {
     pub fn finish(self) -> Result<Built, BuildError> {
         let (arena, values) = (self.arena, self.values);
         let repeated = Duplicates::default();
-        let mut built = Built { arena, index: Vec::new(), room: 0, values, seed: 0, repeated };
-        while built.seed < MOST_SEEDS {
+        let mut built = Built { arena, index: Vec::new(), room: 0, values, seed: FIRST_SEED, repeated };
+        for _ in 0..MOST_SEEDS {
             built.index_under(self.entries as usize);
             built.settle_keys().map_err(BuildError::Contradictions)?;
             if !is_crowded(&built.index, buckets_for(built.room), |(hash, _)| *hash) {
                 return Ok(built);
             }
-            built.seed += 1;
+            built.seed = seed_after(built.seed, built.index.iter().map(|(_, at)| built.held(*at).key));
         }
         Err(BuildError::NoSeed)
     }

@@ -2,21 +2,26 @@
 //!
 //! Few instructions, and no branch on a key's length: while memory answers one question, the processor is at the
 //! hash of the next. It need not resist more than it does. Whoever *asks* can only make a question read a
-//! bucket's few records. Whoever *writes* a map could choose keys that crowd one bucket; a builder then takes the
-//! next seed, under which these keys lie elsewhere. With keys chosen against every seed a table is refused, and the set
-//! in use goes on. The functions here are part of the format.
+//! bucket's few records. Whoever *writes* a map can choose keys that crowd one bucket under the first seed, which is
+//! everybody's; a builder then takes a seed that hangs on all the keys, so that to change one of them changes it, and
+//! nobody can choose keys for it. The functions here are part of the format.
 
 /// Octets of records a bucket has on average: fewer cost more room, more cost more keys that a cell has no room for.
 const IN_BUCKET: u64 = 150;
 
+/// Seed of the first try; tables that share it share the hashes of a question's keys.
+pub(super) const FIRST_SEED: u64 = 0;
+
 /// Keys a bucket holds at most.
 pub(super) const MOST_IN_BUCKET: usize = 63;
 
-/// Seeds a builder tries; with keys that nobody chose the first one fits.
-pub(super) const MOST_SEEDS: u64 = 64;
+/// Seeds a builder tries: with keys that nobody chose the first one fits, with others the second.
+pub(super) const MOST_SEEDS: usize = 8;
 
 /// What the seed is hashed behind.
 const NAME: &[u8] = b"swm1 key";
+/// What the keys are hashed behind that make a seed.
+const SEED: &[u8] = b"swm1 seed";
 /// Octets of a key that go into one product.
 const BLOCK: usize = 16;
 
@@ -49,6 +54,16 @@ impl Hash {
         };
         folded(hash ^ two, key.len() as u64 ^ three)
     }
+}
+
+/// The seed to try after another one, of all keys in the order that they have under that one.
+pub(super) fn seed_after<'k>(seed: u64, keys: impl Iterator<Item = &'k [u8]>) -> u64 {
+    let mut hasher = blake3::Hasher::new();
+    hasher.update(SEED).update(&seed.to_le_bytes());
+    for key in keys {
+        hasher.update(&(key.len() as u32).to_le_bytes()).update(key);
+    }
+    hasher.finalize().as_bytes().first_chunk().map_or(0, |seed| u64::from_le_bytes(*seed))
 }
 
 /// The two halves of a product, laid over each other.

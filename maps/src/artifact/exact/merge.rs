@@ -11,7 +11,7 @@ use std::slice;
 
 use super::cell::Record;
 use super::encode::{Entry, Plan, encode};
-use super::hash::{Hash, buckets_for, is_crowded, room_of};
+use super::hash::{FIRST_SEED, Hash, buckets_for, is_crowded, room_of};
 use super::values::Values;
 use super::walk::Walk;
 use super::{BuildError, Exact, ExactBuilder, MOST_KEY, MOST_VALUE, TooLarge};
@@ -74,7 +74,7 @@ pub enum MergeError {
 pub fn merge<W: Write + Seek>(base: &Exact, ops: &[Op<'_>], out: W) -> Result<W, MergeError> {
     let mut changes = Changes::of(base, ops)?;
     // A builder takes the first seed that fits; only of the first one is it known that none fits before.
-    if base.seed() != 0 {
+    if base.seed() != FIRST_SEED {
         return rebuild(base, &changes, out);
     }
     let hashes = base.hashes()?;
@@ -94,7 +94,7 @@ pub fn merge<W: Write + Seek>(base: &Exact, ops: &[Op<'_>], out: W) -> Result<W,
     drop(all);
     let links = changes.link(base)?;
     let news = changes.values.len();
-    let plan = Plan { seed: 0, records, buckets, values: news + base.values() };
+    let plan = Plan { seed: FIRST_SEED, records, buckets, values: news + base.values() };
     let merged = Merged::new(base, &hashes, &changes.sorted);
     let entries = merged.map(|entry| match entry? {
         Merge::Kept(hash, Record { key, value, line }) => {

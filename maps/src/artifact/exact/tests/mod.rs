@@ -2,7 +2,7 @@
 
 mod changes;
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use proptest::prelude::*;
 
@@ -147,18 +147,42 @@ fn crowd(count: usize) -> Vec<String> {
     (0_u32..).map(|number| format!("chosen{number}")).filter(chosen).take(count).collect()
 }
 
+/// As `docs/map-format.md` says it.
+fn seed_by_the_book(before: u64, keys: &[String]) -> u64 {
+    let mut keys: Vec<&[u8]> = keys.iter().map(String::as_bytes).collect();
+    keys.sort_by_key(|key| (Hash::new(before).of(key), *key));
+    let mut text = [b"swm1 seed".as_slice(), &before.to_le_bytes()].concat();
+    keys.iter().for_each(|key| text.extend([&(key.len() as u32).to_le_bytes()[..], key].concat()));
+    u64::from_le_bytes(*blake3::hash(&text).as_bytes().first_chunk().unwrap())
+}
+
 #[test]
 fn keys_that_crowd_a_bucket_get_another_seed_and_the_same_one_each_time() {
     let keys = crowd(hash::MOST_IN_BUCKET + 1);
     let model: Model = keys.iter().zip(1..).map(|(key, line)| (key.clone(), ("v".into(), line))).collect();
     let octets = octets_of(&model);
     let map = open(&octets).unwrap();
-    assert_eq!(map.container().head().seed, 1);
+    assert_eq!(map.seed(), seed_by_the_book(hash::FIRST_SEED, &keys));
     assert_says(&map, &model);
-    assert_eq!(octets_of(&model), octets);
+    let turned = model.iter().rev().map(|(key, (value, line))| (key.as_str(), value.as_str(), *line));
+    assert!(built(turned).unwrap().to_bytes().unwrap() == octets);
     // One less fits.
     let fewer: Model = model.into_iter().skip(1).collect();
-    assert_says(&open(&octets_of(&fewer)).unwrap(), &fewer);
+    let fewer = (open(&octets_of(&fewer)).unwrap(), fewer);
+    assert_says(&fewer.0, &fewer.1);
+    assert_eq!(fewer.0.seed(), hash::FIRST_SEED);
+}
+
+#[test]
+fn each_change_of_crowding_keys_is_a_seed_that_nobody_knew() {
+    let keys = crowd(hash::MOST_IN_BUCKET + 2);
+    let seed = |keys: &[String]| {
+        let built = built(keys.iter().map(|key| (key.as_str(), "v", 1))).unwrap();
+        open(&built.to_bytes().unwrap()).unwrap().seed()
+    };
+    let seeds: BTreeSet<u64> = [&keys[..], &keys[1..], &keys[..keys.len() - 1]].map(seed).into();
+    assert_eq!(seeds.len(), 3);
+    assert!(!seeds.contains(&hash::FIRST_SEED));
 }
 
 #[test]
