@@ -70,8 +70,8 @@ struct Kept {
     shared: Arc<Shared>,
     load: Arc<Load>,
     memory: MemoryBudget,
-    /// What is counted of mail filters.
-    filtered: ClientMetrics,
+    /// Those of the settings that hold: others are made of them, so that connections count with all.
+    filters: ArcSwap<Filters>,
     drain: Drain,
     service: ServiceManager,
 }
@@ -140,6 +140,9 @@ impl Daemon for Mx {
         let limits = &settings.common.limits;
         let (clock, metrics) = (Clock::system(), Metrics::register(&registry).map_err(MxError::because)?);
         let hand_over = hand_over(&settings, &clock, &metrics, &process.service)?;
+        let memory = MemoryBudget::new(limits.content_memory);
+        let counted = ClientMetrics::register(registry.prometheus()).map_err(MxError::because)?;
+        let filters = Filters::new(&settings.asked, &counted, &memory).map_err(MxError::because)?;
         let kept = Kept {
             shared: Arc::new(Shared {
                 maps,
@@ -150,12 +153,12 @@ impl Daemon for Mx {
                 clock,
             }),
             load: Arc::new(Load::new(high(&settings))),
-            memory: MemoryBudget::new(limits.content_memory),
-            filtered: ClientMetrics::register(registry.prometheus()).map_err(MxError::because)?,
+            memory,
+            filters: ArcSwap::from_pointee(filters),
             drain: process.drain.clone(),
             service: process.service.clone(),
         };
-        let live = kept.live(&settings)?;
+        let live = kept.live(&settings, kept.filters.load_full())?;
         process.tasks.helper("router connections", tasks::tend_connections(Arc::clone(&kept.shared)));
         let accepting = AcceptMetrics::register(&registry, "smtp_server").map_err(MxError::because)?;
         let sessions = Sessions::new(limits.sessions, process.drain.clone(), accepting);

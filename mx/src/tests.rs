@@ -21,7 +21,7 @@ async fn r1_an_idle_session_is_small() {
     let socket = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
     let _client = tokio::net::TcpStream::connect(socket.local_addr().unwrap()).await.unwrap();
     let (stream, peer) = socket.accept().await.unwrap();
-    let live = mx.kept.live(&settings("")).unwrap();
+    let live = mx.kept.live(&settings(""), mx.kept.filters.load_full()).unwrap();
     let door = mx.kept.door(&settings(""), 0, &live, &process.drain.part());
     let session = Arc::new(Door { proxy_protocol: true, ..door }).serve(stream, peer);
     let size = size_of_val(&session);

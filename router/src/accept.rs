@@ -95,6 +95,12 @@ impl Front {
         self.0.route.store(Arc::new(route));
     }
 
+    /// Who is asked by the settings of this moment.
+    #[must_use]
+    pub fn filters(&self) -> Arc<Filters> {
+        Arc::clone(&self.0.live.load().filters)
+    }
+
     /// What would become of a message by these maps, and why.
     #[must_use]
     pub fn explain(&self, maps: &Snapshot, message: &Message) -> Explanation {

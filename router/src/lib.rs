@@ -64,7 +64,6 @@ pub struct Router {
     queue: QueueHandle,
     spool: Spool,
     srs: SrsMetrics,
-    filtered: ClientMetrics,
     reloader: Reloader,
     memory: MemoryBudget,
     drain: Drain,
@@ -155,8 +154,8 @@ impl Daemon for Router {
         let queue = Queue::start(parts, recovered.messages);
 
         let memory = MemoryBudget::new(settings.common.limits.content_memory);
-        let filtered = ClientMetrics::register(registry.prometheus()).map_err(RouterError::because)?;
-        let live = live_options(&settings, &memory, &process.drain, &filtered)?;
+        let counted = ClientMetrics::register(registry.prometheus()).map_err(RouterError::because)?;
+        let live = live_options(&settings, &memory, &process.drain, filters(&settings, &counted, &memory)?)?;
         let metrics = ServerMetrics::register(&registry).map_err(RouterError::because)?;
         let asked = maps.clone();
         let rooms = Rooms { maps, route, spool: spool.clone(), queue: queue.clone(), clock, metrics };
@@ -193,7 +192,6 @@ impl Daemon for Router {
             queue,
             spool,
             srs,
-            filtered,
             reloader,
             memory,
             drain,

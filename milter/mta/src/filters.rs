@@ -40,12 +40,19 @@ impl Asked {
 pub struct Filters {
     host: Box<str>,
     memory: MemoryBudget,
+    metrics: ClientMetrics,
     members: BTreeMap<Box<str>, Member>,
     order: Vec<Box<str>>,
 }
 
-#[derive(Debug)]
-enum Member {
+#[derive(Debug, Clone)]
+struct Member {
+    options: MilterOptions,
+    part: Part,
+}
+
+#[derive(Debug, Clone)]
+enum Part {
     Asked(Arc<Pool>),
     /// It only watches.
     Watching(Arc<Shadow>),
@@ -68,17 +75,36 @@ impl Filters {
     /// # Errors
     /// When certificates cannot be read.
     pub fn new(asked: &Asked, metrics: &ClientMetrics, memory: &MemoryBudget) -> Result<Self, LoadError> {
+        Self::after(&BTreeMap::new(), asked, metrics, memory)
+    }
+
+    /// By other settings. A filter that they leave as it was keeps its connections; of any other, those that sessions
+    /// from before still hold count within its new bound. Nothing is different before somebody is asked by these.
+    ///
+    /// # Errors
+    /// When certificates cannot be read.
+    pub fn renewed(&self, asked: &Asked) -> Result<Self, LoadError> {
+        Self::after(&self.members, asked, &self.metrics, &self.memory)
+    }
+
+    fn after(
+        before: &BTreeMap<Box<str>, Member>,
+        asked: &Asked,
+        metrics: &ClientMetrics,
+        memory: &MemoryBudget,
+    ) -> Result<Self, LoadError> {
         let mut members = BTreeMap::new();
         for filter in &asked.filters {
-            let pool = Arc::new(Pool::new(filter.load()?, metrics.clone()));
-            let member = match filter.shadow {
-                true => Member::Watching(Arc::new(Shadow::new(pool))),
-                false => Member::Asked(pool),
+            let name: Box<str> = filter.name.as_str().into();
+            let member = match before.get(&name) {
+                Some(known) if known.options == *filter && !filter.reads_files() => known.clone(),
+                known => Member::new(filter, known.map(Member::pool), metrics)?,
             };
-            members.insert(filter.name.as_str().into(), member);
+            members.insert(name, member);
         }
         let order = asked.order.iter().map(|name| name.as_str().into()).collect();
-        Ok(Self { host: asked.host.as_str().into(), memory: memory.clone(), members, order })
+        let (host, memory, metrics) = (asked.host.as_str().into(), memory.clone(), metrics.clone());
+        Ok(Self { host, memory, metrics, members, order })
     }
 
     /// For one client: with the filters that a map chose for it, or the usual ones. Where a map chooses one that is not
@@ -88,9 +114,9 @@ impl Filters {
         let (host, memory) = (self.host.clone(), self.memory.clone());
         let mut team = Team { host, memory, pools: Vec::new(), shadows: Vec::new(), lacks_one: false };
         for name in chosen.unwrap_or(&self.order) {
-            match self.members.get(name) {
-                Some(Member::Asked(pool)) => team.pools.push(pool.clone()),
-                Some(Member::Watching(shadow)) => team.shadows.push(shadow.clone()),
+            match self.part(name) {
+                Some(Part::Asked(pool)) => team.pools.push(pool.clone()),
+                Some(Part::Watching(shadow)) => team.shadows.push(shadow.clone()),
                 // Settings and maps change one after the other.
                 None => {
                     team.lacks_one = true;
@@ -104,13 +130,43 @@ impl Filters {
     /// The names of those whose word counts, as they are usually asked, in their order.
     pub fn usual(&self) -> impl Iterator<Item = &str> {
         let names = self.order.iter().map(|name| &**name);
-        names.filter(|name| matches!(self.members.get(*name), Some(Member::Asked(_))))
+        names.filter(|name| matches!(self.part(name), Some(Part::Asked(_))))
     }
 
     /// The names of those that only watch.
     pub fn watching(&self) -> impl Iterator<Item = &str> {
-        let watching = self.members.iter().filter(|(_, member)| matches!(member, Member::Watching(_)));
+        let watching = self.members.iter().filter(|(_, member)| matches!(member.part, Part::Watching(_)));
         watching.map(|(name, _)| &**name)
+    }
+
+    fn part(&self, name: &str) -> Option<&Part> {
+        self.members.get(name).map(|member| &member.part)
+    }
+}
+
+impl Member {
+    fn new(
+        options: &MilterOptions,
+        before: Option<&Pool>,
+        metrics: &ClientMetrics,
+    ) -> Result<Self, LoadError> {
+        let loaded = options.load()?;
+        let pool = Arc::new(match before {
+            Some(before) => before.renewed(loaded),
+            None => Pool::new(loaded, metrics.clone()),
+        });
+        let part = match options.shadow {
+            true => Part::Watching(Arc::new(Shadow::new(pool))),
+            false => Part::Asked(pool),
+        };
+        Ok(Self { options: options.clone(), part })
+    }
+
+    fn pool(&self) -> &Pool {
+        match &self.part {
+            Part::Asked(pool) => pool,
+            Part::Watching(shadow) => shadow.pool(),
+        }
     }
 }
 

@@ -88,6 +88,11 @@ pub enum LoadError {
 pub struct BadPlace;
 
 impl MilterOptions {
+    /// Whether files say more of it than stands here: they may be others under the same names.
+    pub(crate) fn reads_files(&self) -> bool {
+        self.authorities.is_some() || self.identity.is_some()
+    }
+
     /// As the protocol's own client takes it.
     ///
     /// # Errors

@@ -24,7 +24,9 @@ impl Mx {
 
         let common = &settings.common;
         let hand_over = is_another_way(&before, &settings).then(|| kept.hand_over(&settings)).transpose()?;
-        let live = kept.live(&settings)?;
+        let filters = kept.filters.load().renewed(&settings.asked).map_err(MxError::because)?;
+        let filters = Arc::new(filters);
+        let live = kept.live(&settings, Arc::clone(&filters))?;
         let sockets = common.listen.iter().map(|listener| &listener.socket);
         let sockets = doors.prepare(sockets, &mut Listeners::none()).map_err(MxError::because)?;
         let maps = self.reloader.prepare_aside(settings.maps.clone()).await;
@@ -35,6 +37,7 @@ impl Mx {
             let before = kept.shared.hand_over.swap(Arc::new(hand_over));
             before.close_idle(true).await;
         }
+        kept.filters.store(filters);
         kept.load.set_high(high(&settings));
         kept.memory.set_limit(common.limits.content_memory);
         doors.set_max(common.limits.sessions);

@@ -21,8 +21,8 @@ use crate::policy::{Rules, Shared};
 use crate::{Kept, MxError};
 
 impl Kept {
-    /// What sessions begin with from now on.
-    pub(crate) fn live(&self, settings: &MxSettings) -> Result<Live, MxError> {
+    /// What sessions begin with from now on, and which filters they ask.
+    pub(crate) fn live(&self, settings: &MxSettings, filters: Arc<Filters>) -> Result<Live, MxError> {
         let MxSettings { common, trust, routers, .. } = settings;
         let limits = &common.limits;
         let tls = common.tls.as_ref().map(|tls| tls.load()).transpose();
@@ -46,15 +46,13 @@ impl Kept {
             drain: self.drain.token(),
             stress: Arc::clone(&self.load) as _,
         };
-        let filters = Filters::new(&settings.asked, &self.filtered, &self.memory);
-        let filters = filters.map_err(MxError::because)?;
         let rules = Rules {
             host_name: common.host_name.clone(),
             offer,
             xclient_networks: trust.xclient_networks.clone(),
             sessions_per_network: limits.sessions_per_network,
             refused_recipient_memory: routers.refused_recipient_memory,
-            filters: Arc::new(filters),
+            filters,
             shared: Arc::clone(&self.shared),
         };
         Ok(Live { serve, rules: Arc::new(rules), proxy_networks: trust.proxy_networks.clone() })

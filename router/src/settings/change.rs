@@ -24,7 +24,8 @@ impl Router {
         let Self { front, doors, control, memory, drain, queue, .. } = self;
 
         let common = &settings.common;
-        let live = live_options(&settings, memory, drain, &self.filtered)?;
+        let filters = front.filters().renewed(&settings.asked).map_err(RouterError::because)?;
+        let live = live_options(&settings, memory, drain, filters)?;
         let means = renewed(&queue.means(), &settings, &self.srs)?;
         let sockets = common.listen.iter().map(|listener| &listener.socket);
         let sockets = doors.prepare(sockets, &mut Listeners::none()).map_err(RouterError::because)?;

@@ -28,7 +28,7 @@ pub(crate) fn live_options(
     settings: &RouterSettings,
     memory: &MemoryBudget,
     drain: &Drain,
-    counted: &ClientMetrics,
+    filters: Filters,
 ) -> Result<LiveOptions, RouterError> {
     let common = &settings.common;
     let tls = common.tls.as_ref().map(|tls| tls.load()).transpose();
@@ -43,7 +43,7 @@ pub(crate) fn live_options(
             stress: Arc::new(Calm),
         },
         relay: relay_options(settings),
-        filters: Arc::new(filters(settings, counted, memory)?),
+        filters: Arc::new(filters),
     })
 }
 

@@ -27,6 +27,12 @@ fn filters(place: &str, when_down: WhenDown) -> Arc<Filters> {
 }
 
 fn filters_within(place: &str, when_down: WhenDown, memory: u64) -> Arc<Filters> {
+    let metrics = ClientMetrics::register(&prometheus::Registry::new()).unwrap();
+    let asked = asked(place, when_down, 10);
+    Arc::new(Filters::new(&asked, &metrics, &MemoryBudget::new(memory)).unwrap())
+}
+
+fn asked(place: &str, when_down: WhenDown, connections: usize) -> Asked {
     let filter = MilterOptions {
         name: "scan".into(),
         places: vec![place.parse().unwrap()],
@@ -35,14 +41,12 @@ fn filters_within(place: &str, when_down: WhenDown, memory: u64) -> Arc<Filters>
         times: Times::default(),
         when_down,
         kept: 4,
-        connections: 10,
-        waiting: 10,
+        connections,
+        waiting: 0,
         edited_octets: 1 << 20,
         shadow: false,
     };
-    let metrics = ClientMetrics::register(&prometheus::Registry::new()).unwrap();
-    let asked = Asked { host: "us.example".into(), filters: vec![filter], order: vec!["scan".into()] };
-    Arc::new(Filters::new(&asked, &metrics, &MemoryBudget::new(memory)).unwrap())
+    Asked { host: "us.example".into(), filters: vec![filter], order: vec!["scan".into()] }
 }
 
 fn asking(house: &House) -> FilterSession {
@@ -264,4 +268,21 @@ async fn a_message_that_is_left_without_recipients_is_dropped_and_an_edit_that_i
     assert_eq!(judged.discard, Some("a filter took all its recipients away"));
     let house = House::start(&[], vec![Edit::AddRcpt(Path::new("no-address"))]);
     assert_eq!(text(send(&mut asking(&house), &client()).await), table::FILTER_DEFERS.to_string());
+}
+
+#[tokio::test]
+async fn a_reload_gives_no_filter_more_connections_than_are_set() {
+    let house = House::start(&[], Vec::new());
+    let before = filters(&house.place(), WhenDown::Tempfail);
+    let mut busy = before.session(None);
+    busy.connect(&client()).await.unwrap();
+    busy.sender(&client(), &sender(), "4XyZ").await.unwrap();
+    let same = before.renewed(&asked(&house.place(), WhenDown::Tempfail, 10)).unwrap();
+    let fewer = same.renewed(&asked(&house.place(), WhenDown::Reject, 1)).unwrap();
+    // Each answers by its own settings, and the connection that is in use counts with all of them.
+    assert!(send(&mut same.session(None), &client()).await.is_ok());
+    assert_eq!(text(send(&mut fewer.session(None), &client()).await), table::FILTER_REFUSES.to_string());
+    assert_eq!(text(send(&mut same.session(None), &client()).await), table::FILTER_DEFERS.to_string());
+    drop(busy);
+    assert!(send(&mut fewer.session(None), &client()).await.is_ok());
 }

@@ -7,7 +7,7 @@ use std::task::{Context, Waker};
 use tokio::time::Instant;
 
 use super::link::{Link, LinkError};
-use super::room::{Owner, Permit, Room};
+use super::room::{Generation, Owner, Permit, Room};
 use super::{Cause, ClientMetrics, FilterOptions};
 
 /// All that sessions with one filter share.
@@ -19,12 +19,16 @@ pub struct Pool {
     next: AtomicUsize,
     /// Until when each place is asked last.
     shunned: Mutex<Vec<Option<Instant>>>,
-    room: Room,
+    generation: Generation,
+    /// Shared with the pools of the settings before and after these.
+    room: Arc<Room>,
 }
 
 /// A link for one session.
 #[derive(Debug)]
 pub(super) struct Leased {
+    /// Of the settings that `place` counts in.
+    pub(super) generation: Generation,
     pub(super) place: usize,
     pub(super) link: Link,
     /// It served another before: that it is gone says nothing about its place.
@@ -38,8 +42,17 @@ impl Pool {
     #[must_use]
     pub fn new(options: FilterOptions, metrics: ClientMetrics) -> Self {
         let shunned = Mutex::new(vec![None; options.places.len()]);
-        let room = Room::new(options.connections, options.waiting);
-        Self { options, metrics, next: AtomicUsize::new(0), shunned, room }
+        let room = Arc::new(Room::new(options.connections, options.waiting));
+        let generation = Generation::default();
+        Self { options, metrics, next: AtomicUsize::new(0), shunned, generation, room }
+    }
+
+    /// The same filter under other settings. Sessions with this pool go on, and count within the bound of the new one
+    /// from its first session on.
+    #[must_use]
+    pub fn renewed(&self, options: FilterOptions) -> Self {
+        let (generation, room) = (self.generation.next(), Arc::clone(&self.room));
+        Self { generation, room, ..Self::new(options, self.metrics.clone()) }
     }
 
     /// How it is set up.
@@ -55,6 +68,7 @@ impl Pool {
     /// A link to a place that is not in `tried`; those that fail here come into it. `None` when none is left, or no
     /// connection is free in time.
     pub(super) async fn lease(self: &Arc<Self>, tried: &mut Vec<usize>, deadline: Instant) -> Option<Leased> {
+        self.room.follow(self.generation, self.options.connections, self.options.waiting);
         if let Some(leased) = self.take_kept(tried) {
             return Some(leased);
         }
@@ -66,7 +80,7 @@ impl Pool {
             match Link::open(endpoint, &self.options, deadline).await {
                 Ok(link) => {
                     self.shun(place, None);
-                    return Some(Leased { place, link, used: false, permit });
+                    return Some(Leased { generation: self.generation, place, link, used: false, permit });
                 }
                 Err(error) => {
                     self.failed(place, &error);
@@ -112,13 +126,13 @@ impl Pool {
         self.metrics.failed(name, error.cause());
         if !matches!(error, LinkError::Spent) {
             self.shun(place, Some(Instant::now() + self.options.times.shun));
-            self.room.drop_kept(place);
+            self.room.drop_kept(self.generation, place);
         }
     }
 
     /// The filter closed a connection that was kept: the others to this place are gone, too.
     pub(super) fn drop_kept(&self, place: usize) {
-        self.room.drop_kept(place);
+        self.room.drop_kept(self.generation, place);
     }
 
     /// A session has nothing to say for now: its connection rests, and may be gone when it is wanted again.
@@ -154,11 +168,11 @@ impl Pool {
 
     /// Keeps a link for the next session, or says goodbye.
     async fn give_back(&self, leased: Leased) {
-        let Leased { place, link, permit, .. } = leased;
-        let keep = self.options.kept > 0 && !self.room.is_wanted();
+        let Leased { generation, place, link, permit, .. } = leased;
+        let keep = self.options.kept > 0 && self.room.keeps(generation);
         let Some(mut link) = link.release(keep).await else { return };
         if link.expect_silence().is_ok() {
-            self.room.keep(Leased { place, link, used: true, permit }, self.options.kept);
+            self.room.keep(Leased { generation, place, link, used: true, permit }, self.options.kept);
         }
     }
 
@@ -166,7 +180,9 @@ impl Pool {
     /// dropped.
     fn take_kept(&self, tried: &[usize]) -> Option<Leased> {
         loop {
-            let mut leased = self.room.take_kept(self.options.times.idle, |place| !tried.contains(&place))?;
+            let mut leased = self
+                .room
+                .take_kept(self.generation, self.options.times.idle, |place| !tried.contains(&place))?;
             if leased.link.expect_silence().is_ok() {
                 return Some(leased);
             }

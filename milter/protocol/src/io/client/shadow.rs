@@ -85,6 +85,12 @@ impl Shadow {
         Self { pool, told: OnceLock::new(), waiting: Arc::default() }
     }
 
+    /// Whom it asks.
+    #[must_use]
+    pub fn pool(&self) -> &Pool {
+        &self.pool
+    }
+
     /// Has a story told, if there is room for it.
     pub(super) fn show(&self, story: Story) {
         let told = self.told.get_or_init(|| {

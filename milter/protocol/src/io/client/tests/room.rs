@@ -78,3 +78,46 @@ async fn who_only_holds_a_session_open_holds_up_nobody() {
     }
     assert_eq!(full(&registry), 0);
 }
+
+#[tokio::test]
+async fn sessions_from_before_a_change_count_within_the_new_bound() {
+    let house = House::new(Fault::None);
+    let (old, registry) = pool(&[&house], |options| (options.connections, options.waiting) = (2, 0));
+    let (one, two) = (begun(&old).await, begun(&old).await);
+    // No room for a third, and for none that begins under a smaller bound.
+    let new = Arc::new(old.renewed(FilterOptions { connections: 1, ..old.options().clone() }));
+    assert_eq!(send(&mut Session::new(new.clone())).await.by, By::WhenDown);
+    drop(one);
+    assert_eq!(send(&mut Session::new(new.clone())).await.by, By::WhenDown);
+    drop(two);
+    assert_eq!(send(&mut Session::new(new.clone())).await.by, By::Filter);
+    // A larger bound gives what the one before still owed, and what is more.
+    let (three, wide) = (begun(&new).await, FilterOptions { connections: 3, ..old.options().clone() });
+    let newest = Arc::new(new.renewed(wide));
+    let (four, five) = (begun(&newest).await, begun(&newest).await);
+    assert_eq!(send(&mut Session::new(newest.clone())).await.by, By::WhenDown);
+    // One that began under the first settings has its place by the newest bound.
+    drop((three, four));
+    assert_eq!(send(&mut Session::new(old)).await.by, By::Filter);
+    drop(five);
+    assert_eq!(full(&registry), 3);
+}
+
+#[tokio::test]
+async fn what_was_kept_under_other_settings_serves_nobody_by_these() {
+    let (here, there) = (House::new(Fault::None), House::new(Fault::None));
+    let (old, _) = pool(&[&here], |options| (options.connections, options.kept) = (1, 1));
+    let mut before = Session::new(old.clone());
+    assert_eq!(send(&mut before).await.by, By::Filter);
+    before.close();
+    let options = FilterOptions { places: vec![there.endpoint()], ..old.options().clone() };
+    // Settings that nobody comes to ask by change nothing.
+    drop(old.renewed(options.clone()));
+    let mut still = Session::new(old.clone());
+    assert_eq!(send(&mut still).await.by, By::Filter);
+    still.close();
+    assert_eq!((here.connections(), there.connections()), (1, 0));
+    let new = Arc::new(old.renewed(options));
+    assert_eq!(send(&mut Session::new(new)).await.by, By::Filter);
+    assert_eq!((here.connections(), there.connections()), (1, 1));
+}
