@@ -77,22 +77,33 @@ impl Way {
         Self::over(site, &hosts).map(Some)
     }
 
+    /// A host that runs by these settings, with the maps that they name; of no site.
+    #[must_use]
+    pub fn running(settings: HostSettings) -> Self {
+        let mut way = Self { hosts: Vec::new(), faults: Vec::new() };
+        way.push(None, settings);
+        way
+    }
+
     fn over(site: &Site, hosts: &[&Host]) -> Result<Self, WayError> {
         let mut way = Self { hosts: Vec::new(), faults: Vec::new() };
         for host in hosts {
             let settings = site.settings(host).map_err(WayError::Settings)?;
             let settings = texts::in_folder(site, settings);
-            let options = match &settings {
-                HostSettings::Mx(settings) => &settings.maps,
-                HostSettings::Router(settings) => &settings.maps,
-            };
-            // As a daemon starts with them: a map that is bad is unavailable, and what is wrong with it is said.
-            let (set, faults) = MapSet::start(options);
-            way.faults.extend(faults.iter().cloned());
-            let (address, maps) = (host.addresses.first().copied(), MapHandle::new(set).snapshot());
-            way.hosts.push(OnTheWay { address, settings, maps });
+            way.push(host.addresses.first().copied(), settings);
         }
         Ok(way)
+    }
+
+    fn push(&mut self, address: Option<IpAddr>, settings: HostSettings) {
+        let options = match &settings {
+            HostSettings::Mx(settings) => &settings.maps,
+            HostSettings::Router(settings) => &settings.maps,
+        };
+        // As a daemon starts with them: a map that is bad is unavailable, and what is wrong with it is said.
+        let (set, faults) = MapSet::start(options);
+        self.faults.extend(faults.iter().cloned());
+        self.hosts.push(OnTheWay { address, settings, maps: MapHandle::new(set).snapshot() });
     }
 
     /// What is wrong with the maps.

@@ -75,6 +75,8 @@ pub struct RolloutGates {
     pub silence: Duration,
     /// How long it may be held.
     pub patience: Duration,
+    /// What goes past the steps needs two signatures.
+    pub second_signature: bool,
 }
 
 /// Bounds of a hub.
@@ -222,6 +224,12 @@ fn rollout(section: &mut Section<'_>) -> RolloutGates {
             .at_least(Duration::from_secs(1))
             .at_most(24 * hour)
             .or(Duration::from_secs(900)),
+        second_signature: section
+            .live(
+                "second_signature",
+                "Refuse a release to more than hosts by name that goes past the steps, unless two keys have signed it.",
+            )
+            .or(false),
     }
 }
 

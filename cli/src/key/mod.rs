@@ -18,6 +18,7 @@ use clap::{Args, Subcommand};
 use switchyard_mapsync_protocol::keys::SecretKey;
 
 use crate::output::{Exit, Output};
+use crate::push::{self, RootArguments};
 
 /// Make the keys that sign what is distributed, and the root that says whose keys count
 #[derive(Debug, Args)]
@@ -44,6 +45,7 @@ enum Verb {
     Show(show::Arguments),
     Root(root::Arguments),
     Sign(sign::Arguments),
+    Bring(RootArguments),
 }
 
 pub(crate) fn run(arguments: &Arguments, output: &mut Output) -> io::Result<Exit> {
@@ -52,6 +54,7 @@ pub(crate) fn run(arguments: &Arguments, output: &mut Output) -> io::Result<Exit
         Verb::Show(arguments) => arguments.show(output),
         Verb::Root(arguments) => arguments.make(output),
         Verb::Sign(arguments) => arguments.sign(output),
+        Verb::Bring(arguments) => return push::root(arguments, output),
     };
     match done {
         Ok(exit) => Ok(exit),

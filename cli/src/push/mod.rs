@@ -9,6 +9,8 @@ mod log;
 mod release;
 mod rollback;
 mod rollout;
+mod root;
+mod second;
 mod send;
 mod watch;
 
@@ -37,6 +39,7 @@ pub(crate) use log::Arguments as LogArguments;
 pub(crate) use release::Arguments as ReleaseArguments;
 pub(crate) use rollback::Arguments as RollbackArguments;
 pub(crate) use rollout::Arguments as RolloutArguments;
+pub(crate) use root::Arguments as RootArguments;
 pub(crate) use send::Arguments as PushArguments;
 
 /// Where the admin's settings are.
@@ -177,6 +180,10 @@ pub(crate) fn rollback(arguments: &RollbackArguments, output: &mut Output) -> io
 
 pub(crate) fn rollout(arguments: &RolloutArguments, output: &mut Output) -> io::Result<Exit> {
     ended(arguments.rollout(output), output)
+}
+
+pub(crate) fn root(arguments: &RootArguments, output: &mut Output) -> io::Result<Exit> {
+    ended(arguments.bring(output), output)
 }
 
 pub(crate) fn release(arguments: &ReleaseArguments, output: &mut Output) -> io::Result<Exit> {

@@ -1,5 +1,6 @@
 //! `switchyard release`: says which hosts use a generation that they have ready, or that nobody moves any more.
 
+use std::path::PathBuf;
 use std::time::Duration;
 
 use clap::Args;
@@ -9,7 +10,8 @@ use switchyard_mapsync_protocol::release::ALL;
 use switchyard_mapsync_protocol::trust::HeadRef;
 
 use super::rollout::rolled_out;
-use super::watch::watch;
+use super::second::{at_once, countersign};
+use super::watch::looked_on;
 use super::{Office, With, text, with_hubs};
 use crate::output::{Exit, Output};
 
@@ -21,11 +23,17 @@ With --undo the hosts that use it go back, each by itself and at once, to what t
 generation again; `switchyard rollback` takes all hosts to the files of any generation.
 
 With --staged the hub does it by steps, and looks after each of them; `switchyard rollout` shows how far it is, and --halt or \
---undo ends it.
+--undo ends it. --express is the same with less waiting between the steps.
+
+With --all-at-once nobody goes first: what is wrong with it is wrong everywhere at once. So it needs two different keys for \
+releases. Where `release_keys` names both, it is done; else the release is laid down beside push.toml, and another admin looks at it, \
+signs it and puts it in force with --countersign. A hub with `rollout.second_signature` takes nothing else past the steps, but for \
+hosts by name.
 
 Who is meant is looked on until all use it, for two minutes at most.
 
-Exit codes: 0 it is released, halted or undone; 1 it is, and a host refuses it or does not use it yet, or nobody can be asked; \
+Exit codes: 0 it is released, halted or undone; 1 it is, and a host refuses it or does not use it yet, or nobody can be asked, or \
+it waits for another admin's signature; \
 2 it is not, as far as is known, and why is said.
 
 Examples:
@@ -33,6 +41,9 @@ Examples:
   switchyard release 12 --percent 25
   switchyard release 12
   switchyard release 12 --staged
+  switchyard release 12 --express
+  switchyard release 12 --all-at-once
+  switchyard release 12 --countersign release-12-7.json
   switchyard release 12 --halt
   switchyard release 12 --undo")]
 pub(crate) struct Arguments {
@@ -42,11 +53,15 @@ pub(crate) struct Arguments {
     #[command(flatten)]
     hosts: Hosts,
     /// No host moves any more; who has moved stays
-    #[arg(long, conflicts_with_all = ["canaries", "percent", "staged"])]
+    #[arg(long, conflicts_with_all = ["canaries", "percent", "staged", "express", "all_at_once"])]
     halt: bool,
     /// No host moves any more, and who has moved goes back to what it used before
-    #[arg(long, conflicts_with_all = ["canaries", "percent", "staged", "halt"])]
+    #[arg(long, conflicts_with_all = ["canaries", "percent", "staged", "express", "all_at_once", "halt"])]
     undo: bool,
+    /// Look at what another admin signed with --all-at-once, sign it too, and put it in force
+    #[arg(long, value_name = "FILE",
+        conflicts_with_all = ["canaries", "percent", "staged", "express", "all_at_once", "halt", "undo"])]
+    countersign: Option<PathBuf>,
     #[command(flatten)]
     with: With,
 }
@@ -63,6 +78,12 @@ pub(super) struct Hosts {
     /// By steps, which the hub goes as long as hosts stay well: one host of each role and site, then 1, 5, 25, 100 %
     #[arg(long, conflicts_with_all = ["canaries", "percent"])]
     staged: bool,
+    /// By the same steps, but hosts must stay well for a third of the time only: 20 s for each step and not a minute
+    #[arg(long, conflicts_with_all = ["canaries", "percent"])]
+    express: bool,
+    /// To all hosts at once, past every step and its gates; another admin must sign it too (--countersign)
+    #[arg(long, conflicts_with_all = ["canaries", "percent", "staged", "express"])]
+    all_at_once: bool,
 }
 
 impl Hosts {
@@ -75,8 +96,11 @@ impl Hosts {
         keys: &[SecretKey],
         output: &mut Output,
     ) -> Result<Exit, String> {
-        if self.staged {
-            return rolled_out(office, admin, at, keys, output).await;
+        if self.staged || self.express {
+            return rolled_out(office, admin, at, self.express, keys, output).await;
+        }
+        if self.all_at_once {
+            return at_once(office, admin, at, keys, output).await;
         }
         released(admin, self.reach(office), at, keys, output).await
     }
@@ -106,6 +130,9 @@ impl Arguments {
                 return Err("`release_keys` names no key: somebody else releases".to_owned());
             }
             let mut admin = office.meet(output).await?;
+            if let Some(file) = &self.countersign {
+                return countersign(&mut admin, file, self.generation, &keys, output).await;
+            }
             let (at, _) = admin.generation(self.generation).await.map_err(text)?;
             if !self.halt && !self.undo {
                 return self.hosts.put_in_use(&office, &mut admin, at, &keys, output).await;
@@ -140,19 +167,7 @@ async fn released(
     let sequence = admin.put_in_use(reach, at, keys).await.map_err(text)?;
     let told = format!("generation {}: {whom}, for {days} days (release {sequence})\n", at.generation);
     output.data(told).map_err(text)?;
-    match admin.release().cloned() {
-        Some(release) if release.undo || !release.halted => match watch(admin, &release, output).await {
-            // What was said above holds; only nobody looks on.
-            Err(why) => {
-                output
-                    .say(format_args!("{why}\nwho uses it is not known: switchyard fleet"))
-                    .map_err(text)?;
-                Ok(Exit::Wrong)
-            }
-            told => told,
-        },
-        _ => Ok(Exit::Fine),
-    }
+    looked_on(admin, output).await
 }
 
 const DAY: Duration = Duration::from_secs(24 * 3600);

@@ -18,7 +18,7 @@ use crate::progress;
 /// Show how far the last rollout is, what it waits for, or how it ended
 #[derive(Debug, Args)]
 #[command(after_help = "\
-A rollout begins with `switchyard push --staged` or `switchyard release N --staged`. The hub goes from step to step by itself; \
+A rollout begins with `switchyard push --staged` or `switchyard release N --staged` (or --express, which waits less). The hub goes from step to step by itself; \
 `switchyard release N --halt` ends it where it stands, and with --undo its hosts go back.
 
 Exit codes: 0 it goes on or is complete, or there is none; 1 it was halted or undone; 2 no hub can be asked.
@@ -68,6 +68,7 @@ pub(super) async fn rolled_out(
     office: &Office,
     admin: &mut Admin,
     at: HeadRef,
+    express: bool,
     keys: &[SecretKey],
     output: &mut Output,
 ) -> Result<Exit, String> {
@@ -80,10 +81,11 @@ pub(super) async fn rolled_out(
                 .to_owned(),
         );
     }
-    let plan = admin.roll_out(at, &hosts, office.lifetime(), keys).await.map_err(text)?.clone();
+    let plan = admin.roll_out(at, &hosts, office.lifetime(), express, keys).await.map_err(text)?.clone();
     let (first, last) = (plan.first(), plan.last());
     let steps = counted(plan.steps(), "step");
-    let told = format!("generation {}: {steps}, as releases {first} to {last}\n", at.generation);
+    let pace = if express { " in a hurry" } else { "" };
+    let told = format!("generation {}: {steps}{pace}, as releases {first} to {last}\n", at.generation);
     output.data(told).map_err(text)?;
     watch(admin, &plan, output).await
 }

@@ -36,6 +36,7 @@ Examples:
   switchyard push site --note 'new mailboxes for sales'
   switchyard push site --note 'new relay' --canary mx1.example.org
   switchyard push site --note 'another filter' --staged
+  switchyard push site --note 'a route that is needed now' --express
   switchyard push site --dry-run")]
 pub(crate) struct Arguments {
     /// The site's folder: where site.toml stands
@@ -47,7 +48,7 @@ pub(crate) struct Arguments {
     #[command(flatten)]
     hosts: Hosts,
     /// Sign and bring it, and let others release it
-    #[arg(long, conflicts_with_all = ["canaries", "staged"])]
+    #[arg(long, conflicts_with_all = ["canaries", "staged", "express", "all_at_once"])]
     no_release: bool,
     /// Push although more of a map goes or changes than may at once
     #[arg(long)]

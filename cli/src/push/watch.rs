@@ -27,8 +27,22 @@ enum Became {
 /// What became of a host, and after how long.
 type Known = BTreeMap<String, (Became, Duration)>;
 
+/// Looks on while hosts do what the newest release says, if that moves anybody.
+pub(super) async fn looked_on(admin: &mut Admin, output: &mut Output) -> Result<Exit, String> {
+    let release = admin.release().filter(|release| release.undo || !release.halted).cloned();
+    let Some(release) = release else { return Ok(Exit::Fine) };
+    match watch(admin, &release, output).await {
+        // What was said before holds; only nobody looks on.
+        Err(why) => {
+            output.say(format_args!("{why}\nwho uses it is not known: switchyard fleet")).map_err(text)?;
+            Ok(Exit::Wrong)
+        }
+        told => told,
+    }
+}
+
 /// Waits for every host that is meant and not silent; not for ever.
-pub(super) async fn watch(admin: &mut Admin, release: &Release, output: &mut Output) -> Result<Exit, String> {
+async fn watch(admin: &mut Admin, release: &Release, output: &mut Output) -> Result<Exit, String> {
     let bar = progress::bar(0, "{bar:30} {pos}/{len} hosts {elapsed}");
     let start = Instant::now();
     let mut known = Known::new();

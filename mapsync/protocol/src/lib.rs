@@ -6,6 +6,7 @@
 //!
 //! A table travels as [`records`] in one spelling, so that a [`delta`] of what changed can travel instead; both, and
 //! every other file, may be [`packed`] on the way. A [`status`] is what a host says back.
+//! A [`question`] is put to all hosts at once.
 //! [`agent`] is what a host does about it all, and a [`rollout`] is how a hub brings a generation to all hosts, step by step.
 //!
 //! Invariants kept here:
@@ -25,6 +26,7 @@ pub mod keys;
 mod lines;
 pub mod packed;
 pub mod path;
+pub mod question;
 pub mod records;
 pub mod release;
 pub mod rollout;

@@ -6,6 +6,7 @@
 mod files;
 mod memory;
 mod rollout;
+mod second;
 mod words;
 
 use std::time::Duration;
@@ -17,11 +18,12 @@ use switchyard_mapsync_protocol::head::Head;
 use switchyard_mapsync_protocol::keys::SecretKey;
 use switchyard_mapsync_protocol::release::Release;
 use switchyard_mapsync_protocol::rollout::Plan;
-use switchyard_mapsync_protocol::root::Role;
+use switchyard_mapsync_protocol::root::{Role, Root};
 use switchyard_mapsync_protocol::trust::{HeadRef, Refused, Trusted};
 use switchyard_mapsync_protocol::{Environment, Timestamp};
 
 pub use self::memory::{Behind, Memory, MemoryError};
+pub use self::second::{ByTwo, NotSecond};
 pub use self::words::{AdminError, Brought, Earlier, Reach, Wish};
 use crate::client::{ClientError, Hub, Newest};
 use crate::site::SiteFile;
@@ -231,6 +233,18 @@ impl Admin {
         self.trusted = host;
         self.took(at, head, signed)?;
         Ok(at)
+    }
+
+    /// Brings the next root, and counts by its keys from then on.
+    ///
+    /// # Errors
+    /// When no host would take it, or the hub does not.
+    pub async fn bring_root(&mut self, octets: Vec<u8>) -> Result<&Root, AdminError> {
+        let mut next = self.trusted.clone();
+        next.accept_root(&octets).map_err(AdminError::Root)?;
+        self.hub.push_message(Newest::Root, octets).await?;
+        self.trusted = next;
+        Ok(self.trusted.root())
     }
 
     /// Signs a release and pushes it.

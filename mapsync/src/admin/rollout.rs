@@ -16,7 +16,8 @@ impl Admin {
         self.plan.as_ref()
     }
 
-    /// Signs the rollout of a generation for these hosts, and brings the plan to the hub, which begins it.
+    /// Signs the rollout of a generation for these hosts, and brings the plan to the hub, which begins it; in a hurry if
+    /// it is `express`.
     ///
     /// # Errors
     /// When the keys are not enough, or the hub does not take it.
@@ -25,6 +26,7 @@ impl Admin {
         head: HeadRef,
         hosts: &[Host<'_>],
         lifetime: Duration,
+        express: bool,
         keys: &[SecretKey],
     ) -> Result<&Plan, AdminError> {
         let _turn = self.memory.turn(self.trusted.root())?;
@@ -34,7 +36,7 @@ impl Admin {
         let names: Vec<&str> = hosts.iter().map(|host| host.name).collect();
         let releases = draw(&first, &names);
         let releases = releases.iter().map(|release| signed(release, keys)).collect::<Result<_, _>>()?;
-        let plan = Plan::new(releases, self.trusted.root())?;
+        let plan = Plan::new(releases, self.trusted.root())?.with_express(express);
         let octets = plan.to_json()?;
         // Before it leaves this machine, as with every number.
         self.memory.saw(None, plan.last());

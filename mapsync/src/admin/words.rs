@@ -10,7 +10,7 @@ use switchyard_mapsync_protocol::head;
 use switchyard_mapsync_protocol::rollout::BadPlan;
 use switchyard_mapsync_protocol::trust::{HeadRef, Refused};
 
-use super::{Behind, MemoryError};
+use super::{Behind, MemoryError, NotSecond};
 use crate::client::ClientError;
 
 /// It was not done.
@@ -22,6 +22,9 @@ pub enum AdminError {
     /// The hub shows what no host would take.
     #[error("what the hub shows is not to be trusted: {0}")]
     Refused(#[from] Refused),
+    /// A root that was made is none that hosts would take.
+    #[error("no host would take it: {0}")]
+    Root(Refused),
     /// The releases of a rollout do not make one.
     #[error("the plan of a rollout: {0}")]
     Plan(#[from] BadPlan),
@@ -57,6 +60,9 @@ pub enum AdminError {
         /// The file that remembers.
         memory: PathBuf,
     },
+    /// What somebody else signed is not signed here.
+    #[error(transparent)]
+    Second(#[from] NotSecond),
     /// The hub has no such generation.
     #[error("the hub shows another head for generation {0}")]
     Other(u64),

@@ -7,6 +7,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use tokio::sync::mpsc::{self, Receiver, Sender};
+use tokio::sync::watch;
 use tokio::task::JoinSet;
 use tokio::time::{Instant, sleep};
 
@@ -31,6 +32,8 @@ pub(super) struct Ears {
     to: Sender<Heard>,
     from: Receiver<Heard>,
     listening: Vec<JoinSet<()>>,
+    /// The newest question that each hub told of.
+    questions: Vec<watch::Sender<u64>>,
 }
 
 impl Ears {
@@ -38,20 +41,29 @@ impl Ears {
     pub(super) fn open(hubs: Arc<Hubs>) -> Self {
         let (to, from) = mpsc::channel(HEARD);
         let listening = (0..hubs.count()).map(|_| JoinSet::new()).collect();
-        let mut ears = Self { hubs, to, from, listening };
+        let questions = (0..hubs.count()).map(|_| watch::Sender::new(0)).collect();
+        let mut ears = Self { hubs, to, from, listening, questions };
         (0..ears.hubs.count()).for_each(|hub| ears.anew(hub));
         ears
     }
 
     /// Hears a hub from the beginning, whatever it showed before.
     pub(super) fn anew(&mut self, place: usize) {
-        let Some(listening) = self.listening.get_mut(place) else { return };
+        let (Some(listening), Some(questions)) = (self.listening.get_mut(place), self.questions.get(place))
+        else {
+            return;
+        };
         *listening = JoinSet::new();
         for what in [Newest::Root, Newest::Head, Newest::Release] {
             if let Some(hub) = self.hubs.dial(place) {
-                listening.spawn(listen(place, hub, what, self.to.clone()));
+                listening.spawn(listen(place, hub, what, self.to.clone(), questions.clone()));
             }
         }
+    }
+
+    /// The newest question of each hub, in the order of the settings.
+    pub(super) fn questions(&self) -> impl Iterator<Item = (usize, watch::Receiver<u64>)> {
+        self.questions.iter().map(watch::Sender::subscribe).enumerate()
     }
 
     /// The next message. It never ends: hubs come back.
@@ -61,11 +73,20 @@ impl Ears {
 }
 
 /// Listens until nobody wants to hear any more.
-async fn listen(place: usize, mut hub: Hub, what: Newest, to: Sender<Heard>) {
+async fn listen(place: usize, mut hub: Hub, what: Newest, to: Sender<Heard>, questions: watch::Sender<u64>) {
     let (mut known, mut failures) = (0, 0);
+    // One of the ears is enough for them, and it needs no connection more.
+    if what == Newest::Release {
+        hub.hear_questions();
+    }
     loop {
-        let asked = Instant::now();
-        match hub.newest(what, known, WAIT).await {
+        let (asked, question) = (Instant::now(), hub.question());
+        let newest = hub.newest(what, known, WAIT).await;
+        let is_asked = hub.question() != question;
+        if is_asked {
+            questions.send_replace(hub.question());
+        }
+        match newest {
             Ok(Some(shown)) => {
                 failures = 0;
                 // One that shows the same again and again does not keep us busy.
@@ -81,7 +102,9 @@ async fn listen(place: usize, mut hub: Hub, what: Newest, to: Sender<Heard>) {
             // The wait is over, and there is nothing; or the hub goes, and says so early.
             Ok(None) => {
                 failures = 0;
-                if asked.elapsed() < WAIT / 2 {
+                if is_asked {
+                    sleep(A_MOMENT).await;
+                } else if asked.elapsed() < WAIT / 2 {
                     sleep(backoff(1)).await;
                 }
             }
@@ -107,6 +130,8 @@ pub(super) fn backoff(failures: u32) -> Duration {
 /// Messages that wait to be taken; who hears more waits.
 const HEARD: usize = 16;
 const WAIT: Duration = Duration::from_secs(50);
+/// After a question: a hub that always has one more does not keep us busy.
+const A_MOMENT: Duration = Duration::from_millis(20);
 const FIRST: Duration = Duration::from_millis(250);
 const LONGEST: Duration = Duration::from_secs(30);
 const MAX_FAILURES: u32 = 10;

@@ -25,6 +25,7 @@ use super::disk::{Disk, DiskError, set_name};
 use super::ears::{Ears, Heard};
 use super::hubs::Hubs;
 use super::metrics::Metrics;
+use super::query::{Own, keep_answering};
 use super::report::keep_telling;
 use super::services::{Followed, Left};
 use super::stage::{self, Set};
@@ -145,6 +146,11 @@ impl Life {
         let mut beside = JoinSet::new();
         for hub in (0..self.hubs.count()).filter_map(|hub| self.hubs.dial(hub)) {
             beside.spawn(keep_telling(hub, self.said.subscribe()));
+        }
+        let asked = Arc::new(Own::of(&self.own));
+        for (hub, questions) in self.ears.questions() {
+            let (hubs, said) = (Arc::clone(&self.hubs), self.said.subscribe());
+            beside.spawn(keep_answering(Arc::clone(&asked), hubs, hub, questions, said));
         }
         let (dead, mut deaths) = mpsc::channel(1);
         beside.spawn(deaths::watch(self.watched.subscribe(), dead, self.own.metrics.seen.clone()));

@@ -3,7 +3,8 @@
 //! What to do is decided by `switchyard_mapsync_protocol::agent`, which has no hands; here are its hands. `life` tells it
 //! what happens and does what it answers: `ears` hear the `hubs`, `fetch` brings files, `stage` makes a set of them by
 //! [`host`] (settings, compiled maps, behaviours) and [`disk`] (whole and durable), the link `current` moves and
-//! daemons read it. Nothing else is told to them. `deaths` sees how their daemon takes it, `report` tells the hubs.
+//! daemons read it. Nothing else is told to them. `deaths` sees how their daemon takes it, `report` tells the hubs, and
+//! `query` answers what an admin asks of all hosts.
 //!
 //! Invariants kept here:
 //! - What is in use was signed, is whole, and did on this host what the site's behaviours say.
@@ -21,6 +22,7 @@ pub mod host;
 mod hubs;
 mod life;
 mod metrics;
+mod query;
 mod report;
 mod services;
 mod stage;

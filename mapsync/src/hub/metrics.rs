@@ -12,6 +12,8 @@ pub(crate) struct Metrics {
     pub(crate) requests: CounterVec,
     /// Messages that were brought, by kind and what came of them.
     pub(crate) pushes: CounterVec,
+    /// Questions that all hosts were asked.
+    pub(crate) questions: Counter,
     /// Requests that wait for something new.
     pub(crate) waiting: Gauge,
     /// Octets of files.
@@ -43,6 +45,8 @@ impl Metrics {
                 "Roots, heads and releases that were brought, and what came of them.",
                 &["kind", "result"],
             )?,
+            questions: registry
+                .counter("mapsync_hub_questions_total", "Questions that admins put to all hosts.")?,
             waiting: registry.gauge("mapsync_hub_waiting", "Requests that wait for something new.")?,
             stored: registry.gauge("mapsync_hub_store_bytes", "Files that are kept.")?,
             generation: registry.gauges(

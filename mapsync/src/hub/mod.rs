@@ -19,6 +19,7 @@ mod door;
 mod fleet;
 mod metrics;
 mod order;
+mod questions;
 mod rollouts;
 mod settings;
 mod store;

@@ -10,7 +10,7 @@ use std::time::{Duration, Instant};
 use bytes::Bytes;
 use futures_util::StreamExt as _;
 use futures_util::stream::FuturesUnordered;
-use switchyard_mapsync_protocol::rollout::{End, Plan, Rollout, Verdict, Word};
+use switchyard_mapsync_protocol::rollout::{End, Gates, Plan, Rollout, Verdict, Word};
 use tokio::time::sleep;
 
 use super::Shared;
@@ -83,7 +83,7 @@ async fn driven(
         board.standing.send_replace(Some(standing));
         return Ok(());
     }
-    let gates = (**shared.gates.load()).clone();
+    let gates = gates(shared, &plan);
     let rollout = Rollout::new(plan, gates, shared.clock.now_monotonic().saturating_duration_since(began));
     let mut driver = Driver { shared, board, rollout, standing, ended_because: None, began };
     tracing::info!(
@@ -100,6 +100,12 @@ async fn driven(
     }
     let at = Arc::clone(board);
     Ok(tokio::task::spawn_blocking(move || at.end(hash)).await??)
+}
+
+/// What the steps of a plan must pass.
+fn gates(shared: &Shared, plan: &Plan) -> Gates {
+    let gates = (**shared.gates.load()).clone();
+    if plan.is_express() { gates.express() } else { gates }
 }
 
 /// One rollout, as it is driven.

@@ -14,22 +14,28 @@ use super::order::{Gateway, Ledger, Order, Peers};
 use super::{Hub, HubError};
 use crate::tls::MutualTls;
 
-/// Bounds of what is kept.
+/// Bounds of what is kept, and of what is taken.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) struct Bounds {
     /// Octets of one file.
     pub(crate) blob: u64,
     /// Octets of all files.
     pub(crate) store: u64,
+    /// What goes past the steps of a rollout needs two signatures.
+    pub(crate) second_signature: bool,
 }
 
 pub(crate) fn bounds(settings: &HubSettings) -> Bounds {
-    Bounds { blob: settings.limits.blob_size, store: settings.limits.store_size }
+    Bounds {
+        blob: settings.limits.blob_size,
+        store: settings.limits.store_size,
+        second_signature: settings.rollout.second_signature,
+    }
 }
 
 /// What a step of a rollout must pass.
 pub(crate) fn gates(settings: &HubSettings) -> Gates {
-    let RolloutGates { bake, silence, patience } = settings.rollout;
+    let RolloutGates { bake, silence, patience, .. } = settings.rollout;
     Gates { bake, silence, patience, ..Gates::default() }
 }
 

@@ -34,13 +34,18 @@ pub(crate) fn hub(folder: &Path, root: &[u8], clock: Clock, drain: Drain) -> Sha
         blobs,
         order: Arc::new(Order::Alone),
         peers: Arc::new(Peers::new(Vec::new(), nobody(), 1)),
-        bounds: Arc::new(ArcSwap::from_pointee(Bounds { blob: 100_000, store: 250_000 })),
+        bounds: Arc::new(ArcSwap::from_pointee(bounds())),
         uploads: Arc::new(Semaphore::new(UPLOADS)),
         clock,
         drain,
         metrics: Metrics::register(&Registry::new()).unwrap(),
         gates: Arc::new(ArcSwap::from_pointee(Gates::default())),
     }
+}
+
+/// Small ones.
+pub(crate) fn bounds() -> Bounds {
+    Bounds { blob: 100_000, store: 250_000, second_signature: false }
 }
 
 /// TLS that trusts nobody.

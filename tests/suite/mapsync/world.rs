@@ -77,6 +77,7 @@ impl World {
         made.add("hub", &format!("URI:spiffe://live/hub/hub1,IP:{}", self.site.ip()));
         made.add("mx1", &format!("URI:spiffe://live/agent/{HOST},IP:{}", self.site.ip()));
         made.add("ann", "URI:spiffe://live/push/ann");
+        made.add("boss", "URI:spiffe://live/admin/boss");
     }
 
     fn write_settings(&self, more_of_hub: &str) {
@@ -278,6 +279,11 @@ impl World {
         set.file_name()?.to_str()?.split_once('-')?.0.parse().ok()
     }
 
+    /// Who there is, by the set in use.
+    pub(crate) fn recipients_in_use(&self) -> String {
+        self.log("agent/current/site/maps/recipients")
+    }
+
     /// Whether a generation lies ready.
     pub(crate) fn is_ready(&self, generation: u64) -> bool {
         let sets = fs::read_dir(self.site.path("agent/sets")).into_iter().flatten().flatten();
@@ -310,7 +316,7 @@ fn copy_folder(from: &Path, to: &Path) {
 
 /// An admin's keys, and the root that names them.
 pub(crate) fn make_keys(site: &Site) {
-    for name in ["root", "ann", "release"] {
+    for name in ["root", "ann", "release", "second"] {
         let told = switchyard(["key", "new", file(site, format!("{name}.key")).as_str()]);
         assert_eq!(told.code, Some(0), "{told:?}");
     }
@@ -326,6 +332,8 @@ pub(crate) fn make_keys(site: &Site) {
         &key("ann.key"),
         "--release",
         &key("release.key"),
+        "--release",
+        &key("second.key"),
         "--sign",
         &key("root.key"),
         "--out",

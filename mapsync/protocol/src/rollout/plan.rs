@@ -105,6 +105,7 @@ pub fn draw(first: &Release, hosts: &[&str]) -> Vec<Release> {
 /// A rollout as it was signed.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Plan {
+    express: bool,
     pub(super) steps: Vec<Part>,
     pub(super) halt: Part,
     pub(super) undo: Part,
@@ -124,6 +125,8 @@ struct Wire {
     steps: Vec<Signed>,
     halt: Signed,
     undo: Signed,
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    express: bool,
 }
 
 impl Plan {
@@ -134,7 +137,7 @@ impl Plan {
     pub fn new(mut releases: Vec<Signed>, root: &Root) -> Result<Self, BadPlan> {
         let few = BadPlan::Rule("a plan has at least one step, a halt and an undoing");
         let (Some(undo), Some(halt)) = (releases.pop(), releases.pop()) else { return Err(few) };
-        Self::read(Wire { steps: releases, halt, undo }, root)
+        Self::read(Wire { steps: releases, halt, undo, express: false }, root)
     }
 
     /// Reads a plan, and checks all of it.
@@ -154,8 +157,21 @@ impl Plan {
     /// Never, for a plan that was read.
     pub fn to_json(&self) -> Result<Vec<u8>, Malformed> {
         let steps = self.steps.iter().map(|part| part.signed.clone()).collect();
-        let wire = Wire { steps, halt: self.halt.signed.clone(), undo: self.undo.signed.clone() };
+        let (halt, undo) = (self.halt.signed.clone(), self.undo.signed.clone());
+        let wire = Wire { steps, halt, undo, express: self.express };
         Ok(serde_json::to_vec(&wire)?)
+    }
+
+    /// The same plan, in a hurry or not: all its steps and gates stay, and each bakes for a shorter time
+    /// ([`Gates::express`](super::Gates::express)). It is not signed, for a hub could be hasty in any case.
+    #[must_use]
+    pub fn with_express(self, express: bool) -> Self {
+        Self { express, ..self }
+    }
+
+    /// Whether its steps bake for a shorter time.
+    pub fn is_express(&self) -> bool {
+        self.express
     }
 
     /// What it puts in use.
@@ -194,7 +210,8 @@ impl Plan {
         }
         let steps =
             wire.steps.into_iter().map(|signed| Part::read(signed, root)).collect::<Result<_, _>>()?;
-        let plan = Self { steps, halt: Part::read(wire.halt, root)?, undo: Part::read(wire.undo, root)? };
+        let (halt, undo) = (Part::read(wire.halt, root)?, Part::read(wire.undo, root)?);
+        let plan = Self { express: wire.express, steps, halt, undo };
         plan.check()?;
         Ok(plan)
     }

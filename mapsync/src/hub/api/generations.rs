@@ -14,7 +14,10 @@ use bytes::Bytes;
 use serde::{Deserialize, Serialize};
 use switchyard_daemon::control;
 use switchyard_mapsync_protocol::Timestamp;
+use switchyard_mapsync_protocol::envelope::Signed;
 use switchyard_mapsync_protocol::hash::Hash;
+use switchyard_mapsync_protocol::release::Release;
+use switchyard_mapsync_protocol::root::Root;
 
 use super::Asks;
 use super::conditional::{number, tag};
@@ -117,6 +120,15 @@ pub(crate) async fn push_release(
     Path(environment): Path<String>,
     octets: Result<Bytes, BytesRejection>,
 ) -> Result<Response, Problem> {
+    if shared.bounds.load().second_signature
+        && let Ok(octets) = &octets
+        && is_alone(&*shared.board(&caller, &environment)?, octets)
+    {
+        tracing::warn!(%caller, "refused: a release past the steps of a rollout, with one signature");
+        let why = "to more than hosts by name, and past the steps of a rollout: that needs a second signature here \
+            (--all-at-once), or goes by steps (--staged, --express)";
+        return Err(Problem::new(StatusCode::FORBIDDEN, "second-signature", why));
+    }
     push_message(&shared, &caller, &environment, octets, Brought::Release).await
 }
 
@@ -128,6 +140,19 @@ pub(crate) async fn push_plan(
     octets: Result<Bytes, BytesRejection>,
 ) -> Result<Response, Problem> {
     push_message(&shared, &caller, &environment, octets, Brought::Plan).await
+}
+
+/// Whether a release moves hosts that nobody named, and only one key has signed it. The steps of a plan do not come this
+/// way, and what is not even signed by enough is refused by the rules for all.
+fn is_alone(board: &Board, octets: &[u8]) -> bool {
+    let shown = board.watch().borrow().clone();
+    let root = Signed::from_json(&shown.root.octets).and_then(|root| root.read::<Root>());
+    let (Ok(root), Ok(signed)) = (root, Signed::from_json(octets)) else { return false };
+    let role = &root.roles.release;
+    if role.signed(&signed).is_err() || signed.signers(&role.keys) >= 2 {
+        return false;
+    }
+    signed.read::<Release>().is_ok_and(|release| !release.halted && release.permille > 0)
 }
 
 async fn push_message(

@@ -32,6 +32,10 @@ pub(crate) enum Takes {
     Plan,
     Status,
     File,
+    /// What all hosts are asked.
+    Question,
+    /// What one of them answers.
+    Answer,
 }
 
 /// What is answered.
@@ -54,6 +58,10 @@ pub(crate) enum Gives {
     Rollout,
     /// The fleet as it changes.
     Live,
+    /// What hosts answer, as they do.
+    Answers,
+    /// What is asked of a host.
+    Asked,
     /// A part of the page for browsers, of this kind.
     Page(&'static str),
     Nothing,
@@ -137,6 +145,26 @@ pub(crate) const RIGHTS: &[Right] = &[
         "What changed between two tables; 404 where the whole file is the shorter way.",
     ),
     post("/v1/agents/{host}/status", &[Role::Agent], Takes::Status, Gives::Nothing, "A host says how it is."),
+    post(
+        "/v1/agents/{host}/answers",
+        &[Role::Agent],
+        Takes::Answer,
+        Gives::Nothing,
+        "A host answers a question.",
+    ),
+    get(
+        "/v1/questions/{environment}",
+        &[Role::Agent],
+        Gives::Asked,
+        "What the host that asks has to answer.",
+    ),
+    post(
+        "/v1/questions/{environment}",
+        PUSHERS,
+        Takes::Question,
+        Gives::Answers,
+        "Asks all hosts, or those that are named, and tells what they answer.",
+    ),
     get("/v1/fleet/{environment}", WATCHERS, Gives::Fleet, "Every host with its last word."),
     get("/v1/fleet/{environment}/live", WATCHERS, Gives::Live, "Hosts as they change, for the page."),
     get("/", WATCHERS, Gives::Page("text/html"), "The page of the fleet."),

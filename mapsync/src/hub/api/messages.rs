@@ -8,6 +8,7 @@ use bytes::Bytes;
 use super::Asks;
 use super::conditional::{heading, is_known, spread, tag, wait};
 use super::problem::Problem;
+use super::questions::{self, QUESTION};
 use crate::hub::Shared;
 use crate::hub::board::{Board, Kind, OfOld};
 
@@ -78,7 +79,7 @@ async fn newest(
 ) -> Result<Response, Problem> {
     let board = shared.board(caller, environment)?;
     let mut shown = board.watch().borrow().clone();
-    let patience = wait(headers);
+    let (patience, question) = (wait(headers), questions::known(headers));
     if is_known(headers, shown.number(kind)) && !patience.is_zero() {
         let known = shown.number(kind);
         let _waiting = shared.metrics.wait();
@@ -87,16 +88,20 @@ async fn newest(
             // Whoever waits hears at once that the hub goes, and asks another.
             () = shared.drain.wait_started() => {}
             newer = board.after(kind, known, spread(patience, &caller.name)) => shown = newer,
+            // Who waits hears that there is a question, and waits again.
+            () = board.questions.after(question.unwrap_or_default()), if question.is_some() => {}
         }
     }
-    match shown.notice(kind) {
+    let asked = question.map(|_| [(QUESTION, board.questions.newest().to_string())]);
+    let answer = match shown.notice(kind) {
         _ if is_known(headers, shown.number(kind)) => {
             let tag = [(header::ETAG, tag(shown.number(kind)))];
-            Ok((StatusCode::NOT_MODIFIED, tag).into_response())
+            (StatusCode::NOT_MODIFIED, tag).into_response()
         }
-        Some(notice) => Ok((heading(notice), notice.octets.clone()).into_response()),
-        None => Err(Problem::not_found(format!("the environment `{environment}` has none yet"))),
-    }
+        Some(notice) => (heading(notice), notice.octets.clone()).into_response(),
+        None => Problem::not_found(format!("the environment `{environment}` has none yet")).into_response(),
+    };
+    Ok((asked, answer).into_response())
 }
 
 /// A message of old never changes.

@@ -15,6 +15,7 @@ mod messages;
 mod openapi;
 mod page;
 pub(super) mod problem;
+mod questions;
 mod rollouts;
 
 #[cfg(test)]
@@ -48,6 +49,14 @@ pub(crate) fn routes(shared: &Shared) -> Router {
         .route("/v1/blobs/{hash}", put(blobs::put_one).get(blobs::get_one))
         .route("/v1/deltas/{from}/{to}", get(deltas::get_one))
         .route("/v1/agents/{host}/status", post(fleet::hear).layer(DefaultBodyLimit::max(fleet::LONGEST)))
+        .route(
+            "/v1/agents/{host}/answers",
+            post(questions::answer).layer(DefaultBodyLimit::max(questions::LONGEST)),
+        )
+        .route(
+            "/v1/questions/{environment}",
+            get(questions::open).post(questions::ask).layer(DefaultBodyLimit::max(questions::LONGEST)),
+        )
         .route("/v1/fleet/{environment}", get(fleet::list))
         .route("/v1/fleet/{environment}/live", get(live::live))
         .route("/", get(page::document))

@@ -4,6 +4,7 @@
 use axum::response::Response;
 use serde_json::{Map, Value, json};
 use switchyard_daemon::control;
+use switchyard_mapsync_protocol::question;
 
 use super::conditional::LONGEST_WAIT;
 use super::guard::{Gives, RIGHTS, Right, Takes};
@@ -49,6 +50,8 @@ fn operation(right: &Right) -> Value {
         Takes::Message => json!({ "application/json": { "schema": reference("Envelope") } }),
         Takes::Plan => json!({ "application/json": { "schema": reference("Plan") } }),
         Takes::Status => json!({ "application/json": { "schema": reference("Status") } }),
+        Takes::Question => json!({ "application/json": { "schema": reference("Question") } }),
+        Takes::Answer => json!({ "application/json": { "schema": reference("Answer") } }),
         Takes::File => json!({ "application/octet-stream": {} }),
     };
     operation["requestBody"] = json!({ "required": true, "content": body });
@@ -68,6 +71,7 @@ fn parameters(right: &Right) -> Vec<Value> {
                 "examples": [format!("wait={}", LONGEST_WAIT.as_secs())],
             });
             all.push(parameter("header", "Prefer", false, &prefer));
+            all.push(parameter("header", "Switchyard-Question", false, &count));
         }
         (Gives::Events, _) => {
             let id = json!({ "type": "string", "pattern": "^[0-9]+\\.[0-9]+\\.[0-9]+$" });
@@ -135,6 +139,12 @@ fn responses(right: &Right) -> Value {
         Gives::Live => {
             json!({ "200": said("Events `fleet`: all hosts first, then those that changed.", octets("text/event-stream")) })
         }
+        Gives::Answers => {
+            json!({ "200": said("Events `asked`, `answers` and `end`.", octets("text/event-stream")) })
+        }
+        Gives::Asked => json!({
+            "200": said("What is open.", json(json!({ "type": "array", "items": reference("Asked") }))),
+        }),
         Gives::Page(kind) => json!({ "200": said("For a browser.", octets(kind)) }),
         Gives::Nothing => json!({ "204": empty("It is kept.") }),
         Gives::Document => json!({ "200": said("This document.", json(json!({ "type": "object" }))) }),
@@ -151,6 +161,20 @@ fn reference(name: &str) -> Value {
 fn object(properties: &Value) -> Value {
     let required: Vec<&String> = properties.as_object().into_iter().flat_map(Map::keys).collect();
     json!({ "type": "object", "required": required, "properties": properties })
+}
+
+/// What hosts can be asked.
+fn checks() -> Value {
+    let plain = ["generation", "age", "version", "state", "disk", "deaths", "behaviours"];
+    let text = json!({ "type": "string" });
+    json!([
+        object(&json!({ "check": { "enum": plain } })),
+        object(&json!({ "check": { "const": "file" }, "path": text })),
+        {
+            "type": "object", "required": ["check", "to"],
+            "properties": { "check": { "const": "mail" }, "to": text, "from": text },
+        },
+    ])
 }
 
 fn schemas() -> Value {
@@ -190,13 +214,33 @@ fn schemas() -> Value {
             "environment": text(), "now": count(), "generation": count(), "release": count(),
             "hosts": { "type": "array", "items": object(&host) },
         })),
-        "Plan": object(&json!({
-            "steps": { "type": "array", "minItems": 1, "maxItems": 16, "items": reference("Envelope") },
-            "halt": reference("Envelope"), "undo": reference("Envelope"),
-        })),
+        "Plan": {
+            "type": "object", "required": ["steps", "halt", "undo"],
+            "properties": {
+                "steps": { "type": "array", "minItems": 1, "maxItems": 16, "items": reference("Envelope") },
+                "halt": reference("Envelope"), "undo": reference("Envelope"), "express": { "type": "boolean" },
+            },
+        },
         "Rollout": object(&json!({
             "plan": count(), "generation": count(), "step": count(), "steps": count(),
             "state": { "enum": ["goes", "complete", "halted", "undone", "overtaken"] }, "why": text(),
+        })),
+        "Check": { "oneOf": checks() },
+        "Question": {
+            "type": "object", "required": ["checks", "wait"],
+            "properties": {
+                "checks": { "type": "array", "minItems": 1, "maxItems": question::CHECKS, "items": reference("Check") },
+                "hosts": { "type": "array", "maxItems": question::HOSTS, "items": text() },
+                "wait": { "type": "integer", "minimum": 1, "maximum": question::LONGEST_WAIT },
+            },
+        },
+        "Asked": object(&json!({
+            "number": count(), "checks": { "type": "array", "items": reference("Check") },
+        })),
+        "Finding": object(&json!({ "outcome": { "enum": ["fine", "wrong", "unknown"] }, "says": text() })),
+        "Answer": object(&json!({
+            "environment": text(), "host": text(), "role": text(), "question": count(),
+            "findings": { "type": "array", "maxItems": question::CHECKS, "items": reference("Finding") },
         })),
         "Problem": object(&json!({ "type": text(), "title": text(), "status": count(), "detail": text() })),
     })

@@ -23,6 +23,7 @@ use tokio::sync::watch;
 pub(crate) use self::refused::NotKept;
 use self::turn::Turn;
 use super::fleet::Fleet;
+use super::questions::Questions;
 use super::store::blobs::Blobs;
 use super::store::heads::{Heads, Message};
 use crate::client::Standing;
@@ -39,6 +40,8 @@ pub(crate) struct Board {
     pub(crate) copying: Arc<tokio::sync::Mutex<()>>,
     /// What its hosts say.
     pub(crate) fleet: Fleet,
+    /// What they are asked.
+    pub(crate) questions: Questions,
     /// Where its rollout stands, as this hub sees it.
     pub(crate) standing: watch::Sender<Option<Standing>>,
 }
@@ -152,6 +155,7 @@ impl Board {
             lacks: watch::Sender::new(lacks),
             copying: Arc::default(),
             fleet: Fleet::default(),
+            questions: Questions::default(),
             standing: watch::Sender::new(None),
         })
     }

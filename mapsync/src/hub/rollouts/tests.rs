@@ -88,8 +88,7 @@ impl Bench {
 
     fn driver(&self) -> Driver<'_> {
         let began = self.shared.clock.now_monotonic();
-        let gates = (**self.shared.gates.load()).clone();
-        let rollout = Rollout::new(self.plan.clone(), gates, Duration::ZERO);
+        let rollout = Rollout::new(self.plan.clone(), gates(&self.shared, &self.plan), Duration::ZERO);
         let standing = Standing {
             plan: self.plan.last(),
             generation: 1,
@@ -138,6 +137,32 @@ async fn a_step_follows_the_one_before_when_its_hosts_have_been_well() {
     let standing = bench.board().standing.borrow().clone().unwrap();
     assert_eq!((standing.state, standing.step, standing.steps), (Course::Complete, 2, 2));
     assert_eq!(bench.newest(), 2);
+}
+
+#[tokio::test]
+async fn in_a_hurry_the_same_steps_bake_for_a_third_of_the_time() {
+    let mut bench = Bench::new().await;
+    bench.plan = plan(5, bench.plan.names()).with_express(true);
+    assert!(bench.bring(&bench.plan).await.unwrap());
+    let shown = bench.board().watch().borrow().planned().unwrap();
+    assert!(shown.is_express(), "another hub that takes it over knows it as well");
+    let mut driver = bench.driver();
+    bench.hand.advance(Duration::from_secs(15));
+    bench.say([State::Staged; 2]);
+    assert!(driver.look().await);
+    bench.say([State::Settled, State::Staged]);
+    assert!(driver.look().await);
+    bench.hand.advance(Duration::from_secs(14));
+    assert!(driver.look().await);
+    assert_eq!((bench.newest(), driver.standing.why.as_str()), (5, "all is well; 6 s to go"));
+    bench.hand.advance(Duration::from_secs(6));
+    bench.say([State::Settled, State::Staged]);
+    assert!(driver.look().await);
+    assert_eq!(bench.newest(), 6);
+    // What spoils it undoes it as ever.
+    bench.say([State::Settled, State::Refused]);
+    assert!(driver.look().await);
+    assert!(bench.board().watch().borrow().released().unwrap().undo);
 }
 
 #[tokio::test]

@@ -52,6 +52,10 @@ fn a_plan_is_whole_and_signed_or_none() {
         assert!(wrong.is_err(), "{wrong:?}");
     }
     let octets = plan.to_json().unwrap();
+    assert_eq!(Plan::from_json(&octets, &root(1)).unwrap(), plan);
+    let hurried = plan.with_express(true);
+    let read = Plan::from_json(&hurried.to_json().unwrap(), &root(1)).unwrap();
+    assert!(read.is_express() && read == hurried);
     let other =
         Root { roles: crate::root::Roles { release: root(1).roles.root, ..root(1).roles }, ..root(1) };
     assert!(matches!(Plan::from_json(&octets, &other), Err(BadPlan::TooFewSignatures { have: 0, need: 2 })));

@@ -3,6 +3,7 @@
 mod files;
 mod page;
 mod pushes;
+mod questions;
 mod rights;
 mod told;
 

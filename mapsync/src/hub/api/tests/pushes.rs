@@ -1,9 +1,17 @@
 //! Who brings what, and what becomes of it.
 
+use std::sync::Arc;
+
 use futures_util::FutureExt as _;
 use switchyard_mapsync_protocol::release::{ALL, Release};
 
 use super::*;
+use crate::hub::settings::Bounds;
+use crate::hub::testing::bounds;
+use crate::testing::key;
+
+/// One more key for releases.
+const SECOND: u8 = 9;
 
 #[tokio::test]
 async fn a_push_is_seen_by_who_waits_for_it() {
@@ -101,6 +109,45 @@ async fn y1_y3_y4_a_hub_takes_nothing_that_a_host_would_refuse() {
     let two = head(2, Some(hash), &[]);
     assert_eq!(bench.push(&signed(&two, &[PUSH]), "\"0\"").await.problem(), "too-few-signatures");
     assert_eq!(bench.push(&signed(&two, &[7]), "\"0\"").await.status, StatusCode::CREATED);
+}
+
+/// Past the steps of a rollout, where two must have signed that.
+#[tokio::test]
+async fn what_moves_hosts_that_nobody_named_needs_a_second_signature_where_it_is_asked_for() {
+    let bench = Bench::new();
+    let mut next = root(2, PUSH);
+    next.roles.release.keys.push(key(SECOND).public());
+    let boss = "spiffe://live/admin/bob";
+    let answer = bench.ask(boss, Method::POST, "/v1/roots/live", &[], &signed(&next, &[ROOT])).await;
+    assert_eq!(answer.status, StatusCode::CREATED);
+    let one = signed(&head(1, None, &[]), &[PUSH]);
+    assert_eq!(bench.push(&one, "\"0\"").await.status, StatusCode::CREATED);
+    let release = |sequence, permille, canaries: &[&str], halted| Release {
+        environment: live(),
+        sequence,
+        generation: 1,
+        head: Signed::from_json(&one).unwrap().hash(),
+        permille,
+        canaries: canaries.iter().map(ToString::to_string).collect(),
+        halted,
+        undo: false,
+        expires: Timestamp(u64::MAX),
+    };
+    let push = async |release: Release, keys: &[u8]| {
+        bench.ask(ANN, Method::POST, "/v1/releases/live", &[], &signed(&release, keys)).await
+    };
+    assert_eq!(push(release(1, 10, &[], false), &[RELEASE]).await.status, StatusCode::CREATED);
+    bench.shared.bounds.store(Arc::new(Bounds { second_signature: true, ..bounds() }));
+    for keys in [&[RELEASE][..], &[SECOND], &[RELEASE, RELEASE], &[RELEASE, PUSH]] {
+        let answer = push(release(2, ALL, &[], false), keys).await;
+        assert_eq!((answer.status, answer.problem().as_str()), (StatusCode::FORBIDDEN, "second-signature"));
+    }
+    assert_eq!(push(release(2, 20, &["mx1"], false), &[RELEASE]).await.problem(), "second-signature");
+    assert_eq!(push(release(2, ALL, &[], false), &[PUSH]).await.problem(), "too-few-signatures");
+    assert_eq!(push(release(2, 0, &["mx1"], false), &[RELEASE]).await.status, StatusCode::CREATED);
+    assert_eq!(push(release(3, ALL, &[], false), &[RELEASE, SECOND]).await.status, StatusCode::CREATED);
+    // What ends something waits for nobody.
+    assert_eq!(push(release(4, 0, &[], true), &[RELEASE]).await.status, StatusCode::CREATED);
 }
 
 #[tokio::test]

@@ -1,6 +1,9 @@
-//! `switchyard fleet`: every host, with the generation it has in use and how it is.
+//! `switchyard fleet`: every host, with the generation it has in use and how it is; and what they answer when they are
+//! asked ([`query`]).
 
-use clap::Args;
+mod query;
+
+use clap::{Args, Subcommand};
 use serde_json::json;
 use switchyard_mapsync::client::{Fleet, FleetHost};
 use switchyard_mapsync_protocol::head::HeadRef;
@@ -19,8 +22,12 @@ silent; 2 no hub can be asked.
 
 Examples:
   switchyard fleet
-  switchyard fleet --nagios")]
+  switchyard fleet --nagios
+  switchyard fleet query generation mail=bob@example.org")]
+#[command(args_conflicts_with_subcommands = true)]
 pub(crate) struct Arguments {
+    #[command(subcommand)]
+    verb: Option<Verb>,
     /// As JSON
     #[arg(long, conflicts_with = "nagios")]
     json: bool,
@@ -31,8 +38,16 @@ pub(crate) struct Arguments {
     with: With,
 }
 
+#[derive(Debug, Subcommand)]
+enum Verb {
+    Query(query::Arguments),
+}
+
 impl Arguments {
     pub(super) fn fleet(&self, output: &mut Output) -> Result<Exit, String> {
+        if let Some(Verb::Query(query)) = &self.verb {
+            return query.query(output);
+        }
         let done = self.ask(output);
         match &done {
             // What watches reads one line, and that on standard output.
