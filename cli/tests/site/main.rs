@@ -206,6 +206,7 @@ fn what_stands_beside_a_host_s_own_daemon_is_laid_down_with_it() {
         unit("router1", "milter"),
         unit("router1", "agent"),
         unit("hub1", "hub"),
+        unit("hub1", "agent"),
     ];
     assert_eq!(units, wanted.iter().map(|(host, unit)| (host, unit)).collect::<Vec<_>>());
     let router = std::fs::read_to_string(into.join("router1.example.org/router.toml")).unwrap();
@@ -221,7 +222,7 @@ fn what_stands_beside_a_host_s_own_daemon_is_laid_down_with_it() {
     assert!(origin.ends_with("site/daemon/milter.toml:2"), "{origin}");
     let (code, _, speech) = switchyard(&["render", &site, "--host", "hub1", "--of", "router"]);
     assert!(
-        code == Some(2) && speech.contains("`hub1.example.org` runs no `router`; it runs hub"),
+        code == Some(2) && speech.contains("`hub1.example.org` runs no `router`; it runs hub, agent"),
         "{speech}"
     );
     let (code, _, speech) = switchyard(&["explain", &site, "--host", "hub1", "--to", "a@example.org"]);

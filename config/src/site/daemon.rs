@@ -1,13 +1,13 @@
 //! The daemons that hosts run: the one of a host's role, and those beside it.
 //!
 //! A filter stands beside where a layer of the site says how it filters, and the host's own daemon asks it then. An
-//! agent stands beside on every host that mail passes, where the site has hubs to hear.
+//! agent stands beside on every host where the site has hubs to hear, on the hubs' own as well.
 
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
 use switchyard_maps::options::MapOptions;
 
-use super::{Host, Role, Site};
+use super::{Host, HostSettings, Role, Site};
 use crate::change::Effective;
 use crate::check::Faults;
 use crate::document::Document;
@@ -67,6 +67,12 @@ impl Daemon {
     #[must_use]
     pub fn unit(self) -> String {
         format!("switchyard-{}.service", self.as_str())
+    }
+
+    /// Whether its settings name maps.
+    #[must_use]
+    pub const fn asks_maps(self) -> bool {
+        matches!(self, Self::Mx | Self::Router | Self::Milter)
     }
 
     /// What each setting of it holds by a document; relative paths are seen from `folder`.
@@ -130,12 +136,28 @@ impl Site {
 
     /// Whether one stands beside the daemon of a host's role.
     pub(super) fn has_beside(&self, host: &Host, daemon: Daemon) -> bool {
-        host.role.is_of_mail()
-            && match daemon {
-                Daemon::Milter => self.own_layers(host, daemon).iter().any(|path| path.exists()),
-                Daemon::Agent => self.has_hubs(),
-                Daemon::Mx | Daemon::Router | Daemon::Hub => false,
+        match daemon {
+            Daemon::Milter => {
+                host.role.is_of_mail() && self.own_layers(host, daemon).iter().any(|path| path.exists())
             }
+            Daemon::Agent => self.has_hubs(),
+            Daemon::Mx | Daemon::Router | Daemon::Hub => false,
+        }
+    }
+
+    /// Where the daemon of a host's role answers the operator's tool; none for nowhere.
+    ///
+    /// # Errors
+    /// Every fault of its settings.
+    pub fn control(&self, host: &Host) -> Result<Option<PathBuf>, Faults> {
+        if host.role == Role::Hub {
+            return HubSettings::from_document(&self.document(host, None)?, None)
+                .map(|settings| settings.control);
+        }
+        self.settings(host).map(|settings| match settings {
+            HostSettings::Mx(settings) => settings.common.control,
+            HostSettings::Router(settings) => settings.common.control,
+        })
     }
 
     /// Whether any host is a hub.

@@ -67,14 +67,10 @@ impl Site {
                 refuse_unknown(path, stem, what, known, &mut faults);
             }
             for (path, name) in folders {
+                self.stray_beside(&path, &beside, &mut faults);
                 let is_hub = |host: &Host| host.role == Role::Hub && host.name.as_str() == name;
                 if name == Role::Hub.as_str() || self.hosts.iter().any(is_hub) {
-                    for (path, _) in layer_files(&path) {
-                        let place = Place::whole(&path.display().to_string());
-                        faults.push(place, "no other daemon stands beside a hub");
-                    }
-                } else {
-                    self.stray_beside(&path, &beside, &mut faults);
+                    refuse_filter(&path, &mut faults);
                 }
             }
         }
@@ -116,6 +112,17 @@ pub(super) fn suite_layers() -> Vec<Document> {
     let beside = Daemon::BESIDE.into_iter().filter_map(Daemon::template);
     let all = [BASE, ASKS_FILTER, AGREES].into_iter().chain(roles).chain(beside);
     all.filter_map(|(file, text)| Document::parse(file, text).ok()).collect()
+}
+
+/// A layer for a filter where no mail passes.
+fn refuse_filter(folder: &Path, faults: &mut Faults) {
+    let filter = layer_files(folder).into_iter().find(|(_, stem)| stem == Daemon::Milter.as_str());
+    if let Some((path, _)) = filter {
+        faults.push(
+            Place::whole(&path.display().to_string()),
+            "no filter stands beside a hub: no mail passes it",
+        );
+    }
 }
 
 fn refuse_unknown(path: &Path, stem: &str, what: &str, known: &[&str], faults: &mut Faults) {

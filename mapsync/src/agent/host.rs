@@ -4,7 +4,7 @@
 //! In the folder of a set stand `site/` (what was signed), `maps/` (compiled for this host) and `DAEMON.toml`: the
 //! host's settings, by the templates, with one layer on top that says where the agent keeps the maps. That layer
 //! names `current` and never the set, so a generation that changes no setting changes no octet of the file. A filter
-//! beside the host's own daemon has `milter.toml` and `maps-milter/`.
+//! beside the host's own daemon has `milter.toml` and `maps-milter/`. On a hub's own host there is `hub.toml`, and no maps.
 
 use std::path::{Path, PathBuf};
 
@@ -12,7 +12,7 @@ use switchyard_behaviour::texts;
 use switchyard_config::change::Difference;
 use switchyard_config::document::Document;
 use switchyard_config::render::{Origins, render};
-use switchyard_config::site::{Daemon, Host, HostSettings, NoSuchHost};
+use switchyard_config::site::{Daemon, Host, NoSuchHost};
 use switchyard_config::{Faults, Site};
 use switchyard_maps::installed::{self, InstallError};
 
@@ -62,17 +62,13 @@ pub enum Unfit {
 pub async fn make(making: &Making, host: &str, current: &Path) -> Result<Made, Unfit> {
     let site = Site::load(&making.path().join(SITE))?;
     let host = site.host(host)?;
-    let settings = site.settings(host)?;
-    let control = match &settings {
-        HostSettings::Mx(settings) => settings.common.control.clone(),
-        HostSettings::Router(settings) => settings.common.control.clone(),
-    };
-    for daemon in site.daemons(host) {
-        // The agent itself asks no maps: its settings are a person's, on this host.
-        let Some(maps) = texts::of_daemon(&site, host, daemon)? else { continue };
+    let control = site.control(host)?;
+    for daemon in follow(&site, host) {
         let document = document(&site, host, daemon, current)?;
         making.write(&daemon.file(), render(&document, Origins::Hidden).as_bytes())?;
-        installed::install(&maps, &making.path().join(maps_of(host, daemon)))?;
+        if let Some(maps) = texts::of_daemon(&site, host, daemon)? {
+            installed::install(&maps, &making.path().join(maps_of(host, daemon)))?;
+        }
     }
     let daemon = host.role.daemon();
     let proof = prove(&site).await.map_err(Unfit::Behaviours)?;
@@ -101,19 +97,22 @@ pub fn changes(
     };
     let mut changes = Vec::new();
     let before = old.daemons(was);
-    for daemon in new.daemons(is).into_iter().filter(|daemon| before.contains(daemon)) {
-        if new.maps_of(is, daemon)?.is_none() {
-            continue;
-        }
+    for daemon in follow(&new, is).filter(|daemon| before.contains(daemon)) {
         let differences = effective(&old, was, daemon)?.differences(&effective(&new, is, daemon)?);
         changes.extend(differences.into_iter().map(|difference| (daemon, difference)));
     }
     Ok(changes)
 }
 
+/// The daemons of a host that run by a set: all but the agent itself, whose settings are a person's.
+fn follow(site: &Site, host: &Host) -> impl Iterator<Item = Daemon> {
+    site.daemons(host).into_iter().filter(|daemon| *daemon != Daemon::Agent)
+}
+
 /// The settings of a daemon, by what the agent has put in use.
 fn document(site: &Site, host: &Host, daemon: Daemon, current: &Path) -> Result<Document, Faults> {
-    site.document_of(host, daemon, Some(own_layer(current, &maps_of(host, daemon))?))
+    let own = daemon.asks_maps().then(|| own_layer(current, &maps_of(host, daemon))).transpose()?;
+    site.document_of(host, daemon, own)
 }
 
 /// The folder of a daemon's compiled maps in a set.

@@ -1,5 +1,5 @@
-//! A host of the role hub and the agent beside an mx, both from the site's folder and the secrets that are in none: a
-//! push reaches the mx's host, and a hub that is wiped is back from its name.
+//! A host of the role hub and the agents beside it and beside an mx, all from the site's folder and the secrets that are
+//! in none: a push reaches the mx's host and the hub's own, and a hub that is wiped is back from its name.
 
 use std::fs;
 use std::path::{Path, PathBuf};
@@ -65,20 +65,28 @@ impl Kept {
 
     /// Certificates by an authority of the site, where the templates look for them on each host.
     fn issue(&self) {
-        for folder in ["tls", "of-hub/hub", "of-mx/agent"] {
+        for folder in ["tls", "of-hub/hub", "of-hub/agent", "of-mx/agent"] {
             fs::create_dir_all(self.path(folder)).expect("a folder");
         }
         let made = Certificates::make(&self.path("tls"), &[]);
         made.add("hub1", "URI:spiffe://live/hub/hub1,IP:10.0.0.41");
+        made.add("hub1-agent", "URI:spiffe://live/agent/hub1.example.org");
         made.add("mx1", "URI:spiffe://live/agent/mx1.example.org");
         made.add("ann", "URI:spiffe://live/push/ann");
-        for (name, under) in [("hub1", "of-hub/hub"), ("mx1", "of-mx/agent")] {
-            for file in [made.certificate(name), made.key(name), made.certificate("authority")] {
-                let name = file.file_name().expect("a name");
-                fs::copy(&file, self.path(under).join(name)).expect("room for a file");
-            }
+        let places = [
+            ("hub1", "hub1", "of-hub/hub"),
+            ("hub1-agent", "hub1", "of-hub/agent"),
+            ("mx1", "mx1", "of-mx/agent"),
+        ];
+        for (name, host, under) in places {
+            let put = |from: PathBuf, name: String| {
+                fs::copy(from, self.path(under).join(name)).expect("room for a file");
+            };
+            put(made.certificate(name), format!("{host}.pem"));
+            put(made.key(name), format!("{host}.key"));
+            put(made.certificate("authority"), "authority.pem".to_owned());
         }
-        for copy in ["of-hub/hub/live.root.json", "of-mx/agent/root.json"] {
+        for copy in ["of-hub/hub/live.root.json", "of-hub/agent/root.json", "of-mx/agent/root.json"] {
             fs::copy(self.path("root.json"), self.path(copy)).expect("room for a file");
         }
         write(
@@ -122,6 +130,21 @@ fn a_hub_and_an_agent_come_of_the_site_s_folder_and_a_push_reaches_the_host() {
     assert!(settings.contains("host_name = \"mx1.example.org\""), "{settings}");
     let filter = fs::read_to_string(current.join("milter.toml")).expect("the filter's settings beside them");
     assert!(filter.contains("dmarc = \"obey\""), "{filter}");
+    let of_hub = hub.host().folder().join("var/switchyard-agent/current/hub.toml");
+    let hubs_own = || fs::read_to_string(&of_hub).ok();
+    let told = expect::until("the hub's own settings from the hub", hubs_own);
+    let laid_down = fs::read_to_string(hub.settings_file()).expect("its settings");
+    assert_eq!(told, laid_down, "they are those of the site's folder");
+
+    // What the next push changes of them is said to those who look.
+    write(&site.join("role/hub.toml"), "[limits]\nstore_size = \"3GB\"\n");
+    kept.admin(&admin, &["push", text(&site)]);
+    expect::until("the next settings", || hubs_own().filter(|next| next.contains("3GB")));
+    let what = "hub has not read limits.store_size yet: systemctl reload switchyard-hub.service";
+    expect::until("the word of what is to be done", || {
+        kept.admin(&admin, &["fleet"]).contains(what).then_some(())
+    });
+    fs::remove_file(site.join("role/hub.toml")).expect("the site as it was");
 
     let before = hub.settings();
     drop(hub);

@@ -4,7 +4,7 @@ use std::fs;
 
 use switchyard_config::example::FILES;
 use switchyard_config::reference::Change;
-use switchyard_config::{MilterSettings, MxSettings, RouterSettings, Settings as _};
+use switchyard_config::{HubSettings, MilterSettings, MxSettings, RouterSettings, Settings as _};
 use switchyard_maps::{MapHandle, MapName, MapSet};
 
 use super::*;
@@ -69,6 +69,31 @@ async fn a_filter_beside_it_has_settings_and_maps_of_its_own() {
     let bad = [("role/router/milter.toml", &*tell), ("maps/added", "<> add Received: no\n")];
     let unfit = set(&disk, "3-c", host, &bad).await.unwrap_err().to_string();
     assert!(unfit.contains("maps/added:1:"), "{unfit}");
+}
+
+#[tokio::test]
+async fn a_hub_s_own_host_gets_its_settings_and_no_maps() {
+    let root = tempfile::tempdir().unwrap();
+    let disk = Disk::open(root.path()).unwrap();
+    let site = FILES.iter().find(|(name, _)| *name == "site.toml").unwrap().1;
+    let hub = "[[host]]\nname = 'hub1.example.org'\nrole = 'hub'\naddresses = ['192.0.2.41']\n";
+    let site = format!("{}\n{hub}", site.replacen("[facts]", "[facts]\nenvironment = 'live'", 1));
+    let files = |limits: &'static str| [("site.toml", site.as_str()), ("role/hub.toml", limits)];
+    let (host, limits) = ("hub1.example.org", "[limits]\nstore_size = '3GB'\n");
+    let made = set(&disk, "1-a", host, &files("")).await.unwrap();
+    assert_eq!((made.role, made.daemon), ("hub", "hub"));
+    assert_eq!(made.control, Some("/run/switchyard-hub/control.sock".into()));
+    disk.flip("1-a").unwrap();
+    let settings = HubSettings::load(&disk.current().join("hub.toml")).unwrap();
+    assert_eq!(settings.host_name.as_str(), host);
+    assert!(!disk.current().join("maps").exists() && !disk.current().join("agent.toml").exists());
+
+    set(&disk, "2-b", host, &files(limits)).await.unwrap();
+    let changes = changes(&disk.set("1-a"), &disk.set("2-b"), host, &disk.current()).unwrap();
+    let told: Vec<_> = changes.iter().map(|(daemon, change)| (*daemon, change.path.as_str())).collect();
+    assert_eq!(told, [(Daemon::Hub, "limits.store_size")]);
+    let bad = set(&disk, "3-c", host, &files("[limits]\nstore_sise = 1\n")).await.unwrap_err().to_string();
+    assert!(bad.contains("role/hub.toml:2:1: unknown key `store_sise`"), "{bad}");
 }
 
 #[tokio::test]
