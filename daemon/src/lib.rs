@@ -11,6 +11,8 @@
 //! 5. [`process::Process`] holds these together: it turns [`signal`]s into reloads and the drain, and says how
 //!    the process ended; [`reload`] tells what came of new settings.
 //!
+//! Beside that life, [`dns`] makes the resolver of who needs one.
+//!
 //! Invariants kept here:
 //! - A full house is answered, never queued without bound: over the cap a newcomer gets its refusal at once.
 //! - Running out of descriptors costs a delay, never a spinning loop.
@@ -23,6 +25,7 @@ pub mod accept;
 pub mod arguments;
 pub mod clock;
 pub mod control;
+pub mod dns;
 pub mod doors;
 pub mod drain;
 pub mod http;

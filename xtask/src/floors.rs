@@ -87,9 +87,9 @@ const CONFINED: &[Confined] = &[
         folder: "",
         word: "hickory_resolver",
         only: &[
+            "daemon/src/dns.rs",
             "mx/src/deliver/",
             "router/src/deliver/",
-            "milter/src/dns.rs",
             "milter/src/verify/dmarc.rs",
             "tests/",
         ],

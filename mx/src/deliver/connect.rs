@@ -5,12 +5,11 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use hickory_resolver::TokioResolver;
-use hickory_resolver::config::{ConnectionConfig, NameServerConfig, ResolverConfig};
-use hickory_resolver::net::runtime::TokioRuntimeProvider;
 use rustls::pki_types::ServerName;
+use switchyard_daemon::dns::{self, Asking, DnsError, HostsFile};
 use switchyard_smtp::address::Domain;
 use switchyard_smtp::io::dial::{Connection, DialError, DialOptions, Target};
-use switchyard_smtp::io::tls_client::{TlsClient, trusting_nobody};
+use switchyard_smtp::io::tls_client::TlsClient;
 
 /// Where a router is.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -45,6 +44,9 @@ pub(crate) enum ConnectError {
 
 /// Addresses of one name that are tried.
 const MAX_ADDRESSES: usize = 5;
+
+/// Answers that are remembered: routers are few.
+const CACHED: u64 = 256;
 
 /// Makes connections to one router.
 #[derive(Debug)]
@@ -116,26 +118,12 @@ impl std::fmt::Display for RouterAddress {
 #[derive(Clone)]
 pub(crate) struct Resolver(Arc<TokioResolver>);
 
-/// The resolver cannot be set up.
-#[derive(Debug, thiserror::Error)]
-#[error("DNS resolver: {0}")]
-pub(crate) struct ResolverError(String);
-
 impl Resolver {
     /// One that asks `servers`, or the system's when there are none. Nothing is asked yet.
-    pub(crate) fn new(servers: &[SocketAddr], timeout: Duration) -> Result<Self, ResolverError> {
-        let mut builder = if servers.is_empty() {
-            TokioResolver::builder_tokio().map_err(|error| ResolverError(error.to_string()))?
-        } else {
-            let servers = servers.iter().map(name_server).collect();
-            let config = ResolverConfig::from_name_servers(servers);
-            TokioResolver::builder_with_config(config, TokioRuntimeProvider::default())
-        };
-        builder.options_mut().timeout = timeout;
-        let tls = trusting_nobody().map_err(|error| ResolverError(error.to_string()))?;
-        let resolver =
-            builder.with_tls_config(tls).build().map_err(|error| ResolverError(error.to_string()))?;
-        Ok(Self(Arc::new(resolver)))
+    pub(crate) fn new(servers: &[SocketAddr], timeout: Duration) -> Result<Self, DnsError> {
+        // Routers are our own hosts: a host's own file may name them.
+        let asking = Asking { servers, timeout, attempts: 2, hosts_file: HostsFile::Asked, cached: CACHED };
+        dns::resolver(&asking).map(|resolver| Self(Arc::new(resolver)))
     }
 
     async fn addresses(&self, name: &Domain, port: u16) -> Result<Vec<SocketAddr>, ConnectError> {
@@ -150,13 +138,6 @@ impl std::fmt::Debug for Resolver {
     fn fmt(&self, formatter: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         formatter.write_str("Resolver")
     }
-}
-
-fn name_server(address: &SocketAddr) -> NameServerConfig {
-    let mut server = NameServerConfig::udp_and_tcp(address.ip());
-    let ports = |connection: &mut ConnectionConfig| connection.port = address.port();
-    server.connections.iter_mut().for_each(ports);
-    server
 }
 
 impl ConnectError {

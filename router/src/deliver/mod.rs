@@ -42,7 +42,7 @@ use hosts::{Candidate, Hosts, Nowhere};
 pub use metrics::DeliverMetrics;
 pub use outcome::{Fate, Verdict};
 pub use pools::Pools;
-pub use resolver::{Resolver, ResolverError, ResolverOptions};
+pub use resolver::{Resolver, ResolverOptions};
 use reuse::Rules;
 pub use reuse::{Kept, ReuseOptions};
 pub use tls_policy::{TlsOptions, TlsPolicy, TlsPolicyError};

@@ -6,16 +6,17 @@ use std::net::{IpAddr, SocketAddr};
 use std::time::Duration;
 
 use hickory_resolver::TokioResolver;
-use hickory_resolver::config::{ConnectionConfig, NameServerConfig, ResolveHosts, ResolverConfig};
 use hickory_resolver::net::NetError;
-use hickory_resolver::net::runtime::TokioRuntimeProvider;
 use hickory_resolver::proto::op::ResponseCode;
 use hickory_resolver::proto::rr::{Name, RData, RecordType};
+use switchyard_daemon::dns::{self, Asking, DnsError, HostsFile};
 use switchyard_smtp::address::Domain;
-use switchyard_smtp::io::tls_client::trusting_nobody;
 
 /// Records of one answer that are looked at; the rest is dropped.
 pub const MAX_RECORDS: usize = 100;
+
+/// Answers that are remembered.
+const CACHED: u64 = 8_192;
 
 /// Whom to ask.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -33,11 +34,6 @@ impl Default for ResolverOptions {
         Self { servers: Vec::new(), timeout: Duration::from_secs(5), attempts: 2 }
     }
 }
-
-/// The resolver cannot be set up.
-#[derive(Debug, thiserror::Error)]
-#[error("DNS resolver: {0}")]
-pub struct ResolverError(String);
 
 /// Why there is no record.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
@@ -78,27 +74,11 @@ impl Resolver {
     ///
     /// # Errors
     /// When the system's configuration cannot be read.
-    pub fn new(options: &ResolverOptions) -> Result<Self, ResolverError> {
-        let failed = |error: NetError| ResolverError(error.to_string());
-        let mut builder = if options.servers.is_empty() {
-            TokioResolver::builder_tokio().map_err(failed)?
-        } else {
-            let servers = options.servers.iter().map(|server| {
-                let mut connections = vec![ConnectionConfig::udp(), ConnectionConfig::tcp()];
-                connections.iter_mut().for_each(|connection| connection.port = server.port());
-                NameServerConfig::new(server.ip(), true, connections)
-            });
-            let config = ResolverConfig::from_name_servers(servers.collect());
-            let mut builder = TokioResolver::builder_with_config(config, TokioRuntimeProvider::default());
-            builder.options_mut().use_hosts_file = ResolveHosts::Never;
-            builder
-        };
-        builder.options_mut().timeout = options.timeout;
-        builder.options_mut().attempts = options.attempts;
-        // Harder to answer in another's name from off the path.
-        builder.options_mut().case_randomization = true;
-        let tls = trusting_nobody().map_err(|error| ResolverError(error.to_string()))?;
-        Ok(Self(Source::Dns(Box::new(builder.with_tls_config(tls).build().map_err(failed)?))))
+    pub fn new(options: &ResolverOptions) -> Result<Self, DnsError> {
+        let ResolverOptions { servers, timeout, attempts } = options;
+        let hosts_file = if servers.is_empty() { HostsFile::Asked } else { HostsFile::Ignored };
+        let asking = Asking { servers, timeout: *timeout, attempts: *attempts, hosts_file, cached: CACHED };
+        dns::resolver(&asking).map(|resolver| Self(Source::Dns(Box::new(resolver))))
     }
 
     /// The MX records of a domain, of which [`MAX_RECORDS`] at most are kept.

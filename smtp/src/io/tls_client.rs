@@ -134,16 +134,6 @@ fn provider() -> Arc<CryptoProvider> {
     Arc::new(rustls::crypto::aws_lc_rs::default_provider())
 }
 
-/// A configuration that trusts nobody: for a DNS resolver, which asks over UDP and TCP alone, but wants one made, and
-/// would otherwise look for the system's certificates, which a host may not have.
-///
-/// # Errors
-/// When the library does not know its own versions of TLS.
-pub fn trusting_nobody() -> Result<ClientConfig, rustls::Error> {
-    let builder = ClientConfig::builder_with_provider(provider()).with_safe_default_protocol_versions()?;
-    Ok(builder.with_root_certificates(rustls::RootCertStore::empty()).with_no_client_auth())
-}
-
 fn refused(path: &Path, error: &dyn std::fmt::Display) -> CertificateError {
     CertificateError::Refused { path: path.into(), error: error.to_string() }
 }
