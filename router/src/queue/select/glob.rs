@@ -37,7 +37,7 @@ impl Pattern {
                     retry = Some((pattern.clone(), rest.clone()));
                     continue;
                 }
-                (Some(wanted), Some(found)) => wanted == '?' || wanted.eq_ignore_ascii_case(&found),
+                (Some(wanted), Some(found)) => wanted == '?' || is_same(wanted, found),
                 (Some(_), None) => return false,
                 (None, Some(_)) => false,
             };
@@ -50,6 +50,11 @@ impl Pattern {
             }
         }
     }
+}
+
+fn is_same(wanted: char, found: char) -> bool {
+    wanted.eq_ignore_ascii_case(&found)
+        || (!wanted.is_ascii() && wanted.to_lowercase().eq(found.to_lowercase()))
 }
 
 impl fmt::Display for Pattern {
@@ -80,6 +85,14 @@ mod tests {
             ("a*b*c", "a-b-b-c", true),
             ("a*b*c", "a-b-c-b", false),
             ("?@example.org", "é@example.org", true),
+            ("É*@example.org", "éva@example.org", true),
+            ("abc", "ABC", true),
+            ("abc", "abcd", false),
+            ("a*", "a", true),
+            ("*c", "abc", true),
+            ("a*b*b", "ab", false),
+            ("a**a", "aa", true),
+            ("a*a", "a", false),
             ("[mx1]:25", "[mx1]:25", true),
             ("**a", "bba", true),
         ] {
