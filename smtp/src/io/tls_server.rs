@@ -1,9 +1,10 @@
 //! The server's half of TLS: certificates from PEM files, TLS 1.2 at least.
 
+use std::io;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
-use rustls::pki_types::pem::PemObject;
+use rustls::pki_types::pem::{self, PemObject};
 use rustls::pki_types::{CertificateDer, PrivateKeyDer};
 use rustls::server::WebPkiClientVerifier;
 use rustls::{RootCertStore, ServerConfig};
@@ -27,12 +28,12 @@ pub struct Certificate {
 #[derive(Debug, thiserror::Error)]
 pub enum CertificateError {
     /// A file that can't be read as PEM.
-    #[error("{}: {error}", path.display())]
+    #[error("{}: {}", path.display(), unread(error))]
     File {
         /// Which.
         path: PathBuf,
         /// Why.
-        error: rustls::pki_types::pem::Error,
+        error: pem::Error,
     },
     /// A file without any certificate.
     #[error("{}: holds no certificate", .0.display())]
@@ -96,6 +97,17 @@ pub fn read_certificates(path: &Path) -> Result<Vec<CertificateDer<'static>>, Ce
     }
 }
 
+/// Why a file gives no PEM. A key that another program of the host uses, too, is seldom for our user's eyes.
+fn unread(error: &pem::Error) -> String {
+    match error {
+        pem::Error::Io(error) if error.kind() == io::ErrorKind::PermissionDenied => {
+            format!("this daemon's own user may not read it: {error}")
+        }
+        pem::Error::Io(error) => format!("cannot be read: {error}"),
+        error => error.to_string(),
+    }
+}
+
 /// Reads a PEM file of authorities.
 ///
 /// # Errors
@@ -125,11 +137,7 @@ pub struct Upgraded {
 ///
 /// # Errors
 /// When the handshake fails.
-pub async fn accept(
-    stream: TcpStream,
-    config: Arc<ServerConfig>,
-    _drained: Drained,
-) -> std::io::Result<Upgraded> {
+pub async fn accept(stream: TcpStream, config: Arc<ServerConfig>, _drained: Drained) -> io::Result<Upgraded> {
     let stream = TlsAcceptor::from(config).accept(stream).await?;
     let connection = stream.get_ref().1;
     let description = describe(connection.protocol_version(), connection.negotiated_cipher_suite());

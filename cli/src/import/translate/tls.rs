@@ -10,6 +10,10 @@ use toml::Value;
 use super::Import;
 use crate::import::tables::{entries, read};
 
+/// What is to be done about a key that only root may read.
+const GIVE_KEY: &str = "Postfix reads the key as root, and the daemons may not: give the group `switchyard` a copy in \
+                        /etc/switchyard/tls, and name it there";
+
 impl Import<'_> {
     pub(super) fn tls(&mut self) {
         self.server();
@@ -29,6 +33,7 @@ impl Import<'_> {
         if files.is_empty() && !certificate.is_empty() && certificate != "none" {
             files = vec![certificate.as_str()];
         }
+        let has_key_file = !key.is_empty();
         let key = if key.is_empty() { files.first().copied().unwrap_or_default().to_owned() } else { key };
         let names = ["smtpd_tls_chain_files", "smtpd_tls_cert_file", "smtpd_tls_key_file"];
         match files.as_slice() {
@@ -52,8 +57,13 @@ impl Import<'_> {
             [file] => {
                 self.draft.fact("certificate", *file, "PEM, on each host");
                 self.draft.fact("key", key, "");
+                let what = "the facts `certificate` and `key` in site.toml";
+                let holds_key = |name: &str| name == "smtpd_tls_key_file" || !has_key_file;
                 for name in names {
-                    self.carried(name, "the facts `certificate` and `key` in site.toml");
+                    match holds_key(name) && self.main.get(name).is_some() {
+                        true => self.changed(name, what, GIVE_KEY),
+                        false => self.carried(name, what),
+                    }
                 }
             }
             [first, ..] => {
