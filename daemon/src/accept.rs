@@ -7,6 +7,8 @@
 //! core. Here the loop gives up its spare descriptor to answer one newcomer, and otherwise sleeps until a
 //! session ends or a growing delay has passed.
 
+mod fault;
+
 use std::fs::File;
 use std::future::Future;
 use std::io;
@@ -16,10 +18,10 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::Duration;
 
 use futures_util::FutureExt;
-use rustix::io::Errno;
 use tokio::net::{TcpListener, TcpStream};
 use tokio::sync::{Notify, Semaphore};
 
+use self::fault::Fault;
 use crate::drain::Drain;
 use crate::metrics::{Counter, CounterVec, Gauge, MetricsError, Registry};
 
@@ -234,50 +236,6 @@ const REFUSAL_TIME: Duration = Duration::from_secs(2);
 /// The first and the longest pause when the system has run out of something.
 const FIRST_DELAY: Duration = Duration::from_millis(50);
 const LAST_DELAY: Duration = Duration::from_secs(1);
-
-// ---- what went wrong ----
-
-/// accept(2) names what may come up; the answer differs.
-#[derive(Debug, PartialEq, Eq)]
-enum Fault {
-    /// This one connection is gone: the next may be fine.
-    Connection,
-    /// No descriptor, no memory: waiting helps.
-    Exhausted,
-    /// The listening socket is none: nothing helps.
-    Listener,
-}
-
-impl Fault {
-    fn label(&self) -> &'static str {
-        match self {
-            Self::Connection => "connection",
-            Self::Exhausted => "exhausted",
-            Self::Listener => "listener",
-        }
-    }
-
-    fn of(error: &io::Error) -> Self {
-        match Errno::from_io_error(error) {
-            Some(
-                Errno::CONNABORTED
-                | Errno::CONNRESET
-                | Errno::HOSTDOWN
-                | Errno::HOSTUNREACH
-                | Errno::INTR
-                | Errno::NETDOWN
-                | Errno::NETUNREACH
-                | Errno::NONET
-                | Errno::NOPROTOOPT
-                | Errno::OPNOTSUPP
-                | Errno::PERM
-                | Errno::PROTO,
-            ) => Self::Connection,
-            Some(Errno::BADF | Errno::FAULT | Errno::INVAL | Errno::NOTSOCK) => Self::Listener,
-            _ => Self::Exhausted,
-        }
-    }
-}
 
 // ---- a session's place ----
 

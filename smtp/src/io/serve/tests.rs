@@ -1,8 +1,16 @@
 //! The driver's own: time limits, room for content, and the end of a drain.
 
-use tokio::io::{AsyncReadExt, AsyncWriteExt, DuplexStream, duplex};
+use std::sync::Arc;
+use std::time::Duration;
 
+use tokio::io::{AsyncReadExt, AsyncWriteExt, DuplexStream, duplex};
+use tokio_util::sync::CancellationToken;
+
+use super::super::memory::MemoryBudget;
 use super::*;
+use crate::envelope::{MailObject, Recipient, Sender};
+use crate::reply::{Reply, table};
+use crate::server::{Dialect, Event, Limits, Took, Transaction};
 
 struct Taken;
 

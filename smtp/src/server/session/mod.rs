@@ -4,14 +4,16 @@
 //! the method of the same name; [`Session::output`] is written whenever a step says [`Step::Read`], so
 //! replies to pipelined commands go out together (RFC 2920 §3.2).
 
+mod client;
+mod command;
 mod content;
 mod envelope;
 mod hello;
+mod replies;
 
-use std::net::SocketAddr;
+use bytes::BytesMut;
 
-use bytes::{Bytes, BytesMut};
-
+pub use self::client::Client;
 use super::Drained;
 use super::limits::Limits;
 use super::state::State;
@@ -19,47 +21,7 @@ use super::transaction::Transaction;
 use crate::envelope::{Content, Recipient, Sender};
 use crate::extension::Offer;
 use crate::reply::{Reply, ReplyCode, table};
-use crate::wire::command::{Attributes, Command, Greeting, Verb, is_another_protocol};
-use crate::wire::line::{Line, take_line};
-
-/// What a session knows of its client.
-#[derive(Debug, Clone)]
-pub struct Client {
-    /// Where it connects from; XCLIENT and the PROXY protocol change it.
-    pub address: SocketAddr,
-    /// What it called itself, and how.
-    pub hello: Option<(Greeting, Box<str>)>,
-    /// TLS version and cipher, once TLS is on.
-    pub tls: Option<Box<str>>,
-    /// It showed a certificate that our authorities vouch for.
-    pub verified: bool,
-    /// XFORWARD: where the mail it hands over came from.
-    pub forwarded: Option<Box<Attributes>>,
-}
-
-impl Client {
-    /// The word for a Received field's `with` (RFC 3848, RFC 6531 §3.7.3).
-    #[must_use]
-    pub fn protocol(&self, smtputf8: bool) -> &'static str {
-        match (self.hello.as_ref().map(|(greeting, _)| *greeting), self.tls.is_some(), smtputf8) {
-            (Some(Greeting::Lhlo), false, false) => "LMTP",
-            (Some(Greeting::Lhlo), true, false) => "LMTPS",
-            (Some(Greeting::Lhlo), false, true) => "UTF8LMTP",
-            (Some(Greeting::Lhlo), true, true) => "UTF8LMTPS",
-            (Some(Greeting::Ehlo), false, false) => "ESMTP",
-            (Some(Greeting::Ehlo), true, false) => "ESMTPS",
-            (Some(Greeting::Ehlo), false, true) => "UTF8SMTP",
-            (Some(Greeting::Ehlo), true, true) => "UTF8SMTPS",
-            _ => "SMTP",
-        }
-    }
-
-    /// Its name for itself, or `unknown`.
-    #[must_use]
-    pub fn helo_name(&self) -> &str {
-        self.hello.as_ref().map_or("unknown", |(_, name)| name)
-    }
-}
+use crate::wire::command::{Verb, is_another_protocol};
 
 /// What a listener speaks.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
@@ -294,128 +256,6 @@ impl<T> Session<T> {
                 return step;
             }
         }
-    }
-
-    fn next_line(&mut self, input: &mut BytesMut) -> Option<Bytes> {
-        loop {
-            match take_line(input, self.limits.command_line) {
-                Line::Partial => return None,
-                Line::TooLong => {
-                    if !std::mem::replace(&mut self.in_long_line, true) {
-                        self.say(Verb::Unknown, &table::LINE_TOO_LONG);
-                    }
-                    self.discarded += self.limits.command_line as u64;
-                    if self.discarded > self.limits.discarded_line as u64 {
-                        self.close_with(Verb::Unknown, &table::TOO_MUCH_JUNK);
-                        return None;
-                    }
-                }
-                Line::Whole(_) | Line::Stray if std::mem::take(&mut self.in_long_line) => {}
-                Line::Stray => {
-                    self.stray_lines += 1;
-                    if self.stray_lines >= self.limits.stray_lines {
-                        self.close_with(Verb::Unknown, &table::TOO_MUCH_JUNK);
-                        return None;
-                    }
-                    self.say(Verb::Unknown, &table::BAD_LINE);
-                }
-                Line::Whole(line) => return Some(line),
-            }
-            if matches!(self.state, State::Closed) {
-                return None;
-            }
-        }
-    }
-
-    /// One command: is it legal here? What needs a decision is asked, the rest is done and told.
-    fn command(&mut self, line: &Bytes, input: &mut BytesMut) -> Option<Step<T>> {
-        let command = match Command::parse(line) {
-            Ok(command) => command,
-            Err(refused) => {
-                if let (Verb::Bdat, State::Mail(_) | State::Chunking(_)) = (refused.verb, &self.state) {
-                    // Its size is not known, so what follows can't be told from commands (RFC 3030 §4.2).
-                    self.close_with(Verb::Bdat, &refused.reply);
-                    return Some(Step::Close);
-                }
-                if is_another_protocol(line) {
-                    self.close_with(Verb::Unknown, &table::NOT_SMTP);
-                    return Some(Step::Close);
-                }
-                self.say(refused.verb, &refused.reply);
-                return None;
-            }
-        };
-        let verb = command.verb();
-        match command {
-            Command::Hello(greeting, name) => return self.check_hello(greeting, name, input),
-            Command::Quit => {
-                self.close_with(Verb::Quit, &table::BYE);
-                return Some(Step::Close);
-            }
-            Command::Noop => self.say_junk(verb, &table::OK),
-            Command::Help => self.say_junk(verb, &table::HELP),
-            Command::Vrfy => self.say_junk(verb, &table::VRFY_NOTHING),
-            Command::Rset => {
-                if !matches!(self.state, State::Connected) {
-                    self.state = State::Ready;
-                }
-                self.client.forwarded = None;
-                self.say_junk(verb, &table::OK);
-            }
-            Command::StartTls => return self.check_starttls(input),
-            Command::Xclient(attributes) => return self.check_xclient(*attributes),
-            Command::Xforward(attributes) if self.offer.xforward && matches!(self.state, State::Ready) => {
-                self.client.forwarded = Some(attributes);
-                self.say(verb, &table::OK);
-            }
-            Command::Mail(sender) => return self.check_sender(sender),
-            Command::Rcpt(recipient) => return self.check_recipient(recipient, line.is_ascii()),
-            Command::Data => return self.check_data(input),
-            Command::Bdat { size, last } => return self.check_chunk(size, last),
-            Command::Xforward(_) => self.say(verb, &table::BAD_SEQUENCE),
-        }
-        None
-    }
-
-    // ----- replies
-
-    pub(super) fn say(&mut self, verb: Verb, reply: &Reply) {
-        if reply.closes() {
-            return self.close_with(verb, reply);
-        }
-        self.put(verb, reply);
-        if reply.is_permanent() {
-            self.errors += 1;
-            if self.errors >= self.limits.errors {
-                self.close_with(verb, &table::TOO_MUCH_JUNK);
-            }
-        }
-    }
-
-    /// A reply to a command that does nothing.
-    pub(super) fn say_junk(&mut self, verb: Verb, reply: &Reply) {
-        if !self.junk_is_over(verb) {
-            self.say(verb, reply);
-        }
-    }
-
-    pub(super) fn junk_is_over(&mut self, verb: Verb) -> bool {
-        self.junk += 1;
-        let over = self.junk > self.limits.junk_commands;
-        if over {
-            self.close_with(verb, &table::TOO_MUCH_JUNK);
-        }
-        over
-    }
-
-    pub(super) fn close_with(&mut self, verb: Verb, reply: &Reply) {
-        self.put(verb, reply);
-        self.state = State::Closed;
-    }
-
-    pub(super) fn put(&mut self, verb: Verb, reply: &Reply) {
-        reply.write_to(&mut self.output);
-        self.events.push(Event { verb, code: reply.code });
     }
 }
 
