@@ -10,13 +10,16 @@
 mod bytes;
 mod pcre;
 mod posix;
+mod repeat;
 #[cfg(test)]
 mod tests;
+mod token;
 
-use regex_syntax::hir::{Capture, Hir, Look, Repetition};
+use regex_syntax::hir::{Capture, Hir, Look};
 
 use crate::fault::Wrong;
 use bytes::ByteSet;
+use token::{Token, Words};
 
 /// Which words a pattern is written in.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
@@ -119,14 +122,6 @@ pub(super) fn parse(pattern: &str, flags: Flags, dialect: Dialect) -> Result<Par
 
 // ---------------------------------------------------------------------------------------------------------
 
-/// POSIX has two kinds of words: in basic ones, operators are escaped.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-enum Words {
-    Basic,
-    Extended,
-    Pcre,
-}
-
 /// What an inline `(?flags)` of PCRE may change.
 #[derive(Debug, Clone, Copy)]
 struct Mode {
@@ -136,31 +131,6 @@ struct Mode {
     /// Blanks and `#` comments say nothing.
     spaced: bool,
     ungreedy: bool,
-}
-
-/// A word of a pattern, if it is not an octet that stands for itself.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-enum Token {
-    Alternative,
-    Open,
-    Close,
-    Star,
-    Plus,
-    Question,
-    Brace,
-    Caret,
-    Dollar,
-    Dot,
-    Bracket,
-    Escape(u8),
-    Byte(u8),
-}
-
-/// How often something may be repeated.
-struct Times {
-    least: u32,
-    most: Option<u32>,
-    octets: usize,
 }
 
 struct Parser<'p> {
@@ -175,47 +145,6 @@ struct Parser<'p> {
 }
 
 impl Parser<'_> {
-    /// The next word and its length; nothing at the end.
-    fn peek(&mut self) -> Result<Option<(Token, usize)>, Wrong> {
-        if self.words == Words::Pcre {
-            self.skip_comments()?;
-        }
-        let Some(byte) = self.byte(0) else { return Ok(None) };
-        if self.quoted {
-            return Ok(Some((Token::Byte(byte), 1)));
-        }
-        let basic = self.words == Words::Basic;
-        if byte == b'\\' {
-            let escaped = self.byte(1).ok_or_else(|| Wrong::at(self.at, "a `\\` with nothing behind it"))?;
-            let operator = operator(escaped).filter(|_| basic).unwrap_or(Token::Escape(escaped));
-            return Ok(Some((operator, 2)));
-        }
-        let token = match byte {
-            b'*' => Token::Star,
-            b'^' => Token::Caret,
-            b'$' => Token::Dollar,
-            b'.' => Token::Dot,
-            b'[' => Token::Bracket,
-            _ => operator(byte).filter(|_| !basic).unwrap_or(Token::Byte(byte)),
-        };
-        Ok(Some((token, 1)))
-    }
-
-    fn byte(&self, ahead: usize) -> Option<u8> {
-        self.bytes.get(self.at.checked_add(ahead)?).copied()
-    }
-
-    fn rest(&self) -> &[u8] {
-        self.bytes.get(self.at..).unwrap_or_default()
-    }
-
-    /// Takes octets if they are next.
-    fn take(&mut self, word: &[u8]) -> bool {
-        let next = self.rest().starts_with(word);
-        self.at += if next { word.len() } else { 0 };
-        next
-    }
-
     /// Branches up to the end of the group.
     fn alternation(&mut self) -> Result<Hir, Wrong> {
         let mut branches = vec![self.branch()?];
@@ -329,99 +258,10 @@ impl Parser<'_> {
         }
     }
 
-    /// Reads the repetitions behind an atom.
-    fn repeated(&mut self, atom: Atom) -> Result<Hir, Wrong> {
-        let Atom::Free(mut hir) = atom else { return Ok(atom.into_hir()) };
-        for _ in 0..DEEPEST {
-            let Some(times) = self.repetition()? else { return Ok(hir) };
-            self.at += times.octets;
-            let mut greedy = !self.mode.ungreedy;
-            if self.words == Words::Pcre {
-                if self.byte(0) == Some(b'+') {
-                    return Err(self.cannot(self.at, "a possessive repetition"));
-                }
-                greedy ^= self.take(b"?");
-            }
-            hir =
-                Hir::repetition(Repetition { min: times.least, max: times.most, greedy, sub: Box::new(hir) });
-            if self.words == Words::Pcre {
-                // PCRE repeats a thing once; what follows then is told as a repetition of nothing.
-                return Ok(hir);
-            }
-        }
-        Err(Wrong::at(self.at, format!("more than {DEEPEST} repetitions of one thing")))
-    }
-
-    fn repetition(&mut self) -> Result<Option<Times>, Wrong> {
-        let Some((token, octets)) = self.peek()? else { return Ok(None) };
-        let times = |least, most| Ok(Some(Times { least, most, octets }));
-        match token {
-            Token::Star => times(0, None),
-            Token::Plus => times(1, None),
-            Token::Question => times(0, Some(1)),
-            Token::Brace => {
-                let place = self.at;
-                self.at += octets;
-                let found = self.times();
-                self.at = place;
-                match found? {
-                    Some(found) => Ok(Some(Times { octets: octets + found.octets, ..found })),
-                    None if self.words == Words::Pcre => Ok(None),
-                    None => Err(Wrong::at(place, "`{n}`, `{n,}`, `{,m}` or `{n,m}` is expected")),
-                }
-            }
-            _ => Ok(None),
-        }
-    }
-
-    /// Reads what stands behind a brace; nothing when it is no repetition.
-    fn times(&self) -> Result<Option<Times>, Wrong> {
-        let close: &[u8] = if self.words == Words::Basic { b"\\}" } else { b"}" };
-        let rest = self.rest();
-        let rest = rest.get(..LONGEST_NAME).unwrap_or(rest);
-        let Some(end) = memchr::memmem::find(rest, close) else { return Ok(None) };
-        let Ok(text) = std::str::from_utf8(rest.get(..end).unwrap_or_default()) else { return Ok(None) };
-        let (least, most) = text.split_once(',').map_or((text, None), |(least, most)| (least, Some(most)));
-        let digits = |text: &str| text.bytes().all(|byte| byte.is_ascii_digit());
-        // PCRE takes `{,m}` as it stands.
-        let bare = least.is_empty() && (self.words == Words::Pcre || most.is_none_or(str::is_empty));
-        if !digits(least) || !most.is_none_or(digits) || bare {
-            return Ok(None);
-        }
-        let limit = if self.words == Words::Pcre { 65_535 } else { 32_767 };
-        let number = |text: &str| match text.parse::<u32>() {
-            _ if text.is_empty() => Ok(None),
-            Ok(number) if number <= limit => Ok(Some(number)),
-            _ => Err(Wrong::at(self.at, format!("a repetition is at most {limit} times"))),
-        };
-        let least = number(least)?.unwrap_or(0);
-        let most = match most {
-            None => Some(least),
-            Some(most) => number(most)?,
-        };
-        if most.is_some_and(|most| most < least) {
-            return Err(Wrong::at(self.at, "a repetition whose numbers are out of order"));
-        }
-        Ok(Some(Times { least, most, octets: end + close.len() }))
-    }
-
     /// What the engine has no way to do.
     fn cannot(&self, place: usize, construct: &str) -> Wrong {
         Wrong::at(place, format!("{construct} needs an engine that backtracks, which this one does not"))
     }
-}
-
-/// The words that basic patterns escape, and extended ones do not.
-fn operator(byte: u8) -> Option<Token> {
-    Some(match byte {
-        b'|' => Token::Alternative,
-        b'(' => Token::Open,
-        b')' => Token::Close,
-        b'+' => Token::Plus,
-        b'?' => Token::Question,
-        b'{' => Token::Brace,
-        _ => return None,
-    })
 }
 
 /// A piece of a pattern before its repetition.
