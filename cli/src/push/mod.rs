@@ -12,6 +12,7 @@ mod rollout;
 mod root;
 mod second;
 mod send;
+mod stages;
 mod watch;
 
 use std::fmt::Display;

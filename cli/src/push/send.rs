@@ -11,6 +11,7 @@ use switchyard_mapsync_protocol::trust::HeadRef;
 
 use super::check::{Checked, check, too_much};
 use super::release::Hosts;
+use super::stages::Stages;
 use super::{Office, With, text, with_hubs};
 use crate::output::{Exit, Output};
 use crate::progress;
@@ -68,6 +69,7 @@ impl Arguments {
         with_hubs(async {
             let office = self.with.open()?;
             let (keys, release_keys) = (office.push_keys()?, office.release_keys()?);
+            let mut stages = Stages::begin();
             match check(&self.site, output).await? {
                 Checked::Good(what) => output.say(what).map_err(text)?,
                 Checked::Bad => return Ok(Exit::Wrong),
@@ -79,6 +81,7 @@ impl Arguments {
                     return Ok(Exit::Wrong);
                 }
             };
+            stages.done("checked");
             let mut admin = office.meet(output).await?;
             if !self.dry_run {
                 office.bring_unsure(&mut admin, &files, output).await?;
@@ -116,10 +119,14 @@ impl Arguments {
             if self.dry_run {
                 return Ok(Exit::Fine);
             }
+            stages.done("compared");
             bring(&mut admin, &files, output).await?;
+            stages.done("brought");
             let Some(at) = self.signed(&office, &mut admin, &files, &keys, output).await? else {
                 return Ok(Exit::Wrong);
             };
+            stages.done("signed and taken");
+            output.say(&stages).map_err(text)?;
             self.release(&office, &mut admin, at, &release_keys, output).await
         })
     }

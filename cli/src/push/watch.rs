@@ -43,7 +43,7 @@ pub(super) async fn looked_on(admin: &mut Admin, output: &mut Output) -> Result<
 
 /// Waits for every host that is meant and not silent; not for ever.
 async fn watch(admin: &mut Admin, release: &Release, output: &mut Output) -> Result<Exit, String> {
-    let bar = progress::bar(0, "{bar:30} {pos}/{len} hosts {elapsed}");
+    let bar = progress::bar(0, "{bar:30} {pos}/{len} hosts {elapsed} {wide_msg}");
     let start = Instant::now();
     let mut known = Known::new();
     loop {
@@ -52,6 +52,7 @@ async fn watch(admin: &mut Admin, release: &Release, output: &mut Output) -> Res
         let waiting = look(&mut known, &fleet.hosts, release, start.elapsed());
         bar.set_length(known.len() as u64);
         bar.set_position((known.len() - waiting) as u64);
+        bar.set_message(format!("{} have it ready", ready(&fleet.hosts, release)));
         if waiting == 0 || start.elapsed() > PATIENCE {
             break;
         }
@@ -76,6 +77,15 @@ async fn watch(admin: &mut Admin, release: &Release, output: &mut Output) -> Res
     times.sort();
     output.data(in_words(&times, release.undo)).map_err(text)?;
     Ok(if times.len() == known.len() { Exit::Fine } else { Exit::Wrong })
+}
+
+/// How many hosts have it at least ready.
+fn ready(hosts: &[FleetHost], release: &Release) -> usize {
+    let has = |host: &&FleetHost| {
+        let progress = &host.status.progress;
+        [progress.staged, progress.active].into_iter().flatten().any(|head| head.hash == release.head)
+    };
+    hosts.iter().filter(has).count()
 }
 
 /// Looks at each host that is meant; how many are waited for.
@@ -198,6 +208,7 @@ mod tests {
         assert_eq!(known["a"], (Became::Moved, second), "the first time counts");
         assert_eq!(known["b"].0, Became::Refused("went back from it: no room".to_owned()));
         assert!(!known.contains_key("gone"));
+        assert_eq!(ready(&hosts, &release(false)), 1);
     }
 
     #[test]

@@ -23,10 +23,10 @@ Checks:
   version         the agent's version
   disk            octets left where sets are kept
   deaths          how often the daemon ended by itself since the agent started
-  behaviours      whether the site does what its behaviours say, asked anew of the files in use there
-  file=PATH       the hash of a file of the site, as it lies on the disk now; wrong where another was signed
+  behaviours      whether the site does what its behaviours say, by the files there
+  file=PATH       the hash of a file as it lies on the disk; wrong where another was signed
   mail=ADDRESS    what becomes of mail to it there, by the settings and maps in use
-  mail=TO,FROM    the same, from this sender; nothing after the comma for the null reverse-path
+  mail=TO,FROM    the same from this sender; nothing after the comma is the null reverse-path
 
 Nothing else can be asked, and nothing on a host changes by it. Hosts of one role that answer alike stand in one line; where \
 they do not, those who differ are named. A host that has said nothing to the hub for a minute is not waited for.
