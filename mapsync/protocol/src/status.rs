@@ -109,17 +109,22 @@ impl Status {
             return Err(Malformed::TooLong(octets.len()));
         }
         let status: Self = serde_json::from_slice(octets)?;
-        status.check().map_err(Malformed::Rule)?;
+        status.check()?;
         Ok(status)
     }
 
     /// The status as it travels.
     pub fn to_json(&self) -> Result<Vec<u8>, Malformed> {
-        self.check().map_err(Malformed::Rule)?;
+        self.check()?;
         Ok(serde_json::to_vec(self)?)
     }
 
-    fn check(&self) -> Result<(), String> {
+    /// Keeps one that came as a part of something else to its bounds.
+    pub fn check(&self) -> Result<(), Malformed> {
+        self.bounds().map_err(Malformed::Rule)
+    }
+
+    fn bounds(&self) -> Result<(), String> {
         if self.host.is_empty() || self.host.len() > HOST {
             return Err(format!("a host's name of {} octets", self.host.len()));
         }

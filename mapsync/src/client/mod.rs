@@ -6,6 +6,7 @@
 mod ask;
 mod files;
 mod wire;
+mod words;
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -23,6 +24,7 @@ use tokio::time::sleep;
 
 pub use self::ask::Heard;
 use self::wire::{Body, Wire, full};
+pub use self::words::{Said, Words};
 
 /// A hub gave no answer, or a no.
 #[derive(Debug, Clone, thiserror::Error)]
@@ -129,8 +131,29 @@ pub struct Standing {
     pub steps: usize,
     /// Whether it goes on.
     pub state: Course,
+    /// It goes on, and waits for more than the clock.
+    #[serde(default)]
+    pub held: bool,
     /// What it waits for, or how it ended.
     pub why: String,
+    /// Since when it is at this step and goes on, is held, or has ended; none from a hub that does not say it.
+    #[serde(default)]
+    pub since: Option<Timestamp>,
+}
+
+impl Standing {
+    /// In a word: `held`, or how its state is written.
+    #[must_use]
+    pub fn word(&self) -> &'static str {
+        match self.state {
+            Course::Goes if self.held => "held",
+            Course::Goes => "goes",
+            Course::Complete => "complete",
+            Course::Halted => "halted",
+            Course::Undone => "undone",
+            Course::Overtaken => "overtaken",
+        }
+    }
 }
 
 /// Whether a rollout goes on.

@@ -1,5 +1,7 @@
-//! What hosts said last about themselves, and how soon each came to use what was released. It is kept in memory: after
-//! a restart each host says it again soon.
+//! What hosts said last about themselves, here or at another hub, and how soon each came to use what was released. It is
+//! kept in memory: after a restart each host says it again soon, and other hubs pass on what they know (`sharing`).
+
+mod pace;
 
 use std::collections::{BTreeMap, VecDeque};
 use std::sync::{Mutex, PoisonError};
@@ -9,15 +11,25 @@ use switchyard_mapsync_protocol::head::HeadRef;
 use switchyard_mapsync_protocol::status::Status;
 use tokio::sync::watch;
 
+pub(crate) use self::pace::Pace;
+use self::pace::Use;
+
 /// The most hosts of one environment.
 pub(crate) const HOSTS: usize = 20_000;
 
 /// Generations whose way to the hosts is remembered.
 const USES: usize = 24;
 
+/// How long a host may be silent until it is not listed any more: it was taken down, or somebody knows by then.
+const FORGOTTEN: Duration = Duration::from_secs(7 * 86_400);
+
+/// How often those are looked for.
+const SWEEP: Duration = Duration::from_secs(600);
+
 /// The hosts of one environment.
-#[derive(Debug, Default)]
+#[derive(Debug)]
 pub(crate) struct Fleet {
+    run: u64,
     hosts: Mutex<Hosts>,
     changes: watch::Sender<u64>,
 }
@@ -27,38 +39,32 @@ struct Hosts {
     words: BTreeMap<String, Word>,
     changes: u64,
     uses: VecDeque<Use>,
+    swept: Option<Instant>,
 }
 
 /// A host's last word, and when it came.
 #[derive(Debug, Clone)]
 pub(crate) struct Word {
     pub(crate) status: Status,
-    pub(crate) came: Instant,
+    came: Instant,
+    /// How old it was by then: a hub passes on what it heard before.
+    age: Duration,
+    /// The run of the hub that passed it on; none for what the host said here.
+    from: Option<u64>,
+    /// When the host said something here last, whatever it was.
+    here: Option<Instant>,
     /// The how manieth word of all hosts it is.
     change: u64,
 }
 
-/// A generation on its way from its release to the hosts.
-#[derive(Debug, Clone)]
-pub(crate) struct Use {
-    head: HeadRef,
-    /// The newest release that names it, and since when it is shown.
-    sequence: u64,
-    since: Instant,
-    /// How long it took each host, in the order in which they said so.
-    took: Vec<Duration>,
-}
-
-/// How a generation came to the hosts.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub(crate) struct Pace {
-    pub(crate) generation: u64,
-    pub(crate) hosts: usize,
-    pub(crate) first: Duration,
-    pub(crate) median: Duration,
-    /// Nineteen of twenty were no slower.
-    pub(crate) most: Duration,
-    pub(crate) last: Duration,
+/// Words to be passed on.
+#[derive(Debug)]
+pub(crate) struct Page {
+    pub(crate) words: Vec<Word>,
+    /// All words up to this one are told with them.
+    pub(crate) place: u64,
+    /// There are later ones.
+    pub(crate) more: bool,
 }
 
 /// A status that is not kept: there are as many hosts as may be.
@@ -66,17 +72,56 @@ pub(crate) struct Pace {
 #[error("{HOSTS} hosts are known here, and no more may be")]
 pub(crate) struct TooMany;
 
+impl Default for Fleet {
+    fn default() -> Self {
+        // Below 2^53, so that every reader of JSON has it whole; 0 is no run.
+        let run = fastrand::u64(1..1 << 53);
+        Self { run, hosts: Mutex::default(), changes: watch::Sender::default() }
+    }
+}
+
 impl Fleet {
-    /// Keeps a status. One that is older than what is known, because it came late, changes nothing.
+    /// By what other hubs know that the count of words has begun anew.
+    pub(crate) fn run(&self) -> u64 {
+        self.run
+    }
+
+    /// Keeps what a host says here. What is older than what is known, because it came late, changes nothing.
     pub(crate) fn hear(&self, status: Status, now: Instant) -> Result<(), TooMany> {
+        self.take(status, Duration::ZERO, None, now)
+    }
+
+    /// Keeps what a host said so long ago at another hub, if nothing newer is known.
+    pub(crate) fn hear_of(
+        &self,
+        status: Status,
+        age: Duration,
+        run: u64,
+        now: Instant,
+    ) -> Result<(), TooMany> {
+        self.take(status, age, Some(run), now)
+    }
+
+    fn take(&self, status: Status, age: Duration, from: Option<u64>, now: Instant) -> Result<(), TooMany> {
         let mut hosts = self.lock();
-        let full = hosts.words.len() >= HOSTS;
-        let before = match hosts.words.get(&status.host) {
-            // A host that lost its memory begins anew: its clock tells that this is no late one.
-            Some(word) if status.nonce <= word.status.nonce && status.at <= word.status.at => return Ok(()),
-            Some(word) => Some(word.status.progress.active),
-            None if full => return Err(TooMany),
-            None => None,
+        hosts.forget(now);
+        if age > FORGOTTEN {
+            return Ok(());
+        }
+        let is_here = from.is_none();
+        let is_full = hosts.words.len() >= HOSTS && !hosts.words.contains_key(&status.host);
+        // Who speaks here is there for certain.
+        if is_full && !(is_here && hosts.make_room()) {
+            return Err(TooMany);
+        }
+        let known = hosts.words.get_mut(&status.host);
+        let here = if is_here { Some(now) } else { known.as_ref().and_then(|known| known.here) };
+        let before = match known {
+            Some(known) if known.overtakes(&status, age, from, now) => {
+                known.here = here;
+                return Ok(());
+            }
+            known => known.map(|known| known.status.progress.active),
         };
         hosts.changes += 1;
         // Of a host that was not known before nobody knows since when it has it.
@@ -86,10 +131,10 @@ impl Fleet {
             && way.head == now_active
             && way.took.len() < HOSTS
         {
-            way.took.push(now.saturating_duration_since(way.since));
+            way.took.push(now.saturating_duration_since(way.since).saturating_sub(age));
         }
         let change = hosts.changes;
-        hosts.words.insert(status.host.clone(), Word { status, came: now, change });
+        hosts.words.insert(status.host.clone(), Word { status, came: now, age, from, here, change });
         drop(hosts);
         self.changes.send_replace(change);
         Ok(())
@@ -108,6 +153,11 @@ impl Fleet {
                 }
             }
         }
+    }
+
+    /// How many hosts there are.
+    pub(crate) fn count(&self) -> usize {
+        self.lock().words.len()
     }
 
     /// All hosts, by name.
@@ -132,88 +182,64 @@ impl Fleet {
         self.lock().uses.iter().filter_map(Use::pace).collect()
     }
 
+    /// What came after so many words, the oldest first and at most so many, but what this run passed on itself.
+    pub(crate) fn page(&self, after: u64, without: u64, most: usize) -> Page {
+        let hosts = self.lock();
+        let is_news = |word: &&Word| word.change > after && word.from != Some(without);
+        let mut words: Vec<&Word> = hosts.words.values().filter(is_news).collect();
+        words.sort_unstable_by_key(|word| word.change);
+        let more = words.len() > most;
+        words.truncate(most);
+        let place = words.last().filter(|_| more).map_or(hosts.changes, |word| word.change);
+        Page { words: words.into_iter().cloned().collect(), place, more }
+    }
+
     fn lock(&self) -> std::sync::MutexGuard<'_, Hosts> {
         self.hosts.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 
-impl Use {
-    fn pace(&self) -> Option<Pace> {
-        let mut took = self.took.clone();
-        took.sort_unstable();
-        let at = |part: usize| took.get((took.len() * part).div_ceil(100).saturating_sub(1)).copied();
-        Some(Pace {
-            generation: self.head.generation,
-            hosts: took.len(),
-            first: *took.first()?,
-            median: at(50)?,
-            most: at(95)?,
-            last: *took.last()?,
-        })
+impl Hosts {
+    /// Takes those off the list that were silent for very long.
+    fn forget(&mut self, now: Instant) {
+        if self.swept.is_some_and(|swept| now.saturating_duration_since(swept) < SWEEP) {
+            return;
+        }
+        self.swept = Some(now);
+        self.words.retain(|_, word| word.age(now) <= FORGOTTEN);
+    }
+
+    /// Takes one off the list of which only another hub speaks.
+    fn make_room(&mut self) -> bool {
+        let passed_on = self.words.iter().find(|(_, word)| word.here.is_none());
+        let name = passed_on.map(|(name, _)| name.clone());
+        name.and_then(|name| self.words.remove(&name)).is_some()
+    }
+}
+
+impl Word {
+    /// How long ago the host said it.
+    pub(crate) fn age(&self, now: Instant) -> Duration {
+        now.saturating_duration_since(self.came).saturating_add(self.age)
+    }
+
+    /// How long ago it said anything here; none if only other hubs hear it.
+    pub(crate) fn silent_here(&self, now: Instant) -> Option<Duration> {
+        self.here.map(|here| now.saturating_duration_since(here))
+    }
+
+    /// Whether one of such an age is not to take its place.
+    fn overtakes(&self, status: &Status, age: Duration, from: Option<u64>, now: Instant) -> bool {
+        let (nonce, at) = (status.nonce > self.status.nonce, status.at >= self.status.at);
+        match (nonce, at) {
+            (true, true) => false,
+            (false, _) if status.at <= self.status.at => true,
+            // A host that lost its memory, or whose clock was set, begins anew: what it says here is its last word, and
+            // of what hubs pass on the later one is.
+            _ => from.is_some() && age >= self.age(now),
+        }
     }
 }
 
 #[cfg(test)]
-mod tests {
-    use switchyard_mapsync_protocol::Timestamp;
-    use switchyard_mapsync_protocol::hash::Hash;
-
-    use super::*;
-    use crate::hub::testing::status;
-
-    #[test]
-    fn the_newest_word_counts_and_there_is_room_for_so_many_hosts() {
-        let (fleet, now) = (Fleet::default(), Instant::now());
-        let hear =
-            |host: &str, nonce, at| fleet.hear(Status { nonce, at: Timestamp(at), ..status(host) }, now);
-        let nonces = || fleet.all().iter().map(|word| word.status.nonce).collect::<Vec<_>>();
-        hear("mx1", 5, 100).unwrap();
-        hear("mx1", 4, 99).unwrap();
-        assert_eq!(nonces(), [5], "it came late");
-        hear("mx1", 1, 200).unwrap();
-        assert_eq!(nonces(), [1], "it lost its memory");
-        for host in 1..HOSTS {
-            hear(&format!("host{host}"), 1, 1).unwrap();
-        }
-        assert!(hear("one-more", 1, 1).is_err());
-        assert!(hear("mx1", 2, 201).is_ok());
-    }
-
-    #[test]
-    fn who_looks_hears_of_those_that_changed_and_how_soon_a_release_was_in_use() {
-        let (fleet, start) = (Fleet::default(), Instant::now());
-        let of = |generation| HeadRef { generation, hash: Hash::of(&[0]) };
-        let say = |host: &str, at: u64, active: Option<u64>| {
-            let mut status = Status { nonce: at, at: Timestamp(at), ..status(host) };
-            status.progress.active = active.map(of);
-            fleet.hear(status, start + Duration::from_millis(at)).unwrap();
-        };
-        for host in ["mx1", "mx2", "mx3"] {
-            say(host, 1, None);
-        }
-        let (all, seen) = fleet.since(0);
-        assert_eq!((all.len(), seen), (3, 3));
-        fleet.released(of(7), 1, start + Duration::from_millis(100));
-        assert!(fleet.paces().is_empty());
-        say("mx2", 150, Some(7));
-        say("mx1", 200, Some(7));
-        say("mx2", 210, Some(7));
-        // One that was not known may have had it for long.
-        say("mx4", 220, Some(7));
-        let names = |words: &[Word]| words.iter().map(|word| word.status.host.clone()).collect::<Vec<_>>();
-        assert_eq!(names(&fleet.since(seen).0), ["mx1", "mx2", "mx4"]);
-        let ms = Duration::from_millis;
-        let pace =
-            Pace { generation: 7, hosts: 2, first: ms(50), median: ms(50), most: ms(100), last: ms(100) };
-        assert_eq!(fleet.paces(), [pace]);
-        // The rest is meant later, by another release.
-        fleet.released(of(7), 2, start + ms(1000));
-        fleet.released(of(7), 2, start + ms(1005));
-        say("mx3", 1010, Some(7));
-        assert_eq!(fleet.paces()[0].first, ms(10));
-        for generation in 8..100 {
-            fleet.released(of(generation), generation, start);
-        }
-        assert!(fleet.paces().is_empty(), "only the last ones are remembered");
-    }
-}
+mod tests;

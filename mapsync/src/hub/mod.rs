@@ -2,7 +2,7 @@
 //!
 //! The way of a push: `door` (the handshake, who it is) → `api` (whether they may) → `api/generations` → `board`
 //! (checked as a host would, kept, shown) → everyone who waits. Files come before the generation that names them. Where
-//! there are several hubs, `order` says which message comes next.
+//! there are several hubs, `order` says which message comes next, and `sharing` what hosts say to others of them.
 //!
 //! Invariants kept here:
 //! - Nothing is shown that a host would refuse, and nothing that is not durable.
@@ -22,7 +22,9 @@ mod order;
 mod questions;
 mod rollouts;
 mod settings;
+mod sharing;
 mod store;
+mod sweep;
 #[cfg(test)]
 mod testing;
 
@@ -204,6 +206,8 @@ impl Daemon for Hub {
         shared.boards.values().for_each(|board| shared.tell(board));
         process.tasks.essential("order", order::heard(shared.clone()));
         process.tasks.essential("rollouts", rollouts::drive(shared.clone()));
+        process.tasks.essential("sharing", sharing::share(shared.clone()));
+        process.tasks.essential("sweep", sweep::sweep(shared.clone()));
         let accepting = AcceptMetrics::register(&registry, "mapsync_hub").map_err(HubError::because)?;
         let sessions = Sessions::new(settings.limits.connections, process.drain.clone(), accepting);
         process.reloads.register(&registry).map_err(HubError::because)?;

@@ -75,12 +75,14 @@ async fn driven(
         step: 0,
         steps: plan.steps(),
         state: Course::Goes,
+        held: false,
         why: String::new(),
+        since: None,
     };
     if has_ended {
         let end = ended_by(&plan, shown.number(Kind::Release));
         let standing = Standing { state: course(end), why: unknown(end), ..standing };
-        board.standing.send_replace(Some(standing));
+        show(shared, board, standing);
         return Ok(());
     }
     let gates = gates(shared, &plan);
@@ -134,7 +136,7 @@ impl Driver<'_> {
             Some(release) if is_foreign(newest) && !plan.holds(release) => Verdict::Over(End::Overtaken),
             _ => {
                 let heard = self.board.fleet.all();
-                let word = |word: &'_ super::fleet::Word| moment.saturating_duration_since(word.came);
+                let word = |heard: &'_ super::fleet::Word| heard.age(moment);
                 let words: Vec<_> =
                     heard.iter().map(|heard| Word { status: &heard.status, age: word(heard) }).collect();
                 self.rollout.look(newest, &words, now, now)
@@ -155,7 +157,7 @@ impl Driver<'_> {
                 false
             }
         };
-        self.board.standing.send_replace(Some(self.standing.clone()));
+        show(self.shared, self.board, self.standing.clone());
         goes
     }
 
@@ -169,7 +171,7 @@ impl Driver<'_> {
             }
             Ok(_) => {
                 tracing::info!(sequence, generation = self.standing.generation, why, "a rollout goes on");
-                self.standing.why = why;
+                (self.standing.held, self.standing.why) = (false, why);
             }
             Err(error) => {
                 self.say(Course::Goes, format!("{why}: the release {sequence} is not taken: {error}"));
@@ -178,7 +180,7 @@ impl Driver<'_> {
     }
 
     fn over(&mut self, end: End) {
-        self.standing.state = course(end);
+        (self.standing.state, self.standing.held) = (course(end), false);
         // Another hub, or an admin, may have ended it otherwise than this one wished.
         let because = self.ended_because.take().filter(|_| matches!(end, End::Halted | End::Undone));
         self.standing.why = because.unwrap_or_else(|| unknown(end));
@@ -186,12 +188,28 @@ impl Driver<'_> {
     }
 
     fn say(&mut self, state: Course, why: String) {
+        let held = !why.starts_with("all is well");
         // What only counts seconds is no news for a log.
-        if self.standing.why != why && !why.starts_with("all is well") {
+        if self.standing.why != why && held {
             tracing::info!(generation = self.standing.generation, why, "a rollout is held");
         }
-        (self.standing.state, self.standing.why) = (state, why);
+        (self.standing.state, self.standing.held, self.standing.why) = (state, held, why);
     }
+}
+
+/// Shows where a rollout stands, and since when it is so.
+fn show(shared: &Shared, board: &Board, standing: Standing) {
+    let place = |standing: &Standing| (standing.plan, standing.step, standing.word());
+    let before = board.standing.borrow().clone().filter(|shown| place(shown) == place(&standing));
+    let since = before.map_or_else(|| Some(shared.now()), |shown| shown.since);
+    let standing = Standing { since, ..standing };
+    shared.metrics.set_rollout(board.environment(), &standing);
+    board.standing.send_if_modified(|shown| {
+        let next = Some(standing);
+        let differs = *shown != next;
+        *shown = next;
+        differs
+    });
 }
 
 /// How one ended that is over, by the newest release.

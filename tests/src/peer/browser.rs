@@ -60,6 +60,33 @@ impl Mutual {
     pub fn address(&self) -> SocketAddr {
         self.address
     }
+
+    /// Asks a question over a connection of its own: the whole answer, head and body.
+    ///
+    /// # Panics
+    /// When there is no answer.
+    #[must_use]
+    pub fn ask(&self, method: &str, path: &str, body: &str) -> String {
+        let mut stream = TcpStream::connect(self.address).expect("it is there");
+        stream.set_read_timeout(Some(expect::PATIENCE)).expect("a socket");
+        let length = body.len();
+        let head = format!("{method} {path} HTTP/1.1\r\nHost: us\r\nConnection: close\r\n");
+        write!(stream, "{head}Content-Length: {length}\r\n\r\n{body}").expect("it reads");
+        let mut answer = String::new();
+        stream.read_to_string(&mut answer).expect("it answers");
+        answer
+    }
+
+    /// The same, for an answer in JSON.
+    ///
+    /// # Panics
+    /// When it is none.
+    #[must_use]
+    pub fn json(&self, path: &str) -> Value {
+        let answer = self.ask("GET", path, "");
+        let body = answer.split_once("\r\n\r\n").map(|(_, body)| body);
+        body.and_then(|body| serde_json::from_str(body).ok()).unwrap_or_else(|| panic!("no JSON: {answer}"))
+    }
 }
 
 impl Page {

@@ -29,20 +29,31 @@ pub(crate) struct Cluster {
 impl Cluster {
     /// Keys, certificates and settings; etcd runs, and all hubs.
     pub(crate) fn new() -> Self {
-        let (site, etcd) = (Site::new(), Etcd::start());
+        Self::with(|_| Etcd::start(), "", "")
+    }
+
+    /// The same with an etcd that asks for certificates, and more settings of the hubs.
+    pub(crate) fn secured(more: &str) -> Self {
+        let etcd = "certificate = \"tls/etcd.pem\"\nkey = \"tls/etcd.key\"\nca = \"tls/authority.pem\"\n";
+        Self::with(Etcd::start_secured, etcd, more)
+    }
+
+    fn with(etcd: impl FnOnce(&Certificates) -> Etcd, more_of_etcd: &str, more: &str) -> Self {
+        let site = Site::new();
         make_keys(&site);
         let tls = site.path("tls");
         fs::create_dir(&tls).expect("a folder");
         let certificates = Certificates::make(&tls, &[]);
+        let etcd = etcd(&certificates);
         let addresses: Vec<SocketAddr> = (0..=FOLLOWER).map(|_| site.free_address()).collect();
         let hubs = addresses.iter().map(|_| None).collect();
         let mut cluster = Self { hubs, etcd, site, addresses, certificates };
-        cluster.write();
+        cluster.write(more_of_etcd, more);
         (0..=FOLLOWER).for_each(|hub| cluster.start_hub(hub));
         cluster
     }
 
-    fn write(&self) {
+    fn write(&self, more_of_etcd: &str, more: &str) {
         let made = &self.certificates;
         made.add("ann", "URI:spiffe://live/push/ann");
         let members = quoted(&self.etcd.addresses());
@@ -52,15 +63,17 @@ impl Cluster {
             made.add(&format!("hub{hub}"), &format!("{names},IP:{}", self.site.ip()));
             let others = self.addresses[..HUBS].iter().filter(|other| *other != address);
             let peers = quoted(&others.copied().collect::<Vec<_>>());
-            let etcd =
-                if hub == FOLLOWER { String::new() } else { format!("[etcd]\nmembers = [{members}]\n") };
+            let etcd = match hub {
+                FOLLOWER => String::new(),
+                _ => format!("[etcd]\nmembers = [{members}]\n{more_of_etcd}"),
+            };
             self.site.write(
                 &format!("hub{hub}.toml"),
                 &format!(
                     "host_name = \"hub{hub}.example.org\"\npeers = [{peers}]\nlog.format = \"text\"\n\
                      metrics.socket = \"{}\"\nstore.folder = \"{}\"\nenvironments.live.root = \"root.json\"\n\
                      [[listen.hub]]\nsocket = \"{address}\"\n[tls]\ncertificate = \"tls/hub{hub}.pem\"\n\
-                     key = \"tls/hub{hub}.key\"\nclient_ca = \"tls/authority.pem\"\n{etcd}",
+                     key = \"tls/hub{hub}.key\"\nclient_ca = \"tls/authority.pem\"\n{etcd}{more}",
                     self.site.free_address(),
                     self.site.path(format!("hub{hub}")).display(),
                 ),

@@ -3,6 +3,8 @@
 use std::thread;
 use std::time::Instant;
 
+use switchyard_tests::expect;
+
 use super::cluster::{Cluster, FOLLOWER};
 
 #[test]
@@ -39,8 +41,8 @@ fn hubs_on_etcd_agree_and_any_one_of_them_may_die() {
     cluster.shows(2, newest + 1);
     cluster.write_site("one", "new5");
     let start = Instant::now();
-    let told = cluster.push(Some(2), "one");
-    assert_eq!(told.code, Some(0), "{told:?}");
+    // On a busy machine they may take longer to choose than a push waits; then it is brought again as it was signed.
+    expect::holds("a push to be taken", || cluster.push(Some(2), "one").code == Some(0));
     println!("pushed {:.1?} after the leader's death", start.elapsed());
 
     // The dead hub comes back, and comes to what the others have, files and all.

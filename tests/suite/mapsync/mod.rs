@@ -16,4 +16,5 @@ mod rollout;
 mod roots;
 mod second;
 mod settings;
+mod takeover;
 mod world;

@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use axum::body::Body;
 use axum::extract::{Path, State};
-use axum::http::{HeaderMap, HeaderValue, StatusCode, header};
+use axum::http::{HeaderMap, HeaderValue, Method, StatusCode, header};
 use axum::response::{IntoResponse, Response};
 use futures_util::StreamExt as _;
 use switchyard_mapsync_protocol::hash::Hash;
@@ -29,7 +29,7 @@ pub(crate) async fn put_one(
     body: Body,
 ) -> Result<Response, Problem> {
     let hash = named(&hash)?;
-    if shared.blobs.length(hash).is_some() {
+    if shared.blobs.wanted(hash).is_some() {
         return Ok(StatusCode::OK.into_response());
     }
     if matches!(*shared.order, Order::Follows) {
@@ -60,13 +60,17 @@ pub(crate) async fn put_one(
     Ok(if is_new { StatusCode::CREATED } else { StatusCode::OK }.into_response())
 }
 
-/// Hands a file out.
+/// Hands a file out. Who only asks whether it is here is about to name it.
 pub(crate) async fn get_one(
     State(shared): State<Shared>,
+    method: Method,
     Path(hash): Path<String>,
     headers: HeaderMap,
 ) -> Result<Response, Problem> {
     let hash = named(&hash)?;
+    if method == Method::HEAD {
+        shared.blobs.wanted(hash);
+    }
     let file = shared.blobs.read(hash).map_err(Problem::store)?;
     let file = file.ok_or_else(|| Problem::not_found(format!("{hash} is not here")))?;
     let length = file.metadata().map_err(Problem::store)?.len();

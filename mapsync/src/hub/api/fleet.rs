@@ -56,6 +56,7 @@ pub(crate) async fn hear(
         return Err(Problem::forbidden(why));
     }
     let heard = board.fleet.hear(status, shared.clock.now_monotonic());
+    shared.metrics.set_hosts(board.environment(), board.fleet.count());
     heard.map_err(|error| Problem::new(StatusCode::INSUFFICIENT_STORAGE, "full", error.to_string()))?;
     Ok(StatusCode::NO_CONTENT)
 }
@@ -74,8 +75,7 @@ pub(crate) async fn list(
     };
     let now = shared.clock.now_monotonic();
     let hosts = board.fleet.all().into_iter();
-    let hosts = hosts
-        .map(|word| Host { age: now.saturating_duration_since(word.came).as_secs(), status: word.status });
+    let hosts = hosts.map(|word| Host { age: word.age(now).as_secs(), status: word.status });
     Ok(control::answer(&Listed {
         environment: caller.environment,
         now: shared.now(),

@@ -36,6 +36,8 @@ pub(crate) enum Takes {
     Question,
     /// What one of them answers.
     Answer,
+    /// What hosts said to another hub.
+    Words,
 }
 
 /// What is answered.
@@ -62,6 +64,8 @@ pub(crate) enum Gives {
     Answers,
     /// What is asked of a host.
     Asked,
+    /// What hosts said here, for another hub.
+    Words,
     /// A part of the page for browsers, of this kind.
     Page(&'static str),
     Nothing,
@@ -167,6 +171,19 @@ pub(crate) const RIGHTS: &[Right] = &[
     ),
     get("/v1/fleet/{environment}", WATCHERS, Gives::Fleet, "Every host with its last word."),
     get("/v1/fleet/{environment}/live", WATCHERS, Gives::Live, "Hosts as they change, for the page."),
+    get(
+        "/v1/fleet/{environment}/words",
+        &[Role::Hub],
+        Gives::Words,
+        "What hosts said since `after` words of `run`.",
+    ),
+    post(
+        "/v1/fleet/{environment}/words",
+        &[Role::Hub],
+        Takes::Words,
+        Gives::Nothing,
+        "What hosts said to a hub that follows.",
+    ),
     get("/", WATCHERS, Gives::Page("text/html"), "The page of the fleet."),
     get("/page.css", WATCHERS, Gives::Page("text/css"), "Its style."),
     get("/page.js", WATCHERS, Gives::Page("text/javascript"), "Its script."),

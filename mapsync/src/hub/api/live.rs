@@ -18,6 +18,7 @@ use tokio::time::sleep;
 
 use super::Asks;
 use super::problem::Problem;
+use crate::client::Standing;
 use crate::hub::Shared;
 use crate::hub::board::{Board, Kind, Shown, said};
 use crate::hub::fleet::Pace;
@@ -37,6 +38,8 @@ struct News {
     newest: Option<Newest>,
     /// What is to be in use.
     release: Option<Released>,
+    /// Where the last rollout stands.
+    rollout: Option<Standing>,
     /// How the last generations came to the hosts.
     paces: Vec<Took>,
     hosts: Vec<Host>,
@@ -90,6 +93,7 @@ pub(crate) async fn live(
     let looking = Looking {
         shown: board.watch(),
         words: board.fleet.watch(),
+        standing: board.standing.subscribe(),
         seen: None,
         _waiting: shared.metrics.wait(),
         board,
@@ -108,6 +112,7 @@ struct Looking {
     board: std::sync::Arc<Board>,
     shown: watch::Receiver<Shown>,
     words: watch::Receiver<u64>,
+    standing: watch::Receiver<Option<Standing>>,
     /// How many words were told; none before the first event.
     seen: Option<u64>,
     _waiting: Waiting,
@@ -121,6 +126,7 @@ impl Looking {
                 () = self.shared.drain.wait_started() => return None,
                 changed = self.shown.changed() => changed.ok()?,
                 changed = self.words.changed() => changed.ok()?,
+                changed = self.standing.changed() => changed.ok()?,
             }
             sleep(MOMENT).await;
         }
@@ -132,12 +138,13 @@ impl Looking {
     fn news(&mut self) -> News {
         let shown = self.shown.borrow_and_update().clone();
         self.words.mark_unchanged();
+        let rollout = self.standing.borrow_and_update().clone();
         let (words, seen) = self.board.fleet.since(self.seen.unwrap_or(0));
         self.seen = Some(seen);
         let release = shown.released();
         let now = self.shared.clock.now_monotonic();
         let host = |word: crate::hub::fleet::Word| Host {
-            age: now.saturating_duration_since(word.came).as_secs(),
+            age: word.age(now).as_secs(),
             meant: release.as_ref().is_some_and(|release| release.moves(&word.status.host)),
             status: word.status,
         };
@@ -150,7 +157,14 @@ impl Looking {
             note: head.note,
         });
         let paces = self.board.fleet.paces().iter().map(took).collect();
-        News { now: self.shared.now(), newest, release: release.as_ref().map(released), paces, hosts }
+        News {
+            now: self.shared.now(),
+            newest,
+            release: release.as_ref().map(released),
+            rollout,
+            paces,
+            hosts,
+        }
     }
 }
 

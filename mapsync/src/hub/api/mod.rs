@@ -17,6 +17,7 @@ mod page;
 pub(super) mod problem;
 mod questions;
 mod rollouts;
+mod words;
 
 #[cfg(test)]
 mod tests;
@@ -59,6 +60,10 @@ pub(crate) fn routes(shared: &Shared) -> Router {
         )
         .route("/v1/fleet/{environment}", get(fleet::list))
         .route("/v1/fleet/{environment}/live", get(live::live))
+        .route(
+            "/v1/fleet/{environment}/words",
+            get(words::tell).post(words::hear).layer(DefaultBodyLimit::max(words::LONGEST)),
+        )
         .route("/", get(page::document))
         .route("/page.css", get(page::style))
         .route("/page.js", get(page::script))

@@ -4,21 +4,24 @@
 use axum::response::Response;
 use serde_json::{Map, Value, json};
 use switchyard_daemon::control;
-use switchyard_mapsync_protocol::question;
+use switchyard_mapsync_protocol::{Environment, question};
 
+use super::Asks;
 use super::conditional::LONGEST_WAIT;
 use super::guard::{Gives, RIGHTS, Right, Takes};
+use crate::hub::sharing::PAGE;
 
 /// The document, at `/v1/openapi.json`.
-pub(crate) async fn openapi() -> Response {
-    control::answer(&document())
+pub(crate) async fn openapi(Asks(caller): Asks) -> Response {
+    control::answer(&document(&caller.environment))
 }
 
-pub(crate) fn document() -> Value {
+/// For one who asks of this environment: there is no other for them.
+pub(crate) fn document(environment: &Environment) -> Value {
     let mut paths: Map<String, Value> = Map::new();
     for right in RIGHTS {
         let path = paths.entry(right.path).or_insert_with(|| json!({}));
-        path[right.method.as_str().to_ascii_lowercase()] = operation(right);
+        path[right.method.as_str().to_ascii_lowercase()] = operation(right, environment);
     }
     json!({
         "openapi": "3.1.0",
@@ -37,12 +40,12 @@ pub(crate) fn document() -> Value {
     })
 }
 
-fn operation(right: &Right) -> Value {
+fn operation(right: &Right, environment: &Environment) -> Value {
     let roles: Vec<&str> = right.roles.iter().map(|role| role.as_str()).collect();
     let mut operation = json!({
         "summary": right.about,
         "x-roles": roles,
-        "parameters": parameters(right),
+        "parameters": parameters(right, environment),
         "responses": responses(right),
     });
     let body = match right.takes {
@@ -52,17 +55,20 @@ fn operation(right: &Right) -> Value {
         Takes::Status => json!({ "application/json": { "schema": reference("Status") } }),
         Takes::Question => json!({ "application/json": { "schema": reference("Question") } }),
         Takes::Answer => json!({ "application/json": { "schema": reference("Answer") } }),
+        Takes::Words => json!({ "application/json": { "schema": reference("Words") } }),
         Takes::File => json!({ "application/octet-stream": {} }),
     };
     operation["requestBody"] = json!({ "required": true, "content": body });
     operation
 }
 
-fn parameters(right: &Right) -> Vec<Value> {
+fn parameters(right: &Right, environment: &Environment) -> Vec<Value> {
     let holes = right.path.split('/').filter_map(|part| part.strip_prefix('{')?.strip_suffix('}'));
-    let mut all: Vec<Value> = holes.map(|name| parameter("path", name, true, &hole(name))).collect();
+    let mut all: Vec<Value> =
+        holes.map(|name| parameter("path", name, true, &hole(name, environment))).collect();
     let tag = json!({ "type": "string", "pattern": "^\"[0-9]+\"$" });
-    let count = json!({ "type": "integer", "minimum": 0 });
+    // What every reader of JSON has whole.
+    let count = json!({ "type": "integer", "minimum": 0, "maximum": (1_u64 << 53) - 1 });
     match (right.gives, right.takes) {
         (Gives::Newest, _) => {
             all.push(parameter("header", "If-None-Match", false, &tag));
@@ -82,6 +88,9 @@ fn parameters(right: &Right) -> Vec<Value> {
             all.push(parameter("query", "before", false, &count));
             all.push(parameter("query", "limit", false, &count));
         }
+        (Gives::Words, _) => {
+            all.extend(["run", "after", "without"].map(|name| parameter("query", name, false, &count)));
+        }
         (Gives::Number, Takes::Message) if right.path.starts_with("/v1/generations") => {
             all.push(parameter("header", "If-Match", true, &tag));
         }
@@ -95,11 +104,11 @@ fn parameter(place: &str, name: &str, required: bool, schema: &Value) -> Value {
 }
 
 /// What may stand in a path.
-fn hole(name: &str) -> Value {
+fn hole(name: &str, environment: &Environment) -> Value {
     match name {
         "hash" | "from" | "to" => reference("Hash"),
         "generation" | "version" => json!({ "type": "integer", "minimum": 1 }),
-        "environment" => json!({ "type": "string", "pattern": "^[a-z0-9-]{1,64}$" }),
+        "environment" => json!({ "type": "string", "enum": [environment.to_string()] }),
         _ => json!({ "type": "string", "pattern": "^[A-Za-z0-9_@-][A-Za-z0-9._@-]{0,252}$" }),
     }
 }
@@ -145,6 +154,7 @@ fn responses(right: &Right) -> Value {
         Gives::Asked => json!({
             "200": said("What is open.", json(json!({ "type": "array", "items": reference("Asked") }))),
         }),
+        Gives::Words => json!({ "200": said("Some of them.", json(reference("Words"))) }),
         Gives::Page(kind) => json!({ "200": said("For a browser.", octets(kind)) }),
         Gives::Nothing => json!({ "204": empty("It is kept.") }),
         Gives::Document => json!({ "200": said("This document.", json(json!({ "type": "object" }))) }),
@@ -214,6 +224,13 @@ fn schemas() -> Value {
             "environment": text(), "now": count(), "generation": count(), "release": count(),
             "hosts": { "type": "array", "items": object(&host) },
         })),
+        "Words": object(&json!({
+            "run": count(), "place": count(), "more": { "type": "boolean" },
+            "words": {
+                "type": "array", "maxItems": PAGE,
+                "items": object(&json!({ "age": count(), "status": reference("Status") })),
+            },
+        })),
         "Plan": {
             "type": "object", "required": ["steps", "halt", "undo"],
             "properties": {
@@ -224,6 +241,7 @@ fn schemas() -> Value {
         "Rollout": object(&json!({
             "plan": count(), "generation": count(), "step": count(), "steps": count(),
             "state": { "enum": ["goes", "complete", "halted", "undone", "overtaken"] }, "why": text(),
+            "held": { "type": "boolean" }, "since": or_null(count()),
         })),
         "Check": { "oneOf": checks() },
         "Question": {

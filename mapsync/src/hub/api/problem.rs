@@ -7,6 +7,7 @@ use switchyard_mapsync_protocol::rollout::BadPlan;
 use switchyard_mapsync_protocol::trust::Refused;
 
 use crate::hub::board::NotKept;
+use crate::hub::order::Fault;
 use crate::hub::store::blobs::BlobError;
 
 /// A "no".
@@ -104,11 +105,26 @@ impl From<NotKept> for Problem {
             NotKept::Missing(hashes) => Self::new(StatusCode::UNPROCESSABLE_ENTITY, "missing-files", detail)
                 .with("missing", json!(hashes)),
             NotKept::Follows(_) => Self::new(StatusCode::CONFLICT, "follows", detail),
-            NotKept::Ledger(_) => Self::later("no-agreement", detail),
+            NotKept::Ledger(error) => match error.fault {
+                Fault::TooLong => Self::new(
+                    StatusCode::PAYLOAD_TOO_LARGE,
+                    "too-long",
+                    format!(
+                        "{error}: begin etcd's members with a larger --max-request-bytes, or push fewer files"
+                    ),
+                ),
+                Fault::Full => Self::new(
+                    StatusCode::INSUFFICIENT_STORAGE,
+                    "full",
+                    format!("{error}: etcd is full, and must be emptied"),
+                ),
+                Fault::Passing | Fault::Final => Self::later("no-agreement", detail),
+            },
             NotKept::Crowded => Self::busy(detail),
             NotKept::Copies { .. } => Self::later("copies", detail),
             NotKept::Copying => Self::later("copying", detail),
             NotKept::Store(error) => Self::store(error),
+            NotKept::Files(error) => Self::store(error),
             NotKept::Task(error) => Self::store(error),
         }
     }

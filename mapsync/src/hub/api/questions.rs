@@ -64,7 +64,8 @@ pub(crate) async fn ask(
     let now = shared.clock.now_monotonic();
     let waited: BTreeSet<String> = if question.hosts.is_empty() {
         let words = board.fleet.all().into_iter();
-        let heard = words.filter(|word| now.saturating_duration_since(word.came) <= SILENT);
+        // Who speaks to other hubs only hears nothing here.
+        let heard = words.filter(|word| word.silent_here(now).is_some_and(|silent| silent <= SILENT));
         heard.map(|word| word.status.host).collect()
     } else {
         question.hosts.iter().cloned().collect()

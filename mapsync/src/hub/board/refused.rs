@@ -73,6 +73,9 @@ pub(crate) enum NotKept {
     /// The disk.
     #[error("it cannot be kept: {0}")]
     Store(#[from] redb::Error),
+    /// The disk, where files lie.
+    #[error("files cannot be looked through: {0}")]
+    Files(#[from] std::io::Error),
     /// The one who did it.
     #[error("it was not finished: {0}")]
     Task(#[from] tokio::task::JoinError),

@@ -12,7 +12,7 @@ use bytes::Bytes;
 use switchyard_mapsync_protocol::Timestamp;
 use switchyard_mapsync_protocol::envelope::Signed;
 use switchyard_mapsync_protocol::hash::Hash;
-use switchyard_mapsync_protocol::head::File;
+use switchyard_mapsync_protocol::head::{File, HeadRef};
 use switchyard_mapsync_protocol::rollout::Plan;
 use switchyard_mapsync_protocol::trust::{Taken, Trusted};
 use tokio::sync::OwnedMutexGuard;
@@ -96,6 +96,11 @@ impl Turn {
     /// Of which environment.
     pub(crate) fn board(&self) -> &Board {
         &self.board
+    }
+
+    /// The newest head and the released one.
+    pub(crate) fn place_of_heads(&self) -> [Option<HeadRef>; 2] {
+        [self.trusted.newest(), self.trusted.released()]
     }
 
     /// Does it where the disk may be waited for. Who stops waiting stops nothing: it is done to its end.

@@ -53,18 +53,30 @@ type Sender = SendRequest<Full<Bytes>>;
 pub(crate) struct LedgerError {
     member: String,
     why: String,
+    pub(crate) fault: Fault,
+}
+
+/// Of which kind it is.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Fault {
+    /// Another member may answer, or this one later.
+    Passing,
     /// Another one would say the same.
-    is_final: bool,
+    Final,
+    /// So is this: the message is longer than etcd takes.
+    TooLong,
+    /// And this: etcd has no room for any more.
+    Full,
 }
 
 impl LedgerError {
     /// It says what it cannot say.
     pub(crate) fn strange(why: &str) -> Self {
-        Self { member: String::new(), why: format!("answers with {why}"), is_final: true }
+        Self { member: String::new(), why: format!("answers with {why}"), fault: Fault::Final }
     }
 
     fn new(member: &str, why: impl std::fmt::Display) -> Self {
-        Self { member: member.to_owned(), why: why.to_string(), is_final: false }
+        Self { member: member.to_owned(), why: why.to_string(), fault: Fault::Passing }
     }
 }
 
@@ -91,7 +103,7 @@ impl Gateway {
                         self.first.store(place, Ordering::Relaxed);
                         return Ok(answer);
                     }
-                    Err(error) if error.is_final => return Err(error),
+                    Err(error) if error.fault != Fault::Passing => return Err(error),
                     Err(error) => last = error,
                 }
             }
@@ -212,9 +224,16 @@ fn understood(member: &str, status: StatusCode, body: &[u8]) -> Result<Value, Le
     let reason = read.ok().and_then(|answer| answer.get("error")?.as_str().map(str::to_owned));
     let why: String =
         reason.unwrap_or_default().chars().filter(|letter| !letter.is_control()).take(1000).collect();
-    // What is wrong with the question is wrong for every member.
-    let is_final = status.is_client_error() && status != StatusCode::TOO_MANY_REQUESTS;
-    Err(LedgerError { member: member.to_owned(), why: format!("{status}: {why}"), is_final })
+    let fault = match status {
+        // Its own bound, or that of gRPC beneath.
+        _ if why.contains("request is too large") || why.contains("larger than max") => Fault::TooLong,
+        _ if why.contains("space exceeded") => Fault::Full,
+        StatusCode::TOO_MANY_REQUESTS => Fault::Passing,
+        // What is wrong with the question is wrong for every member.
+        _ if status.is_client_error() => Fault::Final,
+        _ => Fault::Passing,
+    };
+    Err(LedgerError { member: member.to_owned(), why: format!("{status}: {why}"), fault })
 }
 
 #[cfg(test)]
@@ -225,16 +244,29 @@ mod tests {
     fn a_no_says_why_and_whether_another_member_would_say_the_same() {
         let of = |status, body: &str| understood("etcd1:2379", status, body.as_bytes());
         assert_eq!(of(StatusCode::OK, "{\"a\": 1}").unwrap()["a"], 1);
-        assert!(of(StatusCode::OK, "x").unwrap_err().is_final);
+        assert_eq!(of(StatusCode::OK, "x").unwrap_err().fault, Fault::Final);
         let long = "{\"error\": \"etcdserver: request is too large\", \"code\": 3}";
         let error = of(StatusCode::BAD_REQUEST, long).unwrap_err();
         assert_eq!(error.to_string(), "etcd etcd1:2379: 400 Bad Request: etcdserver: request is too large");
-        assert!(error.is_final);
+        assert_eq!(error.fault, Fault::TooLong);
+        for (status, why, fault) in [
+            (
+                StatusCode::TOO_MANY_REQUESTS,
+                "grpc: received message larger than max (3 vs. 2)",
+                Fault::TooLong,
+            ),
+            (StatusCode::TOO_MANY_REQUESTS, "etcdserver: mvcc: database space exceeded", Fault::Full),
+            (StatusCode::TOO_MANY_REQUESTS, "etcdserver: too many requests", Fault::Passing),
+            (StatusCode::BAD_REQUEST, "etcdserver: key is not provided", Fault::Final),
+        ] {
+            let body = format!("{{\"error\": \"{why}\"}}");
+            assert_eq!(of(status, &body).unwrap_err().fault, fault, "{why}");
+        }
         let away =
             of(StatusCode::SERVICE_UNAVAILABLE, "{\"error\": \"etcdserver: no\\u001b leader\"}").unwrap_err();
         assert_eq!(
-            (away.why.as_str(), away.is_final),
-            ("503 Service Unavailable: etcdserver: no leader", false)
+            (away.why.as_str(), away.fault),
+            ("503 Service Unavailable: etcdserver: no leader", Fault::Passing)
         );
     }
 
@@ -246,6 +278,6 @@ mod tests {
         let gateway = Gateway::new(vec![address.to_string()], None);
         let error = gateway.ask("/v3/kv/txn", &Value::Null).await.unwrap_err();
         assert!(error.to_string().contains("cannot be reached"), "{error}");
-        assert!(!error.is_final);
+        assert_eq!(error.fault, Fault::Passing);
     }
 }

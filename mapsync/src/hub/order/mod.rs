@@ -22,7 +22,7 @@ use switchyard_mapsync_protocol::head::File;
 use tokio::time::timeout;
 
 use self::attend::{CaughtUp, caught_up, shown, written};
-pub(crate) use self::gateway::{Gateway, LedgerError};
+pub(crate) use self::gateway::{Fault, Gateway, LedgerError};
 pub(crate) use self::ledger::{Ledger, Place};
 pub(crate) use self::peers::Peers;
 use super::Shared;

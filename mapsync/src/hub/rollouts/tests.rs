@@ -95,7 +95,9 @@ impl Bench {
             step: 0,
             steps: self.plan.steps(),
             state: Course::Goes,
+            held: false,
             why: String::new(),
+            since: None,
         };
         let (shared, board) = (&self.shared, self.board());
         Driver { shared, board, rollout, standing, ended_because: None, began }

@@ -1,13 +1,16 @@
 //! Files by the hash of what they hold: written aside, looked at, made durable, and only then there.
 //!
 //! `files/ab/blake3-ab…` is whole from the moment it has its name; `incoming/` holds what is on its way and is
-//! emptied at a start. What is there is never changed, so a second upload of the same is none.
+//! emptied at a start. What is there is never changed, so a second upload of the same is none. What nobody names any
+//! more goes by `sweep`.
+
+mod sweep;
 
 use std::fs::{self, File};
 use std::io::{self, Write};
 use std::path::{Path, PathBuf};
-use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::{Arc, Mutex};
 
 use switchyard_mapsync_protocol::hash::Hash;
 use tempfile::NamedTempFile;
@@ -19,6 +22,8 @@ pub(crate) struct Blobs {
     folder: PathBuf,
     /// Of all files, and of what has come of those on their way.
     octets: Arc<AtomicU64>,
+    /// Held while a file is said to be wanted, or goes because none said so.
+    sweeping: Mutex<()>,
 }
 
 /// A file that is not kept.
@@ -58,7 +63,11 @@ impl Blobs {
                 octets += file?.metadata()?.len();
             }
         }
-        Ok(Self { folder: folder.to_owned(), octets: Arc::new(AtomicU64::new(octets)) })
+        Ok(Self {
+            folder: folder.to_owned(),
+            octets: Arc::new(AtomicU64::new(octets)),
+            sweeping: Mutex::default(),
+        })
     }
 
     /// Octets of all files, and of what has come of those on their way.
@@ -118,7 +127,10 @@ impl Blobs {
                 room.held = 0;
                 Ok(true)
             }
-            Err(error) if error.error.kind() == io::ErrorKind::AlreadyExists => Ok(false),
+            Err(error) if error.error.kind() == io::ErrorKind::AlreadyExists => {
+                self.wanted(hash);
+                Ok(false)
+            }
             Err(error) => Err(error.error),
         }
     }

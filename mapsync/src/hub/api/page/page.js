@@ -71,7 +71,39 @@ function showCards(counts, odd) {
   place("inuse").textContent = `${counts.good} of ${hosts.size}`;
   place("trouble").textContent = odd ? `${odd} drift or are silent` : "none drifts";
   place("trouble").className = odd ? "bad" : "good";
-  document.title = `${counts.good} of ${hosts.size} use ${release ? release.generation : "nothing"} – ${environment}`;
+  document.title = `${course()}${counts.good} of ${hosts.size} use ${release ? release.generation : "nothing"} – ${environment}`;
+}
+
+/** What the title begins with: a step that is under way, or that hosts are held or sent back. */
+function course() {
+  const { release, rollout } = news;
+  if (release && release.halted) return release.undo ? "undone, " : "halted, ";
+  return rollout && rollout.state === "goes" ? `step ${rollout.step} of ${rollout.steps}, ` : "";
+}
+
+function showRollout() {
+  const { rollout } = news;
+  const line = place("rollout");
+  if (!rollout) {
+    line.textContent = "none yet";
+    line.className = "hint";
+    place("steps").replaceChildren();
+    return;
+  }
+  const { generation, step, steps, state, held, why, since } = rollout;
+  const kind = { goes: held ? "silent" : "ready", complete: "good", halted: "bad", undone: "bad", overtaken: "" }[state];
+  const lasted = since ? ago(Math.max(0, news.now - since)) : "";
+  let stands = `${state}${lasted && ` ${lasted} ago`}`;
+  if (state === "goes") stands = `step ${step} of ${steps}${held ? ", held" : ""}${lasted && ` for ${lasted}`}`;
+  line.textContent = `Generation ${generation}: ${stands}: ${why}`;
+  line.className = kind;
+  const box = (at) => {
+    const made = element("li", at < step ? "good" : at === step ? kind : "", at);
+    made.setAttribute("aria-label", `step ${at} of ${steps}`);
+    if (at === step && state === "goes") made.setAttribute("aria-current", "step");
+    return made;
+  };
+  place("steps").replaceChildren(...Array.from({ length: steps }, (_, index) => box(index + 1)));
 }
 
 function showBar(counts) {
@@ -134,6 +166,7 @@ function show() {
   all.forEach(([, kind]) => counts[kind]++);
   const odd = all.filter(([host, kind]) => drifts(host, kind));
   showCards(counts, odd.length);
+  showRollout();
   showBar(counts);
   showPlot();
   const listed = place("which").value === "odd" ? odd : all;

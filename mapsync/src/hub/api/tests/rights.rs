@@ -74,7 +74,8 @@ async fn the_description_names_every_route_and_nothing_else() {
     fits("Envelope", &bench.get(EVE, "/v1/heads/live", &[]).await.json());
     fits("Generation", &bench.get(EVE, "/v1/generations/live", &[]).await.json()[0]);
     let (state, why) = (Course::Goes, "no word of mx1".to_owned());
-    let standing = Standing { plan: 4, generation: 1, step: 1, steps: 2, state, why };
+    let since = Some(Timestamp(100));
+    let standing = Standing { plan: 4, generation: 1, step: 1, steps: 2, state, held: true, why, since };
     bench.shared.boards["live"].standing.send_replace(Some(standing.clone()));
     let told = bench.get(EVE, "/v1/rollouts/live", &[]).await.json();
     fits("Rollout", &told);
@@ -84,7 +85,7 @@ async fn the_description_names_every_route_and_nothing_else() {
 
 /// What is answered has the fields that the description names, and no others.
 pub(super) fn fits(schema: &str, value: &Value) {
-    let document = document();
+    let document = document(&live());
     let schema = &document["components"]["schemas"][schema];
     let keys = |value: &Value| value.as_object().unwrap().keys().cloned().collect::<Vec<_>>();
     assert_eq!(keys(value), keys(&schema["properties"]));
