@@ -57,7 +57,9 @@ pub fn take(input: &mut BytesMut, cap: usize) -> Result<Option<Frame>, FrameErro
         return Ok(None);
     }
     input.advance(LENGTH_OCTETS + 1);
-    Ok(Some(Frame { code, payload: input.split_to(octets - 1).freeze() }))
+    // Most answers are a code and no more: they share nothing, so what they came in can be read into again.
+    let payload = if octets == 1 { Bytes::new() } else { input.split_to(octets - 1).freeze() };
+    Ok(Some(Frame { code, payload }))
 }
 
 /// Writes a frame whose payload `write` appends.

@@ -2,8 +2,9 @@
 //!
 //! [`Opening`] offers what we can do and takes the filter's answer; from then on there is a [`Conversation`]:
 //! 1. [`Conversation::tell`] writes an event, with its macros before it, unless the filter does not want it or has
-//!    said enough; it says whether an answer is due.
-//! 2. [`Conversation::hear`] takes frames until the answer is complete.
+//!    said enough; it says whether an answer is due. Fields of a header can be told in a row, before the answers to
+//!    those above them are heard ([`Conversation::takes`]).
+//! 2. [`Conversation::hear`] takes frames until the answer is complete, answer by answer.
 //! 3. [`Conversation::abort`] drops a message, [`Conversation::next_session`] ends the client's session and keeps the
 //!    connection, [`Conversation::quit`] ends both.
 //!
@@ -12,6 +13,8 @@
 //! nothing about the next.
 
 mod awaited;
+
+use std::collections::VecDeque;
 
 use bytes::{Buf as _, BytesMut};
 
@@ -36,6 +39,9 @@ pub struct EditLimits {
     /// Octets of all of them, a new body among them.
     pub octets: usize,
 }
+
+/// Answers that may be owed at once: so few that a filter never waits for us to read them.
+const MOST_AHEAD: usize = 64;
 
 impl Default for EditLimits {
     fn default() -> Self {
@@ -100,7 +106,7 @@ impl Opening {
             turn: Turn::default(),
             interest: Interest::All,
             skips: Vec::new(),
-            awaited: None,
+            awaited: VecDeque::new(),
             rests: false,
         })
     }
@@ -137,6 +143,14 @@ pub struct Answer {
     pub edits: Vec<Edit>,
 }
 
+impl Answer {
+    /// Whether nothing more of the same is told after it.
+    #[must_use]
+    pub fn ends(&self) -> bool {
+        !matches!(self.action, Action::Continue | Action::Skip)
+    }
+}
+
 /// How much of what comes the filter still wants to know.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Interest {
@@ -154,7 +168,8 @@ pub struct Conversation {
     interest: Interest,
     /// Stages that the filter wants no more of in this message.
     skips: Vec<Stage>,
-    awaited: Option<Awaited>,
+    /// Answers that are owed, in this order.
+    awaited: VecDeque<Awaited>,
     /// The latest thing said was "continue" at the end of a message.
     rests: bool,
 }
@@ -172,6 +187,31 @@ impl Conversation {
         self.interest == Interest::All && self.agreed.tells(stage) && !self.skips.contains(&stage)
     }
 
+    /// Whether an event of this stage can be told before the answers that are still owed. It can within a header, whose
+    /// fields are all here when the first is told: they share a write, and their answers a wait. The body and the end
+    /// wait until all of the header is answered, so that nothing is told of a message that was refused.
+    #[must_use]
+    pub fn takes(&self, stage: Stage) -> bool {
+        self.awaited.back().is_none_or(|latest| {
+            latest.stage() == Stage::Header
+                && matches!(stage, Stage::Header | Stage::Eoh)
+                && self.awaited.len() < MOST_AHEAD
+        })
+    }
+
+    /// The event to which the next answer is owed.
+    #[must_use]
+    pub fn owed(&self) -> Option<Stage> {
+        self.awaited.front().map(Awaited::stage)
+    }
+
+    /// Whether an answer is owed. After a refusal in the middle of a row those behind it stay so: there are filters that
+    /// give them and filters that do not, and the connection can serve no other message.
+    #[must_use]
+    pub fn owes(&self) -> bool {
+        self.owed().is_some()
+    }
+
     /// Whether recipients that we refuse ourselves are told as well.
     #[must_use]
     pub fn wants_rejected_recipients(&self) -> bool {
@@ -185,11 +225,11 @@ impl Conversation {
     /// When it cannot come now: a fault of ours.
     pub fn tell(&mut self, event: Event, known: &Known, output: &mut BytesMut) -> Result<Told, OutOfTurn> {
         let stage = event.stage();
-        if self.awaited.is_some() {
-            return Err(OutOfTurn { stage });
-        }
         if !self.wants(stage) {
             return Ok(Told::Passed);
+        }
+        if !self.takes(stage) {
+            return Err(OutOfTurn { stage });
         }
         self.turn.admit(stage, &self.agreed)?;
         self.rests = false;
@@ -204,7 +244,7 @@ impl Conversation {
         if !self.agreed.answers(stage) {
             return Ok(Told::NoAnswer);
         }
-        self.awaited = Some(Awaited::new(stage));
+        self.awaited.push_back(Awaited::new(stage));
         Ok(Told::Awaits)
     }
 
@@ -230,7 +270,7 @@ impl Conversation {
     /// When the filter may not say that. The connection must be closed; nothing of the answer counts.
     pub fn hear(&mut self, frame: Frame) -> Result<Heard, HearError> {
         let response = Response::decode(frame)?;
-        let Some(awaited) = &mut self.awaited else { return Err(HearError::Unasked) };
+        let Some(awaited) = self.awaited.front_mut() else { return Err(HearError::Unasked) };
         let stage = awaited.stage();
         match response {
             Response::Negotiate(_) => Err(HearError::Unfit { response: "optneg", stage }),
@@ -247,7 +287,7 @@ impl Conversation {
                 if !understood || !action.is_legal(stage) {
                     return Err(HearError::Unfit { response: action.as_str(), stage });
                 }
-                let edits = self.awaited.take().map(Awaited::into_edits).unwrap_or_default();
+                let edits = self.awaited.pop_front().map(Awaited::into_edits).unwrap_or_default();
                 self.conclude(stage, &action);
                 let goes_on = matches!(action, Action::Continue | Action::Accept);
                 Ok(Heard::Answer(Answer { action, edits: if goes_on { edits } else { Vec::new() } }))
@@ -307,7 +347,7 @@ impl Conversation {
     /// of a message that it answered with "continue".
     #[must_use]
     pub fn next_session(&mut self, output: &mut BytesMut) -> bool {
-        if self.agreed.version < 6 || !self.rests || self.awaited.is_some() {
+        if self.agreed.version < 6 || !self.rests || self.owes() {
             return false;
         }
         Command::QuitNewConnection.encode(output);
@@ -319,7 +359,7 @@ impl Conversation {
 
     /// Says goodbye.
     pub fn quit(mut self, output: &mut BytesMut) {
-        if self.awaited.is_none() {
+        if !self.owes() {
             self.abort(output);
         }
         Command::Quit.encode(output);

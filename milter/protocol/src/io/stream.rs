@@ -20,6 +20,8 @@ impl<T: AsyncRead + AsyncWrite + Send + Unpin> Duplex for T {}
 pub(crate) struct Stream {
     socket: Box<dyn Duplex>,
     pub(crate) input: BytesMut,
+    /// There was more room than is kept while nothing comes.
+    is_large: bool,
 }
 
 impl std::fmt::Debug for Stream {
@@ -30,17 +32,19 @@ impl std::fmt::Debug for Stream {
 
 impl Stream {
     pub(crate) fn new(socket: Box<dyn Duplex>) -> Self {
-        Self { socket, input: BytesMut::new() }
+        Self { socket, input: BytesMut::new(), is_large: false }
     }
 
     /// Reads what there is; zero octets are the end.
     pub(crate) async fn read(&mut self) -> io::Result<usize> {
         // What comes in bulk comes faster with room for it, and room is made for what came, not for what is said.
         let room = if self.input.len() >= ROOM { MORE_ROOM } else { ROOM };
-        if self.input.is_empty() {
-            // Nothing is half read: what earlier frames are made of is theirs now.
+        if self.input.is_empty() && self.is_large {
+            // Nothing is half read: what earlier frames are made of is theirs now, and a small room will do again.
             self.input = BytesMut::new();
+            self.is_large = false;
         }
+        self.is_large |= room == MORE_ROOM;
         self.input.reserve(room);
         self.socket.read_buf(&mut self.input).await
     }
@@ -65,7 +69,10 @@ impl Stream {
             self.socket.flush().await
         };
         let written = written.await;
-        *output = BytesMut::new();
+        if output.capacity() > ROOM {
+            *output = BytesMut::new();
+        }
+        output.clear();
         written
     }
 

@@ -10,7 +10,7 @@ use crate::event::Event;
 use crate::frame::{self, Frame, FrameError, LARGEST};
 use crate::io::stream::Stream;
 use crate::macros::Known;
-use crate::mta::{Answer, Conversation, HearError, Heard, Opening, Told};
+use crate::mta::{Answer, Conversation, HearError, Heard, Opening};
 use crate::response::Action;
 use crate::stage::Stage;
 use crate::turn::OutOfTurn;
@@ -120,24 +120,45 @@ impl Link {
         self.conversation.wants_rejected_recipients()
     }
 
-    /// Tells an event; an answer where one is due.
+    /// Whether an answer is owed that nobody will wait for: no other message can be told over this.
+    pub(super) fn owes(&self) -> bool {
+        self.conversation.owes()
+    }
+
+    /// Tells events, as many in a row as can be; `heard` is shown each answer. The last answer comes back, where one was
+    /// due, or the first after which there is nothing more to tell.
     pub(super) async fn tell(
         &mut self,
-        event: Event,
+        events: &[Event],
         known: &Known,
         deadline: Instant,
+        mut heard: impl FnMut(Stage, &Action),
     ) -> Result<Option<Answer>, LinkError> {
-        let Event::Body(mut rest) = event else { return self.tell_one(event, known, deadline).await };
         let most = self.conversation.agreed().data_size();
-        let mut answer = None;
-        while !rest.is_empty() && self.conversation.wants(Stage::Body) {
-            let chunk: Bytes = rest.split_to(rest.len().min(most));
-            answer = self.tell_one(Event::Body(chunk), known, deadline).await?;
-            if answer.as_ref().is_some_and(|answer| answer.action != Action::Continue) {
-                break;
+        let mut latest = None;
+        for event in events.iter().flat_map(|event| pieces(event, most)) {
+            let stage = event.stage();
+            let time = self.times.of(stage);
+            let is_due = self.conversation.wants(stage) && !self.conversation.takes(stage);
+            // What is under way is bounded: a filter may have to write before it can read on.
+            if is_due || self.output.len() >= GATHERED {
+                latest = self.settle(time, deadline, &mut heard).await?.or(latest);
+                if latest.as_ref().is_some_and(Answer::ends) {
+                    return Ok(latest);
+                }
             }
+            if !self.conversation.owes() {
+                self.expect_silence()?;
+            }
+            self.conversation.tell(event, known, &mut self.output)?;
         }
-        Ok(answer)
+        if self.conversation.owes() {
+            let time = events.last().map_or(self.times.envelope, |event| self.times.of(event.stage()));
+            latest = self.settle(time, deadline, &mut heard).await?;
+        } else if self.output.len() >= GATHERED {
+            self.flush(self.times.content, deadline).await?;
+        }
+        Ok(latest)
     }
 
     /// Every answer has been heard, and nothing has come since: what lies there would be taken for the next one.
@@ -150,23 +171,25 @@ impl Link {
         if self.stream.input.is_empty() { Ok(()) } else { Err(HearError::Unasked.into()) }
     }
 
-    async fn tell_one(
+    /// Hears what is owed, up to the first answer after which nothing more is told.
+    async fn settle(
         &mut self,
-        event: Event,
-        known: &Known,
+        time: Duration,
         deadline: Instant,
+        heard: &mut impl FnMut(Stage, &Action),
     ) -> Result<Option<Answer>, LinkError> {
-        let time = self.times.of(event.stage());
-        self.expect_silence()?;
-        match self.conversation.tell(event, known, &mut self.output)? {
-            Told::Passed => Ok(None),
-            Told::NoAnswer if self.output.len() < GATHERED => Ok(None),
-            Told::NoAnswer => self.flush(time, deadline).await.map(|()| None),
-            Told::Awaits => {
-                self.flush(time, deadline).await?;
-                self.hear(time, deadline).await.map(Some)
+        self.flush(time, deadline).await?;
+        let mut latest = None;
+        while let Some(stage) = self.conversation.owed() {
+            let answer = self.hear(time, deadline).await?;
+            heard(stage, &answer.action);
+            let ends = answer.ends();
+            latest = Some(answer);
+            if ends {
+                break;
             }
         }
+        Ok(latest)
     }
 
     /// A sign of life gives the answer its time anew; the deadline stays.
@@ -213,6 +236,20 @@ impl Link {
         let _ = timeout_at(deadline, goodbye).await;
         None
     }
+}
+
+/// An event in frames: a body is told by chunks.
+fn pieces(event: &Event, most: usize) -> impl Iterator<Item = Event> {
+    let (mut whole, mut rest) = match event {
+        Event::Body(body) => (None, body.clone()),
+        event => (Some(event.clone()), Bytes::new()),
+    };
+    std::iter::from_fn(move || {
+        whole.take().or_else(|| {
+            let chunk = rest.split_to(rest.len().min(most));
+            (!chunk.is_empty()).then_some(Event::Body(chunk))
+        })
+    })
 }
 
 /// Waits until `patience` is at its end or the message's time is over, whichever is first.

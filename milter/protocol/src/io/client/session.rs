@@ -16,6 +16,7 @@ use crate::edits::Message;
 use crate::event::Event;
 use crate::macros::Known;
 use crate::mta::Answer;
+use crate::response::Action;
 use crate::stage::Stage;
 
 /// A session. Dropped without [`Session::close`], its connection is closed.
@@ -93,7 +94,7 @@ impl Session {
     /// Tells an event.
     pub async fn tell(&mut self, event: Event) -> Outcome {
         let stage = event.stage();
-        let outcome = self.outcome(&event).await;
+        let outcome = self.outcome(std::slice::from_ref(&event)).await;
         let refused = outcome.verdict != Verdict::GoOn;
         if stage == Stage::Eom {
             // One that had heard enough was not told of the end.
@@ -113,17 +114,16 @@ impl Session {
 
     /// Tells header, body and end of a message, as far as the filter wants it.
     pub async fn message(&mut self, message: &Message) -> Outcome {
-        for field in message.fields() {
-            let outcome = self.tell(Event::Header(field)).await;
-            if outcome.verdict != Verdict::GoOn {
-                return outcome;
-            }
+        // All of the header is here, so that the filter need not be waited for between its fields.
+        let header: Vec<Event> = message.fields().map(Event::Header).chain([Event::Eoh]).collect();
+        let outcome = self.outcome(&header).await;
+        if outcome.verdict != Verdict::GoOn {
+            return outcome;
         }
-        for event in [Event::Eoh, Event::Body(message.body().clone())] {
-            let outcome = self.tell(event).await;
-            if outcome.verdict != Verdict::GoOn {
-                return outcome;
-            }
+        self.past.extend(header.into_iter().map(|event| (event, self.known.clone())));
+        let outcome = self.tell(Event::Body(message.body().clone())).await;
+        if outcome.verdict != Verdict::GoOn {
+            return outcome;
         }
         self.tell(Event::Eom(bytes::Bytes::new())).await
     }
@@ -162,24 +162,26 @@ impl Session {
         self.down = false;
         self.overruled.take_if(|overruled| overruled.of_message);
         self.waited = Duration::ZERO;
+        if let Some(leased) = self.leased.take_if(|leased| leased.link.owes()) {
+            self.pool.part_with(leased);
+        }
         self.rest();
     }
 
-    async fn outcome(&mut self, event: &Event) -> Outcome {
-        let stage = event.stage();
+    /// Tells events in a row. All are of one kind in what is done about them: of a message, or not, or its end.
+    async fn outcome(&mut self, events: &[Event]) -> Outcome {
+        let Some(stage) = events.first().map(Event::stage) else { return Outcome::GO_ON };
         if let Some(Overruled { verdict, .. }) = &self.overruled {
             return Outcome { verdict: verdict.clone(), ..Outcome::GO_ON };
         }
         while !self.down {
             let started = Instant::now();
             let deadline = started + self.pool.options().times.total.saturating_sub(self.waited);
-            let attempt = self.attempt(event, deadline).await;
+            let attempt = self.attempt(events, deadline).await;
             self.waited += started.elapsed();
             match attempt {
                 Attempt::Answered(None) => return Outcome::GO_ON,
                 Attempt::Answered(Some(Answer { action, edits })) => {
-                    let name = &self.pool.options().name;
-                    self.pool.metrics().answered(name, stage, action.as_str(), started.elapsed());
                     return Outcome { verdict: action.into(), edits, by: super::By::Filter };
                 }
                 Attempt::Overruled(overruled) => {
@@ -216,7 +218,7 @@ impl Session {
     }
 
     /// Whoever drops this in the middle drops the connection with it, and an answer that is still on its way.
-    async fn attempt(&mut self, event: &Event, deadline: Instant) -> Attempt {
+    async fn attempt(&mut self, events: &[Event], deadline: Instant) -> Attempt {
         let mut leased = match self.leased.take().or_else(|| self.wake()) {
             Some(leased) => leased,
             None => {
@@ -231,7 +233,11 @@ impl Session {
                 }
             }
         };
-        match leased.link.tell(event.clone(), &self.known, deadline).await {
+        let started = Instant::now();
+        let (name, metrics) = (&self.pool.options().name, self.pool.metrics());
+        let count =
+            |stage, action: &Action| metrics.answered(name, stage, action.as_str(), started.elapsed());
+        match leased.link.tell(events, &self.known, deadline, count).await {
             Ok(answer) => {
                 self.leased = Some(leased);
                 Attempt::Answered(answer)
@@ -257,7 +263,7 @@ impl Session {
             if refused && !leased.link.wants_rejected_recipients() {
                 continue;
             }
-            let answer = leased.link.tell(event.clone(), known, deadline).await?;
+            let answer = leased.link.tell(std::slice::from_ref(event), known, deadline, |_, _| ()).await?;
             let verdict = match answer {
                 Some(answer) if !refused => answer.action.into(),
                 _ => Verdict::GoOn,

@@ -4,6 +4,7 @@ mod chain;
 mod faults;
 mod house;
 mod room;
+mod row;
 mod shadow;
 mod tls;
 

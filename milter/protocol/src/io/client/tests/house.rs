@@ -23,6 +23,8 @@ pub(super) enum Fault {
     None,
     /// It answers the options with silence.
     Mute,
+    /// It answers no field before the header is over.
+    Gathers,
     /// It hangs up when it hears this.
     Dies(Stage),
     /// It hears this and never answers.
@@ -110,6 +112,7 @@ pub(super) async fn talk(
 ) -> Option<()> {
     let note = |text| told.lock().unwrap().push(text);
     let (mut input, mut agreed) = (BytesMut::new(), None);
+    let mut gathered = BytesMut::new();
     loop {
         let Some(frame) = frame::take(&mut input, LARGEST).ok()? else {
             if socket.read_buf(&mut input).await.ok()? == 0 {
@@ -134,6 +137,12 @@ pub(super) async fn talk(
                 react(&mut socket, &fault, stage, agreed.as_ref()?, &mut output).await?;
                 if stage == Stage::Eom {
                     note("answered");
+                }
+                if matches!(fault, Fault::Gathers) {
+                    gathered.unsplit(output.split());
+                    if stage != Stage::Header {
+                        output = gathered.split();
+                    }
                 }
             }
             Command::QuitNewConnection => note("next session"),

@@ -1,0 +1,78 @@
+//! Fields that are told in a row, and what a filter may say in the middle of it.
+
+use super::*;
+use crate::response::Action;
+
+/// A message with so many fields.
+fn with_fields(count: usize) -> Message {
+    let wire = ["Subject: hi\r\n".repeat(count), "\r\nhello\r\n".to_owned()].concat();
+    Message::from_wire(&Bytes::new(), &wire.into())
+}
+
+async fn send(session: &mut Session, message: &Message) -> Outcome {
+    for event in envelope() {
+        assert_eq!(session.tell(event).await.verdict, Verdict::GoOn);
+    }
+    session.message(message).await
+}
+
+#[tokio::test]
+async fn no_field_waits_for_the_answer_to_another() {
+    let house = House::new(Fault::Gathers);
+    let (pool, registry) = pool(&[&house], |_| ());
+    let outcome = send(&mut Session::new(pool), &with_fields(20)).await;
+    assert_eq!(outcome.edits, house::edits());
+    assert_eq!(house.told().iter().filter(|stage| **stage == "header").count(), 20);
+    assert_eq!(observed(&registry, &["header", "continue"]), 20);
+}
+
+#[tokio::test]
+async fn a_long_header_goes_in_several_rows() {
+    let house = House::new(Fault::None);
+    let (pool, _) = pool(&[&house], |_| ());
+    let outcome = send(&mut Session::new(pool), &with_fields(1000)).await;
+    assert_eq!(outcome.edits, house::edits());
+    assert_eq!(house.told().iter().filter(|stage| **stage == "header").count(), 1000);
+}
+
+#[tokio::test]
+async fn a_word_in_the_middle_of_a_row_counts_and_the_connection_serves_no_other_message() {
+    for (said, verdict) in [
+        (Action::Reject, Verdict::Reject),
+        (Action::Tempfail, Verdict::Tempfail),
+        (Action::Discard, Verdict::Discard),
+        (Action::Accept, Verdict::GoOn),
+    ] {
+        let house = House::new(Fault::Answers(Stage::Header, said));
+        let (pool, registry) = pool(&[&house], |options| options.kept = 1);
+        let mut session = Session::new(pool);
+        let outcome = send(&mut session, &with_fields(3)).await;
+        assert_eq!((outcome.verdict, outcome.edits.len()), (verdict, 0));
+        session.abort();
+        // The answers to the other two lie there still, and are nobody's.
+        assert_eq!(session.tell(Event::EnvFrom(Path::new("<>"))).await.verdict, Verdict::GoOn);
+        assert_eq!(house.connections(), 2);
+        assert!(!house.told().contains(&"eom"));
+        assert_eq!(count(&registry, "switchyard_milter_failures_total", &[]), 0);
+    }
+}
+
+#[tokio::test]
+async fn a_filter_that_dies_in_a_row_leaves_the_message_to_another() {
+    let (dies, lives) = (House::new(Fault::Dies(Stage::Header)), House::new(Fault::None));
+    let (pool, _) = pool(&[&dies, &lives], |_| ());
+    let outcome = send(&mut Session::new(pool), &with_fields(3)).await;
+    assert_eq!(outcome.edits, house::edits());
+    assert_eq!(lives.told().iter().filter(|stage| **stage == "header").count(), 3);
+}
+
+/// How many answers a histogram has seen.
+fn observed(registry: &Registry, values: &[&str]) -> u64 {
+    let families = registry.gather();
+    let family = families.iter().find(|family| family.name() == "switchyard_milter_events_seconds").unwrap();
+    let fits = |metric: &&prometheus::proto::Metric| {
+        values.iter().all(|value| metric.get_label().iter().any(|label| label.value() == *value))
+    };
+    let metrics = family.get_metric().iter().filter(fits);
+    metrics.map(|metric| metric.get_histogram().get_sample_count()).sum()
+}
