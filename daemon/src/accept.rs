@@ -1,7 +1,8 @@
 //! The accept loop: every newcomer gets a session or a refusal, and running out of anything costs a delay.
 //!
 //! The order for one newcomer: accept → a place in [`Sessions`] → `serve`; without a place → `over`, which
-//! writes the refusal (421). Refusals are bounded too; past that bound the connection is closed.
+//! writes the refusal (421). Refusals are bounded too; past that bound the connection is closed. Where nothing can be
+//! said to one who is too many ([`Sessions::waiting`]), he waits for a place, and those behind him for him.
 //!
 //! Out of descriptors the listening socket stays readable, and a loop that simply tries again takes a whole
 //! core. Here the loop gives up its spare descriptor to answer one newcomer, and otherwise sleeps until a
@@ -29,6 +30,8 @@ use crate::metrics::{Counter, CounterVec, Gauge, MetricsError, Registry};
 #[derive(Debug, Clone)]
 pub struct Sessions {
     house: Arc<House>,
+    /// Who finds no place waits for one.
+    waits: bool,
     /// What ends those who come in this way.
     drain: Drain,
 }
@@ -59,15 +62,26 @@ pub struct AcceptMetrics {
 #[error("accepting connections failed: {0}")]
 pub struct AcceptError(#[from] io::Error);
 
-/// Where connections come from: a [`TcpListener`], or a twin in a test.
+/// Where connections come from: a [`TcpListener`], a socket of another kind, or a twin in a test.
 pub trait Incoming: Send {
+    /// A connection.
+    type Stream: Send + 'static;
+    /// Whose it is.
+    type Peer: Send + 'static;
+
     /// The next connection. Safe to drop at any point.
-    fn accept(&mut self) -> impl Future<Output = io::Result<(TcpStream, SocketAddr)>> + Send;
+    fn accept(&mut self) -> impl Future<Output = io::Result<(Self::Stream, Self::Peer)>> + Send;
 }
 
 impl Incoming for TcpListener {
+    type Stream = TcpStream;
+    type Peer = SocketAddr;
+
     async fn accept(&mut self) -> io::Result<(TcpStream, SocketAddr)> {
-        Self::accept(self).await
+        let (stream, peer) = Self::accept(self).await?;
+        // Replies are small and waited for; a socket that cannot be set is about to fail anyway.
+        let _best_effort = stream.set_nodelay(true);
+        Ok((stream, peer))
     }
 }
 
@@ -82,18 +96,26 @@ impl Sessions {
             ended: Notify::new(),
             metrics,
         };
-        Self { house: Arc::new(house), drain }
+        Self { house: Arc::new(house), waits: false, drain }
+    }
+
+    /// The same, where nobody is refused: who finds no place waits for one, and so do all who come after.
+    #[must_use]
+    pub fn waiting(self) -> Self {
+        Self { waits: true, ..self }
     }
 
     /// The same cap for those who come in another way, which may be closed before the rest.
     #[must_use]
     pub fn behind(&self, drain: Drain) -> Self {
-        Self { house: Arc::clone(&self.house), drain }
+        Self { house: Arc::clone(&self.house), waits: self.waits, drain }
     }
 
     /// At most so many from now on. Who is in stays: over a smaller cap, nobody comes in until enough have left.
     pub fn set_max(&self, max: usize) {
         self.house.max.store(max, Ordering::Relaxed);
+        // Who waits looks again.
+        self.house.ended.notify_waiters();
     }
 
     /// A place for one more, unless the house is full.
@@ -104,6 +126,18 @@ impl Sessions {
         open.fetch_update(Ordering::Relaxed, Ordering::Relaxed, one_more).ok()?;
         metrics.open.inc();
         Some(Place(Arc::clone(&self.house)))
+    }
+
+    /// A place, however long that takes.
+    async fn wait_place(&self) -> Place {
+        loop {
+            // Made before the look, so that an end during it is not missed.
+            let ended = self.house.ended.notified();
+            if let Some(place) = self.enter() {
+                return place;
+            }
+            ended.await;
+        }
     }
 
     /// Runs `session` in a place that is given back when it ends, however it ends.
@@ -129,9 +163,9 @@ pub async fn accept<I, S, SF, O, OF>(
 ) -> Result<(), AcceptError>
 where
     I: Incoming,
-    S: Fn(TcpStream, SocketAddr) -> SF + Send,
+    S: Fn(I::Stream, I::Peer) -> SF + Send,
     SF: Future<Output = ()> + Send + 'static,
-    O: Fn(TcpStream, SocketAddr) -> OF + Send,
+    O: Fn(I::Stream, I::Peer) -> OF + Send,
     OF: Future<Output = ()> + Send + 'static,
 {
     let House { metrics, ended, .. } = &*sessions.house;
@@ -152,7 +186,22 @@ where
                     tracing::info!("connections are accepted again");
                 }
                 spare = spare.or_else(spare_descriptor);
-                admit(&sessions, stream, peer, &serve, &over);
+                let place = if sessions.waits {
+                    tokio::select! {
+                        biased;
+                        () = drain.wait_started() => return Ok(()),
+                        place = sessions.wait_place() => Some(place),
+                    }
+                } else {
+                    sessions.enter()
+                };
+                match place {
+                    Some(place) => {
+                        metrics.accepted.inc();
+                        sessions.start(place, serve(stream, peer));
+                    }
+                    None => refuse(&sessions, over(stream, peer)),
+                }
                 continue;
             }
             Err(error) => error,
@@ -195,26 +244,11 @@ where
     }
 }
 
-/// Gives a newcomer a session, or a refusal, or nothing.
-fn admit<SF, OF>(
-    sessions: &Sessions,
-    stream: TcpStream,
-    peer: SocketAddr,
-    serve: impl Fn(TcpStream, SocketAddr) -> SF,
-    over: impl Fn(TcpStream, SocketAddr) -> OF,
-) where
-    SF: Future<Output = ()> + Send + 'static,
-    OF: Future<Output = ()> + Send + 'static,
-{
+/// Has a newcomer refused, or closes the connection.
+fn refuse(sessions: &Sessions, refusal: impl Future<Output = ()> + Send + 'static) {
     let House { refusals, metrics, .. } = &*sessions.house;
-    // Replies are small and waited for; a socket that cannot be set is about to fail anyway.
-    let _best_effort = stream.set_nodelay(true);
-    if let Some(place) = sessions.enter() {
-        metrics.accepted.inc();
-        sessions.start(place, serve(stream, peer));
-    } else if let Ok(permit) = Arc::clone(refusals).try_acquire_owned() {
+    if let Ok(permit) = Arc::clone(refusals).try_acquire_owned() {
         metrics.refused.inc();
-        let refusal = over(stream, peer);
         sessions.drain.track(async move {
             let _permit = permit;
             let _answered = tokio::time::timeout(REFUSAL_TIME, refusal).await;

@@ -7,51 +7,75 @@
 //!
 //! A socket of systemd's is taken when the process starts, and only then.
 
+use std::fmt;
 use std::future::Future;
 use std::net::SocketAddr;
 use std::pin::Pin;
 use std::sync::{Arc, Mutex, PoisonError};
 
 use arc_swap::ArcSwap;
-use tokio::net::{TcpListener, TcpStream};
+use tokio::net::TcpListener;
 use tokio::sync::mpsc;
 use tokio::task::JoinSet;
 
-use crate::accept::{AcceptError, Sessions, accept};
+use crate::accept::{AcceptError, Incoming, Sessions, accept};
 use crate::drain::{Drain, Drained};
 use crate::process::Process;
 use crate::sockets::{ListenOn, Listeners, SocketError};
 
 /// Who meets those who come in at one door.
-pub trait Host: Send + Sync + 'static {
+pub trait Host<I: Incoming = TcpListener>: Send + Sync + 'static {
     /// The session.
-    fn serve(
-        self: Arc<Self>,
-        stream: TcpStream,
-        peer: SocketAddr,
-    ) -> impl Future<Output = ()> + Send + 'static;
+    fn serve(self: Arc<Self>, stream: I::Stream, peer: I::Peer) -> impl Future<Output = ()> + Send + 'static;
 
     /// What one hears who is too many.
-    fn refuse(
-        self: Arc<Self>,
-        stream: TcpStream,
-        peer: SocketAddr,
-    ) -> impl Future<Output = ()> + Send + 'static;
+    fn refuse(self: Arc<Self>, stream: I::Stream, peer: I::Peer)
+    -> impl Future<Output = ()> + Send + 'static;
+}
+
+/// Where a door can be, as the settings say it.
+pub trait Entrance: Clone + PartialEq + fmt::Display + Send + 'static {
+    /// A listening socket there.
+    type Incoming: Incoming + 'static;
+    /// Why there is none.
+    type Error;
+
+    /// Opens it: one socket or more.
+    ///
+    /// # Errors
+    /// When it cannot be had.
+    fn open(&self, listeners: &mut Listeners) -> Result<Vec<Self::Incoming>, Self::Error>;
+
+    /// The address of such a socket, where it has one.
+    fn address(socket: &Self::Incoming) -> Option<SocketAddr>;
+}
+
+impl Entrance for ListenOn {
+    type Incoming = TcpListener;
+    type Error = SocketError;
+
+    fn open(&self, listeners: &mut Listeners) -> Result<Vec<TcpListener>, SocketError> {
+        listeners.open(self)
+    }
+
+    fn address(socket: &TcpListener) -> Option<SocketAddr> {
+        socket.local_addr().ok()
+    }
 }
 
 /// All doors of a process, under one cap.
 #[derive(Debug)]
-pub struct Doors<H> {
+pub struct Doors<H, E = ListenOn> {
     sessions: Sessions,
     drain: Drain,
-    open: Mutex<Vec<Door<H>>>,
+    open: Mutex<Vec<Door<H, E>>>,
     keeper: mpsc::Sender<Vec<Task>>,
 }
 
 /// One place to listen on, with all sockets that it stands for.
 #[derive(Debug)]
-struct Door<H> {
-    on: ListenOn,
+struct Door<H, E> {
+    on: E,
     addresses: Vec<SocketAddr>,
     host: Arc<ArcSwap<H>>,
     drain: Drain,
@@ -59,16 +83,16 @@ struct Door<H> {
 
 /// What is bound and not yet listened at.
 #[derive(Debug)]
-pub struct Prepared(Vec<Wanted>);
+pub struct Prepared<E: Entrance = ListenOn>(Vec<Wanted<E, E::Incoming>>);
 
 #[derive(Debug)]
-struct Wanted {
-    on: ListenOn,
+struct Wanted<E, I> {
+    on: E,
     /// None for a door that is open.
-    sockets: Option<Vec<TcpListener>>,
+    sockets: Option<Vec<I>>,
 }
 
-impl<H: Host> Doors<H> {
+impl<E: Entrance, H: Host<E::Incoming>> Doors<H, E> {
     /// No door yet; those to come share this cap.
     #[must_use]
     pub fn new(sessions: Sessions, process: &mut Process) -> Self {
@@ -83,15 +107,15 @@ impl<H: Host> Doors<H> {
     /// When a socket cannot be had.
     pub fn prepare<'a>(
         &self,
-        wanted: impl IntoIterator<Item = &'a ListenOn>,
+        wanted: impl IntoIterator<Item = &'a E>,
         listeners: &mut Listeners,
-    ) -> Result<Prepared, SocketError> {
+    ) -> Result<Prepared<E>, E::Error> {
         let open = self.open.lock().unwrap_or_else(PoisonError::into_inner);
-        let mut open: Vec<&ListenOn> = open.iter().map(|door| &door.on).collect();
-        let prepare = |on: &ListenOn| {
+        let mut open: Vec<&E> = open.iter().map(|door| &door.on).collect();
+        let prepare = |on: &E| {
             // Port 0 may stand there twice: each door answers for one.
             let known = open.iter().position(|known| *known == on).map(|at| open.swap_remove(at));
-            let sockets = known.is_none().then(|| listeners.open(on)).transpose()?;
+            let sockets = known.is_none().then(|| on.open(listeners)).transpose()?;
             Ok(Wanted { on: on.clone(), sockets })
         };
         wanted.into_iter().map(prepare).collect::<Result<_, _>>().map(Prepared)
@@ -99,7 +123,7 @@ impl<H: Host> Doors<H> {
 
     /// Opens what was prepared, closes what was not, and puts `host`s in place: it is called with the place in the
     /// list that was wanted, and with the drain of that door.
-    pub async fn commit(&self, prepared: Prepared, mut host: impl FnMut(usize, &Drain) -> H) {
+    pub async fn commit(&self, prepared: Prepared<E>, mut host: impl FnMut(usize, &Drain) -> H) {
         let mut tasks: Vec<Task> = Vec::new();
         {
             let mut open = self.open.lock().unwrap_or_else(PoisonError::into_inner);
@@ -115,8 +139,7 @@ impl<H: Host> Doors<H> {
                         let drain = self.drain.part();
                         let host = Arc::new(ArcSwap::from_pointee(host(index, &drain)));
                         let sockets = sockets.unwrap_or_default();
-                        let addresses =
-                            sockets.iter().filter_map(|socket| socket.local_addr().ok()).collect();
+                        let addresses = sockets.iter().filter_map(E::address).collect();
                         let sessions = self.sessions.behind(drain.clone());
                         tasks.extend(sockets.into_iter().map(|socket| greet(socket, &sessions, &host)));
                         Door { on, addresses, host, drain }
@@ -148,7 +171,7 @@ impl<H: Host> Doors<H> {
 type Task = Pin<Box<dyn Future<Output = Result<(), AcceptError>> + Send>>;
 
 /// Lets people in at one socket until its door is closed.
-fn greet<H: Host>(socket: TcpListener, sessions: &Sessions, host: &Arc<ArcSwap<H>>) -> Task {
+fn greet<I: Incoming + 'static, H: Host<I>>(socket: I, sessions: &Sessions, host: &Arc<ArcSwap<H>>) -> Task {
     let (serves, refuses) = (Arc::clone(host), Arc::clone(host));
     Box::pin(accept(
         socket,
@@ -159,7 +182,7 @@ fn greet<H: Host>(socket: TcpListener, sessions: &Sessions, host: &Arc<ArcSwap<H
 }
 
 /// Closes a door: the accept loop ends, and whoever is in may come to an end.
-fn close<H: Host>(door: Door<H>) -> Task {
+fn close<H, E: Entrance>(door: Door<H, E>) -> Task {
     let Door { on, drain, .. } = door;
     drain.begin();
     tracing::info!(socket = %on, sessions = drain.open(), "no longer listened at; sessions may end");

@@ -1,28 +1,23 @@
-//! MTAs' connections: each gets a [`Talk`], as many at once as the settings allow. The wire is
-//! switchyard-milter-protocol's, and here our words become its words.
+//! MTAs' connections: each gets a [`Talk`]. The wire is switchyard-milter-protocol's, and here our words become its words.
 
-use std::io;
 use std::sync::Arc;
-use std::time::Duration;
 
 use bytes::Bytes;
+use switchyard_daemon::doors::Host;
 use switchyard_daemon::drain::Drain;
 use switchyard_milter_protocol::edit::Edit as WireEdit;
 use switchyard_milter_protocol::event::{Event, Field, Path};
 use switchyard_milter_protocol::io::serve::{Context, Ended, Filter, ServeOptions, Verdict, serve};
+use switchyard_milter_protocol::io::stream::Duplex;
 use switchyard_milter_protocol::negotiate::{Actions, Steps, Wants};
 use switchyard_milter_protocol::reply::ReplyText;
 use switchyard_milter_protocol::response::Action as WireAction;
 use switchyard_milter_protocol::stage::Stage;
-use tokio::sync::Semaphore;
 
 use crate::answer::{Action, Answer};
 use crate::draft::Edit;
 use crate::listen::Listener;
 use crate::talk::{Heard, Shared, Talk};
-
-/// After an accept that failed.
-const PAUSE: Duration = Duration::from_millis(100);
 
 /// What we want of an MTA: what is never looked at is not sent, and nothing is answered that need not be.
 fn wants() -> Wants {
@@ -48,47 +43,28 @@ fn wants() -> Wants {
     }
 }
 
-/// Accepts until the drain begins. Over `places`, a newcomer waits to be accepted: an MTA has its own time-out.
-pub(crate) async fn accepting(
-    listener: Listener,
-    shared: Arc<Shared>,
-    drain: Drain,
-    places: Arc<Semaphore>,
-) -> io::Result<()> {
-    loop {
-        let place = tokio::select! {
-            biased;
-            () = drain.wait_started() => return Ok(()),
-            place = Arc::clone(&places).acquire_owned() => place.map_err(io::Error::other)?,
-        };
-        let accepted = tokio::select! {
-            biased;
-            () = drain.wait_started() => return Ok(()),
-            accepted = listener.accept() => accepted,
-        };
-        let stream = match accepted {
-            Ok(stream) => stream,
-            Err(error) => {
-                // No descriptor is left, or the newcomer has gone: neither is a reason to spin.
-                tracing::warn!(%error, "accepting failed");
-                shared.clock.sleep(PAUSE).await;
-                continue;
-            }
-        };
+/// Who meets MTAs at one door.
+#[derive(Debug)]
+pub(crate) struct Door {
+    pub(crate) shared: Arc<Shared>,
+    pub(crate) drain: Drain,
+}
+
+impl Host<Listener> for Door {
+    async fn serve(self: Arc<Self>, stream: Box<dyn Duplex>, (): ()) {
+        let shared = &self.shared;
         let idle = shared.live.load().idle;
-        let options = ServeOptions { idle, ..ServeOptions::new(wants(), drain.token()) };
-        let mut talk = Talk::new(Arc::clone(&shared));
-        let metrics = shared.metrics.clone();
-        drain.track(async move {
-            let _place = place;
-            let _open = metrics.open();
-            let ended = serve(stream, &options, &mut talk).await;
-            if matches!(ended, Ended::TimedOut | Ended::Broken) {
-                metrics.broken.inc();
-                tracing::warn!(why = ended.as_str(), "a connection of an MTA ended early");
-            }
-        });
+        let options = ServeOptions { idle, ..ServeOptions::new(wants(), self.drain.token()) };
+        let mut talk = Talk::new(Arc::clone(shared));
+        let ended = serve(stream, &options, &mut talk).await;
+        if matches!(ended, Ended::TimedOut | Ended::Broken) {
+            shared.metrics.broken.inc();
+            tracing::warn!(why = ended.as_str(), "a connection of an MTA ended early");
+        }
     }
+
+    /// An MTA has no ear for a reason: what it hears is that the connection is closed.
+    async fn refuse(self: Arc<Self>, _stream: Box<dyn Duplex>, (): ()) {}
 }
 
 impl Filter for Talk {

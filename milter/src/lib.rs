@@ -40,8 +40,11 @@ use std::time::Duration;
 use arc_swap::ArcSwap;
 use switchyard_config::change::Effective;
 use switchyard_config::{MilterSettings, Settings};
+use switchyard_daemon::accept::{AcceptMetrics, Sessions};
 use switchyard_daemon::clock::Clock;
 use switchyard_daemon::control::Control;
+use switchyard_daemon::doors::Doors;
+use switchyard_daemon::drain::Drain;
 use switchyard_daemon::log::LogOptions;
 use switchyard_daemon::metrics::Registry;
 use switchyard_daemon::process::Process;
@@ -50,9 +53,10 @@ use switchyard_daemon::sockets::Listeners;
 use switchyard_daemon::{control, http};
 use switchyard_maps::{MapMetrics, MapSet, Reloader, watch};
 use switchyard_smtp::io::memory::MemoryBudget;
-use tokio::sync::{Notify, Semaphore};
+use tokio::sync::Notify;
 
-use crate::accept::accepting;
+use crate::accept::Door;
+use crate::listen::Place;
 use crate::metrics::Metrics;
 use crate::report::Reports;
 use crate::sign::key::Key;
@@ -66,7 +70,7 @@ pub struct Filter {
     settings: Mutex<MilterSettings>,
     reloader: Reloader,
     control: Control,
-    addresses: Vec<SocketAddr>,
+    doors: Doors<Door, Place>,
     metrics_addresses: Vec<SocketAddr>,
 }
 
@@ -153,16 +157,11 @@ impl Daemon for Filter {
         }
         let metrics_addresses =
             http::start(&settings.metrics, listeners, &registry, process).map_err(FilterError::because)?;
-        let mut addresses = Vec::new();
-        let places = Arc::new(Semaphore::new(settings.limits.sessions));
-        for place in settings::places(&settings) {
-            for listener in listen::open(&place, listeners).map_err(FilterError::because)? {
-                addresses.extend(listener.address());
-                let task =
-                    accepting(listener, Arc::clone(&shared), process.drain.clone(), Arc::clone(&places));
-                process.tasks.essential("accept", task);
-            }
-        }
+        let accepting = AcceptMetrics::register(&registry, "milter").map_err(FilterError::because)?;
+        // Over the limit a newcomer waits: an MTA has a time-out of its own, and no ear for a reason.
+        let sessions = Sessions::new(settings.limits.sessions, process.drain.clone(), accepting).waiting();
+        let doors = Doors::new(sessions, process);
+        let sockets = doors.prepare(&settings::places(&settings), listeners).map_err(FilterError::because)?;
         for name in listeners.unclaimed() {
             tracing::warn!(name, "systemd passed a socket that no setting names");
         }
@@ -171,9 +170,12 @@ impl Daemon for Filter {
         let routes = routes.merge(standing::routes(Arc::clone(&shared))).merge(process.reloads.routes());
         let control = control::start(settings.control.as_deref(), routes, process);
         let control = control.map_err(FilterError::because)?;
+        let door = |_, drain: &Drain| Door { shared: Arc::clone(&shared), drain: drain.clone() };
+        doors.commit(sockets, door).await;
+        let addresses = doors.addresses();
         tracing::info!(?addresses, sockets = settings.listen.len(), "listening");
         listening.met();
-        Ok(Self { shared, settings: Mutex::new(settings), reloader, control, addresses, metrics_addresses })
+        Ok(Self { shared, settings: Mutex::new(settings), reloader, control, doors, metrics_addresses })
     }
 
     async fn reload(&self, settings: MilterSettings) -> Result<Vec<String>, FilterError> {
@@ -190,8 +192,8 @@ impl Daemon for Filter {
 impl Filter {
     /// Where MTAs may connect over TCP, in the order of the settings.
     #[must_use]
-    pub fn addresses(&self) -> &[SocketAddr] {
-        &self.addresses
+    pub fn addresses(&self) -> Vec<SocketAddr> {
+        self.doors.addresses()
     }
 
     /// Where metrics and health are served.

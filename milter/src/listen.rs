@@ -1,11 +1,15 @@
 //! Where MTAs come in: TCP and unix sockets, our own or inherited, all as one kind of listener.
 
+use std::fmt;
 use std::fs::{self, Permissions};
 use std::io;
+use std::net::SocketAddr;
 use std::os::unix::fs::{FileTypeExt as _, PermissionsExt as _};
 use std::os::unix::net::UnixStream as Probe;
 use std::path::{Path, PathBuf};
 
+use switchyard_daemon::accept::Incoming;
+use switchyard_daemon::doors::Entrance;
 use switchyard_daemon::sockets::{ListenOn, Listeners, SocketError};
 use switchyard_milter_protocol::io::stream::Duplex;
 use tokio::net::{TcpListener, UnixListener};
@@ -44,57 +48,62 @@ pub(crate) enum ListenError {
     },
 }
 
-/// Opens what the settings name. Needs the run time.
-///
-/// # Errors
-/// When it cannot be bound, or was not passed.
-pub(crate) fn open(place: &Place, listeners: &mut Listeners) -> Result<Vec<Listener>, ListenError> {
-    match place {
-        Place::Unix(path) => {
-            let bound = bind(path).map_err(|source| ListenError::Unix { path: path.clone(), source })?;
-            Ok(vec![Listener::Unix(bound, Some(path.clone()))])
+impl Entrance for Place {
+    type Incoming = Listener;
+    type Error = ListenError;
+
+    fn open(&self, listeners: &mut Listeners) -> Result<Vec<Listener>, ListenError> {
+        let on = match self {
+            Self::Unix(path) => {
+                let bound = bind(path).map_err(|source| ListenError::Unix { path: path.clone(), source })?;
+                return Ok(vec![Listener::Unix(bound, Some(path.clone()))]);
+            }
+            Self::On(on) => on,
+        };
+        let mut opened = Vec::new();
+        if let ListenOn::Systemd(name) = on {
+            for socket in listeners.take_unix(name)? {
+                let unusable = |source| SocketError::Unusable { name: name.clone(), source };
+                opened.push(Listener::Unix(UnixListener::from_std(socket).map_err(unusable)?, None));
+            }
         }
-        Place::On(on) => {
-            let mut opened = Vec::new();
-            if let ListenOn::Systemd(name) = on {
-                for socket in listeners.take_unix(name)? {
-                    let unusable = |source| SocketError::Unusable { name: name.clone(), source };
-                    opened.push(Listener::Unix(UnixListener::from_std(socket).map_err(unusable)?, None));
-                }
-            }
-            // One name may stand for sockets of both kinds; with none of either there is an error to tell.
-            match listeners.open(on) {
-                Ok(sockets) => opened.extend(sockets.into_iter().map(Listener::Tcp)),
-                Err(_) if !opened.is_empty() => {}
-                Err(error) => return Err(error.into()),
-            }
-            Ok(opened)
+        // One name may stand for sockets of both kinds; with none of either there is an error to tell.
+        match listeners.open(on) {
+            Ok(sockets) => opened.extend(sockets.into_iter().map(Listener::Tcp)),
+            Err(_) if !opened.is_empty() => {}
+            Err(error) => return Err(error.into()),
+        }
+        Ok(opened)
+    }
+
+    fn address(socket: &Listener) -> Option<SocketAddr> {
+        match socket {
+            Listener::Tcp(listener) => listener.local_addr().ok(),
+            Listener::Unix(..) => None,
         }
     }
 }
 
-impl Listener {
-    /// The next connection. Safe to drop at any point.
-    ///
-    /// # Errors
-    /// What the system says.
-    pub(crate) async fn accept(&self) -> io::Result<Box<dyn Duplex>> {
+impl fmt::Display for Place {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
-            Self::Tcp(listener) => {
-                let (stream, _) = listener.accept().await?;
-                // Answers are small and waited for.
-                stream.set_nodelay(true)?;
-                Ok(Box::new(stream))
-            }
-            Self::Unix(listener, _) => Ok(Box::new(listener.accept().await?.0)),
+            Self::Unix(path) => write!(formatter, "unix:{}", path.display()),
+            Self::On(on) => on.fmt(formatter),
         }
     }
+}
 
-    /// Its address, where it has one.
-    pub(crate) fn address(&self) -> Option<std::net::SocketAddr> {
+impl Incoming for Listener {
+    type Stream = Box<dyn Duplex>;
+    type Peer = ();
+
+    async fn accept(&mut self) -> io::Result<(Box<dyn Duplex>, ())> {
         match self {
-            Self::Tcp(listener) => listener.local_addr().ok(),
-            Self::Unix(..) => None,
+            Self::Tcp(listener) => {
+                let (stream, _) = Incoming::accept(listener).await?;
+                Ok((Box::new(stream), ()))
+            }
+            Self::Unix(listener, _) => Ok((Box::new(listener.accept().await?.0), ())),
         }
     }
 }

@@ -1,11 +1,10 @@
 //! What is counted here. Label values come from closed lists: never an address or a domain, those go to the log.
 
-use switchyard_daemon::metrics::{Counter, CounterVec, Gauge, GaugeVec, MetricsError, Registry};
+use switchyard_daemon::metrics::{Counter, CounterVec, GaugeVec, MetricsError, Registry};
 
 /// All of them; clones count together.
 #[derive(Debug, Clone)]
 pub(crate) struct Metrics {
-    sessions: Gauge,
     /// Connections that ended in an error.
     pub(crate) broken: Counter,
     /// What was heard, and what was said to it.
@@ -34,7 +33,6 @@ pub(crate) struct Metrics {
 impl Metrics {
     pub(crate) fn register(registry: &Registry) -> Result<Self, MetricsError> {
         Ok(Self {
-            sessions: registry.gauge("milter_sessions", "Connections of MTAs open now.")?,
             broken: registry
                 .counter("milter_broken_sessions_total", "Connections of MTAs ended by an error.")?,
             events: registry.counters(
@@ -77,24 +75,8 @@ impl Metrics {
         })
     }
 
-    /// Counts a connection for as long as this lives.
-    pub(crate) fn open(&self) -> Open {
-        self.sessions.inc();
-        Open(self.sessions.clone())
-    }
-
     /// A signature was made, or was to be.
     pub(crate) fn signed(&self, algorithm: &str, made: bool) {
         self.signatures.with_label_values(&[algorithm, if made { "made" } else { "failed" }]).inc();
-    }
-}
-
-/// An open connection.
-#[derive(Debug)]
-pub(crate) struct Open(Gauge);
-
-impl Drop for Open {
-    fn drop(&mut self) {
-        self.0.dec();
     }
 }

@@ -110,11 +110,9 @@ impl Settings for MilterSettings {
 
     fn hold(&self, now: &mut Self) -> Vec<String> {
         let mut hold = Hold::default();
-        hold.keep("listen.milter", &self.listen, &mut now.listen);
         hold.keep("metrics.socket", &self.metrics, &mut now.metrics);
         hold.keep("log.format", &self.log.format, &mut now.log.format);
         hold.keep("reports", &self.reports, &mut now.reports);
-        hold.keep("limits.sessions", &self.limits.sessions, &mut now.limits.sessions);
         hold.names()
     }
 }
@@ -123,7 +121,7 @@ fn listeners(section: &mut Section<'_>) -> Vec<FilterSocket> {
     let mut taken: Vec<FilterSocket> = Vec::new();
     section.each("milter", |section| {
         let socket: FilterSocket = section
-            .restart(
+            .live(
                 "socket",
                 "An address with port, unix:/path, or `systemd:NAME` for a socket that systemd holds.",
             )
@@ -167,7 +165,7 @@ fn verify(section: &mut Section<'_>) -> Verify {
 fn limits(section: &mut Section<'_>) -> FilterLimits {
     FilterLimits {
         sessions: section
-            .restart("sessions", "Connections of MTAs at once; the next waits.")
+            .live("sessions", "Connections of MTAs at once; the next waits.")
             .at_least(1_usize)
             .at_most(100_000_usize)
             .or(1_000),

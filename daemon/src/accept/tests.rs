@@ -31,7 +31,10 @@ impl Site {
     }
 
     /// Opens the door: a session says `hello` and lasts until its client closes; one too many hears `full`.
-    fn open(&self, incoming: impl Incoming + 'static) -> tokio::task::JoinHandle<Result<(), AcceptError>> {
+    fn open(
+        &self,
+        incoming: impl Incoming<Stream = TcpStream, Peer = SocketAddr> + 'static,
+    ) -> tokio::task::JoinHandle<Result<(), AcceptError>> {
         tokio::spawn(accept(incoming, self.sessions.clone(), hello, full))
     }
 }
@@ -57,6 +60,23 @@ async fn greeted(address: SocketAddr) -> (TcpStream, String) {
     let mut word = [0; 5];
     stream.read_exact(&mut word).await.unwrap();
     (stream, String::from_utf8(word.to_vec()).unwrap())
+}
+
+#[tokio::test]
+async fn where_nobody_is_refused_a_newcomer_waits_for_an_end_or_a_larger_cap() {
+    let mut site = Site::new(1);
+    site.sessions = site.sessions.waiting();
+    let (listener, address) = listener().await;
+    let _door = site.open(listener);
+    let (first, _) = greeted(address).await;
+    let (second, third) = (greeted(address), greeted(address));
+    drop(first);
+    let (second, word) = second.await;
+    assert_eq!((&*word, site.count("refused_total")), ("hello", 0));
+    site.sessions.set_max(2);
+    assert_eq!(third.await.1, "hello");
+    assert_eq!((site.count("sessions_total"), site.count("dropped_total")), (3, 0));
+    drop(second);
 }
 
 #[tokio::test]
@@ -131,6 +151,9 @@ struct Script {
 }
 
 impl Incoming for Script {
+    type Stream = TcpStream;
+    type Peer = SocketAddr;
+
     async fn accept(&mut self) -> io::Result<(TcpStream, SocketAddr)> {
         self.attempts.fetch_add(1, Ordering::Relaxed);
         let _nobody_reads = self.asked.send(Instant::now());
@@ -244,6 +267,9 @@ fn r9_with_64_descriptors_every_newcomer_is_answered() {
 struct Counted(TcpListener, Arc<AtomicUsize>);
 
 impl Incoming for Counted {
+    type Stream = TcpStream;
+    type Peer = SocketAddr;
+
     async fn accept(&mut self) -> io::Result<(TcpStream, SocketAddr)> {
         self.1.fetch_add(1, Ordering::Relaxed);
         self.0.accept().await

@@ -3,6 +3,8 @@
 //! Bounded as a whole and by domain: whoever sends mail in many names makes no file grow without end. What does not
 //! fit is not counted, and that is.
 
+mod waits;
+
 use std::collections::HashMap;
 use std::fs::{self, File, OpenOptions};
 use std::os::unix::fs::OpenOptionsExt as _;
@@ -274,6 +276,7 @@ fn opened(file: File) -> Result<Database, redb::Error> {
     write.open_table(POLICIES)?;
     write.open_table(ROWS)?;
     write.open_table(SIZE)?;
+    waits::make(&write)?;
     write.commit()?;
     Ok(database)
 }

@@ -13,6 +13,7 @@ mod destination;
 mod ledger;
 mod letter;
 mod post;
+mod relay;
 pub(crate) mod seen;
 mod waiting;
 
@@ -26,9 +27,8 @@ use switchyard_daemon::clock::Clock;
 pub(crate) use self::ledger::LedgerError;
 use self::ledger::{Counts, Due, Ledger, Policy};
 pub(crate) use self::letter::Sender;
-pub(crate) use self::post::Relay;
+pub(crate) use self::relay::Relay;
 use self::seen::Seen;
-use self::waiting::Waiting;
 use crate::dns::Dns;
 use crate::metrics::Metrics;
 
@@ -151,7 +151,7 @@ pub(crate) async fn kept(reports: &Arc<Reports>) {
 
 /// Sends reports of periods that are over, for as long as the process lives.
 pub(crate) async fn posting(reports: Arc<Reports>) {
-    let mut waiting = Waiting::default();
+    let mut waiting = post::kept_waits(&reports).await;
     loop {
         post::all_due(&reports, &mut waiting).await;
         reports.clock.sleep(reports.options.relay.looks_every).await;

@@ -1,7 +1,7 @@
 //! Reports that could not be sent: each waits longer from time to time, so that none is tried at every look, and
 //! those behind it have their turn.
 //!
-//! In memory only: after a restart all of them are tried at once, and wait anew.
+//! After each look what has changed is written into the ledger, and a restart goes on from there.
 
 use std::collections::{HashMap, HashSet};
 
@@ -18,34 +18,54 @@ const REMEMBERED: u64 = 24 * 3600;
 
 /// Who waits.
 #[derive(Debug, Default)]
-pub(super) struct Waiting(HashMap<Due, Wait>);
+pub(super) struct Waiting {
+    waits: HashMap<Due, Wait>,
+    /// It is not what the ledger has.
+    changed: bool,
+}
 
 /// One wait.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-struct Wait {
-    until: u64,
-    long: u64,
+pub(super) struct Wait {
+    /// Seconds since 1970.
+    pub(super) until: u64,
+    /// Seconds.
+    pub(super) long: u64,
 }
 
 impl Waiting {
+    /// Those that the ledger has.
+    pub(super) fn of(kept: Vec<(Due, Wait)>) -> Self {
+        Self { waits: kept.into_iter().take(MOST).collect(), changed: false }
+    }
+
+    /// All of them, if they changed since this was asked last.
+    pub(super) fn changed(&mut self) -> Option<Vec<(Due, Wait)>> {
+        std::mem::take(&mut self.changed)
+            .then(|| self.waits.iter().map(|(due, wait)| (due.clone(), *wait)).collect())
+    }
+
     /// Those that wait on.
     pub(super) fn until(&mut self, now: u64) -> HashSet<Due> {
-        self.0.retain(|_, wait| now < wait.until.saturating_add(REMEMBERED));
-        self.0.iter().filter(|(_, wait)| now < wait.until).map(|(due, _)| due.clone()).collect()
+        let before = self.waits.len();
+        self.waits.retain(|_, wait| now < wait.until.saturating_add(REMEMBERED));
+        self.changed |= self.waits.len() != before;
+        self.waits.iter().filter(|(_, wait)| now < wait.until).map(|(due, _)| due.clone()).collect()
     }
 
     /// One could not be sent.
     pub(super) fn put_off(&mut self, due: Due, now: u64) {
-        if self.0.len() >= MOST && !self.0.contains_key(&due) {
+        if self.waits.len() >= MOST && !self.waits.contains_key(&due) {
             return;
         }
-        let long = self.0.get(&due).map_or(SHORTEST, |wait| wait.long.saturating_mul(2).min(LONGEST));
-        self.0.insert(due, Wait { until: now.saturating_add(long), long });
+        self.changed = true;
+        let long = self.waits.get(&due).map_or(SHORTEST, |wait| wait.long.saturating_mul(2).min(LONGEST));
+        self.waits.insert(due, Wait { until: now.saturating_add(long), long });
     }
 
     /// One is gone.
     pub(super) fn forget(&mut self, due: &Due) {
-        self.0.remove(due);
+        self.changed |= self.waits.remove(due).is_some();
     }
 }
 
@@ -72,6 +92,19 @@ mod tests {
     }
 
     #[test]
+    fn only_what_changed_is_to_be_written() {
+        let mut waiting = Waiting::of(vec![(due("a.example"), Wait { until: 10, long: 300 })]);
+        assert_eq!((waiting.changed(), waiting.until(9).len()), (None, 1));
+        waiting.forget(&due("none.example"));
+        assert_eq!(waiting.changed(), None);
+        waiting.put_off(due("a.example"), 20);
+        let kept = vec![(due("a.example"), Wait { until: 620, long: 600 })];
+        assert_eq!((waiting.changed(), waiting.changed()), (Some(kept), None));
+        waiting.forget(&due("a.example"));
+        assert_eq!(waiting.changed(), Some(vec![]));
+    }
+
+    #[test]
     fn what_is_gone_is_forgotten_and_what_nobody_tries_any_more_too() {
         let mut waiting = Waiting::default();
         waiting.put_off(due("a.example"), 0);
@@ -79,6 +112,6 @@ mod tests {
         waiting.forget(&due("a.example"));
         assert_eq!(waiting.until(1), HashSet::from([due("b.example")]));
         assert!(waiting.until(SHORTEST + REMEMBERED).is_empty());
-        assert_eq!(waiting.0.len(), 0);
+        assert_eq!(waiting.waits.len(), 0);
     }
 }

@@ -1,6 +1,9 @@
 //! New settings and new keys for a filter that runs: an MTA's connection goes on, and its next message meets them.
 
 use std::fs;
+use std::net::TcpStream;
+use std::os::unix::net::UnixStream;
+use std::thread;
 
 use switchyard_milter_protocol::response::Action;
 use switchyard_tests::expect;
@@ -84,4 +87,42 @@ fn keys_are_changed_by_map_and_by_file_under_open_connections() {
     reload(&filter, "taken");
     expect::holds("no signature by a key that is another's", || !signed_by("two"));
     assert!(filter.log().contains("the DNS shows another key there"), "{}", filter.log_end());
+}
+
+#[test]
+fn sockets_and_the_limit_change_while_a_filter_runs() {
+    let dns = Knot::start(&Records::default());
+    let site = Site::new();
+    let mut filter = site.filter("filter", dns.address());
+    filter.start();
+    let gone = filter.address();
+    let mut old = Mta::connect(gone);
+    let _heard = tell(&mut old, "192.0.2.1");
+
+    let (comes, file) = (site.free_address(), site.path("filter.socket"));
+    let unix = format!("unix:{}", file.display());
+    let listen = |sockets: &[String]| {
+        let tables: Vec<String> = sockets.iter().map(|on| format!("{{ socket = {} }}", quoted(on))).collect();
+        format!("[{}]", tables.join(", "))
+    };
+    filter.settings.drop_table("[listen.milter]");
+    filter.settings.set("", "listen.milter", &listen(&[comes.to_string(), unix]));
+    filter.settings.set("limits", "sessions", "1");
+    reload(&filter, "taken");
+    expect::holds("the old socket to be closed, and its connection between two messages", || {
+        TcpStream::connect(gone).is_err() && filter.metric("switchyard_milter_sessions") == 0.0
+    });
+    let mut first = Mta::connect(comes);
+    let _heard = tell(&mut first, "192.0.2.1");
+    let second = thread::spawn(move || Mta::connect(comes));
+    filter.settings.set("limits", "sessions", "2");
+    reload(&filter, "taken");
+    let _heard = tell(&mut second.join().expect("a place"), "192.0.2.1");
+    assert!(UnixStream::connect(&file).is_ok());
+
+    filter.settings.set("", "listen.milter", &listen(&[comes.to_string()]));
+    reload(&filter, "taken");
+    expect::holds("the file of a socket to go with it", || !file.exists());
+    let _heard = tell(&mut first, "192.0.2.1");
+    assert!(filter.terminate().success(), "{}", filter.log_end());
 }

@@ -1,6 +1,7 @@
 //! Counting, forgetting, and the bounds.
 
 use super::*;
+use crate::report::waiting::Wait;
 
 const DAY: u64 = 86_400;
 
@@ -92,4 +93,19 @@ fn one_report_has_so_many_kinds_and_no_more() {
     assert_eq!(ledger.add(&counted(0, "a.example", &kinds)).unwrap(), 7);
     assert_eq!(ledger.add(&counted(0, "a.example", &[("new.example", 1)])).unwrap(), 1);
     assert_eq!(ledger.add(&counted(0, "b.example", &[("new.example", 1)])).unwrap(), 0);
+}
+
+#[test]
+fn waits_are_there_after_a_restart_unless_another_is_to_be_asked() {
+    let folder = tempfile::tempdir().unwrap();
+    let due = |domain: &str| Due { begin: 0, domain: domain.into() };
+    let wait = |until| Wait { until, long: 300 };
+    let ledger = Ledger::open(folder.path(), 1 << 20).unwrap();
+    assert_eq!(ledger.waits("192.0.2.1:25").unwrap(), []);
+    ledger.keep_waits("192.0.2.1:25", &[(due("a.example"), wait(1)), (due("b.example"), wait(2))]).unwrap();
+    ledger.keep_waits("192.0.2.1:25", &[(due("b.example"), wait(3))]).unwrap();
+    drop(ledger);
+    let ledger = Ledger::open(folder.path(), 1 << 20).unwrap();
+    assert_eq!(ledger.waits("192.0.2.1:25").unwrap(), [(due("b.example"), wait(3))]);
+    assert_eq!(ledger.waits("192.0.2.2:25").unwrap(), []);
 }

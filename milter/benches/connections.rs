@@ -1,0 +1,54 @@
+//! What open connections hold: `cargo bench -p switchyard-milter --bench connections`.
+//!
+//! A thousand MTAs connect to the filter, as the program that it is, and each tells it of a client; then each tells all
+//! of a message of 4 KiB but its end. The figures are what the program's resident memory grew by, for each of them. A
+//! message before makes the program hold what it holds once.
+#![forbid(unsafe_code)]
+#![allow(
+    clippy::print_stdout,
+    clippy::unwrap_used,
+    unreachable_pub,
+    reason = "a benchmark prints what it found, and stops when it cannot go on"
+)]
+
+mod house;
+
+use std::fs;
+use std::path::Path;
+
+use crate::house::{Filter, Mta, body};
+
+const CONNECTIONS: usize = 1000;
+
+fn main() {
+    let filter = Filter::start();
+    let body = body();
+    let tell = |mta: &mut Mta| {
+        mta.begin(&body);
+        assert!(mta.end(), "it does not sign");
+    };
+    let mut first = Mta::connect(&filter.socket());
+    tell(&mut first);
+
+    let before = resident(&filter.process());
+    let each = |now: usize| now.saturating_sub(before) as f64 / CONNECTIONS as f64;
+    let mut open: Vec<Mta> = (0..CONNECTIONS).map(|_| Mta::connect(&filter.socket())).collect();
+    // What it hears last, it hears after all of the others.
+    tell(&mut first);
+    let idle = resident(&filter.process());
+    open.iter_mut().for_each(|mta| mta.begin(&body));
+    let busy = resident(&filter.process());
+    open.iter_mut().for_each(|mta| assert!(mta.end(), "it does not sign"));
+    let over = resident(&filter.process());
+    println!("{CONNECTIONS} open connections: {before} KB before them");
+    println!("a client told:            {:.1} KB each", each(idle));
+    println!("in the midst of a message: {:.1} KB each", each(busy));
+    println!("between two messages:     {:.1} KB each", each(over));
+}
+
+/// Kilobytes.
+fn resident(process: &Path) -> usize {
+    let status = fs::read_to_string(process.join("status")).unwrap();
+    let line = status.lines().find_map(|line| line.strip_prefix("VmRSS:")).unwrap();
+    line.trim().trim_end_matches(" kB").parse().unwrap()
+}
