@@ -21,7 +21,7 @@ use crate::house::{Filter, Mta, body};
 const CONNECTIONS: usize = 1000;
 
 fn main() {
-    let filter = Filter::start();
+    let (filter, _key) = Filter::start();
     let body = body();
     let tell = |mta: &mut Mta| {
         mta.begin(&body);

@@ -31,12 +31,11 @@ const OCTETS: usize = 4096;
 pub struct Filter {
     folder: TempDir,
     program: Child,
-    pub key: KeyPair,
 }
 
 impl Filter {
-    /// Starts it; it listens on a unix socket, and signs for example.org.
-    pub fn start() -> Self {
+    /// Starts it; it listens on a unix socket, and signs for example.org with this key.
+    pub fn start() -> (Self, KeyPair) {
         let folder = tempfile::tempdir().unwrap();
         let key = KeyPair::generate(KeySize::Rsa2048).unwrap();
         let public: PublicKeyX509Der<'_> = key.public_key().as_der().unwrap();
@@ -47,12 +46,12 @@ impl Filter {
             .arg(folder.path().join("milter.toml"))
             .spawn()
             .unwrap();
-        let mut filter = Self { folder, program, key };
+        let mut filter = Self { folder, program };
         while UnixStream::connect(filter.socket()).is_err() {
             assert!(filter.program.try_wait().unwrap().is_none(), "the filter ended");
             thread::yield_now();
         }
-        filter
+        (filter, key)
     }
 
     pub fn socket(&self) -> PathBuf {
@@ -79,7 +78,7 @@ fn write_site(folder: &Path, key: &KeyPair, dns: SocketAddr) {
     let place = folder.display();
     let settings = format!(
         "host_name = \"mx.example.org\"\nlisten.milter = [{{ socket = \"unix:{place}/socket\" }}]\n\
-         metrics.socket = \"127.0.0.1:0\"\ndns.servers = [\"{dns}\"]\nlog.filter = \"warn\"\n\
+         metrics.socket = \"127.0.0.1:0\"\ndns.servers = [\"{dns}\"]\nlog.level = \"warn\"\n\
          maps = {{ folder = \"{place}\", signing_keys = \"keys\" }}\nsign.keys = \"{place}\"\n\
          limits.sessions = 2000\n"
     );
@@ -87,7 +86,7 @@ fn write_site(folder: &Path, key: &KeyPair, dns: SocketAddr) {
         [("key.pem", pem), ("keys", "example.org test:key.pem\n".to_owned()), ("milter.toml", settings)]
     {
         let mut file =
-            fs::OpenOptions::new().create(true).write(true).mode(0o600).open(folder.join(name)).unwrap();
+            fs::OpenOptions::new().create_new(true).write(true).mode(0o600).open(folder.join(name)).unwrap();
         file.write_all(text.as_bytes()).unwrap();
     }
 }

@@ -13,6 +13,7 @@
 //! - There are never more connections than are set. What waits for one is bounded in number and time, and one between
 //!   two messages gives way to it.
 
+mod alarm;
 mod chain;
 mod endpoint;
 mod link;

@@ -5,6 +5,7 @@ use std::io;
 use bytes::{Bytes, BytesMut};
 use tokio::time::{Duration, Instant, timeout_at};
 
+use super::alarm::Alarm;
 use super::{Endpoint, FilterOptions, Times};
 use crate::event::Event;
 use crate::frame::{self, Frame, FrameError, LARGEST};
@@ -93,6 +94,7 @@ pub(super) struct Link {
     conversation: Conversation,
     output: BytesMut,
     times: Times,
+    alarm: Alarm,
 }
 
 impl Link {
@@ -103,6 +105,7 @@ impl Link {
         deadline: Instant,
     ) -> Result<Self, LinkError> {
         let patience = Instant::now() + options.times.connect;
+        let mut alarm = Alarm::new(patience);
         let open = async {
             let mut stream = Stream::new(place.connect().await?);
             let mut output = BytesMut::new();
@@ -110,9 +113,10 @@ impl Link {
             stream.write(&mut output).await?;
             let frame = next_frame(&mut stream).await?;
             let conversation = opening.hear(frame, options.edits)?;
-            Ok(Self { stream, conversation, output, times: options.times })
+            Ok::<_, LinkError>((stream, conversation, output))
         };
-        within(patience, deadline, open).await?
+        let (stream, conversation, output) = within(&mut alarm, patience, deadline, open).await??;
+        Ok(Self { stream, conversation, output, times: options.times, alarm })
     }
 
     /// Whether recipients that we refuse ourselves are told as well.
@@ -200,7 +204,10 @@ impl Link {
             if Instant::now() >= deadline {
                 return Err(LinkError::Spent);
             }
-            let next = within(patience, deadline, next_frame(&mut self.stream)).await??;
+            let next = match frame::take(&mut self.stream.input, LARGEST)? {
+                Some(frame) => frame,
+                None => within(&mut self.alarm, patience, deadline, next_frame(&mut self.stream)).await??,
+            };
             match self.conversation.hear(next)? {
                 Heard::Answer(answer) => return Ok(answer),
                 Heard::Progress => patience = Instant::now() + time,
@@ -211,7 +218,8 @@ impl Link {
     }
 
     async fn flush(&mut self, time: Duration, deadline: Instant) -> Result<(), LinkError> {
-        Ok(within(Instant::now() + time, deadline, self.stream.write(&mut self.output)).await??)
+        let written = self.stream.write(&mut self.output);
+        Ok(within(&mut self.alarm, Instant::now() + time, deadline, written).await??)
     }
 
     /// The message is dropped, or over.
@@ -254,12 +262,13 @@ fn pieces(event: &Event, most: usize) -> impl Iterator<Item = Event> {
 
 /// Waits until `patience` is at its end or the message's time is over, whichever is first.
 async fn within<T>(
+    alarm: &mut Alarm,
     patience: Instant,
     deadline: Instant,
     work: impl Future<Output = T>,
 ) -> Result<T, LinkError> {
     let over = if deadline <= patience { LinkError::Spent } else { LinkError::TimedOut };
-    timeout_at(patience.min(deadline), work).await.map_err(|_elapsed| over)
+    alarm.within(patience.min(deadline), work).await.ok_or(over)
 }
 
 async fn next_frame(stream: &mut Stream) -> Result<Frame, LinkError> {

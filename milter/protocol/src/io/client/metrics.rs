@@ -1,8 +1,6 @@
 //! What is counted about filters; registered in the registry that a daemon hands in.
 
-use std::time::Duration;
-
-use prometheus::{HistogramOpts, HistogramVec, IntCounterVec, Opts, Registry};
+use prometheus::{Histogram, HistogramOpts, HistogramVec, IntCounterVec, Opts, Registry};
 
 use super::Cause;
 use crate::stage::Stage;
@@ -51,8 +49,9 @@ impl ClientMetrics {
         Ok(metrics)
     }
 
-    pub(super) fn answered(&self, filter: &str, stage: Stage, action: &str, took: Duration) {
-        self.events.with_label_values(&[filter, stage.as_str(), action]).observe(took.as_secs_f64());
+    /// Where answers of this kind are counted.
+    pub(super) fn answers(&self, filter: &str, stage: Stage, action: &str) -> Histogram {
+        self.events.with_label_values(&[filter, stage.as_str(), action])
     }
 
     pub(super) fn failed(&self, filter: &str, cause: Cause) {

@@ -1,20 +1,25 @@
 //! The places of one filter, and the connections to them.
 
 use std::sync::atomic::{AtomicUsize, Ordering};
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::{Arc, Mutex, OnceLock, PoisonError};
 use std::task::{Context, Waker};
 
-use tokio::time::Instant;
+use prometheus::Histogram;
+use tokio::time::{Duration, Instant};
 
 use super::link::{Link, LinkError};
 use super::room::{Generation, Owner, Permit, Room};
 use super::{Cause, ClientMetrics, FilterOptions};
+use crate::response::Action;
+use crate::stage::Stage;
 
 /// All that sessions with one filter share.
 #[derive(Debug)]
 pub struct Pool {
     options: FilterOptions,
     metrics: ClientMetrics,
+    /// "Continue" to each stage, which is what filters say most.
+    continued: [OnceLock<Histogram>; Stage::ALL.len()],
     /// Where the next new connection is tried first, so that places share the load.
     next: AtomicUsize,
     /// Until when each place is asked last.
@@ -43,8 +48,8 @@ impl Pool {
     pub fn new(options: FilterOptions, metrics: ClientMetrics) -> Self {
         let shunned = Mutex::new(vec![None; options.places.len()]);
         let room = Arc::new(Room::new(options.connections, options.waiting));
-        let generation = Generation::default();
-        Self { options, metrics, next: AtomicUsize::new(0), shunned, generation, room }
+        let (continued, generation) = (Default::default(), Generation::default());
+        Self { options, metrics, continued, next: AtomicUsize::new(0), shunned, generation, room }
     }
 
     /// The same filter under other settings. Sessions with this pool go on, and count within the bound of the new one
@@ -63,6 +68,15 @@ impl Pool {
 
     pub(super) fn metrics(&self) -> &ClientMetrics {
         &self.metrics
+    }
+
+    /// Counts an answer.
+    pub(super) fn answered(&self, stage: Stage, action: &Action, took: Duration) {
+        let find = || self.metrics.answers(&self.options.name, stage, action.as_str());
+        match self.continued.get(stage as usize).filter(|_| *action == Action::Continue) {
+            Some(known) => known.get_or_init(find).observe(took.as_secs_f64()),
+            None => find().observe(took.as_secs_f64()),
+        }
     }
 
     /// A link to a place that is not in `tried`; those that fail here come into it. `None` when none is left, or no
