@@ -11,7 +11,7 @@ use crate::event::Event;
 use crate::frame::{self, Frame, FrameError, LARGEST};
 use crate::io::stream::Stream;
 use crate::macros::Known;
-use crate::mta::{Answer, Conversation, HearError, Heard, Opening};
+use crate::mta::{Answer, Conversation, HearError, Heard, Opening, Told};
 use crate::response::Action;
 use crate::stage::Stage;
 use crate::turn::OutOfTurn;
@@ -139,7 +139,7 @@ impl Link {
         mut heard: impl FnMut(Stage, &Action),
     ) -> Result<Option<Answer>, LinkError> {
         let most = self.conversation.agreed().data_size();
-        let mut latest = None;
+        let (mut latest, mut awaits) = (None, false);
         for event in events.iter().flat_map(|event| pieces(event, most)) {
             let stage = event.stage();
             let time = self.times.of(stage);
@@ -154,9 +154,10 @@ impl Link {
             if !self.conversation.owes() {
                 self.expect_silence()?;
             }
-            self.conversation.tell(event, known, &mut self.output)?;
+            awaits |= self.conversation.tell(event, known, &mut self.output)? == Told::Awaits;
         }
-        if self.conversation.owes() {
+        // What is owed from a row that had its last word is heard by nobody.
+        if awaits {
             let time = events.last().map_or(self.times.envelope, |event| self.times.of(event.stage()));
             latest = self.settle(time, deadline, &mut heard).await?;
         } else if self.output.len() >= GATHERED {

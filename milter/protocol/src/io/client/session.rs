@@ -234,9 +234,7 @@ impl Session {
             }
         };
         let started = Instant::now();
-        let (name, metrics) = (&self.pool.options().name, self.pool.metrics());
-        let count =
-            |stage, action: &Action| metrics.answered(name, stage, action.as_str(), started.elapsed());
+        let count = |stage, action: &Action| self.pool.answered(stage, action, started.elapsed());
         match leased.link.tell(events, &self.known, deadline, count).await {
             Ok(answer) => {
                 self.leased = Some(leased);

@@ -37,6 +37,8 @@ pub(super) enum Fault {
     Says(Stage, &'static [u8]),
     /// It answers this with that.
     Answers(Stage, Action),
+    /// The same, and as with libmilter nothing that comes after it in the message has an answer.
+    Ends(Stage, Action),
 }
 
 #[derive(Debug)]
@@ -112,7 +114,7 @@ pub(super) async fn talk(
 ) -> Option<()> {
     let note = |text| told.lock().unwrap().push(text);
     let (mut input, mut agreed) = (BytesMut::new(), None);
-    let mut gathered = BytesMut::new();
+    let (mut gathered, mut is_over) = (BytesMut::new(), false);
     loop {
         let Some(frame) = frame::take(&mut input, LARGEST).ok()? else {
             if socket.read_buf(&mut input).await.ok()? == 0 {
@@ -133,7 +135,12 @@ pub(super) async fn talk(
             }
             Command::Event(event) => {
                 let stage = event.stage();
+                is_over &= stage != Stage::EnvFrom;
+                if is_over {
+                    continue;
+                }
                 note(stage.as_str());
+                is_over = matches!(&fault, Fault::Ends(at, _) if *at == stage);
                 react(&mut socket, &fault, stage, agreed.as_ref()?, &mut output).await?;
                 if stage == Stage::Eom {
                     note("answered");
@@ -177,7 +184,9 @@ async fn react(
             return None;
         }
         Fault::Says(at, octets) if *at == stage => output.extend_from_slice(octets),
-        Fault::Answers(at, action) if *at == stage => Response::Action(action.clone()).encode(output),
+        Fault::Answers(at, action) | Fault::Ends(at, action) if *at == stage => {
+            Response::Action(action.clone()).encode(output);
+        }
         _ if stage == Stage::Eom => {
             for edit in edits() {
                 Response::Edit(edit).encode(output);
