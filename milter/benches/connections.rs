@@ -16,11 +16,16 @@ mod house;
 use std::fs;
 use std::path::Path;
 
+use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
+
 use crate::house::{Filter, Mta, body};
 
 const CONNECTIONS: usize = 1000;
 
 fn main() {
+    // Ours, and the program's that we start.
+    let limit = getrlimit(Resource::Nofile);
+    setrlimit(Resource::Nofile, Rlimit { current: limit.maximum, maximum: limit.maximum }).unwrap();
     let (filter, _key) = Filter::start();
     let body = body();
     let tell = |mta: &mut Mta| {
