@@ -144,6 +144,7 @@ async fn watch(admin: &mut Admin, plan: &Plan, output: &mut Output) -> Result<Ex
 fn page(standing: &Standing, plan: &Plan, hosts: &[FleetHost]) -> String {
     let Standing { generation, step, steps, state, why, .. } = standing;
     let at = match state {
+        Course::Goes if plan.is_express() => format!("step {step} of {steps}, in a hurry"),
         Course::Goes => format!("step {step} of {steps}"),
         _ => word(*state).to_owned(),
     };
