@@ -3,23 +3,43 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;
 
+use switchyard_daemon::sockets::ListenOn;
 use switchyard_milter_mta::Asked;
 use switchyard_milter_mta::options::{MilterOptions, Place, Times, WhenDown};
 
 use crate::check::hint;
-use crate::common::Common;
+use crate::common::{Common, Listener};
 use crate::document::Node;
 use crate::reader::Section;
 use crate::words::{Choice, Size, Word, quoted, text};
 
-/// Reads the filters, and `accept.milters`, which names some of them.
-pub(crate) fn asked(root: &mut Section<'_>, common: &Common) -> Asked {
-    let mut filters = root.named("milters", milter);
-    for (name, filter) in &mut filters {
-        filter.name.clone_from(name);
+/// Reads the filters, with what else is said of each, and who asks which of them about mail that comes in: `accept.milters`
+/// everywhere, and `milters` of a listener there.
+pub(crate) fn asked<T>(
+    root: &mut Section<'_>,
+    common: &Common,
+    mut more: impl FnMut(&mut Section<'_>) -> T,
+) -> (Asked, BTreeMap<String, T>) {
+    let (mut filters, mut rest) = (Vec::new(), BTreeMap::new());
+    for (name, (filter, more)) in root.named("milters", |section| (milter(section), more(section))) {
+        filters.push(MilterOptions { name: name.clone(), ..filter });
+        rest.insert(name, more);
     }
-    let order = root.section("accept", |section| usual(section, &filters));
-    Asked { host: common.host_name.to_string(), filters: filters.into_values().collect(), order }
+    let order = root.section("accept", |section| {
+        let doc = "Mail filters asked about mail that comes in, in this order: names of [milters.NAME]. For a listener, its own `milters` count, and for a client what `maps.client_access` chooses.";
+        chosen(section, doc, &rest)
+    });
+    for (listener, name) in common.listen.iter().flat_map(of_listener) {
+        if !rest.contains_key(name) {
+            let hint = hint(name, rest.keys().map(String::as_str));
+            root.fault(&["listen"], format!("the listener {listener} asks an unknown filter `{name}`{hint}"));
+        }
+    }
+    (Asked { host: common.host_name.to_string(), filters, order }, rest)
+}
+
+fn of_listener(listener: &Listener) -> impl Iterator<Item = (&ListenOn, &str)> {
+    listener.milters.iter().flat_map(|names| &**names).map(|name| (&listener.socket, &**name))
 }
 
 /// The names that an access table may choose among.
@@ -27,24 +47,22 @@ pub(crate) fn names(asked: &Asked) -> BTreeSet<String> {
     asked.filters.iter().map(|filter| filter.name.clone()).collect()
 }
 
-fn usual(section: &mut Section<'_>, filters: &BTreeMap<String, MilterOptions>) -> Vec<String> {
-    let names: Vec<String> = section
-        .live(
-            "milters",
-            "Mail filters asked about mail that comes in, in this order: names of [milters.NAME]. For a client, `maps.client_access` may choose others.",
-        )
-        .list(Vec::new());
+/// `milters`: some of these, in an order.
+pub(crate) fn chosen<T>(
+    section: &mut Section<'_>,
+    doc: &'static str,
+    known: &BTreeMap<String, T>,
+) -> Vec<String> {
+    let names: Vec<String> = section.live("milters", doc).list(Vec::new());
     let mut chosen: Vec<String> = Vec::new();
     for name in names {
-        match filters.get(&name) {
-            Some(_) if chosen.contains(&name) => {
-                section.fault(&["milters"], format!("the filter `{name}` is asked twice"));
-            }
-            Some(_) => chosen.push(name),
-            None => {
-                let hint = hint(&name, filters.keys().map(String::as_str));
-                section.fault(&["milters"], format!("unknown filter `{name}`{hint}"));
-            }
+        if chosen.contains(&name) {
+            section.fault(&["milters"], format!("the filter `{name}` is asked twice"));
+        } else if known.contains_key(&name) {
+            chosen.push(name);
+        } else {
+            let hint = hint(&name, known.keys().map(String::as_str));
+            section.fault(&["milters"], format!("unknown filter `{name}`{hint}"));
         }
     }
     chosen

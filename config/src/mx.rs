@@ -83,7 +83,7 @@ impl Settings for MxSettings {
             );
         }
         let routers = root.section("routers", routers);
-        let asked = milters::asked(root, &common);
+        let (asked, _) = milters::asked(root, &common, |_| ());
         maps.milters = milters::names(&asked);
         Self { maps, trust, routers, asked, common }
     }

@@ -38,6 +38,7 @@ secrets = ["/secret"]
 ca = "/ca"
 certificate = "/chain"
 key = "/key"
+milters = ["inside"]
 "#;
 
 const ASKED: &str = r#"

@@ -58,6 +58,8 @@ pub(crate) struct Door {
     pub(crate) name: String,
     /// Each connection begins with a PROXY header.
     pub(crate) proxy_protocol: bool,
+    /// The filters that are asked, where they are others than the usual ones.
+    pub(crate) milters: Option<Arc<[Box<str>]>>,
 }
 
 impl Host for Door {
@@ -77,7 +79,7 @@ impl Host for Door {
             peer
         };
         let id = SessionId::random();
-        let mut policy = Policy::new(Arc::clone(&live.rules), id);
+        let mut policy = Policy::new(Arc::clone(&live.rules), self.milters.clone(), id);
         let session = serve(Stream::Plain(stream), client, &live.serve, &mut policy);
         let span = tracing::debug_span!("session", %id, listener = self.name, %client);
         let ended = if span.is_disabled() { session.await } else { session.instrument(span).await };

@@ -5,6 +5,7 @@
 //! said a moment ago, the routers themselves.
 
 use std::net::IpAddr;
+use std::sync::Arc;
 
 use switchyard_maps::Snapshot;
 use switchyard_maps::explain::{Explanation, Message, Notes};
@@ -23,6 +24,8 @@ pub(crate) struct Front {
     pub(crate) filters: Vec<String>,
     /// Those that only watch.
     pub(crate) watching: Vec<String>,
+    /// Listeners that have filters of their own, each with their names.
+    pub(crate) by_listener: Vec<(String, Arc<[Box<str>]>)>,
 }
 
 impl Front {
@@ -41,6 +44,9 @@ impl Front {
         }
         if any {
             notes.filtered(&standing, &self.filters, &self.watching);
+            for (listener, names) in &self.by_listener {
+                notes.filtered_at(listener, &standing, names, &self.watching);
+            }
         }
         notes.end()
     }

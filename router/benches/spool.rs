@@ -57,7 +57,7 @@ fn message() -> NewMessage {
     NewMessage {
         envelope: Arc::new(Envelope { sender, recipients }),
         content: Content::from_wire(vec![b'x'; SIZE].into()),
-        arrival: Arrival { wall: SystemTime::now(), client: "bench".into() },
+        arrival: Arrival { wall: SystemTime::now(), client: "bench".into(), from: None },
         origin: Origin::Smtp,
         hold: None,
     }

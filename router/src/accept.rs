@@ -38,7 +38,14 @@ pub struct LiveOptions {
     pub relay: RelayOptions,
     /// Who is asked about each message.
     pub filters: Arc<Filters>,
+    /// Which of them, for whom no map chooses: by the listener, where that says so.
+    pub usual: Option<Arc<[Box<str>]>>,
+    /// The same of every listener that says so, by its name.
+    pub by_listener: Arc<[ByListener]>,
 }
+
+/// A listener's name, and the filters that are asked about mail that comes in there.
+pub type ByListener = (String, Arc<[Box<str>]>);
 
 /// The front of the router: what all its sessions share. Clones share one.
 #[derive(Debug, Clone)]
@@ -104,13 +111,15 @@ impl Front {
     /// What would become of a message by these maps, and why.
     #[must_use]
     pub fn explain(&self, maps: &Snapshot, message: &Message) -> Explanation {
-        let live = self.0.live.load();
+        let (live, means) = (self.0.live.load(), self.0.queue.means());
         let rooms = explain::Rooms {
             host: &live.serve.host_name,
             relay: &live.relay,
             route: &self.0.route.load(),
             filters: live.filters.usual().collect(),
             watching: live.filters.watching().collect(),
+            by_listener: &live.by_listener,
+            leaving: means.outgoing.asked(),
             without_srs: None,
             now: self.0.clock.now_wall(),
         };

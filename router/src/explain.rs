@@ -16,6 +16,9 @@ use switchyard_smtp::envelope::Recipient;
 use switchyard_smtp::reply::table;
 use switchyard_smtp::server::Client;
 
+use crate::accept::ByListener;
+use crate::deliver::AskedBefore;
+use crate::deliver::outgoing::asked_about;
 use crate::policy::recipient::{Judged, Question, judge, judge_rewritten};
 use crate::policy::relay::RelayOptions;
 use crate::route::RouteOptions;
@@ -35,6 +38,10 @@ pub(crate) struct Rooms<'a> {
     pub(crate) filters: Vec<&'a str>,
     /// Those that only watch.
     pub(crate) watching: Vec<&'a str>,
+    /// Listeners that have filters of their own.
+    pub(crate) by_listener: &'a [ByListener],
+    /// Those that are asked about mail on its way out, and about which of it.
+    pub(crate) leaving: &'a [AskedBefore],
     /// Why SRS is left out, if it is.
     pub(crate) without_srs: Option<&'a str>,
     /// The time.
@@ -64,6 +71,9 @@ impl Rooms<'_> {
             return notes.end();
         }
         notes.filtered(&standing, &self.filters, &self.watching);
+        for (listener, names) in self.by_listener {
+            notes.filtered_at(listener, &standing, names, &self.watching);
+        }
         if let Some(why) = self.without_srs {
             notes.decided("forward", &sender, Outcome::GoesOn, &format_args!("SRS is left out here: {why}"));
         }
@@ -126,6 +136,7 @@ impl Rooms<'_> {
         };
         notes.decided("route", path, outcome, &says);
         let Ok(Resolved::Deliver(destination)) = resolved else { return };
+        self.asked_before(&destination, notes);
         self.targets(&destination, notes);
         match (is_forwarded(maps, self.route, sender, recipient), &self.route.srs) {
             (Ok(true), Some(srs)) => {
@@ -134,6 +145,17 @@ impl Rooms<'_> {
             }
             (Ok(_), _) => {}
             (Err(why), _) => unknown(notes, "forward", path, &why),
+        }
+    }
+
+    /// The filters that are asked before mail goes there, but for those that only watch.
+    fn asked_before(&self, destination: &Destination, notes: &mut Notes) {
+        let counts = |name: &&str| !self.watching.iter().any(|watching| watching == name);
+        let list: Vec<String> =
+            asked_about(self.leaving, destination).filter(counts).map(str::to_owned).collect();
+        if !list.is_empty() {
+            let says = "asked in this order before it leaves; what they say, goes";
+            notes.listed("filters", destination, Outcome::GoesOn, &says, list);
         }
     }
 

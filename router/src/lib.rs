@@ -23,7 +23,7 @@ pub mod spool;
 
 use std::net::SocketAddr;
 use std::path::Path;
-use std::sync::Mutex;
+use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 use switchyard_config::change::Effective;
@@ -49,7 +49,10 @@ use deliver::TlsPolicy;
 use metrics::ServerMetrics;
 use queue::{Parts, Queue, QueueHandle, QueueMetrics};
 use route::srs::SrsMetrics;
-use settings::options::{filters, live_options, queue_options, relay_options, route_options, tls_options};
+use settings::options::{
+    asked_before, by_listener, filters, live_options, of_listener, outgoing, queue_options, relay_options,
+    route_options, tls_options,
+};
 use settings::rooms::{bouncer, deliverer, open_spool, suspensions};
 use spool::Spool;
 
@@ -139,11 +142,15 @@ impl Daemon for Router {
         let (spool, recovered) = open_spool(&settings, &registry, &clock).await?;
         let srs = SrsMetrics::register(&registry).map_err(RouterError::because)?;
         let route = route_options(&settings, &srs)?;
+        let memory = MemoryBudget::new(settings.common.limits.content_memory);
+        let counted = ClientMetrics::register(registry.prometheus()).map_err(RouterError::because)?;
+        let filters = Arc::new(filters(&settings, &counted, &memory)?);
         let parts = Parts {
             options: queue_options(&settings),
             spool: spool.clone(),
             maps: maps.clone(),
             routes: route.clone(),
+            outgoing: outgoing(&settings, Arc::clone(&filters)),
             deliverer: deliverer(&settings, &registry, &clock)?,
             bouncer: bouncer(&settings, &registry, &clock)?,
             suspensions: suspensions(&settings)?,
@@ -153,9 +160,7 @@ impl Daemon for Router {
         };
         let queue = Queue::start(parts, recovered.messages);
 
-        let memory = MemoryBudget::new(settings.common.limits.content_memory);
-        let counted = ClientMetrics::register(registry.prometheus()).map_err(RouterError::because)?;
-        let live = live_options(&settings, &memory, &process.drain, filters(&settings, &counted, &memory)?)?;
+        let live = live_options(&settings, &memory, &process.drain, filters)?;
         let metrics = ServerMetrics::register(&registry).map_err(RouterError::because)?;
         let asked = maps.clone();
         let rooms = Rooms { maps, route, spool: spool.clone(), queue: queue.clone(), clock, metrics };
@@ -170,7 +175,8 @@ impl Daemon for Router {
         let routes = routes.merge(process.reloads.routes());
         let control = switchyard_daemon::control::start(settings.common.control.as_deref(), routes, process);
         let control = control.map_err(RouterError::because)?;
-        doors.commit(sockets, |_, drain| Door::new(&front, &live, drain)).await;
+        let of_listener = |index| of_listener(&settings, index);
+        doors.commit(sockets, |index, drain| Door::new(&front, &live, of_listener(index), drain)).await;
         let addresses = doors.addresses();
         tracing::info!(?addresses, spool = %settings.spool.folder.display(), "listening");
         listening.met();
@@ -262,8 +268,17 @@ pub fn explain(
     let now = Clock::system().now_wall();
     let filters = settings.asked.usual().collect();
     let watching = settings.asked.watching().collect();
-    let without_srs = without_srs.as_deref();
-    let rooms = explain::Rooms { host, relay: &relay, route: &route, filters, watching, without_srs, now };
+    let rooms = explain::Rooms {
+        host,
+        relay: &relay,
+        route: &route,
+        filters,
+        watching,
+        by_listener: &by_listener(settings),
+        leaving: &asked_before(settings),
+        without_srs: without_srs.as_deref(),
+        now,
+    };
     Ok(rooms.explain(maps, message))
 }
 

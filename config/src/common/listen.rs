@@ -1,5 +1,7 @@
 //! `[[listen.smtp]]`: where SMTP is listened for, and its like of other daemons.
 
+use std::sync::Arc;
+
 use switchyard_daemon::sockets::ListenOn;
 
 use crate::reader::Section;
@@ -13,12 +15,14 @@ pub struct Listener {
     pub socket: ListenOn,
     /// Whether each connection starts with a PROXY header (mx only).
     pub proxy_protocol: bool,
+    /// The mail filters asked about mail that comes in here, where others than the usual ones are.
+    pub milters: Option<Arc<[Box<str>]>>,
 }
 
 pub(crate) fn listeners(section: &mut Section<'_>, list: &'static str, edge: bool) -> Vec<Listener> {
     let mut taken: Vec<ListenOn> = Vec::new();
     let listeners = section.each(list, |section| {
-        let listener = listener(section, edge);
+        let listener = listener(section, list, edge);
         // Port 0 is any free port: two of these are two.
         let any_port = matches!(&listener.socket, ListenOn::Address(address) if address.port() == 0);
         if taken.contains(&listener.socket) && !any_port {
@@ -33,13 +37,14 @@ pub(crate) fn listeners(section: &mut Section<'_>, list: &'static str, edge: boo
     listeners
 }
 
-fn listener(section: &mut Section<'_>, edge: bool) -> Listener {
+fn listener(section: &mut Section<'_>, list: &str, edge: bool) -> Listener {
     let socket: ListenOn = section
         .live("socket", "An address with port to bind, or `systemd:NAME` for a socket that systemd holds.")
         .restart_where(|on| matches!(on, ListenOn::Systemd(_)))
         .required();
+    let milters = if list == "smtp" { milters(section) } else { None };
     if !edge {
-        return Listener { name: socket.to_string(), socket, proxy_protocol: false };
+        return Listener { name: socket.to_string(), socket, proxy_protocol: false, milters };
     }
     Listener {
         name: section
@@ -50,7 +55,16 @@ fn listener(section: &mut Section<'_>, edge: bool) -> Listener {
         proxy_protocol: section
             .live("proxy_protocol", "Each connection starts with a PROXY header, version 1 or 2.")
             .or(false),
+        milters,
     }
+}
+
+fn milters(section: &mut Section<'_>) -> Option<Arc<[Box<str>]>> {
+    let is_given = section.has("milters");
+    let names: Vec<String> = section
+        .live("milters", "Mail filters asked about mail that comes in here, in this order; without it, those of `accept.milters`.")
+        .list(Vec::new());
+    is_given.then(|| names.into_iter().map(Box::from).collect())
 }
 
 /// Puts back what a running daemon cannot change: systemd passes its sockets to a process that starts, and one

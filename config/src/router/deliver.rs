@@ -40,6 +40,8 @@ pub struct Deliver {
     pub own_names: Vec<Domain>,
     /// Addresses that are this host, likewise.
     pub own_addresses: Vec<IpAddr>,
+    /// Hosts of ours, which are told whose mail it is.
+    pub xforward_networks: Vec<IpNet>,
 }
 
 /// What senders are told.
@@ -93,6 +95,12 @@ pub(super) fn deliver(section: &mut Section<'_>, host_name: &Domain) -> Deliver 
             .list(Vec::new()),
         own_addresses: section
             .live("own_addresses", "Addresses that are this host, likewise.")
+            .list(Vec::new()),
+        xforward_networks: section
+            .live(
+                "xforward_networks",
+                "Networks whose hosts are told by XFORWARD whose mail it is, where they offer it: our own.",
+            )
             .list(Vec::new()),
     }
 }

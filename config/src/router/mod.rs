@@ -2,6 +2,7 @@
 
 mod deliver;
 mod keep;
+mod leaving;
 mod route;
 mod srs;
 
@@ -13,6 +14,7 @@ use switchyard_milter_mta::Asked;
 
 pub use deliver::{Bounce, Deliver};
 pub use keep::{Queue, Spool};
+pub use leaving::{AskedBefore, WayOut};
 pub use route::{Pool, Relay, Rewrite, Routing};
 pub use srs::Srs;
 
@@ -48,6 +50,8 @@ pub struct RouterSettings {
     pub bounce: Bounce,
     /// The mail filters that are asked about mail that comes in.
     pub asked: Asked,
+    /// Those that are asked about mail on its way out, in their order.
+    pub leaving: Vec<AskedBefore>,
 }
 
 const DEFAULTS: Defaults = Defaults {
@@ -89,8 +93,11 @@ impl Settings for RouterSettings {
         maps.pools = pools.keys().cloned().collect();
         maps.origin = Some(rewrite.origin.clone());
         maps.own = own(&common);
-        let asked = milters::asked(root, &common);
+        let (asked, ways) = milters::asked(root, &common, |section| leaving::ways_out(section, &pools));
         maps.milters = milters::names(&asked);
+        let (deliver, leaving) = root.section("deliver", |section| {
+            (deliver::deliver(section, &common.host_name), leaving::asked_before(section, &ways))
+        });
         Self {
             maps,
             relay,
@@ -100,9 +107,10 @@ impl Settings for RouterSettings {
             srs: root.section("srs", srs::srs),
             spool: root.section("spool", keep::spool),
             queue: root.section("queue", keep::queue),
-            deliver: root.section("deliver", |section| deliver::deliver(section, &common.host_name)),
+            deliver,
             bounce: root.section("bounce", deliver::bounce),
             asked,
+            leaving,
             common,
         }
     }

@@ -103,7 +103,7 @@ pub(super) fn routing(section: &mut Section<'_>, pools: &BTreeMap<String, Pool>)
     Routing { default_transport, relayhost }
 }
 
-fn nexthop(text: &str, pools: &BTreeMap<String, Pool>) -> Result<Nexthop, String> {
+pub(super) fn nexthop(text: &str, pools: &BTreeMap<String, Pool>) -> Result<Nexthop, String> {
     if let Some(name) = text.strip_prefix('@') {
         return match pools.get(name) {
             Some(pool) if pool.members.is_empty() => Err(format!("the pool `{name}` has no members")),

@@ -4,7 +4,7 @@ use super::{Daemon, Host, Role, Site};
 use crate::check::Faults;
 use crate::document::{Document, Entry, Node};
 
-/// What a filter of an outbound must not be told, and why. Its client is always a router of ours, whoever the mail is from.
+/// What a filter of an outbound must not be told where a router does not say whose mail it brings, and why.
 const NOT_AT_AN_OUTBOUND: [(&str, &str, &str); 4] = [
     ("maps", "signing_keys", "what strangers send to an alias that leads outside would be signed as ours"),
     ("verify", "dmarc", "our own mail would be judged by the address of a router"),
@@ -16,23 +16,37 @@ impl Site {
     /// Filters that are told to do what their place does not let them do rightly.
     pub(super) fn filters_misplaced(&self) -> Faults {
         let mut faults = Faults::new();
-        let mut mx_reports = false;
-        let mut at_routers = Vec::new();
+        let (mut mx_reports, told) = (false, self.outbound_is_told());
+        let mut behind = Vec::new();
         for (host, document) in self.filters() {
             let reports = stated(&document, "reports", "");
             match host.role {
-                Role::Outbound => refuse_at_an_outbound(&document, &mut faults),
+                Role::Outbound if !told => refuse_at_an_outbound(&document, &mut faults),
                 Role::Mx => mx_reports |= reports.is_some(),
-                Role::Router => at_routers.extend(reports.map(|entry| entry.place.clone())),
+                Role::Router | Role::Outbound => behind.extend(reports.map(|entry| entry.place.clone())),
                 Role::Hub => {}
             }
         }
-        for place in at_routers.into_iter().filter(|_| mx_reports) {
-            let message = "`[reports]` holds for a filter of an mx and for one of a router: what passes both would be \
+        for place in behind.into_iter().filter(|_| mx_reports) {
+            let message = "`[reports]` holds for a filter of an mx and for one behind it: what passes both would be \
                            reported twice; say it in role/mx/milter.toml alone";
             faults.push(place, message);
         }
         faults
+    }
+
+    /// Whether every router says whose mail it brings to hosts of ours, among them outbounds.
+    fn outbound_is_told(&self) -> bool {
+        let mut routers = self.hosts.iter().filter(|host| host.role == Role::Router);
+        routers.all(|host| {
+            let document = self.document_of(host, Daemon::Router, None);
+            let tells = |document: Document| {
+                let networks = stated(&document, "deliver", "xforward_networks")?;
+                Some(matches!(&networks.item.node, Node::List(items) if !items.is_empty()))
+            };
+            // What cannot be read is said elsewhere.
+            document.map_or(true, |document| tells(document).unwrap_or(false))
+        })
     }
 
     /// Every filter's host, and what it is told. What cannot be read is said elsewhere.
@@ -50,8 +64,9 @@ fn refuse_at_an_outbound(document: &Document, faults: &mut Faults) {
         }
         let name = if key.is_empty() { format!("[{section}]") } else { format!("{section}.{key}") };
         let message = format!(
-            "`{name}` is nothing for the filter of an outbound: {why}; say it in role/mx/milter.toml or \
-             role/router/milter.toml, whose daemons know whose mail it is"
+            "`{name}` is nothing for the filter of an outbound whose routers do not say whose mail they bring: {why}; \
+             have their `deliver.xforward_networks` name the outbounds, or say it in role/mx/milter.toml or \
+             role/router/milter.toml"
         );
         faults.push(entry.place.clone(), message);
     }

@@ -80,6 +80,23 @@ impl Notes {
         }
     }
 
+    /// The same of a listener that has filters of its own: which one a client connects to is not asked.
+    pub fn filtered_at(
+        &mut self,
+        listener: &str,
+        standing: &Standing,
+        names: &[impl AsRef<str>],
+        watching: &[impl AsRef<str>],
+    ) {
+        if standing.milters().is_some() {
+            return;
+        }
+        let counts = |name: &&str| !watching.iter().any(|watching| watching.as_ref() == *name);
+        let list: Vec<String> = names.iter().map(AsRef::as_ref).filter(counts).map(str::to_owned).collect();
+        let says = if list.is_empty() { "none is asked there" } else { "asked there, in this order" };
+        self.listed("filters", &format_args!("the message at {listener}"), Outcome::GoesOn, &says, list);
+    }
+
     /// What the access tables say before there is a recipient: of the client, its HELO, and the sender. Where
     /// the message gives none of them, nobody is asked. None when the client is refused.
     pub fn welcome(&mut self, maps: &Snapshot, message: &Message) -> Option<Standing> {

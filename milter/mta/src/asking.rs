@@ -83,6 +83,20 @@ impl Asking {
         self.tell(&told(recipient)).await
     }
 
+    /// RCPT, for one to whom a message leaves.
+    pub(crate) async fn leaving(
+        &mut self,
+        recipient: &Recipient,
+        transport: &str,
+        next_hop: &str,
+    ) -> Result<(), Reply> {
+        if self.message != Standing::Envelope {
+            return Ok(());
+        }
+        known::of_leaving(&mut self.chain, &recipient.forward_path, transport, next_hop);
+        self.tell(&told(recipient)).await
+    }
+
     /// RCPT, for one that we refuse ourselves: told to those filters that want to know.
     pub(crate) async fn refused(&mut self, recipient: &Recipient, reply: &Reply) {
         if self.message == Standing::Envelope {

@@ -51,10 +51,20 @@ pub(crate) fn of_sender(chain: &mut Chain, id: &str, sender: &ReversePath) {
 
 /// Of a recipient.
 pub(crate) fn of_recipient(chain: &mut Chain, recipient: &ForwardPath) {
-    let address = recipient.mailbox().map_or_else(|| "postmaster".to_owned(), ToString::to_string);
     set(chain, "rcpt_mailer", "smtp");
-    set(chain, "rcpt_addr", address);
+    set(chain, "rcpt_addr", address(recipient));
     chain.unset("rcpt_host");
+}
+
+/// Of a recipient of a message that leaves.
+pub(crate) fn of_leaving(chain: &mut Chain, recipient: &ForwardPath, transport: &str, next_hop: &str) {
+    set(chain, "rcpt_mailer", transport.to_owned());
+    set(chain, "rcpt_addr", address(recipient));
+    set(chain, "rcpt_host", next_hop.to_owned());
+}
+
+fn address(recipient: &ForwardPath) -> String {
+    recipient.mailbox().map_or_else(|| "postmaster".to_owned(), ToString::to_string)
 }
 
 /// Of a recipient that we refuse ourselves.

@@ -2,7 +2,8 @@
 //!
 //! [`options`] is how a filter is set up, and [`Filters`] are all that a daemon asks. Each client's session has a
 //! [`FilterSession`] of its own, which goes with it: connect, hello, sender, recipient, data, content. A refusal comes
-//! back as the reply to give; what a filter changes comes back with the message, as a [`Judged`].
+//! back as the reply to give; what a filter changes comes back with the message, as a [`Judged`]. On its way out a message
+//! has a session for each next hop, which is asked in one go ([`Leaving`]).
 //!
 //! What holds:
 //! - Edits are made when a filter's answer is complete and all of them can be made; otherwise the client comes again.
@@ -18,11 +19,13 @@ mod asking;
 mod envelope;
 mod filters;
 mod known;
+mod leaving;
 pub mod options;
 mod session;
 mod visitor;
 mod words;
 
 pub use filters::{Asked, Filters};
+pub use leaving::{Leaving, Left};
 pub use session::{FilterSession, Judged};
 pub use switchyard_milter_protocol::io::client::ClientMetrics;

@@ -14,7 +14,7 @@ use crate::filters::Team;
 /// nobody costs a pointer, and there are ten thousand of them.
 #[derive(Debug, Default)]
 pub struct FilterSession {
-    asking: Option<Box<Asking>>,
+    pub(crate) asking: Option<Box<Asking>>,
 }
 
 /// A message that goes on.

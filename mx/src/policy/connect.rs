@@ -35,7 +35,7 @@ impl Policy {
         let maps = rules.shared.maps.snapshot();
         let answer = Box::pin(maps.settled(|maps| maps.access_client(None, address))).await;
         self.rule(&mut standing, Asked::Client, answer, client, &address)?;
-        let chosen = rules.filters.session(standing.milters());
+        let chosen = rules.filters.session(standing.milters().or(self.usual.as_deref()));
         std::mem::replace(&mut self.filters, chosen).close();
         (self.of_hello, self.of_client) = (standing.clone(), standing);
         let word = Box::pin(self.filters.connect(client)).await;

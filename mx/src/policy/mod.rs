@@ -72,6 +72,8 @@ pub(crate) struct Shared {
 #[derive(Debug)]
 pub(crate) struct Policy {
     rules: Arc<Rules>,
+    /// The filters that are asked about a client for whom no map chooses, where its listener says so.
+    usual: Option<Arc<[Box<str>]>>,
     /// In every log line of the session.
     id: SessionId,
     /// Held while the session lasts.
@@ -87,9 +89,10 @@ pub(crate) struct Policy {
 }
 
 impl Policy {
-    pub(crate) fn new(rules: Arc<Rules>, id: SessionId) -> Self {
+    pub(crate) fn new(rules: Arc<Rules>, usual: Option<Arc<[Box<str>]>>, id: SessionId) -> Self {
         Self {
             rules,
+            usual,
             id,
             filters: FilterSession::default(),
             place: None,

@@ -48,5 +48,8 @@ pub(crate) fn explaining(settings: &MxSettings) -> explain::Front {
     };
     let filters = settings.asked.usual().map(str::to_owned).collect();
     let watching = settings.asked.watching().map(str::to_owned).collect();
-    explain::Front { host: settings.common.host_name.to_string(), address, filters, watching }
+    let own = settings.common.listen.iter();
+    let by_listener = own.filter_map(|listener| Some((listener.name.clone(), listener.milters.clone()?)));
+    let (host, by_listener) = (settings.common.host_name.to_string(), by_listener.collect());
+    explain::Front { host, address, filters, watching, by_listener }
 }

@@ -66,6 +66,7 @@ impl Kept {
             load: Arc::clone(&self.load),
             name: listener.map(|listener| listener.name.clone()).unwrap_or_default(),
             proxy_protocol: listener.is_some_and(|listener| listener.proxy_protocol),
+            milters: listener.and_then(|listener| listener.milters.clone()),
         }
     }
 

@@ -21,11 +21,12 @@ pub struct Door {
 }
 
 impl Door {
-    /// A door to this front whose sessions begin with these options and end with this drain.
+    /// A door to this front whose sessions begin with these options, and with these filters where they are others than
+    /// the usual ones, and end with this drain.
     #[must_use]
-    pub fn new(front: &Front, live: &LiveOptions, drain: &Drain) -> Self {
+    pub fn new(front: &Front, live: &LiveOptions, usual: Option<Arc<[Box<str>]>>, drain: &Drain) -> Self {
         let serve = ServeOptions { drain: drain.token(), ..live.serve.clone() };
-        Self { front: front.clone(), live: Arc::new(LiveOptions { serve, ..live.clone() }) }
+        Self { front: front.clone(), live: Arc::new(LiveOptions { serve, usual, ..live.clone() }) }
     }
 }
 

@@ -17,7 +17,7 @@ use switchyard_smtp::reply::Reply;
 use switchyard_smtp::server::{Client, Event, Transaction};
 use switchyard_smtp::trace::Received;
 
-use super::words::{describe, noted, spool_reply};
+use super::words::{describe, noted, spool_reply, whose};
 use super::{LiveOptions, Shared};
 use crate::policy::recipient::{Question, judge, judge_rewritten};
 use crate::policy::{access, priority};
@@ -65,7 +65,7 @@ impl Service for RouterService {
         let maps = self.shared.maps.snapshot();
         let answer = Box::pin(maps.settled(|maps| maps.access_client(None, address))).await;
         self.rule(&mut standing, Asked::Client, answer, client, &address)?;
-        self.filters = live.filters.session(standing.milters());
+        self.filters = live.filters.session(standing.milters().or(live.usual.as_deref()));
         (self.of_hello, self.of_client) = (standing.clone(), standing);
         if !own_host {
             let word = Box::pin(self.filters.connect(client)).await;
@@ -186,7 +186,8 @@ impl Service for RouterService {
         // What a filter holds only a hand releases: no map says when it is good again.
         let by_filter = judged.hold.or(marked).map(|reason| Held::new(Holder::Hand, &reason));
         let hold = by_filter.or_else(|| standing.hold().map(|reason| Held::new(Holder::Map, reason)));
-        let arrival = Arrival { wall, client: describe(client).into() };
+        let from = Some(Box::new(whose(client, id)));
+        let arrival = Arrival { wall, client: describe(client).into(), from };
         let message = NewMessage { envelope, content, arrival, origin: Origin::Smtp, hold };
         let receipt = spool.accept(id, &message).await.map_err(spool_reply)?;
         if receipt.is_repeated() {

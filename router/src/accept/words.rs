@@ -4,9 +4,10 @@
 use switchyard_daemon::session::{SessionId, Stage};
 use switchyard_smtp::reply::{Reply, table};
 use switchyard_smtp::server::Client;
+use switchyard_smtp::wire::command::Attributes;
 
 use crate::metrics::ServerMetrics;
-use crate::spool::SpoolError;
+use crate::spool::{QueueId, SpoolError};
 
 /// Passes on what a filter says.
 pub(super) fn noted<T>(
@@ -34,6 +35,20 @@ pub(super) fn describe(client: &Client) -> String {
         Some(session) => format!("{helo}[{address}] session {session}"),
         None => format!("{helo}[{address}]"),
     }
+}
+
+/// Whose mail it is, as those behind us are told: where our own front handed over, the client behind it. The message's
+/// name is the one that it has here.
+pub(super) fn whose(client: &Client, id: QueueId) -> Attributes {
+    let behind = client.forwarded.as_deref().filter(|behind| behind.address.is_some());
+    let from = behind.cloned().unwrap_or_else(|| Attributes {
+        address: Some(client.address.ip().to_canonical()),
+        port: Some(client.address.port()),
+        helo: client.hello.as_ref().map(|(_, name)| name.clone()),
+        protocol: Some(client.protocol(false).into()),
+        ..Attributes::default()
+    });
+    Attributes { ident: Some(id.to_string().into()), ..from }
 }
 
 /// Why the spool takes no mail.

@@ -185,7 +185,7 @@ impl Bouncer {
         NewMessage {
             envelope: Arc::new(Envelope { sender: envelope_sender, recipients: vec![recipient] }),
             content: composed.content,
-            arrival: Arrival { wall: now, client: "local".into() },
+            arrival: Arrival { wall: now, client: "local".into(), from: None },
             origin: Origin::Report,
             hold: None,
         }

@@ -1,6 +1,7 @@
 //! One attempt at one destination, over all addresses that it has: from here the mail is sent, deferred or
 //! bounced, for each recipient.
 
+use std::net::IpAddr;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
@@ -11,6 +12,7 @@ use switchyard_smtp::envelope::{Content, Envelope, Recipient, Sender};
 use switchyard_smtp::io::dial::{Connection, DialError, Target};
 use switchyard_smtp::io::tls_client::TlsLevel;
 use switchyard_smtp::status::EnhancedStatus;
+use switchyard_smtp::wire::command::Attributes;
 
 use super::hosts::{Candidate, Place};
 use super::outcome::{Fate, Verdict};
@@ -31,6 +33,8 @@ pub struct Attempt<'a> {
     pub recipients: &'a [u32],
     /// What.
     pub content: &'a Content,
+    /// Whose mail it is; hosts of ours are told.
+    pub forwarded: Option<&'a Attributes>,
 }
 
 /// What came of it.
@@ -169,8 +173,9 @@ impl Deliverer {
             Fate::said(verdict, &error.reply(), error.refusal().is_some(), &names.host, &names.relay)
         })?;
         self.dead.revive(&candidate.place);
+        let peer = connection.peer_addr();
         // The address that really answers, for what the DNS chose: a socket can be diverted after it was resolved.
-        if let Some(peer) = connection.peer_addr().filter(|_| candidate.filtered)
+        if let Some(peer) = peer.filter(|_| candidate.filtered)
             && !self.hosts.permits(peer.ip())
         {
             let status = EnhancedStatus::new(4, 4, 4);
@@ -185,7 +190,10 @@ impl Deliverer {
                 Some(_) => "encrypted",
             },
         );
+        let is_own =
+            |peer: IpAddr| self.own_hosts.iter().any(|network| network.contains(&peer.to_canonical()));
         Ok(Kept {
+            is_own: peer.is_some_and(|peer| is_own(peer.ip())),
             connection: Box::new(connection),
             relay: names.relay,
             host: names.host,
@@ -288,7 +296,7 @@ async fn hand_over(course: &mut Course<'_>, kept: &mut Kept) -> Handed {
             sender: course.attempt.sender,
             recipients: &recipients,
             content: course.attempt.content,
-            forwarded: None,
+            forwarded: course.attempt.forwarded.filter(|_| kept.is_own),
             transfer: Transfer::Data,
         };
         let outcome = Box::pin(kept.connection.deliver(&delivery)).await;

@@ -1,5 +1,6 @@
 //! One attempt at handing a message to a next hop.
 //!
+//! 0. [`outgoing`]: the mail filters that are asked before, about the copy for this next hop.
 //! 1. [`pools`] and [`hosts`]: the next hop becomes a list of addresses, in order.
 //! 2. [`attempt`]: the first of them that takes the mail; the next one only while nobody has accepted any of
 //!    it and nothing may have been taken without our knowing.
@@ -17,6 +18,7 @@ pub mod filter;
 pub mod hosts;
 mod metrics;
 pub mod outcome;
+pub mod outgoing;
 pub mod pools;
 pub mod resolver;
 pub mod reuse;
@@ -29,6 +31,7 @@ use std::net::IpAddr;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
+use ipnet::IpNet;
 use switchyard_daemon::clock::Clock;
 use switchyard_maps::{Destination, Hop, Nexthop, Transport};
 use switchyard_smtp::client::{Protocol, Timeouts};
@@ -41,6 +44,7 @@ pub use hosts::HostsOptions;
 use hosts::{Candidate, Hosts, Nowhere};
 pub use metrics::DeliverMetrics;
 pub use outcome::{Fate, Verdict};
+pub use outgoing::{AskedBefore, Outgoing, WayOut};
 pub use pools::Pools;
 pub use resolver::{Resolver, ResolverOptions};
 use reuse::Rules;
@@ -64,6 +68,8 @@ pub struct DeliverOptions {
     pub pools: BTreeMap<String, Vec<Hop>>,
     /// How long an address that did not answer is tried last.
     pub dead_host_wait: Duration,
+    /// Hosts of ours: they are told whose mail it is.
+    pub own_hosts: Vec<IpNet>,
 }
 
 impl Default for DeliverOptions {
@@ -76,6 +82,7 @@ impl Default for DeliverOptions {
             reuse: ReuseOptions::default(),
             pools: BTreeMap::new(),
             dead_host_wait: Duration::from_secs(60),
+            own_hosts: Vec::new(),
         }
     }
 }
@@ -91,6 +98,7 @@ pub struct Deliverer {
     reuse: ReuseOptions,
     rules: Arc<Rules>,
     dead_host_wait: Duration,
+    own_hosts: Vec<IpNet>,
     dead: Arc<DeadHosts>,
     metrics: DeliverMetrics,
     clock: Clock,
@@ -124,6 +132,7 @@ impl Deliverer {
             reuse: options.reuse,
             rules: Arc::new(Rules),
             dead_host_wait: options.dead_host_wait,
+            own_hosts: options.own_hosts,
             dead: Arc::default(),
             metrics,
             clock,

@@ -29,6 +29,8 @@ pub struct Kept {
     pub relay: Arc<str>,
     /// `mx.example`, for reports.
     pub host: Arc<str>,
+    /// It leads to a host of ours.
+    pub(super) is_own: bool,
     /// Under which options it was made.
     pub(super) rules: Arc<Rules>,
 }

@@ -10,6 +10,7 @@ use switchyard_smtp::address::{ForwardPath, Host, ReversePath};
 use switchyard_smtp::envelope::{Content, Envelope, Recipient, Sender};
 use switchyard_smtp::io::tls_client::TlsLevel;
 use switchyard_smtp::testing::listen;
+use switchyard_smtp::wire::command::Attributes;
 
 use super::resolver::Twin;
 use super::*;
@@ -24,6 +25,7 @@ struct Fixture {
     deliverer: Deliverer,
     envelope: Envelope,
     content: Content,
+    from: Attributes,
 }
 
 fn fixture(level: TlsLevel, twin: Twin, recipients: &[&str]) -> Fixture {
@@ -41,6 +43,7 @@ fn fixture(level: TlsLevel, twin: Twin, recipients: &[&str]) -> Fixture {
             recipients: recipients.iter().map(to).collect(),
         },
         content: Content::from_wire(Bytes::from_static(b"Subject: x\r\n\r\n..dot\r\n")),
+        from: Attributes { address: Some("192.0.2.7".parse().unwrap()), ..Attributes::default() },
     }
 }
 
@@ -62,6 +65,7 @@ impl Fixture {
             envelope: &self.envelope,
             recipients: &recipients,
             content: &self.content,
+            forwarded: Some(&self.from),
         };
         let mut attempted = self.deliverer.attempt(&attempt, kept).await;
         attempted.fates.sort_by_key(|(index, _)| *index);
@@ -254,4 +258,24 @@ async fn p4_lmtp_answers_for_each_recipient() {
     assert_eq!(verdicts(&attempted), ["sent 2.0.0", "deferred 4.2.2"]);
     close(attempted);
     playing.await.unwrap();
+}
+
+#[tokio::test]
+async fn only_hosts_of_ours_are_told_whose_mail_it_is() {
+    let hello =
+        "S: 220 peer\nC: EHLO us.example\nS: 250-peer\nS: 250 XFORWARD NAME ADDR PORT HELO PROTO IDENT\n";
+    let mail = "C: MAIL FROM:<a@from.example>\nS: 250 Ok\nC: RCPT TO:<x@to.example>\nS: 250 Ok\n";
+    for (own, is_told) in [("127.0.0.0/8", true), ("192.0.2.0/24", false)] {
+        let told = if is_told { "C: XFORWARD *\nS: 250 Ok\n" } else { "" };
+        let script = format!("{hello}{told}{mail}{CONTENT}S: 250 2.0.0 mine\n{BYE}");
+        let (address, playing) = listen(vec![script]).await.unwrap();
+        let mut fixture = fixture(TlsLevel::May, Twin::default(), &["<x@to.example>"]);
+        fixture.deliverer.own_hosts = vec![own.parse().unwrap()];
+        let attempted = fixture.attempt(&format!("smtp:[127.0.0.1]:{}", address.port()), None).await;
+        assert_eq!(verdicts(&attempted), ["sent 2.0.0"], "{own}");
+        close(attempted);
+        let lines = playing.await.unwrap().remove(0).lines;
+        let told = lines.iter().find(|line| line.starts_with("XFORWARD "));
+        assert_eq!(told.is_some_and(|line| line.contains(" ADDR=192.0.2.7")), is_told, "{lines:?}");
+    }
 }

@@ -4,16 +4,18 @@ use std::sync::Arc;
 
 use super::{QueueHandle, QueueOptions, Shared};
 use crate::bounce::Bouncer;
-use crate::deliver::Deliverer;
+use crate::deliver::{Deliverer, Outgoing};
 use crate::route::RouteOptions;
 
-/// How mail is routed, tried, handed over and reported.
+/// How mail is routed, tried, filtered, handed over and reported.
 #[derive(Debug)]
 pub struct Means {
     /// How the queue works.
     pub options: QueueOptions,
     /// What the maps leave open.
     pub routes: RouteOptions,
+    /// Which filters are asked before.
+    pub outgoing: Outgoing,
     /// How mail gets there.
     pub deliverer: Deliverer,
     /// Who hears of what did not.

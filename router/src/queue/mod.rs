@@ -5,8 +5,8 @@
 //! 2. `dispatch.rs`: it becomes active; each recipient is routed by the maps of this moment, and recipients of
 //!    one destination become jobs.
 //! 3. `scheduler`: jobs wait their turn (`turns.rs`) at their destination (`destination.rs`, [`window`]).
-//! 4. `worker.rs`: a worker takes a job, makes the attempt ([`crate::deliver`]) on the connection that it keeps,
-//!    and takes the next job of the same destination.
+//! 4. `worker.rs`: a worker takes a job, asks the filters of its next hop (`leave.rs`), makes the attempt
+//!    ([`crate::deliver`]) on the connection that it keeps, and takes the next job of the same destination.
 //! 5. `settle.rs`: when the last job has ended, reports are spooled (`reports.rs`), and the message is done,
 //!    deferred or held.
 //!
@@ -22,6 +22,7 @@
 mod destination;
 mod dispatch;
 mod hold;
+mod leave;
 mod log;
 mod means;
 mod message;
@@ -74,6 +75,7 @@ impl Queue {
             means: ArcSwap::from_pointee(Means {
                 options: parts.options,
                 routes: parts.routes,
+                outgoing: parts.outgoing,
                 deliverer: parts.deliverer,
                 bouncer: parts.bouncer,
             }),

@@ -8,7 +8,7 @@ use super::schedule::ScheduleOptions;
 use super::suspend::Suspensions;
 use super::window::WindowOptions;
 use crate::bounce::Bouncer;
-use crate::deliver::Deliverer;
+use crate::deliver::{Deliverer, Outgoing};
 use crate::route::RouteOptions;
 use crate::spool::Spool;
 
@@ -53,6 +53,8 @@ pub struct Parts {
     pub maps: MapHandle,
     /// What the maps leave open.
     pub routes: RouteOptions,
+    /// Which filters are asked before.
+    pub outgoing: Outgoing,
     /// How they get there.
     pub deliverer: Deliverer,
     /// Who hears of what did not.

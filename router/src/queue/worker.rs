@@ -8,6 +8,7 @@ use switchyard_smtp::status::EnhancedStatus;
 use tokio::sync::oneshot;
 
 use super::Shared;
+use super::leave::{Left, Rest};
 use super::log::Delays;
 use super::message::{Job, Message};
 use super::scheduler::{Next, Start, Turn};
@@ -107,18 +108,32 @@ impl Shared {
                 return (Feedback::Untried, kept);
             }
         };
+        let means = self.means();
+        let Left { fates, rest } = Box::pin(self.leave(&means.outgoing, destination, &job, &content)).await;
+        let going = match rest {
+            Rest::Unasked => None,
+            Rest::Going(going) => Some(going),
+            Rest::Nothing => {
+                self.end_job(&job, fates, None).await;
+                return (Feedback::Untried, kept);
+            }
+        };
+        let as_it_came = job.sender.as_deref().unwrap_or(&job.message.envelope.sender);
         let attempt = Attempt {
             destination,
-            sender: job.sender.as_deref().unwrap_or(&job.message.envelope.sender),
+            sender: going.as_ref().map_or(as_it_came, |going| &going.sender),
             envelope: &job.message.envelope,
-            recipients: &job.recipients,
-            content: &content,
+            recipients: going.as_ref().map_or(&*job.recipients, |going| &*going.recipients),
+            content: going.as_ref().map_or(&content, |going| &going.content),
+            forwarded: job.message.arrival.from.as_deref(),
         };
-        let attempted = self.means().deliverer.attempt(&attempt, kept).await;
+        let mut attempted = means.deliverer.attempt(&attempt, kept).await;
         if destination.transport == Transport::Lmtp {
             let sent = attempted.fates.iter().filter(|(_, fate)| fate.verdict == Verdict::Sent);
             job.message.state().in_mailbox.extend(sent.map(|(index, _)| *index));
         }
+        // What filters say is nobody's word but theirs: a mailbox has none of it.
+        attempted.fates.extend(fates);
         let delays = Delays { queue, set_up: attempted.set_up, transmission: attempted.transmission };
         self.end_job(&job, attempted.fates, Some(delays)).await;
         (attempted.feedback, attempted.kept)

@@ -6,12 +6,12 @@
 //! 3. What was made is put in place; nothing of that can fail. Open sessions go on under the options they began
 //!    with, and so do attempts at delivery; mail that waits goes by the new ones.
 
-use std::sync::PoisonError;
+use std::sync::{Arc, PoisonError};
 
 use switchyard_config::{RouterSettings, Settings};
 use switchyard_daemon::sockets::Listeners;
 
-use super::options::live_options;
+use super::options::{live_options, of_listener};
 use super::rooms::renewed;
 use crate::accept::Door;
 use crate::{Router, RouterError};
@@ -25,8 +25,8 @@ impl Router {
 
         let common = &settings.common;
         let filters = front.filters().renewed(&settings.asked).map_err(RouterError::because)?;
-        let live = live_options(&settings, memory, drain, filters)?;
-        let means = renewed(&queue.means(), &settings, &self.srs)?;
+        let live = live_options(&settings, memory, drain, Arc::new(filters))?;
+        let means = renewed(&queue.means(), &settings, &self.srs, Arc::clone(&live.filters))?;
         let sockets = common.listen.iter().map(|listener| &listener.socket);
         let sockets = doors.prepare(sockets, &mut Listeners::none()).map_err(RouterError::because)?;
         let maps = self.reloader.prepare_aside(settings.maps.clone()).await;
@@ -38,7 +38,8 @@ impl Router {
         queue.change(means);
         memory.set_limit(common.limits.content_memory);
         doors.set_max(common.limits.sessions);
-        doors.commit(sockets, |_, drain| Door::new(front, &live, drain)).await;
+        let of_listener = |index| of_listener(&settings, index);
+        doors.commit(sockets, |index, drain| Door::new(front, &live, of_listener(index), drain)).await;
         control.commit(asked).await;
         self.reloader.commit_aside(maps).await;
         *self.settings.lock().unwrap_or_else(PoisonError::into_inner) = settings;

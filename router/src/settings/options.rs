@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
-use switchyard_config::RouterSettings;
+use switchyard_config::{RouterSettings, router as config};
 use switchyard_daemon::drain::Drain;
 use switchyard_maps::{Hop, Nexthop, Route};
 use switchyard_milter_mta::{ClientMetrics, Filters};
@@ -13,9 +13,12 @@ use switchyard_smtp::io::serve::{Calm, ServeOptions};
 use switchyard_smtp::server::Dialect;
 
 use crate::RouterError;
-use crate::accept::LiveOptions;
+use crate::accept::{ByListener, LiveOptions};
 use crate::bounce::BounceOptions;
-use crate::deliver::{DeliverOptions, FilterOptions, HostsOptions, Pools, ReuseOptions, TlsOptions};
+use crate::deliver::{
+    AskedBefore, DeliverOptions, FilterOptions, HostsOptions, Outgoing, Pools, ReuseOptions, TlsOptions,
+    WayOut,
+};
 use crate::policy::relay::RelayOptions;
 use crate::queue::QueueOptions;
 use crate::queue::schedule::ScheduleOptions;
@@ -28,7 +31,7 @@ pub(crate) fn live_options(
     settings: &RouterSettings,
     memory: &MemoryBudget,
     drain: &Drain,
-    filters: Filters,
+    filters: Arc<Filters>,
 ) -> Result<LiveOptions, RouterError> {
     let common = &settings.common;
     let tls = common.tls.as_ref().map(|tls| tls.load()).transpose();
@@ -43,8 +46,20 @@ pub(crate) fn live_options(
             stress: Arc::new(Calm),
         },
         relay: relay_options(settings),
-        filters: Arc::new(filters),
+        filters,
+        usual: None,
+        by_listener: by_listener(settings),
     })
+}
+
+pub(crate) fn by_listener(settings: &RouterSettings) -> Arc<[ByListener]> {
+    let listeners = settings.common.listen.iter();
+    listeners.filter_map(|listener| Some((listener.name.clone(), listener.milters.clone()?))).collect()
+}
+
+/// The filters of one listener, where they are others than the usual ones.
+pub(crate) fn of_listener(settings: &RouterSettings, index: usize) -> Option<Arc<[Box<str>]>> {
+    settings.common.listen.get(index)?.milters.clone()
 }
 
 pub(crate) fn filters(
@@ -53,6 +68,20 @@ pub(crate) fn filters(
     memory: &MemoryBudget,
 ) -> Result<Filters, RouterError> {
     Filters::new(&settings.asked, counted, memory).map_err(RouterError::because)
+}
+
+/// Those of the filters that are asked about mail on its way out.
+pub(crate) fn outgoing(settings: &RouterSettings, filters: Arc<Filters>) -> Outgoing {
+    Outgoing::new(filters, asked_before(settings), settings.deliver.helo_name.as_str())
+}
+
+pub(crate) fn asked_before(settings: &RouterSettings) -> Vec<AskedBefore> {
+    let way = |way: &config::WayOut| WayOut { transport: way.transport, nexthop: way.nexthop.clone() };
+    let asked = |asked: &config::AskedBefore| AskedBefore {
+        filter: asked.filter.as_str().into(),
+        only: asked.only.iter().map(way).collect(),
+    };
+    settings.leaving.iter().map(asked).collect()
 }
 
 pub(crate) fn relay_options(settings: &RouterSettings) -> RelayOptions {
@@ -144,6 +173,7 @@ pub(crate) fn deliver_options(settings: &RouterSettings) -> DeliverOptions {
         reuse: ReuseOptions { idle: deliver.connection_idle, messages: deliver.connection_messages },
         pools: pool_members(settings),
         dead_host_wait: deliver.dead_host_wait,
+        own_hosts: deliver.xforward_networks.clone(),
     }
 }
 

@@ -1,11 +1,14 @@
 //! From the settings to the rooms of a daemon that starts, and to what a reload puts in their place.
 
+use std::sync::Arc;
+
 use switchyard_config::RouterSettings;
 use switchyard_daemon::clock::Clock;
 use switchyard_daemon::metrics::Registry;
+use switchyard_milter_mta::Filters;
 
 use super::options::{
-    bounce_options, deliver_options, queue_options, route_options, spool_options, tls_options,
+    bounce_options, deliver_options, outgoing, queue_options, route_options, spool_options, tls_options,
 };
 use crate::RouterError;
 use crate::bounce::{BounceMetrics, Bouncer};
@@ -69,11 +72,13 @@ pub(crate) fn renewed(
     before: &Means,
     settings: &RouterSettings,
     counted: &SrsMetrics,
+    filters: Arc<Filters>,
 ) -> Result<Means, RouterError> {
     let (resolver, tls) = (resolver(settings)?, tls_policy(settings)?);
     Ok(Means {
         options: queue_options(settings),
         routes: route_options(settings, counted)?,
+        outgoing: outgoing(settings, filters),
         deliverer: before.deliverer.renewed(deliver_options(settings), resolver, tls),
         bouncer: before.bouncer.renewed(bounce_options(settings)),
     })

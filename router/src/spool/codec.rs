@@ -94,8 +94,12 @@ pub(super) fn write_accept(message: &NewMessage, blob_sum: Option<u32>) -> Optio
     for recipient in &message.envelope.recipients {
         out.recipient(recipient);
     }
-    if let Some(priority) = message.envelope.sender.priority {
-        out.octet(priority.number().cast_unsigned());
+    let (priority, from) = (message.envelope.sender.priority, message.arrival.from.as_deref());
+    if priority.is_some() || from.is_some() {
+        out.octet(priority.map_or(NO_PRIORITY, |priority| priority.number().cast_unsigned()));
+    }
+    if let Some(from) = from {
+        out.attributes(from);
     }
     let head = u32::try_from(out.0.len() - FRAME - 4).ok()?;
     out.0[FRAME..FRAME + 4].copy_from_slice(&head.to_le_bytes());
@@ -109,7 +113,7 @@ pub(super) fn write_accept(message: &NewMessage, blob_sum: Option<u32>) -> Optio
 pub(super) fn read_accept(payload: &[u8]) -> Read<Accepted> {
     let (mut input, content) = split_accept(payload)?;
     let place = input.place()?;
-    let arrival = Arrival { wall: from_micros(input.wide()?.cast_signed()), client: input.text()?.into() };
+    let (wall, client) = (from_micros(input.wide()?.cast_signed()), input.text()?.into());
     let origin = match input.octet()? {
         0 => Origin::Smtp,
         1 => Origin::Report,
@@ -119,11 +123,15 @@ pub(super) fn read_accept(payload: &[u8]) -> Read<Accepted> {
     let hold = input.held(tag)?;
     let mut sender = input.sender()?;
     let recipients = input.list(Reader::recipient)?;
+    // Records of old end here, and older ones a word before.
     if !input.0.is_empty() {
-        // Records of old end here.
-        let number = input.octet()?.cast_signed();
-        sender.priority = Some(Priority::new(number).ok_or(Malformed)?);
+        sender.priority = match input.octet()? {
+            NO_PRIORITY => None,
+            number => Some(Priority::new(number.cast_signed()).ok_or(Malformed)?),
+        };
     }
+    let from = if input.0.is_empty() { None } else { Some(Box::new(input.attributes()?)) };
+    let arrival = Arrival { wall, client, from };
     input.end()?;
     let present = if let Place::Inline { .. } = place { place.content_len() } else { 0 };
     if recipients.is_empty() || content.len() as u64 != present {
@@ -269,6 +277,9 @@ pub(super) fn read_progress(payload: &[u8]) -> Read<Progress> {
         rest,
     })
 }
+
+/// In the place of a priority, where only what stands behind it is said.
+const NO_PRIORITY: u8 = 0x80;
 
 /// In the octet that says who holds a message: recipients with a way of their own follow.
 const REROUTED: u8 = 0x10;

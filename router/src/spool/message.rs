@@ -5,6 +5,7 @@ use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use switchyard_smtp::envelope::{Content, Envelope};
 use switchyard_smtp::status::EnhancedStatus;
+use switchyard_smtp::wire::command::Attributes;
 
 use super::id::QueueId;
 
@@ -59,6 +60,8 @@ pub struct Arrival {
     pub wall: SystemTime,
     /// Who handed it over, as log text: address, HELO name, protocol.
     pub client: Box<str>,
+    /// Whose mail it is, for those who are told behind us. None for what we made, and in records of old.
+    pub from: Option<Box<Attributes>>,
 }
 
 /// What made a message.

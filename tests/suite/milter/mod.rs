@@ -3,6 +3,7 @@
 mod chosen;
 mod clients;
 mod judges;
+mod leaving;
 mod libmilter;
 mod mx;
 mod router;

@@ -9,7 +9,7 @@ use switchyard_tests::site::{Site, quoted};
 use switchyard_tests::talk::Talk;
 use switchyard_tests::tool::switchyard;
 
-const MESSAGE: &str = "From: Ann <ann@example.org>\r\nTo: bob@example.net\r\nSubject: lunch\r\n\
+pub(super) const MESSAGE: &str = "From: Ann <ann@example.org>\r\nTo: bob@example.net\r\nSubject: lunch\r\n\
                        Date: Tue, 3 Mar 2026 10:00:00 +0000\r\nMessage-ID: <1@example.org>\r\n\r\nhello\r\n";
 
 /// Has a daemon ask filters at these places, in this order.

@@ -29,7 +29,7 @@ fn message(number: usize, sender: &str, priority: i8) -> Arc<Message> {
     let stored = StoredMessage {
         id: format!("{number:010}").parse().unwrap(),
         envelope: Arc::new(Envelope { sender, recipients: vec![Recipient::new(ForwardPath::Postmaster)] }),
-        arrival: Arrival { wall: today(), client: "test".into() },
+        arrival: Arrival { wall: today(), client: "test".into(), from: None },
         origin: Origin::Smtp,
         progress: Progress::fresh(1, today(), None),
         content_len: 0,

@@ -31,7 +31,7 @@ fn message(id: &str) -> Arc<Message> {
     let stored = StoredMessage {
         id: id.parse::<QueueId>().unwrap(),
         envelope: Arc::new(Envelope { sender: Sender::new(ReversePath::Null), recipients }),
-        arrival: Arrival { wall, client: "test".into() },
+        arrival: Arrival { wall, client: "test".into(), from: None },
         origin: Origin::Smtp,
         progress: Progress::fresh(1, wall, None),
         content_len: 0,

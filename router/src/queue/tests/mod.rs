@@ -17,8 +17,10 @@ use bytes::Bytes;
 use switchyard_daemon::clock::{Clock, Hand};
 use switchyard_daemon::metrics::Registry;
 use switchyard_maps::{MapHandle, MapName, MapOptions, MapSet, Resolved, Route};
+use switchyard_milter_mta::{Asked, ClientMetrics, Filters};
 use switchyard_smtp::address::{Domain, ForwardPath, ReversePath};
 use switchyard_smtp::envelope::{Envelope, Notify, Recipient, Sender};
+use switchyard_smtp::io::memory::MemoryBudget;
 use switchyard_smtp::testing::{Played, listen, play};
 use tokio::task::JoinHandle;
 
@@ -33,7 +35,8 @@ use super::window::WindowOptions;
 use super::*;
 use crate::bounce::{BounceMetrics, BounceOptions, Bouncer};
 use crate::deliver::{
-    DeliverMetrics, DeliverOptions, Deliverer, Resolver, ResolverOptions, ReuseOptions, TlsOptions, TlsPolicy,
+    DeliverMetrics, DeliverOptions, Deliverer, Outgoing, Resolver, ResolverOptions, ReuseOptions, TlsOptions,
+    TlsPolicy,
 };
 use crate::route::RouteOptions;
 use crate::spool::{Arrival, Folder, Held, Holder, Origin, QueueId, Spool, SpoolMetrics, SpoolOptions};
@@ -84,6 +87,7 @@ fn start_with(
         spool: spool.clone(),
         maps,
         routes,
+        outgoing: unasked(),
         deliverer: Deliverer::new(
             deliver,
             resolver,
@@ -117,6 +121,14 @@ fn delivery(messages_per_connection: u32) -> (DeliverOptions, Resolver, TlsPolic
     (deliver, Resolver::new(&resolver).unwrap(), TlsPolicy::new(&TlsOptions::default()).unwrap())
 }
 
+/// Nobody is asked before an attempt.
+fn unasked() -> Outgoing {
+    let asked = Asked { host: "us.example".to_owned(), filters: Vec::new(), order: Vec::new() };
+    let counted = ClientMetrics::register(Registry::new().prometheus()).unwrap();
+    let filters = Filters::new(&asked, &counted, &MemoryBudget::new(0)).unwrap();
+    Outgoing::new(Arc::new(filters), Vec::new(), "us.example")
+}
+
 fn today() -> SystemTime {
     SystemTime::UNIX_EPOCH + 20_000 * DAY
 }
@@ -145,7 +157,7 @@ impl Site {
         let message = NewMessage {
             envelope: Arc::new(Envelope { sender, recipients }),
             content: Content::from_wire(Bytes::from_static(b"Subject: x\r\n\r\nbody\r\n")),
-            arrival: Arrival { wall: self.queue.0.clock.now_wall(), client: "test".into() },
+            arrival: Arrival { wall: self.queue.0.clock.now_wall(), client: "test".into(), from: None },
             origin: Origin::Smtp,
             hold,
         };
@@ -167,13 +179,14 @@ impl Site {
 
     /// Takes other options while it runs.
     fn change(&self, change: impl FnOnce(&mut QueueOptions)) {
-        let Means { options, routes, deliverer, bouncer } = &*self.queue.means();
+        let Means { options, routes, outgoing, deliverer, bouncer } = &*self.queue.means();
         let mut options = options.clone();
         change(&mut options);
         let (deliver, resolver, policy) = delivery(1);
         self.queue.change(Means {
             options,
             routes: routes.clone(),
+            outgoing: outgoing.clone(),
             deliverer: deliverer.renewed(deliver, resolver, policy),
             bouncer: bouncer.renewed(BounceOptions::default()),
         });

@@ -151,7 +151,7 @@ impl Play {
         let stored = StoredMessage {
             id: format!("{number:010}").parse().unwrap(),
             envelope: Arc::new(Envelope { sender: Sender::new(ReversePath::Null), recipients }),
-            arrival: Arrival { wall, client: "test".into() },
+            arrival: Arrival { wall, client: "test".into(), from: None },
             origin: Origin::Smtp,
             progress: crate::spool::Progress::fresh(1, wall, None),
             content_len: 0,

@@ -3,6 +3,7 @@
 use switchyard_smtp::address::{ForwardPath, Host, LocalPart, Mailbox, ReversePath};
 use switchyard_smtp::envelope::{Body, Notify, Orcpt, Recipient, Ret, Sender, TransactionId};
 use switchyard_smtp::status::EnhancedStatus;
+use switchyard_smtp::wire::command::Attributes;
 
 use super::{Malformed, Place, Read};
 use crate::spool::message::{Held, Holder, Outcome, from_micros, to_micros};
@@ -68,6 +69,14 @@ impl Writer {
             out.text(&orcpt.address_type);
             out.text(&orcpt.address);
         });
+    }
+
+    pub(super) fn attributes(&mut self, from: &Attributes) {
+        for word in [&from.name, &from.helo, &from.protocol, &from.ident] {
+            self.optional(word.as_deref(), Self::text);
+        }
+        self.optional(from.address, |out, address| out.text(&address.to_string()));
+        self.optional(from.port, |out, port| out.number(u32::from(port)));
     }
 
     /// What belongs to a [`hold_tag`].
@@ -207,6 +216,16 @@ impl<'a> Reader<'a> {
             Ok(Orcpt { address_type: input.text()?.into(), address: input.text()?.into() })
         })?;
         Ok(Recipient { forward_path, notify: notify.map(wanted), orcpt })
+    }
+
+    pub(super) fn attributes(&mut self) -> Read<Attributes> {
+        let mut word = || -> Read<Option<Box<str>>> { Ok(self.optional(Self::text)?.map(Into::into)) };
+        let (name, helo, protocol, ident) = (word()?, word()?, word()?, word()?);
+        let address =
+            self.optional(Self::text)?.map(|text| text.parse().map_err(|_| Malformed)).transpose()?;
+        let port = self.optional(Self::number)?;
+        let port = port.map(|port| u16::try_from(port).map_err(|_| Malformed)).transpose()?;
+        Ok(Attributes { name, address, port, helo, protocol, ident })
     }
 
     /// What belongs to a [`hold_tag`].

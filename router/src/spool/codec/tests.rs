@@ -7,6 +7,7 @@ use proptest::prelude::*;
 use switchyard_smtp::address::{ForwardPath, Mailbox, ReversePath};
 use switchyard_smtp::envelope::{Body, Notify, Orcpt, Recipient, Ret, Sender, TransactionId};
 use switchyard_smtp::status::EnhancedStatus;
+use switchyard_smtp::wire::command::Attributes;
 
 use super::*;
 use crate::spool::message::{Holder, Outcome};
@@ -36,11 +37,26 @@ fn envelope(full: bool) -> Envelope {
     Envelope { sender, recipients: vec![plain, recipient] }
 }
 
+fn from() -> Box<Attributes> {
+    Box::new(Attributes {
+        name: None,
+        address: Some("2001:db8::7".parse().unwrap()),
+        port: Some(65_535),
+        helo: Some("client.example".into()),
+        protocol: Some("ESMTPS".into()),
+        ident: Some("id".into()),
+    })
+}
+
 fn new_message(full: bool) -> NewMessage {
     NewMessage {
         envelope: Arc::new(envelope(full)),
         content: Content { added: Bytes::from_static(b"A: b\r\n"), wire: Bytes::from_static(b"body\r\n") },
-        arrival: Arrival { wall: UNIX_EPOCH + Duration::from_micros(5), client: "mx [192.0.2.1]".into() },
+        arrival: Arrival {
+            wall: UNIX_EPOCH + Duration::from_micros(5),
+            client: "mx [192.0.2.1]".into(),
+            from: full.then(from),
+        },
         origin: if full { Origin::Report } else { Origin::Smtp },
         hold: full.then(|| Held::new(Holder::Hand, "asked")),
     }
@@ -56,7 +72,11 @@ fn outcome(text: &str) -> Outcome {
 
 #[test]
 fn messages_read_back() {
-    for message in [new_message(false), new_message(true)] {
+    let mut without_priority = new_message(true);
+    Arc::make_mut(&mut without_priority.envelope).sender.priority = None;
+    let mut without_client = new_message(true);
+    without_client.arrival.from = None;
+    for message in [new_message(false), new_message(true), without_priority, without_client] {
         let payload = Bytes::from(payload(&message));
         let accepted = read_accept(&payload).unwrap();
         assert_eq!((&accepted.envelope, &accepted.arrival), (&message.envelope, &message.arrival));

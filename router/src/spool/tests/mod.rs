@@ -66,7 +66,7 @@ fn message(number: u128, size: usize) -> NewMessage {
     NewMessage {
         envelope: Arc::new(Envelope { sender, recipients: recipients.into() }),
         content: Content { added: Bytes::from_static(b"Received: by test\r\n"), wire: wire.into() },
-        arrival: Arrival { wall: start(), client: "mx1.example.org [192.0.2.1]".into() },
+        arrival: Arrival { wall: start(), client: "mx1.example.org [192.0.2.1]".into(), from: None },
         origin: Origin::Smtp,
         hold: None,
     }

@@ -59,7 +59,7 @@ async fn a_message_waits_for_the_one_before_it() {
 }
 
 #[tokio::test]
-async fn who_only_holds_a_session_open_holds_up_nobody() {
+async fn m9_who_only_holds_a_session_open_holds_up_nobody() {
     let house = House::new(Fault::None);
     let (pool, registry) = narrow(&house, 1, LONG);
     let mut idle = Vec::new();
@@ -80,7 +80,7 @@ async fn who_only_holds_a_session_open_holds_up_nobody() {
 }
 
 #[tokio::test]
-async fn sessions_from_before_a_change_count_within_the_new_bound() {
+async fn m9_sessions_from_before_a_change_count_within_the_new_bound() {
     let house = House::new(Fault::None);
     let (old, registry) = pool(&[&house], |options| (options.connections, options.waiting) = (2, 0));
     let (one, two) = (begun(&old).await, begun(&old).await);
