@@ -2,12 +2,16 @@
 
 use std::ffi::OsStr;
 use std::fs::{self, File};
-use std::io::Write as _;
+use std::io::{Read, Write as _};
 use std::path::Path;
 use std::process::{Command, Output, Stdio};
+use std::sync::mpsc;
+use std::thread;
+use std::time::Duration;
 
 use tempfile::TempDir;
 
+use crate::peer::process::{Group, Process};
 use crate::site::binary;
 
 /// What it said, and how it ended.
@@ -40,6 +44,37 @@ pub fn switchyard<A: AsRef<OsStr>>(arguments: impl IntoIterator<Item = A>) -> To
     told(Command::new(binary::program("switchyard")).args(arguments).output().expect("switchyard starts"))
 }
 
+/// The same, ended after a while: of what waits for something that may never come.
+///
+/// # Panics
+/// When it can't be started, or has not ended by then.
+pub fn switchyard_within<A: AsRef<OsStr>>(limit: Duration, arguments: impl IntoIterator<Item = A>) -> Told {
+    let mut command = Command::new(binary::program("switchyard"));
+    command.args(arguments).stdin(Stdio::null()).stdout(Stdio::piped()).stderr(Stdio::piped());
+    let mut process = Process::start(&mut command, Group::Ours);
+    let child = process.child();
+    let data = read_aside(child.stdout.take().expect("a pipe"));
+    let speech = read_aside(child.stderr.take().expect("a pipe"));
+    // Both pipes end with it; if it does not, it ends with us.
+    let [stdout, stderr] = [data, speech].map(|read| {
+        read.recv_timeout(limit).unwrap_or_else(|_| panic!("{command:?} goes on after {limit:?}"))
+    });
+    told(Output { status: process.wait(), stdout, stderr })
+}
+
+/// All that comes out of a pipe, when it has come.
+fn read_aside(mut pipe: impl Read + Send + 'static) -> mpsc::Receiver<Vec<u8>> {
+    let (to, read) = mpsc::channel();
+    thread::spawn(move || {
+        let mut octets = Vec::new();
+        if pipe.read_to_end(&mut octets).is_ok() {
+            // Whoever waited may have given up.
+            let _ = to.send(octets);
+        }
+    });
+    read
+}
+
 /// The same, with something to read on its standard input.
 ///
 /// # Panics
@@ -49,7 +84,7 @@ pub fn switchyard_reads<A: AsRef<OsStr>>(arguments: impl IntoIterator<Item = A>,
     command.args(arguments).stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::piped());
     let mut child = command.spawn().expect("switchyard starts");
     let mut writer = child.stdin.take().expect("a pipe");
-    std::thread::scope(|scope| {
+    thread::scope(|scope| {
         // It may answer while it is still asked: both pipes must move.
         scope.spawn(move || writer.write_all(input.as_bytes()).expect("it reads its questions"));
         told(child.wait_with_output().expect("switchyard runs"))

@@ -84,7 +84,7 @@ pub enum State {
     Returned,
 }
 
-/// What a host's daemons did since they started; a restart begins at nothing.
+/// What a host's daemons did since its agent began to look; a start of the agent begins at nothing.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Counters {

@@ -8,6 +8,7 @@
 //! for a while after each flip, how often it had to start the daemon again.
 
 use std::convert::Infallible;
+use std::net::SocketAddr;
 use std::os::fd::OwnedFd;
 use std::os::unix::fs::MetadataExt as _;
 use std::path::{Path, PathBuf};
@@ -31,6 +32,8 @@ pub(super) struct Watched {
     pub(super) daemon: String,
     /// Its control socket.
     pub(super) control: Option<PathBuf>,
+    /// Where it says what it counts.
+    pub(super) metrics: Option<SocketAddr>,
     /// The set: where the service manager is asked, it is asked for a while after each.
     pub(super) set: HeadRef,
 }

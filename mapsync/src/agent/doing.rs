@@ -175,6 +175,7 @@ impl Life {
         let watched = self.set.as_ref().map(|set| Watched {
             daemon: set.daemon.clone(),
             control: set.control.clone(),
+            metrics: set.metrics,
             set: set.name,
         });
         self.watched.send_if_modified(|before| std::mem::replace(before, watched.clone()) != watched);

@@ -6,16 +6,18 @@
 //! names `current` and never the set, so a generation that changes no setting changes no octet of the file. A filter
 //! beside the host's own daemon has `milter.toml` and `maps-milter/`. On a hub's own host there is `hub.toml`, and no maps.
 
+use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
 
 use switchyard_behaviour::texts;
 use switchyard_config::change::Difference;
 use switchyard_config::document::Document;
 use switchyard_config::render::{Origins, render};
-use switchyard_config::site::{Daemon, Host, NoSuchHost};
+use switchyard_config::site::{Daemon, Host, HostSettings, NoSuchHost, Role};
 use switchyard_config::{Faults, Site};
 use switchyard_maps::installed::{self, InstallError};
 
+use super::counts;
 use super::disk::{DiskError, Making};
 use crate::proof::{Proof, prove};
 
@@ -28,6 +30,8 @@ pub struct Made {
     pub daemon: &'static str,
     /// Where that daemon answers the operator's tool; none for nowhere.
     pub control: Option<PathBuf>,
+    /// Where that daemon says what it counts; none where its settings do not tell.
+    pub metrics: Option<SocketAddr>,
     /// What the behaviours came to; none fails.
     pub proof: Proof,
 }
@@ -63,6 +67,14 @@ pub async fn make(making: &Making, host: &str, current: &Path) -> Result<Made, U
     let site = Site::load(&making.path().join(SITE))?;
     let host = site.host(host)?;
     let control = site.control(host)?;
+    let metrics = match host.role {
+        // No mail passes it.
+        Role::Hub => None,
+        _ => match site.settings(host)? {
+            HostSettings::Mx(settings) => counts::address(&settings.common.metrics),
+            HostSettings::Router(settings) => counts::address(&settings.common.metrics),
+        },
+    };
     for daemon in follow(&site, host) {
         let document = document(&site, host, daemon, current)?;
         making.write(&daemon.file(), render(&document, Origins::Hidden).as_bytes())?;
@@ -73,7 +85,7 @@ pub async fn make(making: &Making, host: &str, current: &Path) -> Result<Made, U
     let daemon = host.role.daemon();
     let proof = prove(&site).await.map_err(Unfit::Behaviours)?;
     match (proof.broken.is_empty(), proof.unasked.is_empty()) {
-        (true, true) => Ok(Made { role: host.role.as_str(), daemon, control, proof }),
+        (true, true) => Ok(Made { role: host.role.as_str(), daemon, control, metrics, proof }),
         (true, false) => Err(Unfit::Unasked(proof.unasked.join("\n"))),
         (false, _) => Err(Unfit::Behaviours(proof.broken.join("\n"))),
     }

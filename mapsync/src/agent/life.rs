@@ -20,6 +20,7 @@ use tokio::task::JoinSet;
 use tokio::time::{Duration, Instant, MissedTickBehavior, interval, sleep_until};
 use tokio_util::sync::CancellationToken;
 
+use super::counts::{self, Mail, Pace};
 use super::deaths::{self, Watched};
 use super::disk::{Disk, DiskError, set_name};
 use super::ears::{Ears, Heard};
@@ -56,6 +57,8 @@ pub(super) struct Host {
     pub(super) end: CancellationToken,
     /// Deaths of its daemon that were seen.
     pub(super) deaths: u64,
+    /// What it did with mail since then.
+    pub(super) mail: Mail,
     /// What the daemon still needs of people.
     pub(super) left: Option<Left>,
 }
@@ -154,6 +157,13 @@ impl Life {
         }
         let (dead, mut deaths) = mpsc::channel(1);
         beside.spawn(deaths::watch(self.watched.subscribe(), dead, self.own.metrics.seen.clone()));
+        let (to, mut counts) = mpsc::channel(1);
+        beside.spawn(counts::count(
+            self.watched.subscribe(),
+            to,
+            self.own.metrics.counted.clone(),
+            Pace::USUAL,
+        ));
         let mut tick = interval(TICK);
         tick.set_missed_tick_behavior(MissedTickBehavior::Delay);
         // What was begun before the start is gone on with.
@@ -175,6 +185,7 @@ impl Life {
                     self.staged(staged.unwrap_or_else(panicked)).await;
                 }
                 Some(()) = deaths.recv() => self.died().await,
+                Some(counted) = counts.recv() => self.counted(counted),
                 () = sleep_until(rest.unwrap_or_else(Instant::now)), if rest.is_some() => {
                     self.rest = None;
                     self.told(Input::Rested).await;

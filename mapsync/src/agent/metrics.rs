@@ -19,6 +19,8 @@ pub(super) struct Metrics {
     pub(super) deaths: Counter,
     /// 1 while such a death would be seen.
     pub(super) seen: Gauge,
+    /// 1 while the daemon says what it does with mail.
+    pub(super) counted: Gauge,
     /// What people should know now.
     pub(super) alarms: Gauge,
     /// From files that are here to a set that is ready.
@@ -74,6 +76,10 @@ impl Metrics {
             seen: registry.gauge(
                 "mapsync_agent_daemon_seen",
                 "1 while the agent would see the host's daemon end by itself, and go back if it does so twice soon.",
+            )?,
+            counted: registry.gauge(
+                "mapsync_agent_daemon_counted",
+                "1 while the host's daemon says what it does with mail, so that a rollout can compare.",
             )?,
             alarms: registry.gauge(
                 "mapsync_agent_alarms",

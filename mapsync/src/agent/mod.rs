@@ -3,8 +3,8 @@
 //! What to do is decided by `switchyard_mapsync_protocol::agent`, which has no hands; here are its hands. `life` tells it
 //! what happens and does what it answers: `ears` hear the `hubs`, `fetch` brings files, `stage` makes a set of them by
 //! [`host`] (settings, compiled maps, behaviours) and [`disk`] (whole and durable), the link `current` moves and
-//! daemons read it. Nothing else is told to them. `deaths` sees how their daemon takes it, `report` tells the hubs, and
-//! `query` answers what an admin asks of all hosts.
+//! daemons read it. Nothing else is told to them. `deaths` and `counts` see how their daemon takes it, `report` tells the
+//! hubs, and `query` answers what an admin asks of all hosts.
 //!
 //! Invariants kept here:
 //! - What is in use was signed, is whole, and did on this host what the site's behaviours say.
@@ -13,6 +13,7 @@
 //! - What is to be remembered is durable before anything is done because of it.
 //! - With all hubs gone, or their clocks, nothing moves.
 
+mod counts;
 mod deaths;
 pub mod disk;
 mod doing;
@@ -49,6 +50,7 @@ use switchyard_mapsync_protocol::agent::Kept;
 use switchyard_mapsync_protocol::trust::Trusted;
 use tokio::sync::watch;
 
+use self::counts::Mail;
 use self::disk::Disk;
 use self::life::{Host, Reach};
 use self::metrics::Metrics;
@@ -135,6 +137,7 @@ impl Daemon for Agent {
             in_use,
             end: process.drain.token(),
             deaths: 0,
+            mail: Mail::default(),
             left: services::Left::read(&settings.folder),
         };
         process.tasks.essential("life", life::live(own, kept, changes));

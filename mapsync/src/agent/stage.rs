@@ -4,6 +4,7 @@
 use std::collections::BTreeMap;
 use std::fs::{self, File};
 use std::io::{self, Read, Write};
+use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::Instant;
@@ -37,6 +38,9 @@ pub struct Set {
     pub daemon: String,
     /// Where that daemon answers the operator's tool; none for nowhere.
     pub control: Option<PathBuf>,
+    /// Where that daemon says what it counts; none where its settings do not tell.
+    #[serde(default)]
+    pub metrics: Option<SocketAddr>,
 }
 
 impl Set {
@@ -127,6 +131,7 @@ async fn make(means: Means, set: agent::Set) -> Result<(), agent::Unfit> {
             role: made.role.to_owned(),
             daemon: made.daemon.to_owned(),
             control: made.control,
+            metrics: made.metrics,
         };
         let told = serde_json::to_vec_pretty(&told).map_err(|error| later(&error))?;
         making.finish(&told).map_err(|error| later(&error))

@@ -1,8 +1,9 @@
 //! How this host is, as its gauges, its word to the hubs, and its alarms to people.
 
 use switchyard_mapsync_protocol::agent::Alarm;
-use switchyard_mapsync_protocol::status::{Counters, State, Status, reason};
+use switchyard_mapsync_protocol::status::{State, Status, reason};
 
+use super::counts::Counted;
 use super::life::Life;
 use super::report::disk_free;
 use super::services::Left;
@@ -47,12 +48,25 @@ impl Life {
                 nonce: said.as_ref().map_or(now.0.saturating_mul(1000), |said| said.nonce.saturating_add(1)),
                 at: now,
                 progress,
-                // Daemons are not asked what they count: what happens to mail is not said here.
-                counters: Counters { deaths: self.own.deaths, ..Counters::default() },
+                counters: self.own.mail.told(self.own.deaths),
                 disk_free: disk_free(self.own.disk.folder()),
             });
             is_other
         });
+    }
+
+    /// What the daemon did with mail since it was asked last.
+    pub(super) fn counted(&mut self, Counted { set, mail, is_awaited }: Counted) {
+        // Asked before a flip and heard after it: it belongs to neither set.
+        if self.set.as_ref().is_none_or(|now| now.name != set) {
+            return;
+        }
+        self.own.mail.add(mail);
+        self.tell();
+        // A rollout looks at those that have the new set, and at those that wait for it.
+        if is_awaited || self.agent.progress().state == State::Staged {
+            self.said.send_modify(|_the_same| {});
+        }
     }
 
     /// Says each alarm once, when it begins.

@@ -11,7 +11,8 @@ use switchyard_tests::peer::process::{Group, Process};
 use switchyard_tests::site::{Site, binary};
 use switchyard_tests::tool::{Told, switchyard, write};
 
-use super::world::{file, make_keys};
+use super::credentials::make_keys;
+use super::world::file;
 
 /// Hubs that take pushes; the one after them follows.
 pub(crate) const HUBS: usize = 3;

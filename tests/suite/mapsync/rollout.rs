@@ -71,3 +71,25 @@ fn what_kills_a_daemon_never_leaves_its_first_step_and_is_undone_by_itself() {
     assert_eq!(world.push(&[]).code, Some(0));
     expect::holds("the mx to answer by generation 3", || world.answer("third@example.org") == 250);
 }
+
+#[test]
+fn a_push_whose_hub_dies_looks_on_no_more_and_its_rollout_stays_where_it_is() {
+    let mut world = world("[rollout]\nbake = \"1h\"\nsilence = \"3s\"\n");
+    let told = thread::scope(|scope| {
+        let (live, with) = (world.site.path("live"), world.site.path("push.toml"));
+        let pushed = scope.spawn(move || World::push_with(&live, &with, &["--staged"]));
+        expect::holds("the first step", || world.in_use() == Some(2));
+        expect::holds("the hub to know", || world.admin(&["fleet"]).data.contains("uses    2"));
+        world.kill_hub();
+        pushed.join().expect("a push")
+    });
+    assert_eq!(told.code, Some(3), "{told:?}");
+    assert!(told.speech.contains("the rollout goes on without us: switchyard rollout --watch"), "{told:?}");
+    world.start_hub();
+    let told = expect::until("the hub to go on with it", || {
+        let told = world.admin(&["rollout"]);
+        told.data.starts_with("generation 2: step 1 of 2: ").then_some(told)
+    });
+    assert_eq!(told.code, Some(0), "{told:?}");
+    assert_eq!((world.in_use(), world.answer("new@example.org")), (Some(2), 250));
+}

@@ -5,15 +5,21 @@ use std::io::{Read as _, Write as _};
 use std::net::{SocketAddr, TcpStream};
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
+use std::time::Duration;
 
 use switchyard_tests::expect;
 use switchyard_tests::peer::certificates::Certificates;
 use switchyard_tests::peer::process::{Group, Process};
 use switchyard_tests::site::{Site, binary};
 use switchyard_tests::talk::Talk;
-use switchyard_tests::tool::{Told, switchyard, write};
+use switchyard_tests::tool::{Told, switchyard, switchyard_within, write};
+
+use super::credentials::{make_certificates, make_keys};
 
 pub(crate) const HOST: &str = "mx1.example.org";
+
+/// How long a push may look on before a scenario gives it up.
+const PUSH: Duration = Duration::from_secs(150);
 
 /// What its mail does, so that a push that breaks it is seen.
 const BEHAVIOURS: &str = r#"
@@ -31,8 +37,11 @@ pub(crate) struct World {
     agent: Option<Process>,
     hub: Option<Process>,
     pub(crate) site: Site,
+    pub(crate) certificates: Certificates,
     pub(crate) hub_address: SocketAddr,
-    mx_address: SocketAddr,
+    pub(crate) mx_address: SocketAddr,
+    /// Of daemons that are started next.
+    pub(crate) environment: Vec<(&'static str, String)>,
     /// Where the agent tells its metrics.
     agent_metrics: SocketAddr,
 }
@@ -48,9 +57,12 @@ impl World {
         let site = Site::new();
         let (hub_address, mx_address) = (site.free_address(), site.free_address());
         let agent_metrics = site.free_address();
-        let world = Self { mx: None, agent: None, hub: None, site, hub_address, mx_address, agent_metrics };
+        let certificates = make_certificates(&site);
+        let (mx, agent, hub) = (None, None, None);
+        let environment = Vec::new();
+        let world =
+            Self { mx, agent, hub, site, certificates, hub_address, mx_address, environment, agent_metrics };
         make_keys(&world.site);
-        world.make_certificates();
         world.write_settings(more);
         world.write_site();
         let mut world = world;
@@ -60,24 +72,18 @@ impl World {
 
     /// A host that goes by generation 1, with these recipients: its mx runs, and the hub knows it.
     pub(crate) fn on_the_first(more_of_hub: &str, recipients: &str) -> Self {
-        let mut world = Self::with_hub(more_of_hub);
-        world.write_recipients(recipients);
-        assert_eq!(world.push(&[]).code, Some(0));
-        world.start_agent();
-        expect::holds("generation 1 in use", || world.in_use() == Some(1));
-        world.start_mx();
-        expect::holds("the hub to know the host", || world.admin(&["fleet"]).data.contains("uses    1"));
-        world
+        Self::with_hub(more_of_hub).with_first(recipients)
     }
 
-    fn make_certificates(&self) {
-        let folder = self.site.path("tls");
-        fs::create_dir(&folder).expect("a folder");
-        let made = Certificates::make(&folder, &[]);
-        made.add("hub", &format!("URI:spiffe://live/hub/hub1,IP:{}", self.site.ip()));
-        made.add("mx1", &format!("URI:spiffe://live/agent/{HOST},IP:{}", self.site.ip()));
-        made.add("ann", "URI:spiffe://live/push/ann");
-        made.add("boss", "URI:spiffe://live/admin/boss");
+    /// The same, of a world that stands.
+    pub(crate) fn with_first(mut self, recipients: &str) -> Self {
+        self.write_recipients(recipients);
+        assert_eq!(self.push(&[]).code, Some(0));
+        self.start_agent();
+        expect::holds("generation 1 in use", || self.in_use() == Some(1));
+        self.start_mx();
+        expect::holds("the hub to know the host", || self.admin(&["fleet"]).data.contains("uses    1"));
+        self
     }
 
     fn write_settings(&self, more_of_hub: &str) {
@@ -174,6 +180,11 @@ impl World {
         expect::holds("the agent to see it die", || self.metric("daemon_deaths_total") > deaths);
     }
 
+    /// The mx dies while nobody looks after it.
+    pub(crate) fn kill_mx_alone(&mut self) {
+        self.mx.take().expect("it runs").kill();
+    }
+
     /// A number that the agent tells of itself; labels stand in it as they are told.
     pub(crate) fn metric(&self, name: &str) -> Option<u64> {
         let mut stream = TcpStream::connect(self.agent_metrics).ok()?;
@@ -225,11 +236,12 @@ impl World {
         self.start_hub();
     }
 
-    fn start(&self, program: &str, words: &[&str], settings: &str) -> Process {
+    /// A daemon, whose log is beside its settings.
+    pub(crate) fn start(&self, program: &str, words: &[&str], settings: &str) -> Process {
         let name = settings.rsplit('/').next().unwrap_or(settings).replace("toml", "log");
         let log = File::options().create(true).append(true).open(self.site.path(name)).expect("a log");
         let mut command = Command::new(binary::program(program));
-        command.args(words).arg(self.site.path(settings));
+        command.args(words).arg(self.site.path(settings)).envs(self.environment.iter().cloned());
         command.stdin(Stdio::null()).stdout(Stdio::null()).stderr(log);
         Process::start(&mut command, Group::Ours)
     }
@@ -247,7 +259,7 @@ impl World {
     /// A push by one who needs nothing else of this world.
     pub(crate) fn push_with(live: &Path, with: &Path, more: &[&str]) -> Told {
         let (live, with) = (live.to_str().expect("a plain path"), with.to_str().expect("a plain path"));
-        switchyard(["push", live, "--with", with].into_iter().chain(more.iter().copied()))
+        switchyard_within(PUSH, ["push", live, "--with", with].into_iter().chain(more.iter().copied()))
     }
 
     /// Another table, in the spelling that travels as one.
@@ -296,7 +308,7 @@ impl World {
         fs::read_to_string(self.site.path(name)).unwrap_or_default()
     }
 
-    fn file(&self, name: impl AsRef<Path>) -> String {
+    pub(crate) fn file(&self, name: impl AsRef<Path>) -> String {
         file(&self.site, name)
     }
 }
@@ -312,34 +324,6 @@ fn copy_folder(from: &Path, to: &Path) {
             fs::copy(&from, &to).expect("a copy");
         }
     }
-}
-
-/// An admin's keys, and the root that names them.
-pub(crate) fn make_keys(site: &Site) {
-    for name in ["root", "ann", "release", "second"] {
-        let told = switchyard(["key", "new", file(site, format!("{name}.key")).as_str()]);
-        assert_eq!(told.code, Some(0), "{told:?}");
-    }
-    let key = |name: &str| file(site, name);
-    let told = switchyard([
-        "key",
-        "root",
-        "--environment",
-        "live",
-        "--root",
-        &key("root.key"),
-        "--push",
-        &key("ann.key"),
-        "--release",
-        &key("release.key"),
-        "--release",
-        &key("second.key"),
-        "--sign",
-        &key("root.key"),
-        "--out",
-        &key("root.json"),
-    ]);
-    assert_eq!(told.code, Some(0), "{told:?}");
 }
 
 /// A file of the scenario, as a word of a command.

@@ -12,8 +12,6 @@
 //!
 //! The newest release says which step is in force, so any hub takes over at any time and two at once do no harm: numbers
 //! only rise, and a halt is above every step. Who takes over bakes the step anew. With no hub left nobody moves.
-//!
-//! Agents say no counters of mail yet, and without them step 3 sees hosts and daemons, not mail.
 
 use std::collections::BTreeMap;
 use std::fmt;

@@ -33,6 +33,7 @@ async fn host(name: &str) -> (tempfile::TempDir, Disk) {
         role: made.role.to_owned(),
         daemon: made.daemon.to_owned(),
         control: made.control,
+        metrics: made.metrics,
     };
     making.finish(&serde_json::to_vec(&set).unwrap()).unwrap();
     disk.flip(&set_name(&at)).unwrap();

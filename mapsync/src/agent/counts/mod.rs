@@ -1,0 +1,156 @@
+//! What the host's daemon does with mail, by its own metrics: a rollout compares hosts that have a new set with those that
+//! do not.
+//!
+//! The daemon is asked again and again where its settings say that it tells them, more often for a while after a flip.
+//! What it counts is told as what was added since the agent began. What was added over a flip belongs to neither set, and
+//! is left out. A daemon that does not answer adds nothing: to a rollout, no mail where others have some is no good sign.
+
+mod ask;
+mod page;
+
+use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
+use std::time::Duration;
+
+use switchyard_daemon::metrics::Gauge;
+use switchyard_daemon::sockets::ListenOn;
+use switchyard_mapsync_protocol::head::HeadRef;
+use switchyard_mapsync_protocol::status::Counters;
+use tokio::sync::{mpsc, watch};
+use tokio::time::{Instant, timeout};
+
+use super::deaths::Watched;
+
+/// Messages and recipients, by what became of them; as [`Counters`] has them.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub(super) struct Mail([u64; 4]);
+
+/// What became of mail.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Fate {
+    Taken,
+    Rejected,
+    Deferred,
+    Bounced,
+}
+
+/// What was added while a set was in use.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) struct Counted {
+    pub(super) set: HeadRef,
+    pub(super) mail: Mail,
+    /// The set came into use a short while ago: how it does is waited for.
+    pub(super) is_awaited: bool,
+}
+
+/// How often a daemon is asked.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Pace {
+    usual: Duration,
+    /// For a while after a flip.
+    soon: Duration,
+}
+
+impl Pace {
+    pub(super) const USUAL: Self = Self { usual: Duration::from_secs(5), soon: Duration::from_secs(2) };
+}
+
+impl Mail {
+    pub(super) fn count(&mut self, fate: Fate, more: u64) {
+        let count = &mut self.0[fate as usize];
+        *count = count.saturating_add(more);
+    }
+
+    pub(super) fn add(&mut self, more: Self) {
+        self.0.iter_mut().zip(more.0).for_each(|(count, more)| *count = count.saturating_add(more));
+    }
+
+    /// What was added; a daemon whose counters fell began anew.
+    fn since(self, before: Self) -> Self {
+        let mut since = self.0.iter().zip(before.0);
+        if since.clone().any(|(now, before)| *now < before) {
+            return self;
+        }
+        Self(std::array::from_fn(|_| since.next().map_or(0, |(now, before)| now - before)))
+    }
+
+    /// As a hub is told, with the daemon's deaths.
+    pub(super) fn told(self, deaths: u64) -> Counters {
+        let Self([taken, rejected, deferred, bounced]) = self;
+        // Daemons do not ask the set to come beside the one in use: no answers of both are compared.
+        Counters { taken, rejected, deferred, bounced, differing: 0, deaths }
+    }
+}
+
+/// What was read last, and by which set the daemon went then.
+#[derive(Debug, Default)]
+struct Tally(Option<(HeadRef, Mail)>);
+
+impl Tally {
+    /// Takes a daemon's counters, and gives what was added by the set that it goes by.
+    fn read(&mut self, set: HeadRef, now: Mail) -> Option<Mail> {
+        let before = self.0.replace((set, now));
+        let (_, before) = before.filter(|(before, _)| *before == set)?;
+        Some(now.since(before)).filter(|added| *added != Mail::default())
+    }
+}
+
+/// Where a daemon that listens so is asked from its own host; none where the settings do not tell.
+pub(super) fn address(metrics: &ListenOn) -> Option<SocketAddr> {
+    match metrics {
+        ListenOn::Address(address) if address.ip().is_unspecified() => {
+            let own = match address.ip() {
+                IpAddr::V4(_) => IpAddr::V4(Ipv4Addr::LOCALHOST),
+                IpAddr::V6(_) => IpAddr::V6(Ipv6Addr::LOCALHOST),
+            };
+            Some(SocketAddr::new(own, address.port()))
+        }
+        ListenOn::Address(address) => Some(*address),
+        ListenOn::Systemd(_) => None,
+    }
+}
+
+/// Says what is added, of whatever daemon is to be watched; `seen` is 1 while it says so. It ends when nobody asks.
+pub(super) async fn count(
+    mut which: watch::Receiver<Option<Watched>>,
+    to: mpsc::Sender<Counted>,
+    seen: Gauge,
+    pace: Pace,
+) {
+    let (mut tally, mut of, mut since) = (Tally::default(), None, Instant::now());
+    loop {
+        let now = which.borrow_and_update().as_ref().and_then(|daemon| Some((daemon.set, daemon.metrics?)));
+        if now != of {
+            (of, since) = (now, Instant::now());
+        }
+        let is_awaited = since.elapsed() < AWAITED;
+        match now {
+            Some((set, address)) => match ask::page(address).await {
+                Ok(page) => {
+                    seen.set(1);
+                    if let Some(mail) = tally.read(set, page::read(&page))
+                        && to.send(Counted { set, mail, is_awaited }).await.is_err()
+                    {
+                        return;
+                    }
+                }
+                Err(error) => {
+                    if seen.get() == 1 {
+                        tracing::warn!(%error, %address, "the daemon does not say what it does with mail");
+                    }
+                    seen.set(0);
+                }
+            },
+            None => seen.set(0),
+        }
+        let pause = if is_awaited { pace.soon } else { pace.usual };
+        if let Ok(Err(_gone)) = timeout(pause, which.changed()).await {
+            return;
+        }
+    }
+}
+
+/// How long a set is new.
+const AWAITED: Duration = Duration::from_secs(60);
+
+#[cfg(test)]
+mod tests;
