@@ -5,6 +5,7 @@ mod back;
 mod cluster;
 mod credentials;
 mod drip;
+mod follow;
 mod hubs;
 mod kills;
 mod live;
