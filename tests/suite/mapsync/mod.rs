@@ -1,6 +1,7 @@
 //! A site that is pushed, and its hosts that follow: hub, agents and daemons as processes on one machine.
 
 mod again;
+mod api;
 mod back;
 mod cluster;
 mod credentials;

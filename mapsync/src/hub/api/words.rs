@@ -1,5 +1,6 @@
 //! What hosts said, from one hub to another.
 
+use axum::extract::rejection::QueryRejection;
 use axum::extract::{Path, Query, State};
 use axum::http::StatusCode;
 use axum::response::Response;
@@ -36,9 +37,10 @@ pub(crate) async fn tell(
     State(shared): State<Shared>,
     Asks(caller): Asks,
     Path(environment): Path<String>,
-    Query(which): Query<Which>,
+    which: Result<Query<Which>, QueryRejection>,
 ) -> Result<Response, Problem> {
     let board = shared.board(&caller, &environment)?;
+    let Query(which) = which.map_err(|error| Problem::bad(error.to_string()))?;
     // Another run counts from the start.
     let after = if which.run == board.fleet.run() { which.after } else { 0 };
     Ok(control::answer(&sharing::told(&shared, &board, after, which.without)))

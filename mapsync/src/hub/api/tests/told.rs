@@ -110,4 +110,5 @@ async fn hubs_tell_one_another_what_hosts_say() {
     assert_eq!(bring(&foreign).await, StatusCode::NO_CONTENT);
     assert_eq!(other.get(EVE, "/v1/fleet/live", &[]).await.json()["hosts"].as_array().unwrap().len(), 1);
     assert_eq!(bench.ask(HUB, Method::POST, path, &[], b"{}").await.problem(), "malformed");
+    assert_eq!(bench.get(HUB, &format!("{path}?after=x"), &[]).await.problem(), "bad-request");
 }
