@@ -6,6 +6,7 @@
 //! - [`up`]: `switchyard up` as a person starts it.
 //! - [`site`]: our daemons as child processes, to be killed, restarted and cut off from power.
 //! - [`network`]: hosts with addresses, ports and folders of their own, in namespaces.
+//! - [`fleet`]: hubs, and hosts by the thousand, to be measured.
 //! - [`ledger`]: a load and a sink whose books tell whether mail was lost, torn or doubled.
 //! - [`tool`]: the operator's tool, as a person runs it.
 //! - [`tables`]: maps by the thousand, with questions that hit, nearly hit and miss.
@@ -19,6 +20,7 @@
 
 pub mod corpus;
 pub mod expect;
+pub mod fleet;
 pub mod ledger;
 pub mod network;
 pub mod peer;

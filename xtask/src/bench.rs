@@ -17,16 +17,34 @@ pub(crate) enum Bench {
         #[arg(trailing_var_arg = true, allow_hyphen_values = true)]
         arguments: Vec<OsString>,
     },
+    /// A fleet: how soon a push is on a thousand hosts, and what that costs the hub (`-- --help` for more).
+    Fleet {
+        /// Handed on: --hosts N, --rounds N, --entries N, --whole-hosts N, --one, --json.
+        #[arg(trailing_var_arg = true, allow_hyphen_values = true)]
+        arguments: Vec<OsString>,
+    },
 }
 
 /// Builds and runs it.
 pub(crate) fn run(bench: &Bench) -> Result<(), Failure> {
-    let Bench::Relay { arguments } = bench;
     peers::run()?;
-    show(cargo().args(["build", "--locked", "--release", "--package", "switchyard-router"]))?;
+    match bench {
+        Bench::Relay { arguments } => {
+            let folder = tree::target().join("bench");
+            measure("relay", &["router"], &["--folder".into(), folder.into()], arguments)
+        }
+        Bench::Fleet { arguments } => measure("fleet", &["mapsync", "mx"], &[], arguments),
+    }
+}
+
+/// Runs a benchmark with programs of ours, each told by an option of its name.
+fn measure(name: &str, programs: &[&str], more: &[OsString], arguments: &[OsString]) -> Result<(), Failure> {
     let mut command = cargo();
-    command.args(["bench", "--locked", "--quiet", "--package", "switchyard-tests", "--bench", "relay", "--"]);
-    command.arg("--router").arg(tree::target().join("release/switchyard-router"));
-    command.arg("--folder").arg(tree::target().join("bench"));
-    show(command.args(arguments))
+    command.args(["bench", "--locked", "--quiet", "--package", "switchyard-tests", "--bench", name, "--"]);
+    for program in programs {
+        let package = format!("switchyard-{program}");
+        show(cargo().args(["build", "--locked", "--release", "--package", &package]))?;
+        command.arg(format!("--{program}")).arg(tree::target().join("release").join(package));
+    }
+    show(command.args(more).args(arguments))
 }

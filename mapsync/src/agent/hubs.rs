@@ -10,7 +10,7 @@ use crate::client::{ClientError, Hub};
 
 /// Every hub that is asked.
 #[derive(Debug)]
-pub(super) struct Hubs {
+pub struct Hubs {
     environment: Environment,
     tls: Arc<ClientConfig>,
     places: Vec<Place>,
@@ -24,14 +24,18 @@ struct Place {
 }
 
 /// A connection for one question; who got an answer to its end gives it back.
-pub(super) struct Lent<'a> {
-    pub(super) hub: Hub,
+#[derive(Debug)]
+pub struct Lent<'a> {
+    /// What is asked.
+    pub hub: Hub,
     place: &'a Place,
-    _turn: SemaphorePermit<'a>,
+    _turn: Option<SemaphorePermit<'a>>,
 }
 
 impl Hubs {
-    pub(super) fn new(addresses: &[String], environment: Environment, tls: Arc<ClientConfig>) -> Self {
+    /// The hubs at these addresses; nothing is dialled yet.
+    #[must_use]
+    pub fn new(addresses: &[String], environment: Environment, tls: Arc<ClientConfig>) -> Self {
         let place = |address: &String| Place {
             address: address.clone(),
             idle: Mutex::default(),
@@ -40,28 +44,45 @@ impl Hubs {
         Self { environment, tls, places: addresses.iter().map(place).collect() }
     }
 
-    pub(super) fn count(&self) -> usize {
+    /// How many there are.
+    #[must_use]
+    pub fn count(&self) -> usize {
         self.places.len()
     }
 
     /// The address of a hub.
-    pub(super) fn address(&self, place: usize) -> &str {
+    #[must_use]
+    pub fn address(&self, place: usize) -> &str {
         self.places.get(place).map_or("of before", |place| &place.address)
     }
 
     /// A connection of one's own, for as long as one listens; none for a hub that is not asked.
-    pub(super) fn dial(&self, place: usize) -> Option<Hub> {
+    #[must_use]
+    pub fn dial(&self, place: usize) -> Option<Hub> {
         self.places.get(place).map(|place| self.hub(place))
     }
 
     /// A connection for a question, in one's turn.
-    pub(super) async fn ask(&self, place: usize) -> Result<Lent<'_>, ClientError> {
+    ///
+    /// # Errors
+    /// When it is none of ours any more.
+    pub async fn ask(&self, place: usize) -> Result<Lent<'_>, ClientError> {
         let gone =
             || ClientError { hub: "of before".into(), status: None, why: "is not asked any more".into() };
         let place = self.places.get(place).ok_or_else(gone)?;
         let turn = place.at_once.acquire().await.map_err(|_closed: AcquireError| gone())?;
+        Ok(self.lent(place, Some(turn)))
+    }
+
+    /// A connection for what is short and must not wait for those who fetch; none for a hub that is not asked.
+    #[must_use]
+    pub fn ask_now(&self, place: usize) -> Option<Lent<'_>> {
+        self.places.get(place).map(|place| self.lent(place, None))
+    }
+
+    fn lent<'a>(&self, place: &'a Place, turn: Option<SemaphorePermit<'a>>) -> Lent<'a> {
         let idle = place.idle.lock().unwrap_or_else(PoisonError::into_inner).pop();
-        Ok(Lent { hub: idle.unwrap_or_else(|| self.hub(place)), place, _turn: turn })
+        Lent { hub: idle.unwrap_or_else(|| self.hub(place)), place, _turn: turn }
     }
 
     fn hub(&self, place: &Place) -> Hub {
@@ -71,8 +92,11 @@ impl Hubs {
 
 impl Lent<'_> {
     /// For the next question.
-    pub(super) fn give_back(self) {
-        self.place.idle.lock().unwrap_or_else(PoisonError::into_inner).push(self.hub);
+    pub fn give_back(self) {
+        let mut idle = self.place.idle.lock().unwrap_or_else(PoisonError::into_inner);
+        if idle.len() < AT_ONCE {
+            idle.push(self.hub);
+        }
     }
 }
 

@@ -147,8 +147,8 @@ impl Life {
         let end = self.own.end.clone();
         // Dropped with this life.
         let mut beside = JoinSet::new();
-        for hub in (0..self.hubs.count()).filter_map(|hub| self.hubs.dial(hub)) {
-            beside.spawn(keep_telling(hub, self.said.subscribe()));
+        for hub in 0..self.hubs.count() {
+            beside.spawn(keep_telling(Arc::clone(&self.hubs), hub, self.said.subscribe(), |_| {}));
         }
         let asked = Arc::new(Own::of(&self.own));
         for (hub, questions) in self.ears.questions() {

@@ -1,12 +1,11 @@
 //! A question to all hosts: an admin asks and hears, a host hears that there is one, fetches it and answers.
 
-use hyper::body::Incoming;
-use hyper::{Method, Response, StatusCode};
+use hyper::{Method, StatusCode};
 use serde::Deserialize;
 use switchyard_mapsync_protocol::question::{self, Answer, Asked, Question};
 
 use super::wire::full;
-use super::{ClientError, Hub, PATIENCE, QUESTION};
+use super::{ClientError, Hub, PATIENCE};
 
 /// What the one hears who asked.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -26,24 +25,6 @@ pub enum Heard {
 }
 
 impl Hub {
-    /// From now on [`Hub::newest`] returns early when there is a question that was not told before.
-    pub fn hear_questions(&mut self) {
-        self.question = Some(self.question.unwrap_or_default());
-    }
-
-    /// The newest question that the hub told of; 0 for none.
-    #[must_use]
-    pub fn question(&self) -> u64 {
-        self.question.unwrap_or_default()
-    }
-
-    pub(super) fn hear_question(&mut self, response: &Response<Incoming>) {
-        let told = response.headers().get(QUESTION).and_then(|told| told.to_str().ok()?.parse().ok());
-        if let (Some(known), Some(told)) = (&mut self.question, told) {
-            *known = told;
-        }
-    }
-
     /// What this host has still to answer.
     ///
     /// # Errors

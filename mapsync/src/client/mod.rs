@@ -5,6 +5,7 @@
 
 mod ask;
 mod files;
+mod told;
 mod wire;
 mod words;
 
@@ -23,6 +24,7 @@ use switchyard_mapsync_protocol::{Environment, Timestamp, envelope};
 use tokio::time::sleep;
 
 pub use self::ask::Heard;
+pub use self::told::{News, Told};
 use self::wire::{Body, Wire, full};
 pub use self::words::{Said, Words};
 
@@ -177,15 +179,13 @@ pub enum Course {
 pub struct Hub {
     wire: Wire,
     environment: Environment,
-    /// The newest question that it told of, if we would hear of them.
-    question: Option<u64>,
 }
 
 impl Hub {
     /// A hub at `HOST:PORT`; nothing is dialled yet.
     #[must_use]
     pub fn new(address: String, environment: Environment, tls: Arc<ClientConfig>) -> Self {
-        Self { wire: Wire::new(address, environment.clone(), tls), environment, question: None }
+        Self { wire: Wire::new(address, environment.clone(), tls), environment }
     }
 
     /// With other certificates from the next time that it is dialled.
@@ -213,12 +213,7 @@ impl Hub {
         let request = self.request(Method::GET, &format!("/v1/{}/{}", what.path(), self.environment));
         let request =
             request.header(IF_NONE_MATCH, tag(known)).header("prefer", format!("wait={}", wait.as_secs()));
-        let request = match self.question {
-            Some(question) => request.header(QUESTION, question),
-            None => request,
-        };
         let response = self.send(request, full(""), PATIENCE + wait).await?;
-        self.hear_question(&response);
         match response.status() {
             StatusCode::OK => self.shown(response).await.map(Some),
             StatusCode::NOT_MODIFIED | StatusCode::NOT_FOUND => {
@@ -383,9 +378,6 @@ impl Hub {
 fn tag(number: u64) -> String {
     format!("\"{number}\"")
 }
-
-/// The header that tells which question is the newest: known by the one who waits, and told by the hub.
-pub const QUESTION: &str = "switchyard-question";
 
 /// For a hub to begin its answer.
 const PATIENCE: Duration = Duration::from_secs(30);

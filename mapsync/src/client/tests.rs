@@ -142,6 +142,25 @@ async fn a_message_comes_with_its_number() {
 }
 
 #[tokio::test]
+async fn what_a_hub_tells_is_heard_until_it_drips() {
+    let world = World::new();
+    let answer = b"HTTP/1.1 200 OK\r\n\r\n:\n\nevent: head\nid: 1.7.0\ndata: signed\n\nevent: rel".to_vec();
+    let (address, server) = world.server(HUB, answer).await;
+    let mut hub = world.client(address);
+    hub.wire.pace = Pace { silence: PATIENCE, grace: Duration::from_millis(50), slowest: 1 << 40 };
+    let mut told = hub.told([1, 6, 0]).await.unwrap();
+    let shown = Shown { number: 7, octets: b"signed".to_vec() };
+    assert_eq!(told.next().await.unwrap(), Some(News::Message(Newest::Head, shown)));
+    // What it begins to say it must also end.
+    let error = told.next().await.unwrap_err();
+    assert!(error.why.contains("too slowly"), "{error}");
+    drop(told);
+    let asked = server.await.unwrap();
+    assert!(asked.starts_with("GET /v1/events/live HTTP/1.1\r\n"), "{asked}");
+    assert!(asked.contains("last-event-id: 1.6.0\r\n"), "{asked}");
+}
+
+#[tokio::test]
 async fn y8_a_host_with_a_certificate_of_its_own_is_no_hub() {
     let world = World::new();
     let (address, _server) = world.server("spiffe://live/agent/mx9", ok(b"signed")).await;

@@ -23,6 +23,7 @@ mod questions;
 mod rollouts;
 mod settings;
 mod sharing;
+mod small;
 mod store;
 mod sweep;
 #[cfg(test)]
@@ -62,6 +63,7 @@ use self::door::{Door, HANDSHAKES};
 use self::metrics::Metrics;
 use self::order::{Order, Peers};
 use self::settings::{Bounds, bounds, gates, mutual_tls, order, to_etcd};
+use self::small::Small;
 use self::store::blobs::Blobs;
 use self::store::heads::Heads;
 use crate::identity::Identity;
@@ -86,6 +88,8 @@ pub struct Hub {
 pub(crate) struct Shared {
     boards: Arc<BTreeMap<String, Arc<Board>>>,
     blobs: Arc<Blobs>,
+    /// The small files among them that were asked for last.
+    small: Arc<Small>,
     deltas: Arc<Deltas>,
     order: Arc<Order>,
     peers: Arc<Peers>,
@@ -193,6 +197,7 @@ impl Daemon for Hub {
             boards: Arc::new(boards),
             deltas: Arc::new(Deltas::new(Arc::clone(&blobs))),
             blobs,
+            small: Arc::default(),
             order: Arc::new(order),
             peers: Arc::new(peers),
             bounds: Arc::new(ArcSwap::from_pointee(bounds(&settings))),

@@ -99,6 +99,11 @@ impl Questions {
         *self.newest.borrow()
     }
 
+    /// The number of the newest question, and every change of it.
+    pub(crate) fn watch(&self) -> watch::Receiver<u64> {
+        self.newest.subscribe()
+    }
+
     /// Waits until another question than this one is the newest.
     pub(crate) async fn after(&self, known: u64) {
         let mut newest = self.newest.subscribe();

@@ -32,6 +32,7 @@ pub(crate) fn hub(folder: &Path, root: &[u8], clock: Clock, drain: Drain) -> Sha
         boards: Arc::new(BTreeMap::from([("live".to_owned(), Arc::new(board))])),
         deltas: Arc::new(Deltas::new(Arc::clone(&blobs))),
         blobs,
+        small: Arc::default(),
         order: Arc::new(Order::Alone),
         peers: Arc::new(Peers::new(Vec::new(), nobody(), 1)),
         bounds: Arc::new(ArcSwap::from_pointee(bounds())),

@@ -1,8 +1,10 @@
 //! A child process that does not outlive its handle.
 
 use std::ffi::OsStr;
+use std::fs;
 use std::os::unix::process::CommandExt as _;
 use std::process::{Child, Command, ExitStatus};
+use std::time::Duration;
 
 use rustix::process::{Pid, Signal, kill_process, kill_process_group};
 
@@ -48,6 +50,44 @@ impl Process {
     #[must_use]
     pub fn id(&self) -> u32 {
         self.child.id()
+    }
+
+    /// Resident memory now, in octets.
+    ///
+    /// # Panics
+    /// When it does not run.
+    #[must_use]
+    pub fn resident(&self) -> u64 {
+        self.status("VmRSS:")
+    }
+
+    /// Octets that the system tells of it under this name.
+    ///
+    /// # Panics
+    /// When it does not run.
+    #[must_use]
+    pub fn status(&self, name: &str) -> u64 {
+        let status = self.proc("status");
+        let line = status.lines().find_map(|line| line.strip_prefix(name)).expect("it is told");
+        line.trim().trim_end_matches(" kB").parse::<u64>().expect("a number of kB") * 1024
+    }
+
+    /// CPU time that it has used, in all its threads.
+    ///
+    /// # Panics
+    /// When it does not run.
+    #[must_use]
+    pub fn cpu(&self) -> Duration {
+        let stat = self.proc("stat");
+        // proc_pid_stat(5): the second field may hold anything, up to the last bracket.
+        let fields: Vec<&str> = stat.rsplit(") ").next().unwrap_or_default().split(' ').collect();
+        let ticks = |index: usize| fields[index].parse::<u64>().expect("a number of ticks");
+        // Of USER_HZ, which has been 100 for ever.
+        Duration::from_millis((ticks(11) + ticks(12)) * 10)
+    }
+
+    fn proc(&self, file: &str) -> String {
+        fs::read_to_string(format!("/proc/{}/{file}", self.id())).expect("a running process")
     }
 
     /// Asks it to end, as a service manager would, and waits until it has.

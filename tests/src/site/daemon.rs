@@ -182,7 +182,7 @@ impl Daemon {
     /// When it does not run.
     #[must_use]
     pub fn resident(&self) -> u64 {
-        self.status("VmRSS:")
+        self.running().resident()
     }
 
     /// What of [`Self::resident`] is its own: without the pages of its program and libraries, which depend on how it
@@ -192,14 +192,7 @@ impl Daemon {
     /// When it does not run.
     #[must_use]
     pub fn resident_own(&self) -> u64 {
-        self.status("RssAnon:")
-    }
-
-    /// Octets that the system tells under this name.
-    fn status(&self, name: &str) -> u64 {
-        let status = self.proc("status");
-        let line = status.lines().find_map(|line| line.strip_prefix(name)).expect("it is told");
-        line.trim().trim_end_matches(" kB").parse::<u64>().expect("a number of kB") * 1024
+        self.running().status("RssAnon:")
     }
 
     /// CPU time that it has used, in all its threads.
@@ -208,17 +201,11 @@ impl Daemon {
     /// When it does not run.
     #[must_use]
     pub fn cpu(&self) -> Duration {
-        let stat = self.proc("stat");
-        // proc_pid_stat(5): the second field may hold anything, up to the last bracket.
-        let fields: Vec<&str> = stat.rsplit(") ").next().unwrap_or_default().split(' ').collect();
-        let ticks = |index: usize| fields[index].parse::<u64>().expect("a number of ticks");
-        // Of USER_HZ, which has been 100 for ever.
-        Duration::from_millis((ticks(11) + ticks(12)) * 10)
+        self.running().cpu()
     }
 
-    fn proc(&self, file: &str) -> String {
-        fs::read_to_string(format!("/proc/{}/{file}", self.pid().as_raw_nonzero()))
-            .expect("a running process")
+    fn running(&self) -> &Process {
+        self.process.as_ref().expect("it runs")
     }
 
     /// The sum of a metric over its labels; zero if it is not told.

@@ -6,6 +6,7 @@ mod back;
 mod cluster;
 mod credentials;
 mod drip;
+mod fleet;
 mod follow;
 mod hubs;
 mod kills;

@@ -1,6 +1,6 @@
 //! Files by hash: taken once, handed out whole or in part.
 
-use std::io::SeekFrom;
+use std::io::{self, SeekFrom};
 use std::time::Duration;
 
 use axum::body::Body;
@@ -17,6 +17,7 @@ use super::problem::Problem;
 use crate::hub::Shared;
 use crate::hub::board::NotKept;
 use crate::hub::order::Order;
+use crate::hub::small::Octets;
 
 /// How long an upload may bring nothing.
 const STILL: Duration = Duration::from_secs(30);
@@ -71,10 +72,9 @@ pub(crate) async fn get_one(
     if method == Method::HEAD {
         shared.blobs.wanted(hash);
     }
-    let file = shared.blobs.read(hash).map_err(Problem::store)?;
-    let file = file.ok_or_else(|| Problem::not_found(format!("{hash} is not here")))?;
-    let length = file.metadata().map_err(Problem::store)?.len();
-    let mut file = tokio::fs::File::from_std(file);
+    let octets = shared.small.octets(hash, &shared.blobs).map_err(Problem::store)?;
+    let octets = octets.ok_or_else(|| Problem::not_found(format!("{hash} is not here")))?;
+    let length = octets.length().map_err(Problem::store)?;
     let (status, from, count) = match range(&headers, length) {
         Range::Whole => (StatusCode::OK, 0, length),
         Range::Part { from, count } => (StatusCode::PARTIAL_CONTENT, from, count),
@@ -85,11 +85,7 @@ pub(crate) async fn get_one(
             return Ok((size, problem).into_response());
         }
     };
-    if from > 0 {
-        file.seek(SeekFrom::Start(from)).await.map_err(Problem::store)?;
-    }
-    let mut answer =
-        Body::from_stream(ReaderStream::with_capacity(file.take(count), 64 * 1024)).into_response();
+    let mut answer = part(octets, from, count).await.map_err(Problem::store)?.into_response();
     *answer.status_mut() = status;
     let headers = answer.headers_mut();
     headers.insert(header::CONTENT_TYPE, HeaderValue::from_static("application/octet-stream"));
@@ -105,6 +101,25 @@ pub(crate) async fn get_one(
         headers.insert(header::CONTENT_RANGE, part);
     }
     Ok(answer)
+}
+
+/// So many octets from there on.
+async fn part(octets: Octets, from: u64, count: u64) -> io::Result<Body> {
+    match octets {
+        Octets::Here(mut all) => {
+            let length = all.len();
+            let at = |place| usize::try_from(place).unwrap_or(usize::MAX).min(length);
+            all.truncate(at(from.saturating_add(count)));
+            Ok(all.split_off(at(from)).into())
+        }
+        Octets::File(file) => {
+            let mut file = tokio::fs::File::from_std(file);
+            if from > 0 {
+                file.seek(SeekFrom::Start(from)).await?;
+            }
+            Ok(Body::from_stream(ReaderStream::with_capacity(file.take(count), 64 * 1024)))
+        }
+    }
 }
 
 fn named(hash: &str) -> Result<Hash, Problem> {

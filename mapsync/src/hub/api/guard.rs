@@ -131,7 +131,12 @@ pub(crate) const RIGHTS: &[Right] = &[
         "Brings the plan of a rollout, and begins it.",
     ),
     get("/v1/rollouts/{environment}", WATCHERS, Gives::Rollout, "Where the last rollout stands, and why."),
-    get("/v1/events/{environment}", EVERYONE, Gives::Events, "Roots, heads and releases as they come."),
+    get(
+        "/v1/events/{environment}",
+        EVERYONE,
+        Gives::Events,
+        "Roots, heads and releases as they come; for hosts also that there is a question.",
+    ),
     get("/v1/blobs/{hash}", WITH_FILES, Gives::File, "A file."),
     Right {
         method: Method::PUT,

@@ -2,8 +2,8 @@
 //! them and answer.
 //!
 //! An event `asked` says the number and how many hosts are waited for; `answers` has what some of them said, as an array;
-//! `end` says who stayed silent. A host hears that there is a question by the answer to its own wait for a release,
-//! which takes no connection more ([`QUESTION`]).
+//! `end` says who stayed silent. A host hears that there is a question by the events that it hears, and
+//! who asks for releases instead by the answer to its wait ([`QUESTION`]): neither takes a connection more.
 
 use std::collections::BTreeSet;
 use std::convert::Infallible;
@@ -24,14 +24,13 @@ use tokio::time::sleep_until;
 
 use super::Asks;
 use super::problem::Problem;
-use crate::client::QUESTION as NAME;
 use crate::hub::Shared;
 use crate::hub::board::Board;
 use crate::hub::metrics::Waiting;
 use crate::hub::questions::Asking;
 
 /// The newest question: what a host knows, and what there is.
-pub(crate) const QUESTION: HeaderName = HeaderName::from_static(NAME);
+pub(crate) const QUESTION: HeaderName = HeaderName::from_static("switchyard-question");
 
 /// The longest question or answer that is read.
 pub(crate) const LONGEST: usize = question::LONGEST;

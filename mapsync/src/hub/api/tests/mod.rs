@@ -121,8 +121,11 @@ struct Events(Body);
 impl Events {
     /// The next event: its name, its id and its data; none when the hub has ended them.
     async fn next(&mut self) -> Option<(String, String, String)> {
-        let frame = self.0.frame().await?.unwrap().into_data().unwrap();
-        let text = String::from_utf8(frame.to_vec()).unwrap();
+        let mut octets = Vec::new();
+        while !octets.ends_with(b"\n\n") {
+            octets.extend_from_slice(&self.0.frame().await?.unwrap().into_data().unwrap());
+        }
+        let text = String::from_utf8(octets).unwrap();
         // A field without a value is not sent.
         let line = |name: &str| {
             let found = text.lines().find_map(|line| line.strip_prefix(name)?.strip_prefix(": "));

@@ -62,10 +62,12 @@ async fn every_host_is_asked_at_once_and_who_is_silent_is_told() {
     let mut waits = Box::pin(bench.get(MX1, "/v1/releases/live", &more));
     assert!(waits.as_mut().now_or_never().is_none(), "nothing is asked");
 
+    let mut news = bench.hear("1.0.0").await;
     let mut events = bench.question(&[]).await;
     let asked = told(&mut events, "asked").await;
     assert_eq!(asked["hosts"], 2);
     let number = asked["question"].as_u64().unwrap();
+    assert_eq!(told(&mut news, "question").await, number);
     let woken = waits.await;
     assert_eq!(woken.status, StatusCode::NOT_MODIFIED);
     assert_eq!(woken.headers["switchyard-question"], number.to_string());

@@ -1,0 +1,117 @@
+//! Small files that were asked for last, in memory: a thousand hosts that ask for the same do not open it a thousand
+//! times. A file is named by its hash, so it never becomes another.
+
+use std::collections::VecDeque;
+use std::fs::File;
+use std::io::{self, Read as _};
+use std::sync::{Mutex, PoisonError};
+
+use bytes::Bytes;
+use switchyard_mapsync_protocol::hash::Hash;
+
+use super::store::blobs::Blobs;
+
+/// The longest file that is kept, and how many are.
+const SMALL: u64 = 64 << 10;
+const KEPT: usize = 128;
+
+/// The files.
+#[derive(Debug, Default)]
+pub(crate) struct Small {
+    /// The one that was asked for last stands last.
+    kept: Mutex<VecDeque<(Hash, Bytes)>>,
+}
+
+/// A file's octets.
+#[derive(Debug)]
+pub(crate) enum Octets {
+    /// A small one's.
+    Here(Bytes),
+    /// To be read.
+    File(File),
+}
+
+impl Octets {
+    /// How many they are.
+    pub(crate) fn length(&self) -> io::Result<u64> {
+        match self {
+            Self::Here(octets) => Ok(octets.len() as u64),
+            Self::File(file) => Ok(file.metadata()?.len()),
+        }
+    }
+}
+
+impl Small {
+    /// A file, if it is here.
+    pub(crate) fn octets(&self, hash: Hash, blobs: &Blobs) -> io::Result<Option<Octets>> {
+        // One that is not on the disk any more is not here, whatever is remembered of it.
+        if blobs.length(hash).is_none() {
+            return Ok(None);
+        }
+        if let Some(octets) = self.kept(hash) {
+            return Ok(Some(Octets::Here(octets)));
+        }
+        let Some(file) = blobs.read(hash)? else { return Ok(None) };
+        if file.metadata()?.len() > SMALL {
+            return Ok(Some(Octets::File(file)));
+        }
+        let mut octets = Vec::new();
+        file.take(SMALL).read_to_end(&mut octets)?;
+        let octets = Bytes::from(octets);
+        self.keep(hash, octets.clone());
+        Ok(Some(Octets::Here(octets)))
+    }
+
+    fn kept(&self, hash: Hash) -> Option<Bytes> {
+        let mut kept = self.kept.lock().unwrap_or_else(PoisonError::into_inner);
+        let place = kept.iter().position(|(known, _)| *known == hash)?;
+        let asked = kept.remove(place)?;
+        let octets = asked.1.clone();
+        kept.push_back(asked);
+        Some(octets)
+    }
+
+    fn keep(&self, hash: Hash, octets: Bytes) {
+        let mut kept = self.kept.lock().unwrap_or_else(PoisonError::into_inner);
+        // Two may have read it at once.
+        kept.retain(|(known, _)| *known != hash);
+        kept.push_back((hash, octets));
+        if kept.len() > KEPT {
+            kept.pop_front();
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[tokio::test]
+    async fn small_files_are_kept_and_large_ones_are_read() {
+        let folder = tempfile::tempdir().unwrap();
+        let blobs = Blobs::open(folder.path()).unwrap();
+        let bring = async |octets: &[u8]| {
+            let hash = Hash::of(octets);
+            let mut incoming = blobs.take(hash, 1 << 20, 1 << 30).unwrap();
+            incoming.more(octets).await.unwrap();
+            blobs.keep(incoming.end().await.unwrap()).unwrap();
+            hash
+        };
+        let small = Small::default();
+        let ask = |hash| small.octets(hash, &blobs).unwrap();
+        assert!(ask(Hash::of(b"nobody brought it")).is_none());
+        let large = bring(&vec![b'x'; SMALL as usize + 1]).await;
+        assert!(matches!(ask(large), Some(Octets::File(_))));
+
+        let first = bring(b"first").await;
+        for _ in 0..2 {
+            assert!(matches!(ask(first), Some(Octets::Here(octets)) if octets == "first"));
+        }
+        for other in 0..KEPT {
+            let other = bring(other.to_string().as_bytes()).await;
+            assert!(ask(other).is_some());
+        }
+        let kept = small.kept.lock().unwrap();
+        assert!(kept.len() == KEPT && kept.iter().all(|(hash, _)| *hash != first));
+    }
+}

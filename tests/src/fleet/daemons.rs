@@ -1,0 +1,147 @@
+//! Whole hosts: agents and mx as the programs that are shipped, whose table of aliases changes. A host is live when its mx
+//! answers by the new table.
+
+use std::fs::{self, File};
+use std::net::{SocketAddr, TcpStream};
+use std::path::{Path, PathBuf};
+use std::process::{Command, Stdio};
+use std::thread;
+use std::time::Duration;
+
+use tokio::time::Instant;
+
+use super::figures::{Figure, Times};
+use super::ground::Ground;
+use super::lines::Entries;
+use crate::expect;
+use crate::peer::process::{Group, Process};
+use crate::site::quoted;
+use crate::talk::Talk;
+
+/// Our programs.
+#[derive(Debug, Clone)]
+pub struct Programs {
+    /// switchyard-mapsync.
+    pub mapsync: PathBuf,
+    /// switchyard-mx.
+    pub mx: PathBuf,
+}
+
+/// Pushes.
+const ROUNDS: usize = 3;
+/// How often an mx is asked whether it goes by the new table: so much later it may be seen.
+const LOOK_EVERY: Duration = Duration::from_millis(25);
+
+struct Host {
+    smtp: SocketAddr,
+    _programs: [Process; 2],
+}
+
+/// So many hosts with a table of so many entries, of which one in a hundred changes.
+///
+/// # Panics
+/// When something does not come to its end.
+pub async fn whole_hosts(programs: &Programs, hosts: usize, entries: usize) -> Vec<Figure> {
+    let ground = Ground::new(&programs.mapsync, 1);
+    let names: Vec<String> = (0..hosts).map(|host| format!("mx{host}.example.org")).collect();
+    let places: Vec<SocketAddr> = names.iter().map(|_| ground.free_address()).collect();
+    let mut entries_of = Entries::new(entries);
+    write_site(&ground, &names, &places);
+    write_aliases(&ground, &entries_of, 0);
+    let mut by = ground.admin(0).await;
+    let head = ground.push(&mut by).await.expect("a push that is taken");
+    ground.release(&mut by, head).await;
+    let begin = |(name, smtp): (&String, &SocketAddr)| start(&ground, programs, name, *smtp);
+    let hosts: Vec<Host> = names.iter().zip(&places).map(begin).collect();
+
+    let mut live = Times::default();
+    for round in 1..=ROUNDS {
+        entries_of.change();
+        write_aliases(&ground, &entries_of, round);
+        let start = Instant::now();
+        let head = ground.push(&mut by).await.expect("a push that is taken");
+        ground.release(&mut by, head).await;
+        let came: Vec<Instant> = thread::scope(|scope| {
+            let looking = hosts.iter().map(|host| scope.spawn(move || await_alias(host.smtp, round)));
+            let looking: Vec<_> = looking.collect();
+            looking.into_iter().map(|looks| looks.join().expect("a host that goes by it")).collect()
+        });
+        live.add(start, &came);
+    }
+    let of = format!("1 % of {entries} entries, {} hosts with mx, pushed to live", names.len());
+    vec![
+        Figure::new(format!("{of}, p50"), live.percentile(50) / 1000.0, "s"),
+        Figure::new(format!("{of}, p99"), live.percentile(99) / 1000.0, "s").at_most(2.0),
+    ]
+}
+
+/// Waits until an mx knows the alias of this round.
+fn await_alias(smtp: SocketAddr, round: usize) -> Instant {
+    let end = Instant::now() + expect::PATIENCE;
+    loop {
+        let mut talk = Talk::hello(smtp);
+        assert_eq!(talk.say("MAIL FROM:<ann@client.example>").code, 250);
+        if talk.say(&format!("RCPT TO:<alias{round}@example.org>")).code == 250 {
+            return Instant::now();
+        }
+        assert!(Instant::now() < end, "{smtp} does not go by round {round}");
+        thread::sleep(LOOK_EVERY);
+    }
+}
+
+fn write_aliases(ground: &Ground, entries: &Entries, round: usize) {
+    // In the order of their octets before all entries, whose keys begin with "user".
+    let alias = format!("alias{round}@example.org\tpostmaster@example.org\n");
+    ground.write("live/maps/virtual_alias", (alias + &entries.text()).as_bytes());
+}
+
+fn write_site(ground: &Ground, names: &[String], places: &[SocketAddr]) {
+    for folder in ["live/maps", "live/host"] {
+        fs::create_dir(ground.path(folder)).expect("a folder");
+    }
+    let ip = ground.free_address().ip();
+    let host = |name: &str, role: &str| {
+        format!("[[host]]\nname = \"{name}\"\nrole = \"{role}\"\naddresses = [\"{ip}\"]\n")
+    };
+    let all: String = names.iter().map(|name| host(name, "mx")).collect();
+    let site = format!("[facts]\norigin = \"example.org\"\n{all}{}", host("router1.example.org", "router"));
+    ground.write("live/site.toml", site.as_bytes());
+    for (name, smtp) in names.iter().zip(places) {
+        let layer = format!(
+            "[[listen.smtp]]\nsocket = \"{smtp}\"\n[metrics]\nsocket = \"{}\"\n[control]\nsocket = {}\n\
+             [dns]\nservers = [\"127.0.0.1:9\"]\n[limits]\nsessions_per_network = 0\n",
+            ground.free_address(),
+            quoted(ground.path(&format!("{name}.sock")).display()),
+        );
+        ground.write(&format!("live/host/{name}.toml"), layer.as_bytes());
+    }
+    ground.write("live/maps/relay_domains", b"example.org\n");
+    ground.write("live/maps/recipients", b"postmaster@example.org\n");
+    ground.write("live/maps/transport", b"example.org smtp:[127.0.0.1]\n");
+}
+
+fn start(ground: &Ground, programs: &Programs, name: &str, smtp: SocketAddr) -> Host {
+    ground.certificate(&format!("spiffe://live/agent/{name}"), name);
+    let settings = format!(
+        "host_name = \"{name}\"\nenvironment = \"live\"\nroot = \"root.json\"\nhubs = [\"{}\"]\nfolder = {}\n\
+         metrics.socket = \"{}\"\n\
+         [tls]\ncertificate = \"{name}.pem\"\nkey = \"{name}.key\"\nhub_ca = \"authority.pem\"\n",
+        ground.addresses()[0],
+        quoted(ground.path(&format!("set-{name}")).display()),
+        ground.free_address(),
+    );
+    ground.write(&format!("agent-{name}.toml"), settings.as_bytes());
+    let run = |program: &Path, words: &[&str], settings: &Path, log: &str| {
+        let log = File::create(ground.path(&format!("{log}-{name}.log"))).expect("a log");
+        let mut command = Command::new(program);
+        command.args(words).arg(settings).stdin(Stdio::null()).stdout(Stdio::null()).stderr(log);
+        Process::start(&mut command, Group::Ours)
+    };
+    let agent = ground.path(&format!("agent-{name}.toml"));
+    let agent = run(&programs.mapsync, &["agent", "--config"], &agent, "agent");
+    let settings = ground.path(&format!("set-{name}/current/mx.toml"));
+    expect::holds(&format!("{name} to have a set in use"), || settings.exists());
+    let mx = run(&programs.mx, &["--config"], &settings, "mx");
+    expect::holds(&format!("{name} to listen"), || TcpStream::connect(smtp).is_ok());
+    Host { smtp, _programs: [mx, agent] }
+}
