@@ -29,7 +29,11 @@ pub(crate) fn asked<T>(
         let doc = "Mail filters asked about mail that comes in, in this order: names of [milters.NAME]. For a listener, its own `milters` count, and for a client what `maps.client_access` chooses.";
         chosen(section, doc, &rest)
     });
+    let mut seen = BTreeSet::new();
     for (listener, name) in common.listen.iter().flat_map(of_listener) {
+        if !seen.insert((listener.to_string(), name)) {
+            root.fault(&["listen"], format!("the listener {listener} asks the filter `{name}` twice"));
+        }
         if !rest.contains_key(name) {
             let hint = hint(name, rest.keys().map(String::as_str));
             root.fault(&["listen"], format!("the listener {listener} asks an unknown filter `{name}`{hint}"));

@@ -46,6 +46,11 @@ pub(super) async fn countersign(
     let (author, note, made) = (printable(&head.author), printable(&head.note), date(head.created));
     output.data(format_args!("generation {generation} by {author}, {made}: {note}\n")).map_err(text)?;
     output.data(in_words(&release)).map_err(text)?;
+    if release.halted || release.undo || release.permille != ALL {
+        return Err(failed(
+            &"signs what needs no second signature; only a release to all hosts at once does",
+        ));
+    }
     let signed = admin.sign_as_second(first, release, keys).await.map_err(|error| failed(&error))?;
     told(admin, signed, generation, |_| file.with_added_extension("signed"), output).await
 }

@@ -77,7 +77,9 @@ pub(crate) fn hold_inherited(before: &[Listener], now: &mut Vec<Listener>) -> bo
     let wanted = now.len();
     now.retain(|listener| !is_inherited(listener) || stands_in(before, &listener.socket));
     let missing = |listener: &&Listener| is_inherited(listener) && !stands_in(now, &listener.socket);
-    let missing: Vec<Listener> = before.iter().filter(missing).cloned().collect();
+    // Filters of its own may be gone with it: what comes in there is asked about as everywhere.
+    let put_back = |listener: &Listener| Listener { milters: None, ..listener.clone() };
+    let missing: Vec<Listener> = before.iter().filter(missing).map(put_back).collect();
     let is_changed = now.len() != wanted || !missing.is_empty();
     now.extend(missing);
     is_changed

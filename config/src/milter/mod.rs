@@ -113,7 +113,11 @@ impl Settings for MilterSettings {
         hold.keep("metrics.socket", &self.metrics, &mut now.metrics);
         hold.keep("log.format", &self.log.format, &mut now.log.format);
         hold.keep("reports", &self.reports, &mut now.reports);
-        hold.names()
+        let mut held = hold.names();
+        if hold_inherited(&self.listen, &mut now.listen) {
+            held.push("listen.milter".to_owned());
+        }
+        held
     }
 }
 
@@ -125,6 +129,7 @@ fn listeners(section: &mut Section<'_>) -> Vec<FilterSocket> {
                 "socket",
                 "An address with port, unix:/path, or `systemd:NAME` for a socket that systemd holds.",
             )
+            .restart_where(is_inherited)
             .required();
         if taken.contains(&socket) {
             section.fault(&["socket"], format!("`{socket}` is listened on twice"));
@@ -135,6 +140,22 @@ fn listeners(section: &mut Section<'_>) -> Vec<FilterSocket> {
         section.fault(&["milter"], "no socket to listen on: [[listen.milter]] with `socket` is needed");
     }
     taken
+}
+
+fn is_inherited(socket: &FilterSocket) -> bool {
+    matches!(socket, FilterSocket::Stream(ListenOn::Systemd(_)))
+}
+
+/// Puts back what a running daemon cannot change: systemd passes its sockets to a process that starts, and one that it
+/// has must not be left with nobody who accepts. True when something was put back.
+fn hold_inherited(before: &[FilterSocket], now: &mut Vec<FilterSocket>) -> bool {
+    let wanted = now.len();
+    now.retain(|socket| !is_inherited(socket) || before.contains(socket));
+    let missing = |socket: &&FilterSocket| is_inherited(socket) && !now.contains(socket);
+    let missing: Vec<FilterSocket> = before.iter().filter(missing).cloned().collect();
+    let is_changed = now.len() != wanted || !missing.is_empty();
+    now.extend(missing);
+    is_changed
 }
 
 fn verify(section: &mut Section<'_>) -> Verify {

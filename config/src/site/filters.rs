@@ -1,6 +1,8 @@
 //! What must be so of the filters of a site: each says only what it can know of the mail that passes its host.
 
-use super::{Daemon, Host, Role, Site};
+use ipnet::IpNet;
+
+use super::{Daemon, Host, HostSettings, Role, Site};
 use crate::check::Faults;
 use crate::document::{Document, Entry, Node};
 
@@ -35,17 +37,23 @@ impl Site {
         faults
     }
 
-    /// Whether every router says whose mail it brings to hosts of ours, among them outbounds.
+    /// Whether every router says to every outbound whose mail it brings, and is believed there.
     fn outbound_is_told(&self) -> bool {
-        let mut routers = self.hosts.iter().filter(|host| host.role == Role::Router);
-        routers.all(|host| {
-            let document = self.document_of(host, Daemon::Router, None);
-            let tells = |document: Document| {
-                let networks = stated(&document, "deliver", "xforward_networks")?;
-                Some(matches!(&networks.item.node, Node::List(items) if !items.is_empty()))
-            };
-            // What cannot be read is said elsewhere.
-            document.map_or(true, |document| tells(document).unwrap_or(false))
+        let of = |role| self.hosts.iter().filter(move |host| host.role == role);
+        // What cannot be read is said elsewhere.
+        let networks = |host: &Host| match self.settings(host) {
+            Ok(HostSettings::Router(settings)) => {
+                Some((settings.deliver.xforward_networks, settings.relay.xforward_networks))
+            }
+            _ => None,
+        };
+        let outbounds: Vec<_> = of(Role::Outbound).map(|host| (host, networks(host))).collect();
+        of(Role::Router).all(|router| {
+            let Some((told, _)) = networks(router) else { return true };
+            outbounds.iter().all(|(outbound, networks)| {
+                let is_believed = networks.as_ref().is_none_or(|(_, believed)| names(believed, router));
+                is_believed && names(&told, outbound)
+            })
         })
     }
 
@@ -54,6 +62,11 @@ impl Site {
         let hosts = self.hosts.iter().filter(|host| self.has_beside(host, Daemon::Milter));
         hosts.filter_map(|host| Some((host, self.document_of(host, Daemon::Milter, None).ok()?)))
     }
+}
+
+/// Whether all addresses of a host are in these networks.
+fn names(networks: &[IpNet], host: &Host) -> bool {
+    host.addresses.iter().all(|address| networks.iter().any(|network| network.contains(address)))
 }
 
 fn refuse_at_an_outbound(document: &Document, faults: &mut Faults) {
@@ -65,7 +78,7 @@ fn refuse_at_an_outbound(document: &Document, faults: &mut Faults) {
         let name = if key.is_empty() { format!("[{section}]") } else { format!("{section}.{key}") };
         let message = format!(
             "`{name}` is nothing for the filter of an outbound whose routers do not say whose mail they bring: {why}; \
-             have their `deliver.xforward_networks` name the outbounds, or say it in role/mx/milter.toml or \
+             have their `deliver.xforward_networks` name the outbounds, and `relay.xforward_networks` there the routers, or say it in role/mx/milter.toml or \
              role/router/milter.toml"
         );
         faults.push(entry.place.clone(), message);

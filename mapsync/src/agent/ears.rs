@@ -9,7 +9,7 @@ use std::time::Duration;
 use tokio::sync::mpsc::{self, Receiver, Sender};
 use tokio::sync::watch;
 use tokio::task::JoinSet;
-use tokio::time::sleep;
+use tokio::time::{Instant, sleep};
 
 use super::hubs::Hubs;
 use crate::client::{ClientError, Hub, Newest, News, Shown};
@@ -83,14 +83,19 @@ struct To {
 async fn listen(place: usize, hubs: Arc<Hubs>, to: To) {
     let (mut known, mut failures) = ([0; 3], 0);
     while let Some(hub) = hubs.dial(place) {
-        let before = known;
-        match hear(place, hub, &mut known, &to).await {
+        let (before, began) = (known, Instant::now());
+        let heard = hear(place, hub, &mut known, &to).await;
+        // What was well for long and breaks is no failure in a row, and is said anew.
+        if known != before || began.elapsed() > LONGEST {
+            failures = 0;
+        }
+        match heard {
             Ok(Ended::Ears) => return,
             Ok(Ended::Hub) => tracing::debug!(hub = hubs.address(place), "a hub has said its last"),
             Err(error) if failures == 0 => tracing::warn!(%error, "a hub is not heard"),
             Err(error) => tracing::debug!(%error, "a hub is not heard"),
         }
-        failures = if known == before { (failures + 1).min(MAX_FAILURES) } else { 1 };
+        failures = (failures + 1).min(MAX_FAILURES);
         sleep(backoff(failures)).await;
     }
 }

@@ -59,6 +59,23 @@ pub enum Unfit {
     Disk(#[from] DiskError),
 }
 
+/// Where the daemon of a host says what it counts, by the site's files in this folder; none where nothing tells.
+pub(super) fn counted_at(site: &Path, host: &str) -> Option<SocketAddr> {
+    let site = Site::load(site).ok()?;
+    metrics(&site, site.host(host).ok()?).ok()?
+}
+
+fn metrics(site: &Site, host: &Host) -> Result<Option<SocketAddr>, Faults> {
+    Ok(match host.role {
+        // No mail passes it.
+        Role::Hub => None,
+        _ => match site.settings(host)? {
+            HostSettings::Mx(settings) => counts::address(&settings.common.metrics),
+            HostSettings::Router(settings) => counts::address(&settings.common.metrics),
+        },
+    })
+}
+
 /// Makes a host of the site's files, which stand in `site/` already.
 ///
 /// # Errors
@@ -67,14 +84,7 @@ pub async fn make(making: &Making, host: &str, current: &Path) -> Result<Made, U
     let site = Site::load(&making.path().join(SITE))?;
     let host = site.host(host)?;
     let control = site.control(host)?;
-    let metrics = match host.role {
-        // No mail passes it.
-        Role::Hub => None,
-        _ => match site.settings(host)? {
-            HostSettings::Mx(settings) => counts::address(&settings.common.metrics),
-            HostSettings::Router(settings) => counts::address(&settings.common.metrics),
-        },
-    };
+    let metrics = metrics(&site, host)?;
     for daemon in follow(&site, host) {
         let document = document(&site, host, daemon, current)?;
         making.write(&daemon.file(), render(&document, Origins::Hidden).as_bytes())?;

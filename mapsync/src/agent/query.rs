@@ -1,7 +1,7 @@
 //! Answers what an admin asks of all hosts: named checks of what is in use here, and nothing else.
 //!
-//! That a hub has a question is heard by the ears; what it is, and the answer, go by connections that are there for
-//! questions. Nothing waits for it but the next question: one is answered after the other, and who asks much is
+//! That a hub has a question is heard by the ears; what it is, and the answer, do not wait for files that are
+//! fetched. Nothing waits for it but the next question: one is answered after the other, and who asks much is
 //! answered half of the time at most, for the host has mail to do.
 
 mod find;
@@ -54,7 +54,12 @@ pub(super) async fn keep_answering(
     said: watch::Receiver<Option<Status>>,
 ) {
     while questions.changed().await.is_ok() {
-        let asked = match open(&hubs, place).await {
+        let mut asked = open(&hubs, place).await;
+        if asked.is_err() {
+            // A connection may have ended while nobody used it; the next one is new.
+            asked = open(&hubs, place).await;
+        }
+        let asked = match asked {
             Ok(asked) => asked,
             Err(error) => {
                 tracing::debug!(%error, "what a hub asks is not heard");
@@ -104,14 +109,14 @@ async fn found(own: &Arc<Own>, status: Option<Status>, checks: Vec<Check>) -> Ve
 }
 
 async fn open(hubs: &Hubs, place: usize) -> Result<Vec<Asked>, ClientError> {
-    let mut lent = hubs.ask(place).await?;
+    let Some(mut lent) = hubs.ask_now(place) else { return Ok(Vec::new()) };
     let asked = lent.hub.questions().await?;
     lent.give_back();
     Ok(asked)
 }
 
 async fn told(hubs: &Hubs, place: usize, answer: &Answer) -> Result<(), ClientError> {
-    let mut lent = hubs.ask(place).await?;
+    let Some(mut lent) = hubs.ask_now(place) else { return Ok(()) };
     lent.hub.answer_question(answer).await?;
     lent.give_back();
     Ok(())

@@ -63,7 +63,12 @@ pub(super) fn sets(disk: &Disk, host: &str) -> Result<Vec<Set>, DiskError> {
     let mut sets = Vec::new();
     for name in disk.sets()? {
         match Set::read(&disk.set(&name)) {
-            Ok(set) if set.host == host && set_name(&set.name) == name => sets.push(set),
+            Ok(mut set) if set.host == host && set_name(&set.name) == name => {
+                // A set of an earlier version does not say; its mail counts all the same.
+                set.metrics =
+                    set.metrics.or_else(|| host::counted_at(&disk.set(&name).join(SITE), &set.host));
+                sets.push(set);
+            }
             _ => {
                 tracing::warn!(set = name, host, "a set that was not made for this host is not used");
                 disk.remove(&name)?;

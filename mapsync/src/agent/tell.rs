@@ -61,7 +61,10 @@ impl Life {
         if self.set.as_ref().is_none_or(|now| now.name != set) {
             return;
         }
-        self.own.mail.add(mail);
+        // Until it has started anew it does its mail by the settings before: that says nothing of this set.
+        if !self.own.left.as_ref().is_some_and(Left::needs_restart) {
+            self.own.mail.add(mail);
+        }
         self.tell();
         // A rollout looks at those that have the new set, and at those that wait for it.
         if is_awaited || self.agent.progress().state == State::Staged {

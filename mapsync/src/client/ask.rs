@@ -1,8 +1,11 @@
 //! A question to all hosts: an admin asks and hears, a host hears that there is one, fetches it and answers.
 
+use std::time::Duration;
+
 use hyper::{Method, StatusCode};
 use serde::Deserialize;
 use switchyard_mapsync_protocol::question::{self, Answer, Asked, Question};
+use tokio::time::timeout;
 
 use super::wire::full;
 use super::{ClientError, Hub, PATIENCE};
@@ -68,7 +71,11 @@ impl Hub {
                 each(heard);
             })
         });
-        heard.await?;
+        let most = Duration::from_secs(question.wait).saturating_add(PATIENCE);
+        let Ok(heard) = timeout(most, heard).await else {
+            return Err(self.wire.error("does not end what it was asked"));
+        };
+        heard?;
         if is_over { Ok(()) } else { Err(self.wire.error("ended before all hosts had answered")) }
     }
 }

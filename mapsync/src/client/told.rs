@@ -6,6 +6,7 @@
 
 use std::time::Duration;
 
+use bytes::BytesMut;
 use http_body_util::BodyExt as _;
 use hyper::body::Incoming;
 use hyper::header::HeaderName;
@@ -97,21 +98,21 @@ impl Told {
 /// What has come and was not taken.
 #[derive(Debug, Default)]
 struct Heard {
-    octets: Vec<u8>,
+    octets: BytesMut,
     /// In so many of them no event ends.
     looked: usize,
 }
 
 impl Heard {
     /// A whole event, if one has come.
-    fn event(&mut self) -> Option<Vec<u8>> {
+    fn event(&mut self) -> Option<BytesMut> {
         // Its end may have come in two pieces.
         let from = self.looked.saturating_sub(END.len() - 1);
         let found = memmem::find(self.octets.get(from..)?, END);
         self.looked = self.octets.len();
-        let rest = self.octets.split_off(from + found? + END.len());
+        let event = self.octets.split_to(from + found? + END.len());
         self.looked = 0;
-        Some(std::mem::replace(&mut self.octets, rest))
+        Some(event)
     }
 }
 
@@ -179,7 +180,7 @@ mod tests {
                 }
             }
             assert_eq!(told, wanted, "{length}");
-            assert_eq!(heard.octets, b"event: ro");
+            assert_eq!(heard.octets, b"event: ro"[..]);
         }
         for bad in [
             "event: head\ndata: {}\n\n",

@@ -26,6 +26,9 @@ const FORGOTTEN: Duration = Duration::from_secs(7 * 86_400);
 /// How often those are looked for.
 const SWEEP: Duration = Duration::from_secs(600);
 
+/// Above what the word of a host is old that is heard at all: hosts speak every few seconds.
+const LATE: Duration = Duration::from_secs(60);
+
 /// The hosts of one environment.
 #[derive(Debug)]
 pub(crate) struct Fleet {
@@ -230,6 +233,11 @@ impl Word {
 
     /// Whether one of such an age is not to take its place.
     fn overtakes(&self, status: &Status, age: Duration, from: Option<u64>, now: Instant) -> bool {
+        // What is said here is as late as can be, and nothing that was said so long ago is later: the host's clock was
+        // ahead when it said that.
+        if from.is_none() && self.age(now) > LATE {
+            return false;
+        }
         let (nonce, at) = (status.nonce > self.status.nonce, status.at >= self.status.at);
         match (nonce, at) {
             (true, true) => false,

@@ -73,6 +73,8 @@ impl Questions {
     pub(crate) fn ask(&self, question: Question, least: u64) -> Result<Asking, NotAsked> {
         let (now, mut open) = (Instant::now(), self.lock());
         open.recent.retain(|asked| now.saturating_duration_since(*asked) < Duration::from_secs(60));
+        // Who does not read what comes does not close his question either.
+        open.asked.retain(|_, put| put.ends > now);
         if open.asked.len() >= OPEN {
             return Err(NotAsked::Open);
         }
@@ -113,8 +115,9 @@ impl Questions {
 
     /// What a host has still to answer.
     pub(crate) fn of(&self, host: &str) -> Vec<Asked> {
-        let open = self.lock();
-        let asked = open.asked.iter().filter(|(_, put)| put.is_for(host) && !put.heard.contains(host));
+        let (now, open) = (Instant::now(), self.lock());
+        let is_waited_for = |put: &Put| put.ends > now && put.is_for(host) && !put.heard.contains(host);
+        let asked = open.asked.iter().filter(|(_, put)| is_waited_for(put));
         asked.map(|(number, put)| Asked { number: *number, checks: put.question.checks.clone() }).collect()
     }
 
@@ -192,8 +195,12 @@ mod tests {
         for host in 0..WAITING {
             assert_eq!(questions.answer(answer(&format!("mx{host}"), asking.number)).await, Ok(()));
         }
+        assert_eq!(questions.of("early").len(), 1);
         assert_eq!(questions.answer(answer("late", asking.number)).await, Err(Over));
         assert!(Instant::now() >= asking.ends);
+        assert!(questions.of("early").is_empty(), "nobody waits for it");
+        let more: Vec<_> = (0..OPEN).map(|_| questions.ask(question(&[]), 0)).collect();
+        assert!(more.iter().all(Result::is_ok), "it is in nobody's way");
     }
 
     #[tokio::test(start_paused = true)]

@@ -13,6 +13,7 @@ use std::time::Duration;
 
 use futures_util::StreamExt as _;
 use futures_util::stream::FuturesUnordered;
+use switchyard_mapsync_protocol::Timestamp;
 use tokio::time::sleep;
 
 use super::Shared;
@@ -30,6 +31,8 @@ const BREATH: Duration = Duration::from_millis(20);
 /// After failures in a row.
 const LONGEST: Duration = Duration::from_secs(30);
 const MAX_FAILURES: u32 = 6;
+/// Seconds that a host's clock may be ahead of ours.
+const AHEAD: u64 = 3600;
 
 /// Shares what hosts say until the hub drains.
 pub(super) async fn share(shared: Shared) {
@@ -121,7 +124,9 @@ pub(crate) fn told(shared: &Shared, board: &Board, after: u64, without: u64) -> 
 pub(crate) fn hear(shared: &Shared, board: &Board, words: &Words) -> Result<(), TooMany> {
     let now = shared.clock.now_monotonic();
     let mut all = Ok(());
-    for Said { age, status } in words.words.iter().take(PAGE) {
+    // A host whose clock is far ahead would not be heard once that is set right.
+    let latest = Timestamp(shared.now().0.saturating_add(AHEAD));
+    for Said { age, status } in words.words.iter().take(PAGE).filter(|said| said.status.at <= latest) {
         if status.environment == *board.environment() && status.check().is_ok() {
             let heard = board.fleet.hear_of(status.clone(), Duration::from_millis(*age), words.run, now);
             all = all.and(heard);

@@ -21,7 +21,7 @@ const EVERY: Duration = Duration::from_secs(3600);
 /// How long a push may take from its first file to its head.
 const GRACE: Duration = Duration::from_secs(86_400);
 /// Generations whose files stay in any case.
-const LEAST: usize = 16;
+pub(super) const LEAST: usize = 16;
 /// Generations that are looked at together.
 const PAGE: usize = 64;
 

@@ -47,6 +47,12 @@ impl Waiting {
 
     /// Those that wait on.
     pub(super) fn until(&mut self, now: u64) -> HashSet<Due> {
+        // A clock that was ahead lets nothing wait for years.
+        let latest = now.saturating_add(LONGEST);
+        for wait in self.waits.values_mut().filter(|wait| wait.until > latest) {
+            wait.until = latest;
+            self.changed = true;
+        }
         let before = self.waits.len();
         self.waits.retain(|_, wait| now < wait.until.saturating_add(REMEMBERED));
         self.changed |= self.waits.len() != before;

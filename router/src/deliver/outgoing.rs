@@ -6,7 +6,7 @@
 use std::net::{IpAddr, Ipv4Addr, SocketAddr};
 use std::sync::Arc;
 
-use switchyard_maps::{Destination, Nexthop, Transport};
+use switchyard_maps::{Destination, Hop, Nexthop, Transport};
 use switchyard_milter_mta::{Filters, Judged, Leaving, Left};
 use switchyard_smtp::address::ForwardPath;
 use switchyard_smtp::envelope::{Content, Envelope, MailObject, Recipient, Sender};
@@ -191,10 +191,23 @@ impl WayOut {
             (None, _) => true,
             // Which of a pool's members it is makes no other pool of it.
             (Some(Nexthop::Pool(wanted)), Nexthop::Hashed { pool, .. }) => wanted == pool,
+            (Some(Nexthop::Hops(wanted)), Nexthop::Hops(hops)) => {
+                let usual = destination.transport.port();
+                wanted.iter().map(|hop| at_port(hop, usual)).eq(hops.iter().map(|hop| at_port(hop, usual)))
+            }
             (Some(wanted), nexthop) => wanted == nexthop,
         };
         to && self.transport.is_none_or(|transport| transport == destination.transport)
     }
+}
+
+/// A hop with its port: `[gw.example]` by SMTP is `[gw.example]:25`.
+fn at_port(hop: &Hop, usual: u16) -> Hop {
+    let mut hop = hop.clone();
+    if let Hop::Mx { port, .. } | Hop::Host { port, .. } = &mut hop {
+        port.get_or_insert(usual);
+    }
+    hop
 }
 
 impl Whose<'_> {

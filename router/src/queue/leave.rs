@@ -58,8 +58,12 @@ impl Shared {
         let released = message.state().released;
         let Answer { fates, hold, going } = outgoing.ask(&names, destination, shown, released).await;
         if let Some(reason) = hold {
-            // As at the way in: only a hand releases it.
-            message.state().hold.get_or_insert_with(|| Held::new(Holder::Hand, &reason));
+            // As at the way in: only a hand releases it. One that did while a filter was asked has done so for this copy too:
+            // it goes with the next attempt.
+            let mut state = message.state();
+            if !state.released {
+                state.hold.get_or_insert_with(|| Held::new(Holder::Hand, &reason));
+            }
         }
         Left { fates, rest: going.map_or(Rest::Nothing, |going| Rest::Going(Box::new(going))) }
     }

@@ -25,7 +25,8 @@ impl Shared {
         let deadlines = self.deadlines(message);
         // Mail that was not tried just now has not failed just now: neither is it returned, nor its delay told.
         let is_tried = after == After::Attempt;
-        let is_expired = is_tried && now.monotonic >= expires;
+        // What a filter has just put on hold waits for a hand, however old it is.
+        let is_expired = is_tried && state.hold.is_none() && now.monotonic >= expires;
         let warns = is_tried && deadlines.warns.is_some_and(|warns| now.monotonic >= warns);
         let is_null = message.envelope.sender.reverse_path.is_null();
         let in_mailbox = std::mem::take(&mut state.in_mailbox);

@@ -1,10 +1,13 @@
 //! Those who do the work: one task for each connection, and one that keeps the time.
 
+use std::net::{IpAddr, Ipv4Addr};
 use std::sync::{Arc, Weak};
 use std::time::Duration;
 
 use switchyard_maps::{Destination, Transport};
+use switchyard_smtp::envelope::Content;
 use switchyard_smtp::status::EnhancedStatus;
+use switchyard_smtp::wire::command::Attributes;
 use tokio::sync::oneshot;
 
 use super::Shared;
@@ -15,7 +18,6 @@ use super::scheduler::{Next, Start, Turn};
 use super::window::Feedback;
 use crate::deliver::{Attempt, Fate, Kept, Verdict};
 use crate::spool::SpoolError;
-use switchyard_smtp::envelope::Content;
 
 /// How often the oldest message's age is shown, and what is not needed is forgotten.
 const ROUND: Duration = Duration::from_secs(10);
@@ -125,7 +127,7 @@ impl Shared {
             envelope: &job.message.envelope,
             recipients: going.as_ref().map_or(&*job.recipients, |going| &*going.recipients),
             content: going.as_ref().map_or(&content, |going| &going.content),
-            forwarded: job.message.arrival.from.as_deref(),
+            forwarded: whose(&job.message),
         };
         let mut attempted = means.deliverer.attempt(&attempt, kept).await;
         if destination.transport == Transport::Lmtp {
@@ -224,4 +226,18 @@ pub(super) async fn keep_time(queue: Weak<Shared>) {
             () = clock.sleep_until(next) => {}
         }
     }
+}
+
+/// Whose mail the next hop is told it is. Of mail that an earlier version took that is not known: it is somebody's, and
+/// never ours, as whose it would be signed.
+fn whose(message: &Message) -> Option<&Attributes> {
+    static SOMEBODY: Attributes = Attributes {
+        name: None,
+        address: Some(IpAddr::V4(Ipv4Addr::UNSPECIFIED)),
+        port: None,
+        helo: None,
+        protocol: None,
+        ident: None,
+    };
+    message.arrival.from.as_deref().or((!message.is_report).then_some(&SOMEBODY))
 }

@@ -22,6 +22,7 @@ use super::{Board, Kept, Kind, NotKept, said, showable};
 use crate::hub::order::Place;
 use crate::hub::store::blobs::Blobs;
 use crate::hub::store::heads::Message;
+use crate::hub::sweep::LEAST;
 
 /// A turn.
 #[derive(Debug)]
@@ -120,7 +121,7 @@ impl Turn {
         match brought {
             Brought::Root(octets) => self.look_at_root(octets),
             Brought::Head(octets, after) => self.look_at_head(octets, *after, blobs, now),
-            Brought::Release(octets) => self.look_at_release(octets, now),
+            Brought::Release(octets) => self.look_at_release(octets, blobs, now),
             Brought::Plan(octets) => self.look_at_plan(octets),
         }
     }
@@ -161,8 +162,7 @@ impl Turn {
         if current != 0 && !(follows..=current.saturating_add(LEAP)).contains(&number) {
             return Err(NotKept::Gap { have: number, current, next: follows });
         }
-        let is_missing = |file: &&File| blobs.length(file.hash) != Some(file.bytes);
-        let missing: Vec<Hash> = head.files.iter().filter(is_missing).map(|file| file.hash).collect();
+        let missing = missing_of(&head.files, blobs);
         if !missing.is_empty() {
             return Err(NotKept::Missing(missing));
         }
@@ -175,7 +175,7 @@ impl Turn {
         Ok(Look::New(Box::new(Checked { next, number, hash, entry, files })))
     }
 
-    fn look_at_release(&self, octets: &Bytes, now: Timestamp) -> Result<Look, NotKept> {
+    fn look_at_release(&self, octets: &Bytes, blobs: &Blobs, now: Timestamp) -> Result<Look, NotKept> {
         let mut next = self.trusted.clone();
         let taken = next.accept_release(octets, now)?;
         let is_new = matches!(taken, Taken::New(_));
@@ -184,8 +184,22 @@ impl Turn {
         if !is_new {
             return Ok(Look::Known(Kept { number, hash, is_new }));
         }
+        if !release.halted && !release.undo {
+            self.look_for_files(release.generation, blobs)?;
+        }
         let entry = Entry::new(Kind::Release, octets.clone());
         Ok(Look::New(Box::new(Checked { next, number, hash, entry, files: Vec::new() })))
+    }
+
+    /// Whether the files of a generation of long ago are still here; what is newer, no hub sweeps away.
+    fn look_for_files(&self, generation: u64, blobs: &Blobs) -> Result<(), NotKept> {
+        let newest = self.trusted.newest().map_or(0, |newest| newest.generation);
+        if newest.saturating_sub(generation) < LEAST as u64 {
+            return Ok(());
+        }
+        let Some(head) = self.board.heads.head(&self.name, generation)? else { return Ok(()) };
+        let missing = missing_of(&said(&head)?.1.files, blobs);
+        if missing.is_empty() { Ok(()) } else { Err(NotKept::Missing(missing)) }
     }
 
     fn look_at_plan(&self, octets: &Bytes) -> Result<Look, NotKept> {
@@ -279,6 +293,12 @@ impl Turn {
 
 /// How far a head may be from the one before: admins give up few, and nobody is to use up all numbers.
 const LEAP: u64 = 16;
+
+/// Which of these files are not here.
+fn missing_of(files: &[File], blobs: &Blobs) -> Vec<Hash> {
+    let is_missing = |file: &&File| blobs.length(file.hash) != Some(file.bytes);
+    files.iter().filter(is_missing).map(|file| file.hash).collect()
+}
 
 #[cfg(test)]
 mod tests;

@@ -16,11 +16,20 @@ fn the_newest_word_counts_and_there_is_room_for_so_many_hosts() {
     assert_eq!(nonces(), [5], "it came late");
     hear("mx1", 1, 200).unwrap();
     assert_eq!(nonces(), [1], "it lost its memory");
+    hear("mx1", 9000, 9000).unwrap();
+    let hear_late = |after| {
+        let word = Status { nonce: 300, at: Timestamp(300), ..status("mx1") };
+        fleet.hear(word, now + Duration::from_secs(after)).unwrap();
+    };
+    hear_late(10);
+    assert_eq!(nonces(), [9000], "it came late");
+    hear_late(61);
+    assert_eq!(nonces(), [300], "its clock was ahead, and was set right");
     for host in 1..HOSTS {
         hear(&format!("host{host}"), 1, 1).unwrap();
     }
     assert!(hear("one-more", 1, 1).is_err());
-    assert!(hear("mx1", 2, 201).is_ok());
+    assert!(hear("mx1", 301, 301).is_ok());
 }
 
 #[test]

@@ -33,32 +33,35 @@ fn age(path: &Path) {
     file.set_modified(SystemTime::now() - GRACE - Duration::from_secs(60)).unwrap();
 }
 
+fn release(sequence: u64, generation: u64, head: Hash) -> Brought {
+    let release = Release {
+        environment: live(),
+        sequence,
+        generation,
+        head,
+        permille: 1000,
+        canaries: Vec::new(),
+        halted: false,
+        undo: false,
+        expires: Timestamp(u64::MAX),
+    };
+    Brought::Release(Bytes::from(signed(&release, &[RELEASE])))
+}
+
 #[tokio::test]
 async fn what_no_late_generation_names_goes_and_what_may_still_be_named_stays() {
     let folder = tempfile::tempdir().unwrap();
     let shared = hub(folder.path(), &signed(&root(1, PUSH), &[ROOT]), Clock::system(), Drain::new());
     let board = Arc::clone(&shared.boards["live"]);
-    let (mut files, mut previous) = (Vec::new(), None);
+    let (mut files, mut heads) = (Vec::new(), Vec::new());
     for generation in 1..=20_u64 {
         let octets = vec![u8::try_from(generation).unwrap(); OCTETS];
         files.push(bring(&shared, &octets).await);
-        let octets = signed(&head(generation, previous, &[("a", &octets)]), &[PUSH]);
-        previous = Some(Signed::from_json(&octets).unwrap().hash());
+        let octets = signed(&head(generation, heads.last().copied(), &[("a", &octets)]), &[PUSH]);
+        heads.push(Signed::from_json(&octets).unwrap().hash());
         push(&shared, &board, Brought::Head(octets.into(), generation - 1)).await.unwrap();
         if generation == 2 {
-            let release = Release {
-                environment: live(),
-                sequence: 1,
-                generation,
-                head: previous.unwrap(),
-                permille: 1000,
-                canaries: Vec::new(),
-                halted: false,
-                undo: false,
-                expires: Timestamp(u64::MAX),
-            };
-            let octets = Bytes::from(signed(&release, &[RELEASE]));
-            push(&shared, &board, Brought::Release(octets)).await.unwrap();
+            push(&shared, &board, release(1, generation, heads[1])).await.unwrap();
         }
     }
     let left = bring(&shared, b"of a push that never came").await;
@@ -76,6 +79,9 @@ async fn what_no_late_generation_names_goes_and_what_may_still_be_named_stays() 
     assert!(!is_there(&left) && is_there(&asked) && is_there(&fresh));
     assert_eq!(shared.blobs.octets(), before - 3 * OCTETS as u64 - 25);
     assert_eq!(swept(&shared).await.unwrap(), 0, "and nothing more the next time");
+    // Hosts that cannot fetch it cannot take it.
+    let gone = push(&shared, &board, release(2, 3, heads[2])).await;
+    assert!(matches!(gone, Err(NotKept::Missing(missing)) if missing == [files[2]]));
 
     // With room for more of them, older ones stay too.
     let mut bounds = **shared.bounds.load();

@@ -25,6 +25,7 @@ fn each_is_asked_about_its_own_ways_out() {
     let all = [
         asked("every", Vec::new()),
         asked("gw", vec![by(None, to("smtp:[gw.example]:26"))]),
+        asked("usual", vec![by(None, to("smtp:[mail.example]:25"))]),
         asked("out", vec![by(Some(Transport::Smtp), to("smtp:@out"))]),
         asked("lmtp", vec![by(Some(Transport::Lmtp), None), by(None, to("smtp:dom.example"))]),
     ];
@@ -32,6 +33,9 @@ fn each_is_asked_about_its_own_ways_out() {
         ("smtp:[gw.example]:26", &["every", "gw"][..]),
         ("lmtp:[gw.example]:26", &["every", "gw", "lmtp"]),
         ("smtp:[gw.example]", &["every"]),
+        ("smtp:[mail.example]:25", &["every", "usual"]),
+        ("smtp:[mail.example]", &["every", "usual"]),
+        ("lmtp:[mail.example]", &["every", "lmtp"]),
         ("smtp:@out", &["every", "out"]),
         ("smtp:hash:@out", &["every", "out"]),
         ("lmtp:@out", &["every", "lmtp"]),

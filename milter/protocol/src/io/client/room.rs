@@ -95,6 +95,12 @@ impl Room {
             let less = before - most;
             let empty = self.free.forget_permits(less);
             self.too_many.fetch_add(less - empty, Ordering::Relaxed);
+            // What only rests goes first, and takes its place with it: who waits has to wait for no more of them.
+            for _ in empty..less {
+                if idle.resting.pop_first().is_none() {
+                    break;
+                }
+            }
         } else {
             let more = most - before;
             // Those that are not empty yet may stay after all.

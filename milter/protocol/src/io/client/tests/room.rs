@@ -104,6 +104,21 @@ async fn m9_sessions_from_before_a_change_count_within_the_new_bound() {
 }
 
 #[tokio::test]
+async fn m9_who_waits_under_a_smaller_bound_waits_for_nobody_who_only_holds_a_session_open() {
+    let house = House::new(Fault::None);
+    let (old, registry) = narrow(&house, 3, LONG);
+    let mut open = Vec::new();
+    for _ in 0..3 {
+        let mut session = Session::new(old.clone());
+        assert_eq!(session.tell(connect()).await.verdict, Verdict::GoOn);
+        open.push(session);
+    }
+    let new = Arc::new(old.renewed(FilterOptions { connections: 1, ..old.options().clone() }));
+    assert_eq!(send(&mut Session::new(new)).await.by, By::Filter);
+    assert_eq!(full(&registry), 0);
+}
+
+#[tokio::test]
 async fn what_was_kept_under_other_settings_serves_nobody_by_these() {
     let (here, there) = (House::new(Fault::None), House::new(Fault::None));
     let (old, _) = pool(&[&here], |options| (options.connections, options.kept) = (1, 1));
