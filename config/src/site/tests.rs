@@ -86,6 +86,15 @@ fn a_filter_of_an_outbound_is_told_nothing_that_needs_to_know_whose_mail_it_is()
     assert!(faults.iter().all(|fault| fault.place.file.ends_with("role/outbound/milter.toml")), "{faults}");
     assert!(faults.to_string().contains("`maps.signing_keys` is nothing for the filter of an outbound"));
 
+    // So is one that says it to others, and one that is not believed.
+    for layer in [
+        ("role/router.toml", "[deliver]\nxforward_networks = ['10.9.0.0/16']\n"),
+        ("role/outbound.toml", "[relay]\nxforward_networks = ['192.0.2.1']\n"),
+    ] {
+        let (_folder, site) = self::site(&[&at_an_outbound[..], &[layer]].concat());
+        assert_eq!(site.unwrap().faults().iter().count(), 4, "{layer:?}");
+    }
+
     // The suite's own template has routers say it.
     let (_folder, site) = self::site(&at_an_outbound);
     assert_eq!(site.unwrap().faults().to_string(), "");
