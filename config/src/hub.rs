@@ -129,7 +129,7 @@ impl Settings for HubSettings {
 
     fn hold(&self, now: &mut Self) -> Vec<String> {
         let mut hold = Hold::default();
-        hold.keep_inherited("listen.hub", &self.listen, &mut now.listen);
+        hold.keep_listeners("listen.hub", &self.listen, &mut now.listen);
         hold.keep("metrics.socket", &self.metrics, &mut now.metrics);
         hold.keep("log.format", &self.log.format, &mut now.log.format);
         hold.keep("store.folder", &self.store, &mut now.store);

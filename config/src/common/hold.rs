@@ -20,15 +20,27 @@ impl Hold {
     }
 
     /// Puts sockets of systemd's back, if they are others.
-    pub(crate) fn keep_inherited(&mut self, name: &str, before: &[Listener], now: &mut Vec<Listener>) {
-        if hold_inherited(before, now) {
+    pub(crate) fn keep_inherited<T>(
+        &mut self,
+        name: &str,
+        before: &[T],
+        now: &mut Vec<T>,
+        systemd: impl Fn(&T) -> Option<&str>,
+        put_back: impl Fn(&T) -> T,
+    ) {
+        if hold_inherited(before, now, systemd, put_back) {
             self.0.push(name.to_owned());
         }
     }
 
+    /// The same of listeners.
+    pub(crate) fn keep_listeners(&mut self, name: &str, before: &[Listener], now: &mut Vec<Listener>) {
+        self.keep_inherited(name, before, now, Listener::systemd, Listener::put_back);
+    }
+
     /// What every SMTP server holds.
     pub(crate) fn keep_common(&mut self, before: &Common, now: &mut Common) {
-        self.keep_inherited("listen.smtp", &before.listen, &mut now.listen);
+        self.keep_listeners("listen.smtp", &before.listen, &mut now.listen);
         self.keep("metrics.socket", &before.metrics, &mut now.metrics);
         self.keep("log.format", &before.log.format, &mut now.log.format);
     }

@@ -69,18 +69,33 @@ fn milters(section: &mut Section<'_>) -> Option<Arc<[Box<str>]>> {
 
 /// Puts back what a running daemon cannot change: systemd passes its sockets to a process that starts, and one
 /// that it has must not be left with nobody who accepts. True when something was put back.
-pub(crate) fn hold_inherited(before: &[Listener], now: &mut Vec<Listener>) -> bool {
-    let is_inherited = |listener: &Listener| matches!(listener.socket, ListenOn::Systemd(_));
-    let stands_in = |listeners: &[Listener], socket: &ListenOn| {
-        listeners.iter().any(|listener| listener.socket == *socket)
-    };
+pub(crate) fn hold_inherited<T>(
+    before: &[T],
+    now: &mut Vec<T>,
+    systemd: impl Fn(&T) -> Option<&str>,
+    put_back: impl Fn(&T) -> T,
+) -> bool {
+    let stands_in = |sockets: &[T], name: &str| sockets.iter().any(|socket| systemd(socket) == Some(name));
     let wanted = now.len();
-    now.retain(|listener| !is_inherited(listener) || stands_in(before, &listener.socket));
-    let missing = |listener: &&Listener| is_inherited(listener) && !stands_in(now, &listener.socket);
-    // Filters of its own may be gone with it: what comes in there is asked about as everywhere.
-    let put_back = |listener: &Listener| Listener { milters: None, ..listener.clone() };
-    let missing: Vec<Listener> = before.iter().filter(missing).map(put_back).collect();
+    now.retain(|socket| systemd(socket).is_none_or(|name| stands_in(before, name)));
+    let is_missing = |socket: &&T| systemd(socket).is_some_and(|name| !stands_in(now, name));
+    let missing: Vec<T> = before.iter().filter(is_missing).map(put_back).collect();
     let is_changed = now.len() != wanted || !missing.is_empty();
     now.extend(missing);
     is_changed
+}
+
+impl Listener {
+    /// Systemd's name of its socket, if systemd holds it.
+    pub(super) fn systemd(&self) -> Option<&str> {
+        match &self.socket {
+            ListenOn::Systemd(name) => Some(name),
+            ListenOn::Address(_) => None,
+        }
+    }
+
+    /// Filters of its own may be gone with it: what comes in there is asked about as everywhere.
+    pub(super) fn put_back(&self) -> Self {
+        Self { milters: None, ..self.clone() }
+    }
 }

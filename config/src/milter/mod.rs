@@ -113,11 +113,8 @@ impl Settings for MilterSettings {
         hold.keep("metrics.socket", &self.metrics, &mut now.metrics);
         hold.keep("log.format", &self.log.format, &mut now.log.format);
         hold.keep("reports", &self.reports, &mut now.reports);
-        let mut held = hold.names();
-        if hold_inherited(&self.listen, &mut now.listen) {
-            held.push("listen.milter".to_owned());
-        }
-        held
+        hold.keep_inherited("listen.milter", &self.listen, &mut now.listen, systemd, Clone::clone);
+        hold.names()
     }
 }
 
@@ -129,7 +126,7 @@ fn listeners(section: &mut Section<'_>) -> Vec<FilterSocket> {
                 "socket",
                 "An address with port, unix:/path, or `systemd:NAME` for a socket that systemd holds.",
             )
-            .restart_where(is_inherited)
+            .restart_where(|socket| systemd(socket).is_some())
             .required();
         if taken.contains(&socket) {
             section.fault(&["socket"], format!("`{socket}` is listened on twice"));
@@ -142,20 +139,12 @@ fn listeners(section: &mut Section<'_>) -> Vec<FilterSocket> {
     taken
 }
 
-fn is_inherited(socket: &FilterSocket) -> bool {
-    matches!(socket, FilterSocket::Stream(ListenOn::Systemd(_)))
-}
-
-/// Puts back what a running daemon cannot change: systemd passes its sockets to a process that starts, and one that it
-/// has must not be left with nobody who accepts. True when something was put back.
-fn hold_inherited(before: &[FilterSocket], now: &mut Vec<FilterSocket>) -> bool {
-    let wanted = now.len();
-    now.retain(|socket| !is_inherited(socket) || before.contains(socket));
-    let missing = |socket: &&FilterSocket| is_inherited(socket) && !now.contains(socket);
-    let missing: Vec<FilterSocket> = before.iter().filter(missing).cloned().collect();
-    let is_changed = now.len() != wanted || !missing.is_empty();
-    now.extend(missing);
-    is_changed
+/// Systemd's name of a socket, if systemd holds it.
+fn systemd(socket: &FilterSocket) -> Option<&str> {
+    match socket {
+        FilterSocket::Stream(ListenOn::Systemd(name)) => Some(name),
+        FilterSocket::Stream(ListenOn::Address(_)) | FilterSocket::Unix(_) => None,
+    }
 }
 
 fn verify(section: &mut Section<'_>) -> Verify {
