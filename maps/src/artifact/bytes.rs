@@ -98,7 +98,7 @@ impl Bytes {
 const WORTH_A_COPY: Range<usize> = 2 << 20..32 << 20;
 
 /// Octets of a cache line.
-const LINE: usize = 64;
+pub(crate) const LINE: usize = 64;
 
 /// Asks memory for all lines of these octets at once, where reading them would ask for the next when the one before
 /// has said which.

@@ -73,8 +73,8 @@ pub(super) enum Told {
 /// What the cell says of a key; none when what lies on the way is no cell.
 ///
 /// Few instructions, and few that hang on what memory will say: as far as the processor looks ahead, so many questions
-/// wait for memory at once.
-#[inline]
+/// wait for memory at once. A call of its own would be some more.
+#[inline(always)]
 pub(super) fn find(cell: &[u8; CELL], fingerprint: u8, key: &[u8]) -> Option<Told> {
     let mut same = same(cell, fingerprint);
     while same != 0 {
@@ -87,6 +87,12 @@ pub(super) fn find(cell: &[u8; CELL], fingerprint: u8, key: &[u8]) -> Option<Tol
         same &= same - 1;
     }
     Some(if cell[SLOTS] == 0 { Told::Nothing } else { Told::Behind })
+}
+
+/// Whether the head of a cell says that a key may be in it.
+#[inline]
+pub(super) fn may_have(cell: &[u8; CELL], fingerprint: u8) -> bool {
+    same(cell, fingerprint) != 0
 }
 
 /// Which of the cell's fingerprints are this one: the high bit of its octet is set. All are compared at once, so

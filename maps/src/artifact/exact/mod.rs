@@ -124,14 +124,21 @@ impl Exact {
     /// The octets on the way are not what a builder writes: the answer is not known.
     #[inline]
     pub fn find(&self, key: &str) -> Result<Option<Found>, Corrupt> {
-        self.find_hashed(key, self.hash.of(key.as_bytes()))
+        let hash = self.hash.of(key.as_bytes());
+        self.find_hashed(key, hash, |cell| touch(cell))
     }
 
+    /// `first` does what is to be done before the cell is read.
     #[inline]
-    fn find_hashed(&self, key: &str, hash: u64) -> Result<Option<Found>, Corrupt> {
+    fn find_hashed(
+        &self,
+        key: &str,
+        hash: u64,
+        first: impl FnOnce(&[u8; CELL]),
+    ) -> Result<Option<Found>, Corrupt> {
         let number = bucket_of(hash, self.buckets);
         let Some(cell) = self.cell(number) else { return Err(self.wrong(number, "no such bucket")) };
-        touch(cell);
+        first(cell);
         match cell::find(cell, fingerprint(hash), key.as_bytes()) {
             Some(Told::Found(value, line)) => Ok(Some(Found { value, line })),
             Some(Told::Nothing) => Ok(None),

@@ -11,9 +11,10 @@
 
 use std::ptr;
 
-use super::hash::bucket_of;
+use super::cell::{self, CELL};
+use super::hash::{bucket_of, fingerprint};
 use super::{Corrupt, Exact, Found};
-use crate::artifact::bytes::touch;
+use crate::artifact::bytes::{LINE, touch};
 
 /// Keys told at once.
 const AT_ONCE: usize = 8;
@@ -59,10 +60,18 @@ impl Exact {
             }
             near.seed = Some(self.seed());
         }
-        // A loop this short goes ahead without waiting for what it reads.
-        for hash in near.hashes.iter().take(count) {
-            if let Some(cell) = self.cell(bucket_of(*hash, self.buckets)) {
-                touch(cell);
+        let hashes = near.hashes.iter().take(count);
+        let cells = || hashes.clone().map(|hash| (self.cell(bucket_of(*hash, self.buckets)), *hash));
+        // Loops this short go ahead without waiting for what they read. Most of the keys of an address are nowhere:
+        // the head of a cell says so. Only the first of them, the whole address, is likely.
+        for (number, (cell, _)) in cells().enumerate() {
+            let octets = if number == 0 { CELL } else { LINE };
+            touch(cell.and_then(|cell| cell.get(..octets)).unwrap_or_default());
+        }
+        for (cell, hash) in cells().skip(1) {
+            match cell {
+                Some(cell) if cell::may_have(cell, fingerprint(hash)) => touch(cell),
+                _ => {}
             }
         }
     }
@@ -73,7 +82,9 @@ impl Exact {
     /// As there.
     #[inline]
     pub fn find_near(&self, key: &str, near: &Near<'_>) -> Result<Option<Found>, Corrupt> {
-        let hash = near.hash(self.seed(), key).unwrap_or_else(|| self.hash.of(key.as_bytes()));
-        self.find_hashed(key, hash)
+        match near.hash(self.seed(), key) {
+            Some(hash) => self.find_hashed(key, hash, |_| ()),
+            None => self.find(key),
+        }
     }
 }

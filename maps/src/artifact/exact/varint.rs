@@ -33,8 +33,9 @@ fn take_long(octets: &[u8]) -> Option<(u32, &[u8])> {
     None
 }
 
-/// The two numbers at the front, without a branch for each octet where they have four at most.
-#[inline]
+/// The two numbers at the front, without a branch for each octet where they have four at most. In a question's own
+/// code: given back by a call they lie side by side in memory, and whoever takes both at once waits for it.
+#[inline(always)]
 pub(super) fn take_two(octets: &[u8]) -> Option<(u32, u32)> {
     if let Some(word) = octets.first_chunk() {
         let word = u64::from_le_bytes(*word);
