@@ -19,7 +19,7 @@ pub type Tag = [u8; 4];
 /// What a file starts with.
 pub const MAGIC: [u8; 4] = *b"swm1";
 /// The layout this program writes, and the only one it reads.
-pub const VERSION: u16 = 3;
+pub const VERSION: u16 = 4;
 /// Where sections may start: a cache line.
 pub const ALIGN: usize = 64;
 /// More sections than any kind has.

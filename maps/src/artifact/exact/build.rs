@@ -6,11 +6,11 @@
 use std::hint::black_box;
 use std::io::{self, Cursor, Seek, Write};
 
+use super::cell::Record;
 use super::duplicates::{Duplicate, Duplicates};
 use super::encode::{Entry, Plan, encode};
 use super::hash::{FIRST_SEED, Hash, MOST_SEEDS, buckets_for, is_crowded, room_of, seed_after};
 use super::values::Values;
-use super::varint;
 use super::{MOST_KEY, MOST_VALUE};
 
 /// Entries that are on their way from memory while one is written.
@@ -19,7 +19,7 @@ const AHEAD: usize = 16;
 /// Takes the entries of a map.
 #[derive(Debug, Default)]
 pub struct ExactBuilder {
-    /// Key length, key, value number, line: one after the other, as they came.
+    /// Records, each behind its key's length, as they came.
     arena: Vec<u8>,
     entries: u32,
     values: Values,
@@ -70,7 +70,7 @@ impl ExactBuilder {
         }
         self.entries = self.entries.checked_add(1).ok_or(TooLarge::Entries)?;
         let value = self.values.number(value).ok_or(TooLarge::Entries)?;
-        put(&mut self.arena, Held { key: key.as_bytes(), value, line });
+        Record { key: key.as_bytes(), value, line }.append(&mut self.arena);
         Ok(())
     }
 
@@ -83,11 +83,10 @@ impl ExactBuilder {
         let numbers = (0..other.values.len() as u32).map(number).collect::<Result<Vec<_>, _>>()?;
         self.entries = self.entries.checked_add(other.entries).ok_or(TooLarge::Entries)?;
         self.arena.reserve(other.arena.len());
-        let mut at = 0;
-        while at < other.arena.len() {
-            let (held, next) = held_before(&other.arena, at);
-            put(&mut self.arena, Held { value: numbers[held.value as usize], ..held });
-            at = next;
+        let mut rest = &*other.arena;
+        while let Some((record, after)) = Record::take(rest) {
+            Record { value: numbers[record.value as usize], ..record }.append(&mut self.arena);
+            rest = after;
         }
         Ok(())
     }
@@ -125,14 +124,6 @@ pub struct Built {
     repeated: Duplicates,
 }
 
-/// An entry as the arena holds it.
-#[derive(Debug, Clone, Copy)]
-struct Held<'a> {
-    key: &'a [u8],
-    value: u32,
-    line: u32,
-}
-
 impl Built {
     /// How many keys there are.
     #[must_use]
@@ -166,7 +157,7 @@ impl Built {
             if let Some((_, ahead)) = self.index.get(number + AHEAD) {
                 black_box(self.arena.get(*ahead).copied());
             }
-            let Held { key, value, line } = self.held(*at);
+            let Record { key, value, line } = self.held(*at);
             Ok(Entry { hash: *hash, key, value, line })
         });
         encode(out, plan, entries, |number| Ok::<_, io::Error>(self.values.get(number)))
@@ -181,8 +172,8 @@ impl Built {
     }
 
     /// The arena is our own: what stands there was put there by [`ExactBuilder::push`].
-    fn held(&self, at: usize) -> Held<'_> {
-        held_before(&self.arena, at).0
+    fn held(&self, at: usize) -> Record<'_> {
+        Record::take(&self.arena[at..]).unwrap_or_default().0
     }
 
     /// Hashes all entries under the seed, in the order of the arena, and sorts them.
@@ -191,12 +182,11 @@ impl Built {
         let mut index = std::mem::take(&mut self.index);
         index.clear();
         index.reserve_exact(entries);
-        let (mut at, mut room) = (0, 0);
-        while at < self.arena.len() {
-            let (held, next) = held_before(&self.arena, at);
-            index.push((hash.of(held.key), at));
-            room += room_of(held.key);
-            at = next;
+        let (mut rest, mut room) = (&*self.arena, 0);
+        while let Some((record, after)) = Record::take(rest) {
+            index.push((hash.of(record.key), self.arena.len() - rest.len()));
+            room += room_of(record.key);
+            rest = after;
         }
         index.sort_unstable();
         (self.index, self.room) = (index, room);
@@ -222,7 +212,7 @@ impl Built {
                 let held = self.held(*at);
                 (held.key, held.line, self.values.get(held.value))
             });
-            let mut first: Option<Held<'_>> = None;
+            let mut first: Option<Record<'_>> = None;
             for number in at..at + same_hash {
                 let held = self.held(index[number].1);
                 match first {
@@ -250,24 +240,7 @@ impl Built {
     }
 }
 
-fn put(arena: &mut Vec<u8>, held: Held<'_>) {
-    varint::put(arena, held.key.len() as u32);
-    arena.extend_from_slice(held.key);
-    varint::put(arena, held.value);
-    varint::put(arena, held.line);
-}
-
-/// An entry of an arena, and where the next one starts.
-fn held_before(arena: &[u8], at: usize) -> (Held<'_>, usize) {
-    let take = |octets| varint::take(octets).unwrap_or_default();
-    let (length, rest) = take(&arena[at..]);
-    let (key, rest) = rest.split_at(length as usize);
-    let (value, rest) = take(rest);
-    let (line, rest) = take(rest);
-    (Held { key, value, line }, arena.len() - rest.len())
-}
-
-fn duplicate(first: Held<'_>, second: Held<'_>, same_value: bool) -> Duplicate {
+fn duplicate(first: Record<'_>, second: Record<'_>, same_value: bool) -> Duplicate {
     let key = String::from_utf8_lossy(first.key).into_owned();
     Duplicate { key, first_line: first.line, second_line: second.line, same_value }
 }

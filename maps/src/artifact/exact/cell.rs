@@ -1,11 +1,11 @@
 //! A bucket's records: all that a question reads.
 //!
 //! Each bucket has a cell, all of one size, so that a hash alone says where a key is: one trip to memory. A cell: a
-//! fingerprint a record · where each record starts · where more are · the records, each key length, key, value,
-//! line. What finds no room in a cell lies with its like in a section of its own; few keys do.
+//! fingerprint a record · a mark for those that lie elsewhere · where each record starts and the last one ends · where
+//! the others are · the records, each value, line, key. What finds no room in a cell lies with its like in a section of
+//! its own; few keys do, and the marks spare most others the way there.
 
-use super::hash::MOST_IN_BUCKET;
-use super::varint;
+use super::hash::{MOST_IN_BUCKET, fingerprint, mark};
 
 /// Octets of a cell: four cache lines, which are asked for at once.
 pub(super) const CELL: usize = 256;
@@ -13,15 +13,19 @@ pub(super) const CELL: usize = 256;
 pub(super) const UNIT: usize = 8;
 /// Records of a cell.
 const SLOTS: usize = 7;
-/// Octets before the records: seven fingerprints, how many records lie behind the cell, the starts of seven records,
-/// zero, and where the records behind the cell start, as u32.
+/// Octets before the records: seven fingerprints, the marks of the records behind the cell, the bounds of seven
+/// records, and where those behind the cell are, as u32.
 const HEAD: usize = 20;
+/// Where the bounds of the records are: each starts at its own one and ends at the next, counted from the head's end.
+const BOUNDS: usize = SLOTS + 1;
+/// Octets of a record before its key.
+const NUMBERS: usize = 8;
 
 /// What no builder writes.
 pub(super) const CUT: &str = "a bucket ends before its records do";
 
 /// One key's record.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub(super) struct Record<'a> {
     pub(super) key: &'a [u8],
     pub(super) value: u32,
@@ -29,26 +33,32 @@ pub(super) struct Record<'a> {
 }
 
 impl<'a> Record<'a> {
-    /// The record at the front, and what follows it.
-    fn take(octets: &'a [u8]) -> Option<(Self, &'a [u8])> {
-        let (key, rest) = Self::key(octets)?;
-        let (value, rest) = varint::take(rest)?;
-        let (line, rest) = varint::take(rest)?;
-        Some((Self { key, value, line }, rest))
-    }
-
-    /// The key of the record at the front, and what follows it.
+    /// The record of these octets. Its numbers are of fixed length: whatever a question must find out about a record
+    /// keeps the processor from the next question.
     #[inline]
-    fn key(octets: &'a [u8]) -> Option<(&'a [u8], &'a [u8])> {
-        let (length, rest) = varint::take(octets)?;
-        rest.split_at_checked(usize::try_from(length).ok()?)
+    fn of(octets: &'a [u8]) -> Option<Self> {
+        let (value, octets) = octets.split_first_chunk()?;
+        let (line, key) = octets.split_first_chunk()?;
+        Some(Self { key, value: u32::from_le_bytes(*value), line: u32::from_le_bytes(*line) })
     }
 
     fn put(&self, out: &mut Vec<u8>) {
-        varint::put(out, self.key.len() as u32);
+        out.extend_from_slice(&self.value.to_le_bytes());
+        out.extend_from_slice(&self.line.to_le_bytes());
         out.extend_from_slice(self.key);
-        varint::put(out, self.value);
-        varint::put(out, self.line);
+    }
+
+    /// The record at the front of several, each behind its key's length, and what follows it.
+    pub(super) fn take(octets: &'a [u8]) -> Option<(Self, &'a [u8])> {
+        let (length, octets) = octets.split_first_chunk()?;
+        let (record, rest) = octets.split_at_checked(NUMBERS + usize::from(u16::from_le_bytes(*length)))?;
+        Some((Self::of(record)?, rest))
+    }
+
+    /// Appends it as one of several. Its key has at most [`super::MOST_KEY`] octets.
+    pub(super) fn append(&self, out: &mut Vec<u8>) {
+        out.extend_from_slice(&(self.key.len() as u16).to_le_bytes());
+        self.put(out);
     }
 }
 
@@ -75,24 +85,29 @@ pub(super) enum Told {
 /// Few instructions, and few that hang on what memory will say: as far as the processor looks ahead, so many questions
 /// wait for memory at once. A call of its own would be some more.
 #[inline(always)]
-pub(super) fn find(cell: &[u8; CELL], fingerprint: u8, key: &[u8]) -> Option<Told> {
-    let mut same = same(cell, fingerprint);
+pub(super) fn find(cell: &[u8; CELL], hash: u64, key: &[u8]) -> Option<Told> {
+    let mut same = same(cell, fingerprint(hash));
     while same != 0 {
-        let start = usize::from(*cell.get(8 + same.trailing_zeros() as usize / 8)?);
-        let (found, rest) = Record::key(cell.get(start..)?)?;
-        if found == key {
-            let (value, line) = varint::take_two(rest)?;
-            return Some(Told::Found(value, line));
+        let found = record(cell, same.trailing_zeros() as usize / 8)?;
+        if found.key == key {
+            return Some(Told::Found(found.value, found.line));
         }
         same &= same - 1;
     }
-    Some(if cell[SLOTS] == 0 { Told::Nothing } else { Told::Behind })
+    Some(if cell[SLOTS] & mark(hash) == 0 { Told::Nothing } else { Told::Behind })
+}
+
+/// A record of the cell.
+#[inline]
+fn record(cell: &[u8; CELL], slot: usize) -> Option<Record<'_>> {
+    let [start, end] = *cell.get(BOUNDS + slot..)?.first_chunk()?;
+    Record::of(cell.get(HEAD + usize::from(start)..HEAD + usize::from(end))?)
 }
 
 /// Whether the head of a cell says that a key may be in it.
 #[inline]
-pub(super) fn may_have(cell: &[u8; CELL], fingerprint: u8) -> bool {
-    same(cell, fingerprint) != 0
+pub(super) fn may_have(cell: &[u8; CELL], hash: u64) -> bool {
+    same(cell, fingerprint(hash)) != 0
 }
 
 /// Which of the cell's fingerprints are this one: the high bit of its octet is set. All are compared at once, so
@@ -110,8 +125,8 @@ fn same(cell: &[u8; CELL], fingerprint: u8) -> u64 {
 impl<'a> Bucket<'a> {
     /// The record of a key behind the cell; none where it is not there, an error when what lies there is no bucket.
     pub(super) fn find_behind(&self, key: &[u8]) -> Result<Option<Record<'a>>, &'static str> {
-        let mut rest = self.rest().ok_or(CUT)?;
-        for _ in 0..self.more() {
+        let (count, mut rest) = self.others().ok_or(CUT)?;
+        for _ in 0..count {
             let (record, after) = Record::take(rest).ok_or(CUT)?;
             if record.key == key {
                 return Ok(Some(record));
@@ -121,16 +136,14 @@ impl<'a> Bucket<'a> {
         Ok(None)
     }
 
-    /// How many records lie behind the cell.
+    /// How many records lie behind the cell, and the octets from the first on.
     #[inline]
-    fn more(&self) -> usize {
-        usize::from(self.cell[SLOTS]).min(MOST_IN_BUCKET)
-    }
-
-    /// From the records behind the cell on; nothing where there is none.
-    #[inline]
-    fn rest(&self) -> Option<&'a [u8]> {
-        if self.more() == 0 { Some(&[]) } else { self.behind.get(self.start()..) }
+    fn others(&self) -> Option<(usize, &'a [u8])> {
+        if self.cell[SLOTS] == 0 {
+            return Some((0, &[]));
+        }
+        let (count, rest) = self.behind.get(self.start()..)?.split_first()?;
+        Some((usize::from(*count).min(MOST_IN_BUCKET), rest))
     }
 
     /// Where the records behind the cell start.
@@ -140,16 +153,10 @@ impl<'a> Bucket<'a> {
         start.map_or(0, |start| u32::from_le_bytes(*start) as usize * UNIT)
     }
 
-    /// A record of the cell.
-    #[inline]
-    fn record(&self, slot: usize) -> Option<Record<'a>> {
-        let start = usize::from(*self.cell.get(8 + slot)?);
-        Record::take(self.cell.get(start..)?).map(|(record, _)| record)
-    }
-
-    /// All its records, each with its fingerprint if the cell has one; ends at the first that cannot be read.
+    /// All its records; ends at the first that cannot be read.
     pub(super) fn records(&self) -> Records<'a> {
-        Records { bucket: *self, slot: 0, left: self.more(), rest: self.rest() }
+        let (left, rest) = self.others().map_or((1, None), |(count, rest)| (count, Some(rest)));
+        Records { bucket: *self, slot: 0, left, rest }
     }
 }
 
@@ -170,7 +177,7 @@ impl<'a> Iterator for Records<'a> {
         // A fingerprint is never zero: zero says that there is no record.
         if self.slot < SLOTS && self.bucket.cell[self.slot] != 0 {
             self.slot += 1;
-            return Some(self.bucket.record(self.slot - 1).ok_or(CUT));
+            return Some(record(self.bucket.cell, self.slot - 1).ok_or(CUT));
         }
         self.left = self.left.checked_sub(1)?;
         match self.rest.and_then(Record::take) {
@@ -191,16 +198,16 @@ impl<'a> Iterator for Records<'a> {
 /// Collects the records of one bucket.
 #[derive(Debug, Default)]
 pub(super) struct Builder {
-    /// With where each record starts and ends in `records`.
-    slots: Vec<(u8, usize, usize)>,
+    /// Each key's hash, and where its record starts and ends in `records`.
+    slots: Vec<(u64, usize, usize)>,
     records: Vec<u8>,
 }
 
 impl Builder {
-    pub(super) fn push(&mut self, fingerprint: u8, record: Record<'_>) {
+    pub(super) fn push(&mut self, hash: u64, record: Record<'_>) {
         let start = self.records.len();
         record.put(&mut self.records);
-        self.slots.push((fingerprint, start, self.records.len()));
+        self.slots.push((hash, start, self.records.len()));
     }
 
     /// The cell, and the records behind it, which go to the end of `behind`, where `before` octets of other buckets'
@@ -209,20 +216,25 @@ impl Builder {
         let mut cell = [0; CELL];
         let (head, room) = cell.split_at_mut(HEAD);
         let fits =
-            |(number, (_, _, end)): &(usize, &(u8, usize, usize))| *number < SLOTS && *end <= room.len();
+            |(number, (_, _, end)): &(usize, &(u64, usize, usize))| *number < SLOTS && *end <= room.len();
         let here = self.slots.iter().enumerate().take_while(fits).count();
-        for (slot, (fingerprint, start, _)) in self.slots.iter().take(here).enumerate() {
-            head[slot] = *fingerprint;
-            head[8 + slot] = (HEAD + start) as u8;
+        for (slot, (hash, start, end)) in self.slots.iter().take(here).enumerate() {
+            head[slot] = fingerprint(*hash);
+            head[BOUNDS + slot] = *start as u8;
+            head[BOUNDS + slot + 1] = *end as u8;
         }
         let end = here.checked_sub(1).and_then(|last| self.slots.get(last)).map_or(0, |(_, _, end)| *end);
-        let (records, rest) = self.records.split_at(end);
-        room[..end].copy_from_slice(records);
+        room[..end].copy_from_slice(&self.records[..end]);
+        let rest = &self.slots[here..];
         if !rest.is_empty() {
-            head[SLOTS] = (self.slots.len() - here) as u8;
             let start = u32::try_from((before + behind.len()) / UNIT).ok()?;
             head[HEAD - 4..].copy_from_slice(&start.to_le_bytes());
-            behind.extend_from_slice(rest);
+            behind.push(rest.len() as u8);
+            for (hash, start, end) in rest {
+                head[SLOTS] |= mark(*hash);
+                behind.extend_from_slice(&((end - start - NUMBERS) as u16).to_le_bytes());
+                behind.extend_from_slice(&self.records[*start..*end]);
+            }
             behind.resize(behind.len().next_multiple_of(UNIT), 0);
         }
         self.slots.clear();

@@ -3,7 +3,7 @@
 use std::io::{self, Seek, Write};
 
 use super::cell::{Builder, Record};
-use super::hash::{bucket_of, fingerprint};
+use super::hash::bucket_of;
 use super::values::Order;
 use super::{BEHIND, CELLS, ENDS, VALUES};
 use crate::artifact::container::{Head, Kind, SectionWriter, Writer};
@@ -101,7 +101,7 @@ impl<'s, 'w, W: Write> Buckets<'s, 'w, W> {
             self.close()?;
         }
         let record = Record { key: entry.key, value, line: entry.line };
-        self.open.push(fingerprint(entry.hash), record);
+        self.open.push(entry.hash, record);
         Ok(())
     }
 

@@ -127,6 +127,12 @@ pub(super) fn fingerprint(hash: u64) -> u8 {
     (hash as u8).max(1)
 }
 
+/// One bit of a hash's own among eight, of others than the fingerprint's.
+#[inline]
+pub(super) fn mark(hash: u64) -> u8 {
+    1 << (hash >> 8 & 7)
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;

@@ -21,14 +21,13 @@ mod near;
 #[cfg(test)]
 mod tests;
 mod values;
-mod varint;
 mod verify;
 mod walk;
 
 use std::ops::Range;
 
 use cell::{Bucket, CELL, Told, UNIT};
-use hash::{Hash, bucket_of, fingerprint};
+use hash::{Hash, bucket_of};
 
 pub use build::{BuildError, Built, ExactBuilder, TooLarge};
 pub use diff::diff;
@@ -139,7 +138,7 @@ impl Exact {
         let number = bucket_of(hash, self.buckets);
         let Some(cell) = self.cell(number) else { return Err(self.wrong(number, "no such bucket")) };
         first(cell);
-        match cell::find(cell, fingerprint(hash), key.as_bytes()) {
+        match cell::find(cell, hash, key.as_bytes()) {
             Some(Told::Found(value, line)) => Ok(Some(Found { value, line })),
             Some(Told::Nothing) => Ok(None),
             Some(Told::Behind) => self.find_behind(number, key),

@@ -12,7 +12,7 @@
 use std::ptr;
 
 use super::cell::{self, CELL};
-use super::hash::{bucket_of, fingerprint};
+use super::hash::bucket_of;
 use super::{Corrupt, Exact, Found};
 use crate::artifact::bytes::{LINE, touch};
 
@@ -70,7 +70,7 @@ impl Exact {
         }
         for (cell, hash) in cells().skip(1) {
             match cell {
-                Some(cell) if cell::may_have(cell, fingerprint(hash)) => touch(cell),
+                Some(cell) if cell::may_have(cell, hash) => touch(cell),
                 _ => {}
             }
         }

@@ -1,7 +1,7 @@
 //! Reading all of a map once, so that no question asked of it later meets a surprise.
 
 use super::cell::Builder;
-use super::hash::{MOST_IN_BUCKET, bucket_of, fingerprint};
+use super::hash::{MOST_IN_BUCKET, bucket_of};
 use super::{BEHIND, CELLS, ENDS, Exact, MOST_KEY, MOST_VALUE, VALUES, corrupt};
 use crate::artifact::container::{BadArtifact, Corrupt};
 
@@ -53,7 +53,7 @@ impl Exact {
                 values += u32::from(record.value == values);
                 records += 1;
                 last = Some((hash, record.key));
-                builder.push(fingerprint(hash), record);
+                builder.push(hash, record);
             }
             if records - first > MOST_IN_BUCKET as u64 {
                 return Err(wrong("a bucket of too many keys"));
