@@ -1,5 +1,8 @@
 //! The DNS as signing and verifying ask it: one resolver for all of a process, made here and handed in.
 
+#[cfg(test)]
+pub(crate) mod zone;
+
 use std::net::SocketAddr;
 use std::sync::Arc;
 use std::time::Duration;

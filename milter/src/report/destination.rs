@@ -89,3 +89,6 @@ async fn record(dns: &MessageAuthenticator, name: &str) -> Result<Option<Arc<Dma
         Err(_none) => Ok(None),
     }
 }
+
+#[cfg(test)]
+mod tests;

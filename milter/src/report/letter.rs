@@ -56,3 +56,44 @@ pub(super) fn letter(sender: &Sender, report: &Report, to: &[Mailbox]) -> std::i
     )?;
     Ok(octets.into())
 }
+
+#[cfg(test)]
+mod tests {
+    use mail_auth::report::{PolicyPublished, Record};
+
+    use super::*;
+    use crate::report::ledger::Policy;
+
+    #[test]
+    fn a_report_says_the_same_of_itself_however_often_it_is_made() {
+        let sender = Sender {
+            organization: "Ours".into(),
+            host_name: Domain::parse("mx.example.net").unwrap(),
+            from: Mailbox::parse("reports@mx.example.net").unwrap(),
+        };
+        let due = |begin, domain: &str| Due { begin, domain: domain.into() };
+        let policy = || Policy {
+            end: 172_800,
+            published: PolicyPublished { domain: "example.org".to_owned(), ..PolicyPublished::default() },
+            destinations: Vec::new(),
+        };
+        let told = || Told { policy: policy(), records: vec![Record::new().with_count(7)] };
+        let to: Vec<Mailbox> =
+            ["a@example.org", "b@example.com"].iter().map(|text| Mailbox::parse(text).unwrap()).collect();
+        let made = || {
+            let letter = letter(&sender, &report(&sender, &due(86_400, "example.org"), told()), &to).unwrap();
+            let text = String::from_utf8_lossy(&letter).into_owned();
+            assert!(text.contains("<a@example.org>") && text.contains("<b@example.com>"), "{text}");
+            Report::parse_rfc5322(&letter, 1 << 20).unwrap()
+        };
+        let (first, second) = (made(), made());
+        assert_eq!(first, second);
+        assert_eq!(first.report_id(), "example.org.86400@mx.example.net");
+        assert_eq!((first.date_range_begin(), first.date_range_end()), (86_400, 172_799));
+        assert_eq!((first.org_name(), first.email()), ("Ours", "reports@mx.example.net"));
+        assert_eq!(first.records().iter().map(Record::count).collect::<Vec<_>>(), [7]);
+        let another =
+            [due(172_800, "example.org"), due(86_400, "a.example.org")].map(|due| id(&sender, &due));
+        assert!(!another.contains(&first.report_id().to_owned()));
+    }
+}

@@ -167,3 +167,6 @@ impl std::fmt::Debug for Reports {
         formatter.debug_struct("Reports").field("options", &self.options).finish_non_exhaustive()
     }
 }
+
+#[cfg(test)]
+mod tests;

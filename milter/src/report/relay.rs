@@ -69,3 +69,32 @@ pub(super) fn is_unwell(outcome: &Outcome) -> bool {
         RecipientOutcome::Accepted(_) | RecipientOutcome::Local(_) => false,
     })
 }
+
+#[cfg(test)]
+mod tests {
+    use switchyard_smtp::client::Loss;
+    use switchyard_smtp::reply::Reply;
+
+    use super::*;
+
+    fn refused(stage: Verb, code: u16) -> RecipientOutcome {
+        RecipientOutcome::Refused { stage, reply: Reply::bare(code, "no") }
+    }
+
+    #[test]
+    fn a_no_to_a_recipient_or_to_a_report_is_none_to_all_others() {
+        for outcome in [refused(Verb::Rcpt, 450), refused(Verb::Rcpt, 550), refused(Verb::Data, 554)] {
+            let said = format!("{outcome:?}");
+            assert!(!is_unwell(&Outcome { recipients: vec![outcome], lost: None }), "{said}");
+        }
+    }
+
+    #[test]
+    fn an_mta_that_wants_none_of_our_mail_or_nothing_now_is_unwell() {
+        let lost = RecipientOutcome::Lost { stage: Verb::Data, why: Loss::Closed, after_final_dot: false };
+        for outcome in [refused(Verb::Mail, 550), refused(Verb::Data, 452), lost] {
+            let said = format!("{outcome:?}");
+            assert!(is_unwell(&Outcome { recipients: vec![outcome], lost: None }), "{said}");
+        }
+    }
+}
