@@ -10,7 +10,7 @@ use crate::visitor::Visitor;
 /// What `v` says.
 const VERSION: &str = concat!("Switchyard ", env!("CARGO_PKG_VERSION"));
 
-fn set(chain: &mut Chain, name: &str, value: impl Into<Bytes>) {
+fn set(chain: &mut Chain, name: &'static str, value: impl Into<Bytes>) {
     chain.set(name, &value.into());
 }
 

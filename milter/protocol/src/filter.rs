@@ -82,6 +82,8 @@ pub struct Session {
     held: Option<Held>,
     /// Stages that the filter wants no more of in this message, where the MTA cannot leave them out.
     skips: Vec<Stage>,
+    /// The filter has had its last word on a message before its end.
+    is_over: bool,
 }
 
 impl Session {
@@ -97,6 +99,7 @@ impl Session {
             asked: None,
             held: None,
             skips: Vec::new(),
+            is_over: false,
         }
     }
 
@@ -147,6 +150,12 @@ impl Session {
             }
             Command::Event(event) => {
                 let stage = event.stage();
+                self.is_over &= stage.is_content();
+                if self.is_over {
+                    // An MTA that does not wait between the parts of a message had not heard yet; libmilter answers no
+                    // more of them either.
+                    return Ok(None);
+                }
                 // Commands that come while none is answered are the next ones: there is no pipelining here.
                 if self.asked.is_some() {
                     return Err(OutOfTurn { stage }.into());
@@ -157,10 +166,12 @@ impl Session {
             }
             Command::Abort => {
                 let begun = self.turn.in_message();
+                self.is_over = false;
                 self.end_message();
                 Ok(begun.then_some(Step::Abort))
             }
             Command::QuitNewConnection => {
+                self.is_over = false;
                 self.end_message();
                 self.turn = Turn::default();
                 Arc::make_mut(&mut self.macros).clear();

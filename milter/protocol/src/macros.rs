@@ -9,6 +9,7 @@ use std::sync::Arc;
 use bytes::{Bytes, BytesMut};
 
 use crate::decode::{DecodeError, Parts, put_text};
+use crate::frame;
 use crate::stage::Stage;
 
 /// The code of the frame.
@@ -28,11 +29,7 @@ pub struct Defined {
 
 impl Defined {
     pub(crate) fn encode(&self, output: &mut BytesMut) {
-        output.extend_from_slice(&[self.stage.code()]);
-        for (name, value) in &self.macros {
-            put_name(output, name);
-            put_text(output, value);
-        }
+        put(output, self.stage, self.macros.iter());
     }
 
     pub(crate) fn decode(payload: Bytes) -> Result<Self, DecodeError> {
@@ -49,6 +46,14 @@ impl Defined {
             macros.push((name, parts.text()?));
         }
         Ok(Self { stage, macros })
+    }
+}
+
+fn put<'a>(output: &mut BytesMut, stage: Stage, macros: impl Iterator<Item = &'a (Bytes, Bytes)>) {
+    output.extend_from_slice(&[stage.code()]);
+    for (name, value) in macros {
+        put_name(output, name);
+        put_text(output, value);
     }
 }
 
@@ -119,11 +124,13 @@ pub struct Known {
 
 impl Known {
     /// Gives a macro a value, named with or without braces.
-    pub fn set(&mut self, name: &str, value: impl Into<Bytes>) {
-        let name = Bytes::copy_from_slice(bare(name.as_bytes()));
-        let values = self.with_mut(&name);
-        values.retain(|(of, _)| *of != name);
-        values.push((name, value.into()));
+    pub fn set(&mut self, name: &'static str, value: impl Into<Bytes>) {
+        let (name, value) = (bare(name.as_bytes()), value.into());
+        let values = self.with_mut(name);
+        match values.iter_mut().find(|(of, _)| of == name) {
+            Some((_, before)) => *before = value,
+            None => values.push((Bytes::from_static(name), value)),
+        }
     }
 
     /// Takes a macro's value away.
@@ -140,9 +147,22 @@ impl Known {
         self.find(name.as_bytes()).map(|(_, value)| value)
     }
 
+    /// Writes the frame that goes before an event, if any of `wanted` has a value.
+    pub(crate) fn tell<'a>(
+        &self,
+        stage: Stage,
+        wanted: impl Iterator<Item = &'a [u8]>,
+        output: &mut BytesMut,
+    ) {
+        let mut picked = self.pick(wanted).peekable();
+        if picked.peek().is_some() {
+            frame::put(output, CODE, |payload| put(payload, stage, picked));
+        }
+    }
+
     /// Those of `wanted` that have a value.
-    pub(crate) fn pick<'a>(&self, wanted: impl Iterator<Item = &'a [u8]>) -> Vec<(Bytes, Bytes)> {
-        wanted.filter_map(|name| self.find(name).cloned()).take(MOST_MACROS).collect()
+    fn pick<'a>(&self, wanted: impl Iterator<Item = &'a [u8]>) -> impl Iterator<Item = &(Bytes, Bytes)> {
+        wanted.filter_map(|name| self.find(name)).take(MOST_MACROS)
     }
 
     fn find(&self, name: &[u8]) -> Option<&(Bytes, Bytes)> {
@@ -237,8 +257,8 @@ mod tests {
         known.set("mail_host", "gone");
         known.unset("{mail_host}");
         assert_eq!((known.get("{i}"), known.get("mail_host")), (Some(&"5XyZ".into()), None));
-        let picked = known.pick(usual(Stage::EnvFrom).iter().map(|name| name.as_bytes()));
-        assert_eq!(picked, [("i".into(), "5XyZ".into()), ("auth_type".into(), "PLAIN".into())]);
+        let picked: Vec<_> = known.pick(usual(Stage::EnvFrom).iter().map(|name| name.as_bytes())).collect();
+        assert_eq!(picked, [&("i".into(), "5XyZ".into()), &("auth_type".into(), "PLAIN".into())]);
     }
 
     #[test]
@@ -251,8 +271,8 @@ mod tests {
         known.unset("rcpt_host");
         assert!(Arc::ptr_eq(&first.values, &known.values));
         assert_eq!(first.get("rcpt_addr").map(|value| &value[..]), Some(&b"one@example.org"[..]));
-        let picked = known.pick([&b"{rcpt_addr}"[..], b"i", b"{rcpt_host}"].into_iter());
-        assert_eq!(picked, [("rcpt_addr".into(), "two@example.org".into()), ("i".into(), "4XyZ".into())]);
+        let picked: Vec<_> = known.pick([&b"{rcpt_addr}"[..], b"i", b"{rcpt_host}"].into_iter()).collect();
+        assert_eq!(picked, [&("rcpt_addr".into(), "two@example.org".into()), &("i".into(), "4XyZ".into())]);
         known.unset("{rcpt_addr}");
         assert!(known.get("rcpt_addr").is_none() && known.get("{i}").is_some());
     }

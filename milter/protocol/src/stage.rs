@@ -65,6 +65,12 @@ impl Stage {
         !matches!(self, Self::Connect | Self::Helo | Self::Unknown)
     }
 
+    /// True for the parts of a message's content, its end among them.
+    #[must_use]
+    pub const fn is_content(self) -> bool {
+        matches!(self, Self::Header | Self::Eoh | Self::Body | Self::Eom)
+    }
+
     /// True for what comes as often as the message has it.
     #[must_use]
     pub const fn repeats(self) -> bool {

@@ -44,7 +44,10 @@ impl Session {
         };
         Response::Action(said).encode(&mut self.output);
         if stage == Stage::Eom || ends && stage.is_of_message() {
+            // Where no sender is told, nobody could say where the next message begins.
+            let is_over = stage != Stage::Eom && agreed.tells(Stage::EnvFrom);
             self.end_message();
+            self.is_over = is_over;
         }
     }
 

@@ -1,11 +1,13 @@
 //! The filter's side against our own MTA's side, and against MTAs that do as they like.
 
+mod hostile;
+
 use proptest::prelude::*;
 
 use super::*;
 use crate::edit::{Edit, EditError};
 use crate::event::{Client, Connect, Field, Path};
-use crate::macros::{Defined, Known};
+use crate::macros::Known;
 use crate::mta::{Answer, Conversation, EditLimits, Heard, Opening, Told};
 use crate::negotiate::{Actions, Options, Steps};
 use crate::reply::ReplyText;
@@ -132,6 +134,31 @@ fn a_refusal_that_is_not_waited_for_is_given_where_one_is() {
 }
 
 #[test]
+fn after_the_last_word_on_a_message_the_rest_of_its_row_is_passed_over() {
+    let mut pair = Pair::new(Options::offer(), Wants::default());
+    for stage in [Stage::Connect, Stage::EnvFrom, Stage::EnvRcpt, Stage::Data] {
+        pair.tell(event(stage), Action::Continue);
+    }
+    let mut wire = BytesMut::new();
+    for stage in [Stage::Header, Stage::Eoh, Stage::Body, Stage::Eom] {
+        command(&mut wire, Some(stage));
+    }
+    assert_eq!(pair.filter.step(&mut wire), Ok(asked(Stage::Header)));
+    pair.filter.answer(Action::Reject);
+    assert_eq!(pair.filter.step(&mut wire), Ok(Step::Read));
+    assert_eq!(&pair.filter.output()[..], b"\0\0\0\x01r");
+    command(&mut wire, Some(Stage::EnvFrom));
+    assert_eq!(pair.filter.step(&mut wire), Ok(asked(Stage::EnvFrom)));
+    // What is no rest of a message is out of turn, as ever.
+    pair.filter.answer(Action::Continue);
+    command(&mut wire, Some(Stage::Eom));
+    assert_eq!(pair.filter.step(&mut wire), Ok(asked(Stage::Eom)));
+    pair.filter.answer(Action::Continue);
+    command(&mut wire, Some(Stage::Eoh));
+    assert!(matches!(pair.filter.step(&mut wire), Err(SessionError::OutOfTurn(_))));
+}
+
+#[test]
 fn a_verdict_on_the_session_that_is_not_waited_for_holds_for_all_of_it() {
     let wants = Wants { steps: Steps::NO_REPLY_CONNECT | Steps::NO_HELO, ..Wants::default() };
     let mut pair = Pair::new(Options::offer(), wants);
@@ -218,57 +245,6 @@ fn command(octets: &mut BytesMut, stage: Option<Stage>) {
     }
 }
 
-#[test]
-fn m7_events_out_of_turn_end_the_session() {
-    for (stages, wrong) in [
-        (&[][..], Stage::EnvFrom),
-        (&[Stage::Connect], Stage::Body),
-        (&[Stage::Connect], Stage::Header),
-        (&[Stage::Connect, Stage::EnvFrom, Stage::Body], Stage::Header),
-        (&[Stage::Connect, Stage::EnvFrom], Stage::EnvFrom),
-        (&[Stage::Connect], Stage::Connect),
-    ] {
-        let mut pair = Pair::new(Options::offer(), Wants::default());
-        for stage in stages {
-            pair.tell(event(*stage), Action::Continue);
-        }
-        let mut wire = BytesMut::new();
-        command(&mut wire, Some(wrong));
-        let refused = Err(SessionError::OutOfTurn(OutOfTurn { stage: wrong }));
-        assert_eq!(pair.filter.step(&mut wire), refused, "{stages:?} {wrong}");
-    }
-    let mut wire = BytesMut::new();
-    Command::Event(event(Stage::Connect)).encode(&mut wire);
-    assert_eq!(Session::new(Wants::default()).step(&mut wire), Err(SessionError::Options));
-    let mut pair = Pair::new(Options::offer(), Wants::default());
-    Command::Negotiate(Options::offer()).encode(&mut wire);
-    assert_eq!(pair.filter.step(&mut wire), Err(SessionError::Options));
-}
-
-#[test]
-fn m7_abort_and_the_next_session_may_come_in_any_state() {
-    for length in 0..ORDER.len() {
-        let mut pair = Pair::new(Options::offer(), Wants::default());
-        for stage in &ORDER[..length] {
-            pair.tell(event(*stage), Action::Continue);
-        }
-        let in_message = length > 3 && length < ORDER.len();
-        let mut wire = BytesMut::new();
-        command(&mut wire, None);
-        command(&mut wire, None);
-        Command::QuitNewConnection.encode(&mut wire);
-        if in_message {
-            assert_eq!(pair.filter.step(&mut wire), Ok(Step::Abort), "{length}");
-        }
-        assert_eq!(pair.filter.step(&mut wire), Ok(Step::NextSession), "{length}");
-        command(&mut wire, Some(Stage::Connect));
-        assert_eq!(pair.filter.step(&mut wire), Ok(asked(Stage::Connect)));
-        Command::Quit.encode(&mut wire);
-        pair.filter.answer(Action::Continue);
-        assert_eq!(pair.filter.step(&mut wire), Ok(Step::Close));
-    }
-}
-
 fn actions() -> impl Strategy<Value = Action> {
     prop_oneof![
         6 => Just(Action::Continue),
@@ -309,41 +285,6 @@ proptest! {
             let mut wire = BytesMut::new();
             pair.mta.abort(&mut wire);
             while pair.filter.step(&mut wire).unwrap() != Step::Read {}
-        }
-    }
-
-    #[test]
-    fn m7_no_octets_panic_or_are_kept(chunks: Vec<Vec<u8>>) {
-        let mut session = Session::new(Wants::default());
-        let mut input = BytesMut::new();
-        Command::Negotiate(Options::offer()).encode(&mut input);
-        for chunk in chunks {
-            input.extend_from_slice(&chunk);
-            match session.step(&mut input) {
-                Ok(Step::Event(_)) => session.answer(Action::Continue),
-                Ok(Step::End(_)) => session.finish(vec![], Action::Continue).unwrap(),
-                Ok(_) => {}
-                Err(_) => break,
-            }
-        }
-    }
-
-    #[test]
-    fn m7_any_order_of_commands_is_served_or_refused(stages in proptest::collection::vec(
-        proptest::option::of(proptest::sample::select(&Stage::ALL[..])), 0..40)) {
-        let mut pair = Pair::new(Options::offer(), Wants::default());
-        let mut wire = BytesMut::new();
-        for stage in stages {
-            Command::Macros(Defined { stage: Stage::EnvFrom, macros: vec![] }).encode(&mut wire);
-            command(&mut wire, stage);
-            match pair.filter.step(&mut wire) {
-                Ok(Step::Event(_)) => pair.filter.answer(Action::Continue),
-                Ok(Step::End(_)) => pair.filter.finish(vec![], Action::Continue).unwrap(),
-                Ok(_) => {}
-                Err(SessionError::OutOfTurn(_)) => break,
-                Err(error) => panic!("{error}"),
-            }
-            pair.filter.output().clear();
         }
     }
 }

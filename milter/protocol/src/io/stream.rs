@@ -1,15 +1,22 @@
 //! The stream under a conversation or a session, whatever it is made of, and how frames are read from it.
 
+use std::future::poll_fn;
 use std::io;
-use std::task::{Context, Poll, Waker};
+use std::mem::MaybeUninit;
+use std::pin::Pin;
+use std::task::{Context, Poll, Waker, ready};
 
 use bytes::BytesMut;
-use tokio::io::{AsyncRead, AsyncReadExt as _, AsyncWrite, AsyncWriteExt as _};
+use tokio::io::{AsyncRead, AsyncReadExt as _, AsyncWrite, AsyncWriteExt as _, ReadBuf};
 
-/// Octets to make room for before a read.
-const ROOM: usize = 4 << 10;
-/// The same, once much comes at a time.
+/// Octets that are read at a time, as a rule.
+const PASSING: usize = 16 << 10;
+/// Octets to make room for before a read, once more than the usual waits to be understood.
 const MORE_ROOM: usize = 64 << 10;
+/// What a connection keeps of a buffer that is empty.
+const KEPT: usize = 512;
+/// What it keeps of the one that it writes from.
+const KEPT_OUTPUT: usize = 4 << 10;
 
 /// Anything that can be read and written: TCP, a unix socket, TLS, or memory in a test.
 pub trait Duplex: AsyncRead + AsyncWrite + Send + Unpin {}
@@ -17,11 +24,12 @@ pub trait Duplex: AsyncRead + AsyncWrite + Send + Unpin {}
 impl<T: AsyncRead + AsyncWrite + Send + Unpin> Duplex for T {}
 
 /// A connection with what was read from it and not yet understood.
+///
+/// There are thousands of them, and most wait: while nothing comes they hold no room for it. What comes passes over the
+/// stack, and takes as much room as it is long.
 pub(crate) struct Stream {
     socket: Box<dyn Duplex>,
     pub(crate) input: BytesMut,
-    /// There was more room than is kept while nothing comes.
-    is_large: bool,
 }
 
 impl std::fmt::Debug for Stream {
@@ -32,31 +40,37 @@ impl std::fmt::Debug for Stream {
 
 impl Stream {
     pub(crate) fn new(socket: Box<dyn Duplex>) -> Self {
-        Self { socket, input: BytesMut::new(), is_large: false }
+        Self { socket, input: BytesMut::new() }
     }
 
     /// Reads what there is; zero octets are the end.
     pub(crate) async fn read(&mut self) -> io::Result<usize> {
-        // What comes in bulk comes faster with room for it, and room is made for what came, not for what is said.
-        let room = if self.input.len() >= ROOM { MORE_ROOM } else { ROOM };
-        if self.input.is_empty() && self.is_large {
-            // Nothing is half read: what earlier frames are made of is theirs now, and a small room will do again.
+        if self.input.is_empty() && self.input.capacity() > KEPT {
+            // Nothing is half read: what earlier frames are made of is theirs now.
             self.input = BytesMut::new();
-            self.is_large = false;
         }
-        self.is_large |= room == MORE_ROOM;
-        self.input.reserve(room);
+        if self.input.len() < PASSING {
+            return poll_fn(|context| self.poll_pass(context)).await;
+        }
+        // What comes in bulk comes faster with room for it, and room is made for what came, not for what is said.
+        self.input.reserve(MORE_ROOM);
         self.socket.read_buf(&mut self.input).await
     }
 
     /// Reads what has come already, without waiting; `None` when nothing has.
     pub(crate) fn read_now(&mut self) -> Option<io::Result<usize>> {
-        self.input.reserve(ROOM);
-        let read = std::pin::pin!(self.socket.read_buf(&mut self.input));
-        match read.poll(&mut Context::from_waker(Waker::noop())) {
+        match self.poll_pass(&mut Context::from_waker(Waker::noop())) {
             Poll::Ready(read) => Some(read),
             Poll::Pending => None,
         }
+    }
+
+    fn poll_pass(&mut self, context: &mut Context<'_>) -> Poll<io::Result<usize>> {
+        let mut passing = [const { MaybeUninit::uninit() }; PASSING];
+        let mut passing = ReadBuf::uninit(&mut passing);
+        ready!(Pin::new(&mut self.socket).poll_read(context, &mut passing))?;
+        self.input.extend_from_slice(passing.filled());
+        Poll::Ready(Ok(passing.filled().len()))
     }
 
     /// Writes all of it, and empties it.
@@ -69,7 +83,7 @@ impl Stream {
             self.socket.flush().await
         };
         let written = written.await;
-        if output.capacity() > ROOM {
+        if output.capacity() > KEPT_OUTPUT {
             *output = BytesMut::new();
         }
         output.clear();

@@ -1,12 +1,16 @@
 //! What a filter may say and when, and what an answer means for what follows.
 
+mod row;
+
 use bytes::Bytes;
 
 use super::*;
-use crate::event::{Client, Connect, Path};
+use crate::event::{Client, Connect, Event, Field, Path};
 use crate::frame::{LARGEST, take};
-use crate::negotiate::Actions;
+use crate::macros::Known;
+use crate::negotiate::{Actions, Steps};
 use crate::reply::ReplyText;
+use crate::turn::OutOfTurn;
 
 /// A conversation after an answer with these actions and steps, and what it wrote.
 fn opened(actions: Actions, steps: Steps) -> (Conversation, BytesMut) {
@@ -92,54 +96,6 @@ fn m1_edits_come_out_with_the_final_action_and_not_before() {
         assert_eq!(conversation.hear(framed(&Response::Progress)), Ok(Heard::Progress));
         let expected = answer(last.clone(), if given { edits } else { vec![] });
         assert_eq!(action(&mut conversation, last), expected);
-    }
-}
-
-#[test]
-fn fields_are_told_in_a_row_and_answered_in_their_order() {
-    let (mut conversation, _) = all();
-    pass(&mut conversation, &SESSION);
-    pass(&mut conversation, &MESSAGE[..3]);
-    let row = [Stage::Header, Stage::Header, Stage::Eoh];
-    for stage in row {
-        assert_eq!(tell(&mut conversation, stage), Ok(Told::Awaits));
-    }
-    // What follows a header waits until nobody has refused it.
-    for stage in row {
-        assert_eq!(tell(&mut conversation, Stage::Body), Err(OutOfTurn { stage: Stage::Body }));
-        assert_eq!(conversation.owed(), Some(stage));
-        assert_eq!(action(&mut conversation, Action::Continue), answer(Action::Continue, vec![]));
-    }
-    assert!(!conversation.owes());
-    pass(&mut conversation, &[Stage::Body]);
-}
-
-#[test]
-fn a_row_has_an_end() {
-    let (mut conversation, _) = all();
-    pass(&mut conversation, &SESSION);
-    pass(&mut conversation, &MESSAGE[..3]);
-    for _ in 0..MOST_AHEAD {
-        assert_eq!(tell(&mut conversation, Stage::Header), Ok(Told::Awaits));
-    }
-    assert_eq!(tell(&mut conversation, Stage::Eoh), Err(OutOfTurn { stage: Stage::Eoh }));
-    action(&mut conversation, Action::Continue).unwrap();
-    assert_eq!(tell(&mut conversation, Stage::Eoh), Ok(Told::Awaits));
-}
-
-#[test]
-fn after_a_refusal_in_a_row_nothing_more_is_told_over_the_connection() {
-    for said in [Action::Reject, Action::Accept, Action::Discard, Action::Shutdown] {
-        let (mut conversation, mut output) = all();
-        pass(&mut conversation, &SESSION);
-        pass(&mut conversation, &MESSAGE[..3]);
-        for stage in [Stage::Header, Stage::Header, Stage::Eoh] {
-            assert_eq!(tell(&mut conversation, stage), Ok(Told::Awaits));
-        }
-        assert_eq!(action(&mut conversation, said.clone()), answer(said, vec![]));
-        assert_eq!(tell(&mut conversation, Stage::Body), Ok(Told::Passed));
-        conversation.abort(&mut output);
-        assert!(conversation.owes() && !conversation.next_session(&mut output));
     }
 }
 

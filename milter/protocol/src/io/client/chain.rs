@@ -52,7 +52,7 @@ impl Chain {
     }
 
     /// Gives a macro a value for all of them.
-    pub fn set(&mut self, name: &str, value: &Bytes) {
+    pub fn set(&mut self, name: &'static str, value: &Bytes) {
         for session in &mut self.sessions {
             session.macros().set(name, value.clone());
         }

@@ -142,11 +142,10 @@ impl Link {
         let (mut latest, mut awaits) = (None, false);
         for event in events.iter().flat_map(|event| pieces(event, most)) {
             let stage = event.stage();
-            let time = self.times.of(stage);
             let is_due = self.conversation.wants(stage) && !self.conversation.takes(stage);
             // What is under way is bounded: a filter may have to write before it can read on.
             if is_due || self.output.len() >= GATHERED {
-                latest = self.settle(time, deadline, &mut heard).await?.or(latest);
+                latest = self.settle(deadline, &mut heard).await?.or(latest);
                 if latest.as_ref().is_some_and(Answer::ends) {
                     return Ok(latest);
                 }
@@ -158,8 +157,7 @@ impl Link {
         }
         // What is owed from a row that had its last word is heard by nobody.
         if awaits {
-            let time = events.last().map_or(self.times.envelope, |event| self.times.of(event.stage()));
-            latest = self.settle(time, deadline, &mut heard).await?;
+            latest = self.settle(deadline, &mut heard).await?;
         } else if self.output.len() >= GATHERED {
             self.flush(self.times.content, deadline).await?;
         }
@@ -179,14 +177,14 @@ impl Link {
     /// Hears what is owed, up to the first answer after which nothing more is told.
     async fn settle(
         &mut self,
-        time: Duration,
         deadline: Instant,
         heard: &mut impl FnMut(Stage, &Action),
     ) -> Result<Option<Answer>, LinkError> {
-        self.flush(time, deadline).await?;
+        let first = self.conversation.owed().unwrap_or(Stage::Body);
+        self.flush(self.times.of(first), deadline).await?;
         let mut latest = None;
         while let Some(stage) = self.conversation.owed() {
-            let answer = self.hear(time, deadline).await?;
+            let answer = self.hear(self.times.of(stage), deadline).await?;
             heard(stage, &answer.action);
             let ends = answer.ends();
             latest = Some(answer);

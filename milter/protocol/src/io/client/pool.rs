@@ -13,6 +13,9 @@ use super::{Cause, ClientMetrics, FilterOptions};
 use crate::response::Action;
 use crate::stage::Stage;
 
+/// After a word in the middle of a row: messages whose header is answered before more of them is told.
+const CAUTIOUS: usize = 64;
+
 /// All that sessions with one filter share.
 #[derive(Debug)]
 pub struct Pool {
@@ -22,6 +25,8 @@ pub struct Pool {
     continued: [OnceLock<Histogram>; Stage::ALL.len()],
     /// Where the next new connection is tried first, so that places share the load.
     next: AtomicUsize,
+    /// Messages that are still told with a wait behind their header.
+    cautious: AtomicUsize,
     /// Until when each place is asked last.
     shunned: Mutex<Vec<Option<Instant>>>,
     generation: Generation,
@@ -48,8 +53,9 @@ impl Pool {
     pub fn new(options: FilterOptions, metrics: ClientMetrics) -> Self {
         let shunned = Mutex::new(vec![None; options.places.len()]);
         let room = Arc::new(Room::new(options.connections, options.waiting));
+        let (next, cautious) = (AtomicUsize::new(0), AtomicUsize::new(0));
         let (continued, generation) = (Default::default(), Generation::default());
-        Self { options, metrics, continued, next: AtomicUsize::new(0), shunned, generation, room }
+        Self { options, metrics, continued, next, cautious, shunned, generation, room }
     }
 
     /// The same filter under other settings. Sessions with this pool go on, and count within the bound of the new one
@@ -77,6 +83,18 @@ impl Pool {
             Some(known) => known.get_or_init(find).observe(took.as_secs_f64()),
             None => find().observe(took.as_secs_f64()),
         }
+    }
+
+    /// The filter had its last word in the middle of a row. That costs the connection, so that a filter which often does
+    /// so is given the time for it.
+    pub(super) fn heard_early(&self) {
+        self.cautious.store(CAUTIOUS, Ordering::Relaxed);
+    }
+
+    /// Whether the header of the next message is answered before more is told.
+    pub(super) fn waits_for_header(&self) -> bool {
+        let one_less = |left: usize| left.checked_sub(1);
+        self.cautious.fetch_update(Ordering::Relaxed, Ordering::Relaxed, one_less).is_ok()
     }
 
     /// A link to a place that is not in `tried`; those that fail here come into it. `None` when none is left, or no

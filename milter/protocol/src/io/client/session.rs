@@ -6,6 +6,7 @@
 
 use std::sync::Arc;
 
+use bytes::Bytes;
 use tokio::time::{Duration, Instant};
 
 use super::link::LinkError;
@@ -91,15 +92,12 @@ impl Session {
         self.leased.as_ref().is_some_and(|leased| leased.link.wants_rejected_recipients())
     }
 
-    /// Tells an event.
+    /// Tells an event that is no part of a message's content.
     pub async fn tell(&mut self, event: Event) -> Outcome {
         let stage = event.stage();
         let outcome = self.outcome(std::slice::from_ref(&event)).await;
         let refused = outcome.verdict != Verdict::GoOn;
-        if stage == Stage::Eom {
-            // One that had heard enough was not told of the end.
-            self.abort();
-        } else if !(refused && matches!(stage, Stage::EnvRcpt | Stage::Unknown)) {
+        if !(refused && matches!(stage, Stage::EnvRcpt | Stage::Unknown)) {
             if stage == Stage::Helo {
                 // The latest name is the one that counts, and a client may say as many as it likes.
                 self.past.retain(|(event, _)| event.stage() != Stage::Helo);
@@ -114,18 +112,22 @@ impl Session {
 
     /// Tells header, body and end of a message, as far as the filter wants it.
     pub async fn message(&mut self, message: &Message) -> Outcome {
-        // All of the header is here, so that the filter need not be waited for between its fields.
-        let header: Vec<Event> = message.fields().map(Event::Header).chain([Event::Eoh]).collect();
-        let outcome = self.outcome(&header).await;
-        if outcome.verdict != Verdict::GoOn {
-            return outcome;
+        // All of it is here, so that the filter need not be waited for between its parts.
+        let mut content: Vec<Event> = message.fields().map(Event::Header).chain([Event::Eoh]).collect();
+        if self.pool.waits_for_header() {
+            let outcome = self.outcome(&content).await;
+            if outcome.verdict != Verdict::GoOn {
+                return outcome;
+            }
+            self.past.extend(content.drain(..).map(|event| (event, self.known.clone())));
         }
-        self.past.extend(header.into_iter().map(|event| (event, self.known.clone())));
-        let outcome = self.tell(Event::Body(message.body().clone())).await;
-        if outcome.verdict != Verdict::GoOn {
-            return outcome;
+        content.extend([Event::Body(message.body().clone()), Event::Eom(Bytes::new())]);
+        let outcome = self.outcome(&content).await;
+        if outcome.verdict == Verdict::GoOn {
+            // One that had heard enough was not told of the end.
+            self.abort();
         }
-        self.tell(Event::Eom(bytes::Bytes::new())).await
+        outcome
     }
 
     /// The message at hand is dropped, whoever said so.
@@ -168,9 +170,9 @@ impl Session {
         self.rest();
     }
 
-    /// Tells events in a row. All are of one kind in what is done about them: of a message, or not, or its end.
+    /// Tells events in a row: one, or what there is of a message's content.
     async fn outcome(&mut self, events: &[Event]) -> Outcome {
-        let Some(stage) = events.first().map(Event::stage) else { return Outcome::GO_ON };
+        let Some(stage) = events.last().map(Event::stage) else { return Outcome::GO_ON };
         if let Some(Overruled { verdict, .. }) = &self.overruled {
             return Outcome { verdict: verdict.clone(), ..Outcome::GO_ON };
         }
@@ -237,6 +239,9 @@ impl Session {
         let count = |stage, action: &Action| self.pool.answered(stage, action, started.elapsed());
         match leased.link.tell(events, &self.known, deadline, count).await {
             Ok(answer) => {
+                if leased.link.owes() {
+                    self.pool.heard_early();
+                }
                 self.leased = Some(leased);
                 Attempt::Answered(answer)
             }

@@ -23,7 +23,7 @@ pub(super) enum Fault {
     None,
     /// It answers the options with silence.
     Mute,
-    /// It answers no field before the header is over.
+    /// It answers no part of a content before it has heard the end.
     Gathers,
     /// It hangs up when it hears this.
     Dies(Stage),
@@ -147,7 +147,7 @@ pub(super) async fn talk(
                 }
                 if matches!(fault, Fault::Gathers) {
                     gathered.unsplit(output.split());
-                    if stage != Stage::Header {
+                    if !stage.is_content() || stage == Stage::Eom {
                         output = gathered.split();
                     }
                 }
