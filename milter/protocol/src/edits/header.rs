@@ -137,10 +137,12 @@ fn field_name(line: &[u8]) -> Option<usize> {
     (name > 0 && behind.get(blanks) == Some(&b':')).then_some(name)
 }
 
-/// Behind the line that begins at `from`.
+/// Behind the line that begins at `from`: behind the next CR LF.
 fn line_end(octets: &[u8], from: usize) -> usize {
     let rest = octets.get(from..).unwrap_or_default();
-    memchr::memmem::find(rest, b"\r\n").map_or(octets.len(), |end| from + end + 2)
+    let mut ends = memchr::memchr_iter(b'\n', rest);
+    let end = ends.find(|end| end.checked_sub(1).and_then(|cr| rest.get(cr)) == Some(&b'\r'));
+    end.map_or(octets.len(), |end| from + end + 1)
 }
 
 /// A last line may lack its end.
