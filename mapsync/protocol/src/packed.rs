@@ -71,6 +71,29 @@ impl<W: Write> Write for Packer<W> {
     }
 }
 
+/// Unpacks what is written to it, and passes it on: for one who is told and cannot ask. How much may come out is for
+/// `out` to know; how much goes in, for whoever writes.
+pub struct Pourer<W: Write>(write::Decoder<'static, W>);
+
+impl<W: Write> Pourer<W> {
+    /// A frame that comes in pieces.
+    pub fn new(out: W) -> io::Result<Self> {
+        let mut decoder = write::Decoder::new(out)?;
+        decoder.window_log_max(WINDOW)?;
+        Ok(Self(decoder))
+    }
+}
+
+impl<W: Write> Write for Pourer<W> {
+    fn write(&mut self, octets: &[u8]) -> io::Result<usize> {
+        self.0.write(octets)
+    }
+
+    fn flush(&mut self) -> io::Result<()> {
+        self.0.flush()
+    }
+}
+
 /// Unpacks one frame to at most so many octets; nothing may follow it.
 pub struct Unpacker<R: BufRead> {
     decoder: read::Decoder<'static, Take<R>>,

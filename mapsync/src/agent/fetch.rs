@@ -53,9 +53,9 @@ async fn whole(
 ) -> Result<NamedTempFile, Outcome> {
     let mut lent = hubs.ask(hub).await.map_err(no)?;
     let mut to = BufWriter::new(disk.fetching().map_err(away)?);
-    lent.hub.file(file, &mut to).await.map_err(no)?;
+    let octets = lent.hub.file(file, &mut to).await.map_err(no)?;
     lent.give_back();
-    metrics.fetched.with_label_values(&["whole"]).inc_by(file.bytes);
+    metrics.fetched.with_label_values(&["whole"]).inc_by(octets);
     to.into_inner().map_err(away)
 }
 

@@ -9,7 +9,7 @@ use bytes::Bytes;
 use futures_util::stream;
 use http_body_util::{BodyExt as _, StreamBody};
 use hyper::body::{Frame, Incoming};
-use hyper::header::{CONTENT_LENGTH, RETRY_AFTER};
+use hyper::header::{ACCEPT_ENCODING, CONTENT_ENCODING, CONTENT_LENGTH, RETRY_AFTER};
 use hyper::{Method, Response, StatusCode};
 use switchyard_mapsync_protocol::hash::Hash;
 use switchyard_mapsync_protocol::{delta, head, packed};
@@ -19,26 +19,42 @@ use super::wire::full;
 use super::{ClientError, Hub, MAX_SMALL, PATIENCE};
 
 impl Hub {
-    /// A file, written to `to` as it comes. What is not what its hash and length say is an error; what was written
-    /// by then is worth nothing.
+    /// A file, written to `to` as it comes, and how many octets of it travelled: a hub may send it packed. What is not
+    /// what its hash and length say is an error; what was written by then is worth nothing.
     ///
     /// # Errors
     /// When the hub cannot be asked, or lies.
-    pub async fn file(&mut self, file: &head::File, to: &mut impl Write) -> Result<(), ClientError> {
-        let path = format!("/v1/blobs/{}", file.hash);
-        let response = self.send(self.request(Method::GET, &path), full(""), PATIENCE).await?;
+    pub async fn file(&mut self, file: &head::File, to: &mut impl Write) -> Result<u64, ClientError> {
+        let request = self.request(Method::GET, &format!("/v1/blobs/{}", file.hash));
+        let response = self.send(request.header(ACCEPT_ENCODING, "zstd"), full(""), PATIENCE).await?;
         if response.status() != StatusCode::OK {
             return Err(self.wire.refusal(response).await);
         }
-        let (mut hasher, mut length) = (blake3::Hasher::new(), 0);
-        let kept = self.wire.pieces(response, file.bytes, |piece| {
-            hasher.update(piece);
-            length += piece.len() as u64;
-            to.write_all(piece)
-        });
-        kept.await?;
-        let is_it = length == file.bytes && Hash::from(hasher.finalize()) == file.hash;
-        if is_it { Ok(()) } else { Err(self.wire.error(format!("sends something else for {}", file.path))) }
+        let is_packed = response.headers().get(CONTENT_ENCODING).is_some_and(|coding| coding == "zstd");
+        let mut proved = Proved { to, hasher: blake3::Hasher::new(), length: 0, most: file.bytes };
+        let mut travelled = 0;
+        if is_packed {
+            let unread = |error: io::Error| self.wire.error(format!("what it sent cannot be kept: {error}"));
+            let mut pourer = packed::Pourer::new(&mut proved).map_err(unread)?;
+            let poured = self.wire.pieces(response, packed::longest(file.bytes), |piece| {
+                travelled += piece.len() as u64;
+                pourer.write_all(piece)
+            });
+            poured.await?;
+            pourer.flush().map_err(unread)?;
+        } else {
+            let kept = self.wire.pieces(response, file.bytes, |piece| {
+                travelled += piece.len() as u64;
+                proved.write_all(piece)
+            });
+            kept.await?;
+        }
+        let is_it = proved.length == file.bytes && Hash::from(proved.hasher.finalize()) == file.hash;
+        if is_it {
+            Ok(travelled)
+        } else {
+            Err(self.wire.error(format!("sends something else for {}", file.path)))
+        }
     }
 
     /// What changed from one table to another, written to `to` as it comes: no longer than that can be, and not looked
@@ -111,6 +127,30 @@ impl Hub {
         let request = self.request(Method::PUT, &format!("/v1/blobs/{}", file.hash));
         let request = request.header(CONTENT_LENGTH, file.bytes);
         self.send(request, StreamBody::new(stream::iter(pieces)).boxed(), UPLOAD).await
+    }
+}
+
+/// What comes of a file, counted and hashed on its way, and no more of it than there can be.
+struct Proved<'t, W> {
+    to: &'t mut W,
+    hasher: blake3::Hasher,
+    length: u64,
+    most: u64,
+}
+
+impl<W: Write> Write for Proved<'_, W> {
+    fn write(&mut self, octets: &[u8]) -> io::Result<usize> {
+        self.length = self.length.saturating_add(octets.len() as u64);
+        if self.length > self.most {
+            return Err(packed::BadFrame::TooLong(self.most).into());
+        }
+        self.to.write_all(octets)?;
+        self.hasher.update(octets);
+        Ok(octets.len())
+    }
+
+    fn flush(&mut self) -> io::Result<()> {
+        self.to.flush()
     }
 }
 

@@ -213,10 +213,38 @@ async fn y6_a_file_is_what_was_signed_or_an_error() {
         let (address, _server) = world.server(HUB, ok(sent)).await;
         let mut to = Vec::new();
         match world.client(address).file(&file, &mut to).await {
-            Ok(()) => assert_eq!((why, &to[..]), ("", &b"right"[..])),
+            Ok(travelled) => assert_eq!((why, &to[..], travelled), ("", &b"right"[..], 5)),
             Err(error) => assert!(!why.is_empty() && error.why.contains(why), "{error}"),
         }
         assert!(to.len() <= 5);
+    }
+}
+
+#[tokio::test]
+async fn y6_a_packed_file_is_unpacked_no_further_than_was_signed() {
+    let world = World::new();
+    let path = "maps/transport".to_owned().try_into().unwrap();
+    let text = b"right ".repeat(1000);
+    let file = head::File { path, kind: Kind::Text, hash: Hash::of(&text), bytes: 6000, records: 0 };
+    let whole = packed::pack(&text).unwrap();
+    let half = whole[..whole.len() / 2].to_vec();
+    for (sent, why) in [
+        (whole.clone(), ""),
+        (packed::pack(&b"wrong ".repeat(1000)).unwrap(), "sends something else for maps/transport"),
+        (half, "sends something else for maps/transport"),
+        (packed::pack(&b"right ".repeat(1_000_000)).unwrap(), "it unpacks to more than 6000 octets"),
+        ([whole.clone(), whole.clone()].concat(), "it unpacks to more than 6000 octets"),
+        (b"right ".repeat(1000), "what it sent cannot be kept"),
+    ] {
+        let head =
+            format!("HTTP/1.1 200 OK\r\ncontent-encoding: zstd\r\ncontent-length: {}\r\n\r\n", sent.len());
+        let (address, _server) = world.server(HUB, [head.as_bytes(), &sent].concat()).await;
+        let mut to = Vec::new();
+        match world.client(address).file(&file, &mut to).await {
+            Ok(travelled) => assert_eq!((why, &to, travelled), ("", &text, whole.len() as u64)),
+            Err(error) => assert!(!why.is_empty() && error.why.contains(why), "{error} instead of {why}"),
+        }
+        assert!(to.len() <= 6000);
     }
 }
 

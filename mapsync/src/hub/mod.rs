@@ -19,6 +19,7 @@ mod door;
 mod fleet;
 mod metrics;
 mod order;
+mod packs;
 mod questions;
 mod rollouts;
 mod settings;
@@ -62,6 +63,7 @@ use self::deltas::Deltas;
 use self::door::{Door, HANDSHAKES};
 use self::metrics::Metrics;
 use self::order::{Order, Peers};
+use self::packs::Packs;
 use self::settings::{Bounds, bounds, gates, mutual_tls, order, to_etcd};
 use self::small::Small;
 use self::store::blobs::Blobs;
@@ -91,6 +93,7 @@ pub(crate) struct Shared {
     /// The small files among them that were asked for last.
     small: Arc<Small>,
     deltas: Arc<Deltas>,
+    packs: Arc<Packs>,
     order: Arc<Order>,
     peers: Arc<Peers>,
     bounds: Arc<ArcSwap<Bounds>>,
@@ -193,9 +196,11 @@ impl Daemon for Hub {
         let (order, peers) = order(&settings)?;
         let (boards, blobs) = opened(&settings, !matches!(order, Order::Alone)).await?;
         let blobs = Arc::new(blobs);
+        let packs = Packs::open(&settings.store, Arc::clone(&blobs)).map_err(HubError::because)?;
         let shared = Shared {
             boards: Arc::new(boards),
             deltas: Arc::new(Deltas::new(Arc::clone(&blobs))),
+            packs: Arc::new(packs),
             blobs,
             small: Arc::default(),
             order: Arc::new(order),

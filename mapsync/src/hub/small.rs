@@ -12,7 +12,7 @@ use switchyard_mapsync_protocol::hash::Hash;
 use super::store::blobs::Blobs;
 
 /// The longest file that is kept, and how many are.
-const SMALL: u64 = 64 << 10;
+pub(crate) const SMALL: u64 = 64 << 10;
 const KEPT: usize = 128;
 
 /// The files.

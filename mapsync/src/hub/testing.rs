@@ -18,6 +18,7 @@ use super::board::Board;
 use super::deltas::Deltas;
 use super::metrics::Metrics;
 use super::order::{Order, Peers};
+use super::packs::Packs;
 use super::settings::Bounds;
 use super::store::blobs::Blobs;
 use super::store::heads::Heads;
@@ -31,6 +32,7 @@ pub(crate) fn hub(folder: &Path, root: &[u8], clock: Clock, drain: Drain) -> Sha
     Shared {
         boards: Arc::new(BTreeMap::from([("live".to_owned(), Arc::new(board))])),
         deltas: Arc::new(Deltas::new(Arc::clone(&blobs))),
+        packs: Arc::new(Packs::open(folder, Arc::clone(&blobs)).unwrap()),
         blobs,
         small: Arc::default(),
         order: Arc::new(Order::Alone),

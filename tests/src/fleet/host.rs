@@ -257,7 +257,7 @@ async fn fetch(hubs: &Hubs, proofs: &Proofs, hub: usize, file: &File, base: Opti
         let mut lent = hubs.ask(hub).await?;
         let mut octets = Vec::new();
         match &base {
-            None => lent.hub.file(file, &mut io::sink()).await?,
+            None => drop(lent.hub.file(file, &mut io::sink()).await?),
             Some(base) => drop(lent.hub.delta(base, file, &mut octets).await?),
         }
         lent.give_back();

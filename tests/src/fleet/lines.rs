@@ -77,8 +77,30 @@ pub async fn one_hub(program: &Path, sizes: Sizes) -> Vec<Figure> {
         Figure::new(format!("{of}, pushed to verified, p99"), verified.percentile(99), "ms").at_most(600.0),
         Figure::new(format!("{of}, hub's CPU, a host"), cpu.as_secs_f64() * 1000.0 / pushes, "ms"),
     ]);
+    figures.extend(new_table(&ground, &mut by, &mut crowd, sizes.entries / 10).await);
     assert_eq!(crowd.refused(), 0, "hosts took all that their hub showed");
     figures
+}
+
+/// A table that no host has, so that all fetch the whole of it.
+async fn new_table(ground: &Ground, by: &mut Pusher, crowd: &mut Crowd, entries: usize) -> Vec<Figure> {
+    let text = Entries::new(entries).text();
+    ground.write("live/new", text.as_bytes());
+    let (wire, used, start) = (loopback(), ground.cpu(0), Instant::now());
+    let head = ground.push(by).await.expect("a push that is taken");
+    let mut verified = Times::default();
+    verified.add(start, &crowd.all(Stage::Verified, head.generation).await);
+    crowd.all(Stage::VerifiedTold, head.generation).await;
+    let (octets, hosts, length) = (loopback() - wire, crowd.hosts() as f64, text.len() as f64);
+    let cpu = (ground.cpu(0) - used).as_secs_f64() * 1000.0 / hosts;
+    // The admin brought it as it is.
+    let wire = octets as f64 / hosts - length / hosts;
+    let of = format!("a new table of {entries} entries, {:.0} KB", length / 1000.0);
+    vec![
+        Figure::new(format!("{of}, on the wire, a host"), wire / 1000.0, "KB"),
+        Figure::new(format!("{of}, pushed to verified, p99"), verified.percentile(99), "ms"),
+        Figure::new(format!("{of}, hub's CPU, a host"), cpu, "ms"),
+    ]
 }
 
 async fn small_pushes(ground: &Ground, by: &mut Pusher, crowd: &mut Crowd, rounds: usize) -> Vec<Figure> {

@@ -1,6 +1,8 @@
 //! Files by hash: taken once, handed out whole or in part.
 
+use std::fs::File;
 use std::io::{self, SeekFrom};
+use std::sync::Arc;
 use std::time::Duration;
 
 use axum::body::Body;
@@ -14,13 +16,15 @@ use tokio_util::io::ReaderStream;
 
 use super::Asks;
 use super::problem::Problem;
-use crate::hub::Shared;
 use crate::hub::board::NotKept;
 use crate::hub::order::Order;
 use crate::hub::small::Octets;
+use crate::hub::{Shared, packs};
 
 /// How long an upload may bring nothing.
 const STILL: Duration = Duration::from_secs(30);
+/// Of a file, read at once.
+const PIECE: usize = 64 << 10;
 
 /// Takes a file.
 pub(crate) async fn put_one(
@@ -72,6 +76,12 @@ pub(crate) async fn get_one(
     if method == Method::HEAD {
         shared.blobs.wanted(hash);
     }
+    if method == Method::GET && takes_packed(&headers) {
+        let most = shared.bounds.load().store / packs::PART_OF_STORE;
+        if let Some(packed) = Arc::clone(&shared.packs).packed(hash, most).await {
+            return whole(packed, hash);
+        }
+    }
     let octets = shared.small.octets(hash, &shared.blobs).map_err(Problem::store)?;
     let octets = octets.ok_or_else(|| Problem::not_found(format!("{hash} is not here")))?;
     let length = octets.length().map_err(Problem::store)?;
@@ -90,6 +100,7 @@ pub(crate) async fn get_one(
     let headers = answer.headers_mut();
     headers.insert(header::CONTENT_TYPE, HeaderValue::from_static("application/octet-stream"));
     headers.insert(header::CACHE_CONTROL, HeaderValue::from_static("max-age=31536000, immutable"));
+    headers.insert(header::VARY, HeaderValue::from_static("accept-encoding"));
     headers.insert(header::ACCEPT_RANGES, HeaderValue::from_static("bytes"));
     headers.insert(header::CONTENT_LENGTH, count.into());
     if let Ok(tag) = format!("\"{hash}\"").try_into() {
@@ -117,9 +128,33 @@ async fn part(octets: Octets, from: u64, count: u64) -> io::Result<Body> {
             if from > 0 {
                 file.seek(SeekFrom::Start(from)).await?;
             }
-            Ok(Body::from_stream(ReaderStream::with_capacity(file.take(count), 64 * 1024)))
+            Ok(Body::from_stream(ReaderStream::with_capacity(file.take(count), PIECE)))
         }
     }
+}
+
+/// RFC 9110 §12.5.3: whether a file may come packed. A part of one comes as it is.
+fn takes_packed(headers: &HeaderMap) -> bool {
+    let codings = headers.get_all(header::ACCEPT_ENCODING).iter().filter_map(|value| value.to_str().ok());
+    let mut codings = codings.flat_map(|value| value.split(',')).map(str::trim);
+    // Who weighs it may not want it at all.
+    !headers.contains_key(header::RANGE) && codings.any(|coding| coding.eq_ignore_ascii_case("zstd"))
+}
+
+/// A packed file.
+fn whole(packed: File, hash: Hash) -> Result<Response, Problem> {
+    let length = packed.metadata().map_err(Problem::store)?.len();
+    let stream = ReaderStream::with_capacity(tokio::fs::File::from_std(packed), PIECE);
+    let heading = [
+        (header::CONTENT_TYPE, "application/octet-stream".to_owned()),
+        (header::CONTENT_ENCODING, "zstd".to_owned()),
+        (header::CONTENT_LENGTH, length.to_string()),
+        (header::CACHE_CONTROL, "max-age=31536000, immutable".to_owned()),
+        (header::VARY, "accept-encoding".to_owned()),
+        // RFC 9110 §8.8.3: another coding is another representation.
+        (header::ETAG, format!("\"{hash}.zstd\"")),
+    ];
+    Ok((heading, Body::from_stream(stream)).into_response())
 }
 
 fn named(hash: &str) -> Result<Hash, Problem> {

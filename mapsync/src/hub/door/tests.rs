@@ -1,7 +1,7 @@
 //! Connections over loopback, by clients with and without certificates.
 
 use axum::extract::Request;
-use axum::routing::get;
+use axum::routing::{get, post};
 use rcgen::{BasicConstraints, CertificateParams, CertifiedIssuer, IsCa, KeyPair, SanType};
 use rustls::pki_types::pem::PemObject as _;
 use rustls::pki_types::{CertificateDer, PrivateKeyDer, ServerName};
@@ -16,6 +16,7 @@ use tokio_rustls::TlsConnector;
 use super::*;
 use crate::tls::MutualTls;
 
+type Client = tokio_rustls::client::TlsStream<TcpStream>;
 type Issuer = CertifiedIssuer<'static, KeyPair>;
 
 fn authority() -> Issuer {
@@ -39,6 +40,18 @@ async fn who(request: Request) -> String {
         Err(error) => error.to_string(),
     }
 }
+
+/// More than a connection holds on its way, after what was sent.
+async fn long(body: String) -> String {
+    body + &"x".repeat(LONG)
+}
+
+/// Hears nothing of what is sent.
+async fn deaf() -> &'static str {
+    "what?"
+}
+
+const LONG: usize = 8 << 20;
 
 /// A door on loopback, and who vouches for those who come.
 struct Bench {
@@ -66,7 +79,10 @@ impl Bench {
         let metrics = Metrics::register(&Registry::new()).unwrap();
         let door = Door {
             tls: tls.server().unwrap(),
-            routes: Router::new().route("/who", get(who)),
+            routes: Router::new()
+                .route("/who", get(who))
+                .route("/long", post(long))
+                .route("/deaf", post(deaf)),
             handshakes: Arc::new(Semaphore::new(1)),
             metrics: metrics.clone(),
             drain: Drain::new(),
@@ -82,12 +98,12 @@ impl Bench {
         (client, tokio::spawn(Arc::clone(&self.door).serve(stream, peer)))
     }
 
-    /// What the door answers to one with this certificate, or without any.
-    async fn ask(
+    /// A client with this certificate, or without any, whose handshake went well; and the door's session.
+    async fn client(
         &self,
         certificate: Option<(String, String)>,
         version: &'static SupportedProtocolVersion,
-    ) -> std::io::Result<String> {
+    ) -> std::io::Result<(Client, tokio::task::JoinHandle<()>)> {
         let mut roots = RootCertStore::empty();
         roots.add(self.authority.der().clone()).unwrap();
         let provider = Arc::new(rustls::crypto::aws_lc_rs::default_provider());
@@ -105,7 +121,16 @@ impl Bench {
         };
         let (client, session) = self.connect().await;
         let name = ServerName::try_from("hub1.example.org").unwrap();
-        let mut client = TlsConnector::from(Arc::new(config)).connect(name, client).await?;
+        Ok((TlsConnector::from(Arc::new(config)).connect(name, client).await?, session))
+    }
+
+    /// What the door answers to one with this certificate, or without any.
+    async fn ask(
+        &self,
+        certificate: Option<(String, String)>,
+        version: &'static SupportedProtocolVersion,
+    ) -> std::io::Result<String> {
+        let (mut client, session) = self.client(certificate, version).await?;
         client.write_all(b"GET /who HTTP/1.1\r\nHost: hub1\r\nConnection: close\r\n\r\n").await?;
         let mut answer = String::new();
         client.read_to_string(&mut answer).await?;
@@ -148,4 +173,67 @@ async fn y10_who_does_not_finish_the_handshake_is_put_out() {
     for client in [&mut first, &mut second] {
         assert_eq!(client.read(&mut [0; 8]).await.unwrap_or(0), 0);
     }
+}
+
+/// The first line of each answer, and how long it is.
+fn heads(octets: Vec<u8>) -> Vec<(String, usize)> {
+    let (mut rest, mut answers) = (String::from_utf8(octets).unwrap(), Vec::new());
+    while let Some((head, body)) = rest.split_once("\r\n\r\n") {
+        let length = head.split("content-length: ").nth(1).and_then(|rest| rest.lines().next());
+        let length = length.unwrap().parse().unwrap();
+        answers.push((head.lines().next().unwrap().to_owned(), length));
+        rest = body[length..].to_owned();
+    }
+    answers
+}
+
+#[tokio::test]
+async fn requests_are_answered_one_after_another_however_they_come() {
+    let bench = Bench::new();
+    let mx1 = issued(&bench.authority, &[uri("spiffe://live/agent/mx1")]);
+    let identity = "spiffe://live/agent/mx1".len();
+    let ok = |length| ("HTTP/1.1 200 OK".to_owned(), length);
+    let question = "GET /who HTTP/1.1\r\nHost: hub1\r\n\r\n";
+    let last = "GET /who HTTP/1.1\r\nHost: hub1\r\nConnection: close\r\n\r\n";
+    let brought = "POST /long HTTP/1.1\r\nHost: hub1\r\nContent-Length: 3\r\n\r\nabc";
+    let pieces =
+        "POST /long HTTP/1.1\r\nHost: hub1\r\nTransfer-Encoding: chunked\r\n\r\n2\r\nab\r\n0\r\n\r\n";
+    let all = [question, brought, pieces, question, last].concat();
+    let wanted = [ok(identity), ok(LONG + 3), ok(LONG + 2), ok(identity), ok(identity)];
+    // At once, and in pieces that end anywhere.
+    for piece in [all.len(), 61, 1] {
+        let (mut client, session) = bench.client(Some(mx1.clone()), &TLS13).await.unwrap();
+        let (mut reading, mut writing) = tokio::io::split(&mut client);
+        let mut octets = Vec::new();
+        let write = async {
+            for octets in all.as_bytes().chunks(piece) {
+                writing.write_all(octets).await.unwrap();
+                writing.flush().await.unwrap();
+            }
+        };
+        let (read, ()) = tokio::join!(reading.read_to_end(&mut octets), write);
+        read.unwrap();
+        assert_eq!(heads(octets), wanted, "{piece}");
+        session.await.unwrap();
+    }
+}
+
+#[tokio::test]
+async fn what_is_left_of_a_request_that_nobody_read_is_no_request() {
+    let bench = Bench::new();
+    let mx1 = issued(&bench.authority, &[uri("spiffe://live/agent/mx1")]);
+    let hidden = "GET /who HTTP/1.1\r\nHost: hub1\r\n\r\n";
+    let (mut client, session) = bench.client(Some(mx1), &TLS13).await.unwrap();
+    let head = format!("POST /deaf HTTP/1.1\r\nHost: hub1\r\nContent-Length: {}\r\n\r\n", hidden.len() * 2);
+    client.write_all(head.as_bytes()).await.unwrap();
+    let mut first = [0; 15];
+    client.read_exact(&mut first).await.unwrap();
+    assert_eq!(&first, b"HTTP/1.1 200 OK");
+    // It may have hung up already.
+    let _sent = client.write_all(hidden.repeat(2).as_bytes()).await;
+    let mut rest = Vec::new();
+    let _ended = client.read_to_end(&mut rest).await;
+    let rest = String::from_utf8(rest).unwrap();
+    assert!(!rest.contains("HTTP/1.1") && !rest.contains("spiffe"), "{rest}");
+    session.await.unwrap();
 }

@@ -1,6 +1,8 @@
 //! Files and what changed in them.
 
-use switchyard_mapsync_protocol::delta;
+use std::io::Write as _;
+
+use switchyard_mapsync_protocol::{delta, packed};
 
 use super::*;
 
@@ -55,4 +57,30 @@ async fn a_delta_is_what_changed_between_two_tables() {
     bench.put(b"[no table]").await;
     let path = format!("/v1/deltas/{}/{}", Hash::of(&old), Hash::of(b"[no table]"));
     assert_eq!(bench.get(MX1, &path, &[]).await.problem(), "not-found");
+}
+
+#[tokio::test]
+async fn a_file_travels_packed_to_who_can_unpack_it() {
+    let bench = Bench::new();
+    let text = "user@example.org\tsmtp:[192.0.2.1]\n".repeat(2500);
+    assert_eq!(bench.put(text.as_bytes()).await.status, StatusCode::CREATED);
+    let path = format!("/v1/blobs/{}", Hash::of(text.as_bytes()));
+    let packed = bench.get(MX1, &path, &[("accept-encoding", "gzip, zstd")]).await;
+    assert_eq!(packed.headers[header::CONTENT_ENCODING], "zstd");
+    assert!(packed.body.len() < text.len() / 10, "{} octets", packed.body.len());
+    let mut unpacked = Vec::new();
+    let mut pourer = packed::Pourer::new(&mut unpacked).unwrap();
+    pourer.write_all(&packed.body).unwrap();
+    pourer.flush().unwrap();
+    drop(pourer);
+    assert_eq!(unpacked, text.as_bytes());
+    for as_it_is in
+        [&[][..], &[("accept-encoding", "zstd;q=0")], &[("accept-encoding", "zstd"), ("range", "bytes=0-3")]]
+    {
+        let answer = bench.get(MX1, &path, as_it_is).await;
+        assert!(!answer.headers.contains_key(header::CONTENT_ENCODING), "{as_it_is:?}");
+        assert!(text.as_bytes().starts_with(&answer.body), "{as_it_is:?}");
+    }
+    let asked = bench.ask(MX1, Method::HEAD, &path, &[("accept-encoding", "zstd")], b"").await;
+    assert_eq!(asked.headers[header::CONTENT_LENGTH], text.len().to_string().as_str());
 }

@@ -1,0 +1,188 @@
+//! Whole files as they travel: packed once, and kept while they are asked for.
+//!
+//! A host that has no table to lay a change over needs all of it, and packed that is a quarter or a fifth of the octets. One
+//! file is packed at a time, also when a thousand hosts ask for it. What was packed lies below the store in `packed/`; it is
+//! nothing that could not be made again, so that folder is emptied at a start and bounded by leaving out what was not
+//! asked for longest.
+
+use std::collections::VecDeque;
+use std::fs::{self, File};
+use std::io::{self, BufWriter, Write as _};
+use std::path::{Path, PathBuf};
+use std::sync::{Arc, Mutex, PoisonError};
+use std::time::Duration;
+
+use switchyard_mapsync_protocol::hash::Hash;
+use switchyard_mapsync_protocol::packed::Packer;
+use tempfile::NamedTempFile;
+use tokio::time::timeout;
+
+use super::small::SMALL;
+use super::store::blobs::Blobs;
+
+/// What of `limits.store_size` they may take beside it.
+pub(crate) const PART_OF_STORE: u64 = 4;
+/// How long whoever asks waits for a file to be packed; then it gets the file as it is.
+const PATIENCE: Duration = Duration::from_secs(10);
+/// Files that are remembered.
+const KEPT: usize = 4096;
+
+/// The files that were packed last.
+#[derive(Debug)]
+pub(crate) struct Packs {
+    blobs: Arc<Blobs>,
+    folder: PathBuf,
+    kept: Mutex<VecDeque<Kept>>,
+    /// Held while one is packed, also when nobody waits for it any more.
+    packing: Arc<tokio::sync::Mutex<()>>,
+}
+
+/// A file that was looked at: its length when it is packed, or 0 if it is not worth it.
+#[derive(Debug, Clone, Copy)]
+struct Kept {
+    hash: Hash,
+    octets: u64,
+}
+
+impl Packs {
+    /// In a folder of its own, which is emptied.
+    pub(crate) fn open(folder: &Path, blobs: Arc<Blobs>) -> io::Result<Self> {
+        let folder = folder.join("packed");
+        if folder.exists() {
+            fs::remove_dir_all(&folder)?;
+        }
+        fs::create_dir_all(&folder)?;
+        Ok(Self { blobs, folder, kept: Mutex::default(), packing: Arc::default() })
+    }
+
+    /// A file packed, in a store of at most so many octets; none where it travels as it is.
+    pub(crate) async fn packed(self: Arc<Self>, hash: Hash, most: u64) -> Option<File> {
+        // A file that is not in the store any more is not here, and small ones are handed out from memory.
+        if self.blobs.length(hash)? <= SMALL {
+            return None;
+        }
+        if let Some(kept) = self.kept(hash) {
+            return self.opened(kept);
+        }
+        let one_at_a_time = async {
+            let turn = Arc::clone(&self.packing).lock_owned().await;
+            if let Some(kept) = self.kept(hash) {
+                return self.opened(kept);
+            }
+            let packs = Arc::clone(&self);
+            let packing = tokio::task::spawn_blocking(move || {
+                let _one_at_a_time = turn;
+                packs.pack(hash, most).unwrap_or_else(|error| {
+                    tracing::warn!(%error, %hash, "a file is not packed");
+                    packs.keep(Kept { hash, octets: 0 }, most)
+                })
+            });
+            self.opened(packing.await.ok()?)
+        };
+        timeout(PATIENCE, one_at_a_time).await.ok().flatten()
+    }
+
+    fn path(&self, hash: Hash) -> PathBuf {
+        self.folder.join(hash.to_string())
+    }
+
+    fn opened(&self, kept: Kept) -> Option<File> {
+        if kept.octets == 0 { None } else { File::open(self.path(kept.hash)).ok() }
+    }
+
+    fn kept(&self, hash: Hash) -> Option<Kept> {
+        let mut kept = self.kept.lock().unwrap_or_else(PoisonError::into_inner);
+        let place = kept.iter().position(|kept| kept.hash == hash)?;
+        let asked = kept.remove(place)?;
+        kept.push_back(asked);
+        Some(asked)
+    }
+
+    /// Packs a file. Blocks on the disk.
+    fn pack(&self, hash: Hash, most: u64) -> io::Result<Kept> {
+        let mut file = self.blobs.read(hash)?.ok_or(io::ErrorKind::NotFound)?;
+        let length = file.metadata()?.len();
+        let to = NamedTempFile::new_in(&self.folder)?;
+        let mut packer = Packer::new(BufWriter::new(to))?;
+        io::copy(&mut file, &mut packer)?;
+        let mut to = packer.finish()?;
+        to.flush()?;
+        let to = to.into_inner().map_err(io::IntoInnerError::into_error)?;
+        let packed = to.as_file().metadata()?.len();
+        // A tenth is not worth the work of a host, and nor is a store without room for it.
+        let is_worth_it = packed < length - length / 10 && packed <= most;
+        let octets = if is_worth_it { packed } else { 0 };
+        if is_worth_it {
+            to.persist(self.path(hash)).map_err(|error| error.error)?;
+        }
+        Ok(self.keep(Kept { hash, octets }, most))
+    }
+
+    fn keep(&self, new: Kept, most: u64) -> Kept {
+        let mut kept = self.kept.lock().unwrap_or_else(PoisonError::into_inner);
+        kept.push_back(new);
+        let mut octets: u64 = kept.iter().map(|kept| kept.octets).sum();
+        while kept.len() > KEPT || octets > most {
+            let Some(oldest) = kept.pop_front() else { break };
+            octets = octets.saturating_sub(oldest.octets);
+            if oldest.octets > 0 {
+                // Who reads it has it open; what stays behind goes at the next start.
+                let _left_at_worst = fs::remove_file(self.path(oldest.hash));
+            }
+        }
+        new
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::io::Read as _;
+
+    use switchyard_mapsync_protocol::packed::Unpacker;
+
+    use super::*;
+
+    async fn put(blobs: &Blobs, octets: &[u8]) -> Hash {
+        let hash = Hash::of(octets);
+        let mut incoming = blobs.take(hash, u64::MAX, u64::MAX).unwrap();
+        incoming.more(octets).await.unwrap();
+        blobs.keep(incoming.end().await.unwrap()).unwrap();
+        hash
+    }
+
+    #[tokio::test]
+    async fn a_file_is_packed_where_that_is_worth_it_and_the_oldest_makes_room() {
+        let folder = tempfile::tempdir().unwrap();
+        let blobs = Arc::new(Blobs::open(folder.path()).unwrap());
+        let packs = Arc::new(Packs::open(folder.path(), Arc::clone(&blobs)).unwrap());
+        let table = |value: u8| -> Vec<u8> {
+            (0..5000).flat_map(|n| format!("user{n:05}@example.org\t{value}\n").into_bytes()).collect()
+        };
+        let (one, two) = (put(&blobs, &table(1)).await, put(&blobs, &table(2)).await);
+        let small = put(&blobs, b"a b\n").await;
+        let mut chance = fastrand::Rng::with_seed(7);
+        let noise: Vec<u8> = (0..100_000).map(|_| chance.u8(..)).collect();
+        let noise = put(&blobs, &noise).await;
+        let length = async |hash: Hash, most: u64| {
+            Arc::clone(&packs).packed(hash, most).await.map(|file| file.metadata().unwrap().len())
+        };
+        let packed = length(one, 1_000_000).await.unwrap();
+        assert!(packed < 40_000, "{packed} octets");
+        let file = Arc::clone(&packs).packed(one, 1_000_000).await.unwrap();
+        let mut unpacked = Vec::new();
+        Unpacker::new(io::BufReader::new(file), 1_000_000).unwrap().read_to_end(&mut unpacked).unwrap();
+        assert_eq!(Hash::of(&unpacked), one);
+        for as_it_is in [small, noise, Hash::of(b"not here")] {
+            assert_eq!(length(as_it_is, 1_000_000).await, None);
+        }
+
+        // With room for one, the other is made again.
+        let files = || fs::read_dir(folder.path().join("packed")).unwrap().count();
+        assert!(length(two, packed + packed / 2).await.is_some());
+        assert_eq!(files(), 1);
+        assert!(length(one, packed + packed / 2).await.is_some());
+        assert_eq!(files(), 1);
+        drop(Packs::open(folder.path(), blobs).unwrap());
+        assert_eq!(files(), 0);
+    }
+}
