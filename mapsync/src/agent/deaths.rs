@@ -32,8 +32,10 @@ pub(super) struct Watched {
     pub(super) daemon: String,
     /// Its control socket.
     pub(super) control: Option<PathBuf>,
-    /// Where it says what it counts.
+    /// Where it says what it counts; none where its settings have only the name of a socket.
     pub(super) metrics: Option<SocketAddr>,
+    /// Those settings.
+    pub(super) settings: PathBuf,
     /// The set: where the service manager is asked, it is asked for a while after each.
     pub(super) set: HeadRef,
 }

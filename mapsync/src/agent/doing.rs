@@ -176,6 +176,7 @@ impl Life {
             daemon: set.daemon.clone(),
             control: set.control.clone(),
             metrics: set.metrics,
+            settings: self.own.disk.current().join(format!("{}.toml", set.daemon)),
             set: set.name,
         });
         self.watched.send_if_modified(|before| std::mem::replace(before, watched.clone()) != watched);

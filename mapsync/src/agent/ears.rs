@@ -149,3 +149,6 @@ const A_MOMENT: Duration = Duration::from_millis(20);
 const FIRST: Duration = Duration::from_millis(250);
 const LONGEST: Duration = Duration::from_secs(30);
 const MAX_FAILURES: u32 = 10;
+
+#[cfg(test)]
+mod tests;

@@ -30,7 +30,7 @@ pub struct Made {
     pub daemon: &'static str,
     /// Where that daemon answers the operator's tool; none for nowhere.
     pub control: Option<PathBuf>,
-    /// Where that daemon says what it counts; none where its settings do not tell.
+    /// Where that daemon says what it counts; none where systemd holds the socket.
     pub metrics: Option<SocketAddr>,
     /// What the behaviours came to; none fails.
     pub proof: Proof,

@@ -38,7 +38,7 @@ pub struct Set {
     pub daemon: String,
     /// Where that daemon answers the operator's tool; none for nowhere.
     pub control: Option<PathBuf>,
-    /// Where that daemon says what it counts; none where its settings do not tell.
+    /// Where that daemon says what it counts; none where systemd holds the socket.
     #[serde(default)]
     pub metrics: Option<SocketAddr>,
 }

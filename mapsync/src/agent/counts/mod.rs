@@ -7,6 +7,7 @@
 
 mod ask;
 mod page;
+mod socket;
 
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
 use std::time::Duration;
@@ -18,7 +19,7 @@ use switchyard_mapsync_protocol::status::Counters;
 use tokio::sync::{mpsc, watch};
 use tokio::time::{Instant, timeout};
 
-use super::deaths::Watched;
+use super::deaths::{SYSTEMCTL, Watched};
 
 /// Messages and recipients, by what became of them; as [`Counters`] has them.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
@@ -94,7 +95,7 @@ impl Tally {
     }
 }
 
-/// Where a daemon that listens so is asked from its own host; none where the settings do not tell.
+/// Where a daemon that listens so is asked from its own host; none where the settings have only the name of a socket.
 pub(super) fn address(metrics: &ListenOn) -> Option<SocketAddr> {
     match metrics {
         ListenOn::Address(address) if address.ip().is_unspecified() => {
@@ -109,6 +110,33 @@ pub(super) fn address(metrics: &ListenOn) -> Option<SocketAddr> {
     }
 }
 
+/// A daemon whose socket systemd holds, and where that is, if it was found.
+#[derive(Debug, Default)]
+struct Found {
+    of: Option<HeadRef>,
+    place: Option<SocketAddr>,
+    /// When the service manager was asked.
+    asked: Option<Instant>,
+}
+
+impl Found {
+    /// Where the daemon is asked: by its settings, or by the service manager's word.
+    async fn place(&mut self, daemon: &Watched) -> Option<SocketAddr> {
+        // No mail passes a hub.
+        if daemon.metrics.is_some() || daemon.daemon == HUB {
+            return daemon.metrics;
+        }
+        let is_known = self.place.is_some() || self.asked.is_some_and(|asked| asked.elapsed() < AWAITED);
+        if self.of != Some(daemon.set) || !is_known {
+            let (name, settings) = (daemon.daemon.clone(), daemon.settings.clone());
+            let listens = move || socket::listens(SYSTEMCTL, &name, &settings);
+            let place = tokio::task::spawn_blocking(listens).await.ok().flatten();
+            *self = Self { of: Some(daemon.set), place, asked: Some(Instant::now()) };
+        }
+        self.place
+    }
+}
+
 /// Says what is added, of whatever daemon is to be watched; `seen` is 1 while it says so. It ends when nobody asks.
 pub(super) async fn count(
     mut which: watch::Receiver<Option<Watched>>,
@@ -116,9 +144,14 @@ pub(super) async fn count(
     seen: Gauge,
     pace: Pace,
 ) {
-    let (mut tally, mut of, mut since) = (Tally::default(), None, Instant::now());
+    let (mut tally, mut found) = (Tally::default(), Found::default());
+    let (mut of, mut since) = (None, Instant::now());
     loop {
-        let now = which.borrow_and_update().as_ref().and_then(|daemon| Some((daemon.set, daemon.metrics?)));
+        let daemon = which.borrow_and_update().clone();
+        let now = match &daemon {
+            Some(daemon) => found.place(daemon).await.map(|place| (daemon.set, place)),
+            None => None,
+        };
         if now != of {
             (of, since) = (now, Instant::now());
         }
@@ -138,6 +171,8 @@ pub(super) async fn count(
                         tracing::warn!(%error, %address, "the daemon does not say what it does with mail");
                     }
                     seen.set(0);
+                    // It may listen elsewhere by now.
+                    found.place = None;
                 }
             },
             None => seen.set(0),
@@ -149,7 +184,9 @@ pub(super) async fn count(
     }
 }
 
-/// How long a set is new.
+/// The daemon that has no mail.
+const HUB: &str = "hub";
+/// How long a set is new, and how long a service manager that knows nothing is not asked again.
 const AWAITED: Duration = Duration::from_secs(60);
 
 #[cfg(test)]

@@ -1,5 +1,6 @@
 //! What is added, by which set, and what a daemon that answers nothing adds.
 
+use std::path::PathBuf;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 
@@ -80,8 +81,13 @@ async fn becomes(seen: &Gauge, wanted: i64) {
 async fn a_daemon_that_answers_is_counted_and_one_that_does_not_adds_nothing() {
     let taken = Arc::new(AtomicU64::new(1000));
     let metrics = Some(daemon(Arc::clone(&taken)).await);
-    let watched =
-        |generation| Watched { daemon: "mx".to_owned(), control: None, metrics, set: set(generation) };
+    let watched = |generation| Watched {
+        daemon: "mx".to_owned(),
+        control: None,
+        metrics,
+        settings: PathBuf::new(),
+        set: set(generation),
+    };
     let (which, changes) = watch::channel(Some(watched(1)));
     let (to, mut counted) = mpsc::channel(1);
     let seen = Registry::new().gauge("seen", "Seen.").unwrap();

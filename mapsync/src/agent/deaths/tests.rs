@@ -76,7 +76,13 @@ async fn who_dies_is_told_and_who_stops_in_order_is_not() {
     let folder = tempfile::tempdir().unwrap();
     let socket = folder.path().join("control");
     let set = HeadRef { generation: 1, hash: Hash::of(b"") };
-    let watched = Watched { daemon: "mx".to_owned(), control: Some(socket.clone()), metrics: None, set };
+    let watched = Watched {
+        daemon: "mx".to_owned(),
+        control: Some(socket.clone()),
+        metrics: None,
+        settings: PathBuf::new(),
+        set,
+    };
     let (which, changes) = watch::channel(Some(watched));
     let seen = Registry::new().gauge("seen", "Seen.").unwrap();
     let (dead, mut deaths) = mpsc::channel(4);
@@ -103,7 +109,13 @@ async fn who_dies_as_its_new_set_comes_into_use_is_told() {
     let socket = folder.path().join("control");
     let of = |generation| {
         let set = HeadRef { generation, hash: Hash::of(b"") };
-        Some(Watched { daemon: "mx".to_owned(), control: Some(socket.clone()), metrics: None, set })
+        Some(Watched {
+            daemon: "mx".to_owned(),
+            control: Some(socket.clone()),
+            metrics: None,
+            settings: PathBuf::new(),
+            set,
+        })
     };
     let (which, changes) = watch::channel(of(1));
     let seen = Registry::new().gauge("seen", "Seen.").unwrap();

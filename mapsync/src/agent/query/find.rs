@@ -5,7 +5,7 @@ use std::io::{self, Read as _};
 use std::path::{Path, PathBuf};
 
 use switchyard_behaviour::way::Way;
-use switchyard_config::site::HostSettings;
+use switchyard_config::site::{Daemon, HostSettings};
 use switchyard_config::{MxSettings, RouterSettings, Settings as _, Site};
 use switchyard_maps::explain::{Explanation, Outcome, Question, Step};
 use switchyard_mapsync_protocol::Timestamp;
@@ -67,6 +67,9 @@ impl Looking<'_> {
             (Check::Age, _, Some((_, set))) => age(set, self.now),
             (Check::File { path }, _, Some((folder, set))) => file(folder, set, path.as_str()),
             (Check::Behaviours, _, Some((folder, _))) => behaviours(folder).await,
+            (Check::Mail { .. }, _, Some((_, set))) if !has_mail(&set.daemon) => {
+                Finding::fine("no mail passes this host")
+            }
             (Check::Mail { to, from }, ..) => self.mail(to, from.as_deref()).await,
         }
     }
@@ -150,6 +153,11 @@ async fn behaviours(folder: &Path) -> Finding {
     }
 }
 
+/// Whether mail passes a daemon: none does a hub.
+fn has_mail(daemon: &str) -> bool {
+    daemon != Daemon::Hub.as_str()
+}
+
 /// The daemon of this host, with the settings and maps that it reads.
 fn way(disk: &Disk, set: Option<&Set>) -> Result<Way, String> {
     let daemon = set.map(|set| set.daemon.as_str()).unwrap_or_default();
@@ -157,7 +165,7 @@ fn way(disk: &Disk, set: Option<&Set>) -> Result<Way, String> {
     let settings = match daemon {
         "mx" => MxSettings::load(&at).map(|settings| HostSettings::Mx(Box::new(settings))),
         "router" => RouterSettings::load(&at).map(|settings| HostSettings::Router(Box::new(settings))),
-        other => return Err(format!("no mail passes its daemon ({other})")),
+        other => return Err(format!("how mail passes its daemon ({other}) is not known here")),
     };
     settings.map(Way::running).map_err(|faults| faults.to_string())
 }

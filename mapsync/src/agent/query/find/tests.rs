@@ -14,15 +14,20 @@ use crate::testing::head;
 
 /// A host that has generation 7 in use, and its folder.
 async fn host(name: &str) -> (tempfile::TempDir, Disk) {
+    host_of(FILES, name).await
+}
+
+/// The same, of a site with these files.
+async fn host_of(site: &[(&str, &str)], name: &str) -> (tempfile::TempDir, Disk) {
     let root = tempfile::tempdir().unwrap();
     let disk = Disk::open(root.path()).unwrap();
-    let files: Vec<_> = FILES.iter().map(|(path, text)| (*path, text.as_bytes())).collect();
+    let files: Vec<_> = site.iter().map(|(path, text)| (*path, text.as_bytes())).collect();
     let mut head = head(7, None, &files);
     head.created = Timestamp(1000);
     head.expires = Timestamp(2000);
     let at = HeadRef { generation: 7, hash: Hash::of(b"head") };
     let making = disk.begin(&set_name(&at)).unwrap();
-    for (path, text) in FILES {
+    for (path, text) in site {
         making.write(&format!("{SITE}/{path}"), text.as_bytes()).unwrap();
     }
     let made = make(&making, name, &disk.current()).await.unwrap();
@@ -77,6 +82,20 @@ async fn a_router_tells_where_mail_goes() {
     let (_root, disk) = host("router1.example.org").await;
     let told = ask(&disk, 1500, mail("alice@example.org")).await;
     assert!(told.outcome == Outcome::Fine && told.says.contains(" to lmtp:@mailboxes"), "{told:?}");
+}
+
+#[tokio::test]
+async fn a_hub_s_own_host_says_that_no_mail_passes_it() {
+    let hub = "[[host]]\nname = 'hub1.example.org'\nrole = 'hub'\naddresses = ['192.0.2.41']\n";
+    let with_hub =
+        |text: &str| format!("{}\n{hub}", text.replacen("[facts]", "[facts]\nenvironment = 'live'", 1));
+    let is_site = |path: &str| path == "site.toml";
+    let text = FILES.iter().find(|(path, _)| is_site(path)).map(|(_, text)| with_hub(text)).unwrap();
+    let files: Vec<_> =
+        FILES.iter().map(|(path, old)| (*path, if is_site(path) { text.as_str() } else { *old })).collect();
+    let (_root, disk) = host_of(&files, "hub1.example.org").await;
+    let told = ask(&disk, 1500, mail("alice@example.org")).await;
+    assert_eq!(told, Finding::fine("no mail passes this host"));
 }
 
 #[tokio::test]
