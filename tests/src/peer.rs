@@ -12,8 +12,10 @@
 //! [`lookup::Lookup`] serves a table in the network. [`knot::Knot`] is a DNS of TXT records and all others, and
 //! [`mta::Mta`] tells a filter of messages, as [`sendmail::Sendmail`] does in earnest; [`milter`] are the filters that
 //! the world runs.
+//! [`between::Between`] stands before a hub and spoils what passes.
 //! [`tls`] asks a server what it would agree to: sslscan and `openssl s_client`.
 
+pub mod between;
 pub mod browser;
 pub mod certificates;
 pub mod cgroup;

@@ -3,6 +3,7 @@
 //! What they have in common stands here: the admin's settings (`push.toml`), the keys, and the hub that answers.
 
 mod check;
+mod desk;
 mod diff;
 mod fleet;
 mod log;
@@ -13,6 +14,7 @@ mod root;
 mod second;
 mod send;
 mod stages;
+mod undo;
 mod watch;
 
 use std::fmt::Display;
@@ -98,12 +100,16 @@ impl Office {
         };
         let tls = tls.client().map_err(text)?;
         let (mut last, mut behind) = ("no hub is named".to_owned(), None);
+        let dial = |hub: String| Hub::new(hub, self.environment.clone(), tls.clone());
         for hub in &self.settings.hubs {
             let memory = Memory::open(self.memory.clone()).map_err(text)?;
-            let client = Hub::new(hub.to_string(), self.environment.clone(), tls.clone());
-            match Admin::meet(client, &self.root, &self.environment, memory, self.now).await {
+            match Admin::meet(dial(hub.to_string()), &self.root, &self.environment, memory, self.now).await {
                 Ok(admin) => match admin.behind() {
-                    None => return Ok(admin),
+                    None => {
+                        let others = self.settings.hubs.iter().filter(|other| *other != hub);
+                        let others = others.map(|other| dial(other.to_string()));
+                        return Ok(admin.with_others(others.collect()));
+                    }
                     Some(why) => {
                         output.say(format_args!("hub {hub}: {why}")).map_err(text)?;
                         behind.get_or_insert(admin);

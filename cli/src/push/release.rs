@@ -1,18 +1,16 @@
 //! `switchyard release`: says which hosts use a generation that they have ready, or that nobody moves any more.
 
 use std::path::PathBuf;
-use std::time::Duration;
 
 use clap::Args;
-use switchyard_mapsync::admin::{Admin, Reach};
-use switchyard_mapsync_protocol::keys::SecretKey;
-use switchyard_mapsync_protocol::release::ALL;
-use switchyard_mapsync_protocol::trust::HeadRef;
+use switchyard_mapsync::admin::{Reach, Signing};
+use switchyard_mapsync_protocol::head::HeadRef;
+use switchyard_mapsync_protocol::release::{ALL, Release};
 
-use super::rollout::rolled_out;
-use super::second::{at_once, countersign};
+use super::desk::Desk;
+use super::fleet::printable;
 use super::watch::looked_on;
-use super::{Office, With, text, with_hubs};
+use super::{Office, With, date, text, with_hubs};
 use crate::output::{Exit, Output};
 
 /// Say which hosts use a generation that they have ready
@@ -20,7 +18,8 @@ use crate::output::{Exit, Output};
 #[command(after_help = "\
 A host that has it ready uses it at once; one that has not, as soon as it has. A larger share holds the smaller one. \
 With --undo the hosts that use it go back, each by itself and at once, to what they used before, and do not take this \
-generation again; `switchyard rollback` takes all hosts to the files of any generation.
+generation again; who that is, and to what, is said first (--dry-run: and nothing is done). What no host has is not undone. \
+`switchyard rollback` takes all hosts to the files of any generation.
 
 With --staged the hub does it by steps, and looks after each of them; `switchyard rollout` shows how far it is, and --halt or \
 --undo ends it. --express is the same with less waiting between the steps.
@@ -28,13 +27,14 @@ With --staged the hub does it by steps, and looks after each of them; `switchyar
 With --all-at-once nobody goes first: what is wrong with it is wrong everywhere at once. So it needs two different keys for \
 releases. Where `release_keys` names both, it is done; else the release is laid down beside push.toml, and another admin looks at it, \
 signs it and puts it in force with --countersign. A hub with `rollout.second_signature` takes nothing else past the steps, but for \
-hosts by name.
+hosts by name. Where the root asks for two signatures of each release (`--release-threshold 2`), all of this goes the same way: \
+steps, halts and undoings too are laid down, and another admin signs them with --countersign.
 
 Who is meant is looked on until all use it, for two minutes at most.
 
 Exit codes: 0 it is released, halted or undone; 1 it is, and a host refuses it or does not use it yet, or nobody can be asked, or \
 it waits for another admin's signature; \
-2 it is not, as far as is known, and why is said.
+2 it is not, as far as is known, and why is said; 3 a rollout has begun, and its end was not heard: it goes on.
 
 Examples:
   switchyard release 12 --canary mx1.example.org
@@ -45,6 +45,7 @@ Examples:
   switchyard release 12 --all-at-once
   switchyard release 12 --countersign release-12-7.json
   switchyard release 12 --halt
+  switchyard release 12 --undo --dry-run
   switchyard release 12 --undo")]
 pub(crate) struct Arguments {
     /// The generation
@@ -58,7 +59,13 @@ pub(crate) struct Arguments {
     /// No host moves any more, and who has moved goes back to what it used before
     #[arg(long, conflicts_with_all = ["canaries", "percent", "staged", "express", "all_at_once", "halt"])]
     undo: bool,
-    /// Look at what another admin signed with --all-at-once, sign it too, and put it in force
+    /// With --undo: say who would go back, and to what, and change nothing
+    #[arg(long, requires = "undo")]
+    dry_run: bool,
+    /// With --undo: although no host that the hub has heard has it, for those that it has not heard
+    #[arg(long, requires = "undo")]
+    yes: bool,
+    /// Look at what another admin signed and laid down, sign it too, and put it in force
     #[arg(long, value_name = "FILE",
         conflicts_with_all = ["canaries", "percent", "staged", "express", "all_at_once", "halt", "undo"])]
     countersign: Option<PathBuf>,
@@ -88,21 +95,11 @@ pub(super) struct Hosts {
 
 impl Hosts {
     /// Releases it to them, at once or by steps.
-    pub(super) async fn put_in_use(
-        &self,
-        office: &Office,
-        admin: &mut Admin,
-        at: HeadRef,
-        keys: &[SecretKey],
-        output: &mut Output,
-    ) -> Result<Exit, String> {
+    pub(super) async fn put_in_use(&self, desk: &mut Desk<'_>, at: HeadRef) -> Result<Exit, String> {
         if self.staged || self.express {
-            return rolled_out(office, admin, at, self.express, keys, output).await;
+            return desk.roll_out(at, self.express).await;
         }
-        if self.all_at_once {
-            return at_once(office, admin, at, keys, output).await;
-        }
-        released(admin, self.reach(office), at, keys, output).await
+        desk.release(self.reach(desk.office), at, !self.all_at_once).await
     }
 
     fn reach(&self, office: &Office) -> Reach {
@@ -129,45 +126,65 @@ impl Arguments {
             if keys.is_empty() {
                 return Err("`release_keys` names no key: somebody else releases".to_owned());
             }
-            let mut admin = office.meet(output).await?;
+            let admin = office.meet(output).await?;
+            let mut desk = Desk { office: &office, admin, keys, output };
             if let Some(file) = &self.countersign {
-                return countersign(&mut admin, file, self.generation, &keys, output).await;
+                return desk.countersign(file, self.generation).await;
             }
-            let (at, _) = admin.generation(self.generation).await.map_err(text)?;
-            if !self.halt && !self.undo {
-                return self.hosts.put_in_use(&office, &mut admin, at, &keys, output).await;
+            let (at, _) = desk.admin.generation(self.generation).await.map_err(text)?;
+            if self.undo && !desk.looked_before(at, self.yes).await? {
+                return Ok(Exit::Misuse);
             }
-            let reach = Reach { halted: self.halt, undo: self.undo, ..self.hosts.reach(&office) };
-            released(&mut admin, reach, at, &keys, output).await
+            match (self.dry_run, self.halt || self.undo) {
+                (true, _) => Ok(Exit::Fine),
+                (false, false) => self.hosts.put_in_use(&mut desk, at).await,
+                (false, true) => {
+                    let reach = Reach { halted: self.halt, undo: self.undo, ..self.hosts.reach(&office) };
+                    desk.release(reach, at, true).await
+                }
+            }
         })
     }
 }
 
-/// Signs a release, brings it, and says what it is.
-async fn released(
-    admin: &mut Admin,
-    reach: Reach,
-    at: HeadRef,
-    keys: &[SecretKey],
-    output: &mut Output,
-) -> Result<Exit, String> {
-    let whom = match &reach {
-        Reach { undo: true, .. } => "undone: who uses it goes back".to_owned(),
-        Reach { halted: true, .. } => "halted: no host moves any more".to_owned(),
-        Reach { permille: ALL, .. } => "released to all hosts".to_owned(),
-        Reach { permille: 0, canaries, .. } => format!("released to {}", canaries.join(", ")),
-        Reach { permille, canaries, .. } if canaries.is_empty() => {
-            format!("released to {} of a hundred hosts", permille / 10)
+impl Desk<'_> {
+    /// Signs a release, brings it if it is signed by enough, and says what it is; one that is not `alone` two must sign.
+    async fn release(&mut self, reach: Reach, at: HeadRef, alone: bool) -> Result<Exit, String> {
+        let signing = self.admin.put_in_use(reach, at, alone, &self.keys).await.map_err(text)?;
+        match signing {
+            Signing::InForce(_) => self.released(alone).await,
+            Signing::Waits { sequence, envelope } => {
+                let file = self.office.waiting("release", at.generation, sequence);
+                self.lay_down(&file, at.generation, &envelope)
+            }
         }
-        Reach { permille, canaries, .. } => {
-            format!("released to {} of a hundred hosts, and to {}", permille / 10, canaries.join(", "))
-        }
-    };
-    let days = reach.lifetime.as_secs() / DAY.as_secs();
-    let sequence = admin.put_in_use(reach, at, keys).await.map_err(text)?;
-    let told = format!("generation {}: {whom}, for {days} days (release {sequence})\n", at.generation);
-    output.data(told).map_err(text)?;
-    looked_on(admin, output).await
+    }
+
+    /// The release is at the hub: says what it is, and looks on.
+    pub(super) async fn released(&mut self, alone: bool) -> Result<Exit, String> {
+        self.say_lost()?;
+        let Some(release) = self.admin.release() else { return Ok(Exit::Fine) };
+        let Release { sequence, generation, expires, .. } = release;
+        let (whom, until) = (whom(release, alone), date(*expires));
+        let told = format!("generation {generation}: {whom}, until {until} (release {sequence})\n");
+        self.output.data(told).map_err(text)?;
+        looked_on(&mut self.admin, self.output).await
+    }
 }
 
-const DAY: Duration = Duration::from_secs(24 * 3600);
+/// Which hosts, in words; without `alone` it went past every step.
+pub(super) fn whom(release: &Release, alone: bool) -> String {
+    let Release { permille, canaries, halted, undo, .. } = release;
+    let named = printable(&canaries.join(", "));
+    match (undo, halted, *permille) {
+        (true, ..) => "undone: who uses it goes back".to_owned(),
+        (false, true, _) => "halted: no host moves any more".to_owned(),
+        (false, false, ALL) if alone => "released to all hosts".to_owned(),
+        (false, false, ALL) => "released to all hosts at once".to_owned(),
+        (false, false, 0) => format!("released to {named}"),
+        (false, false, permille) => {
+            let also = if named.is_empty() { named } else { format!(", and to {named}") };
+            format!("released to {} of a hundred hosts{also}", f64::from(permille) / 10.0)
+        }
+    }
+}

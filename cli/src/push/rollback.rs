@@ -3,6 +3,7 @@
 use clap::Args;
 use switchyard_mapsync::admin::Wish;
 
+use super::desk::Desk;
 use super::release::Hosts;
 use super::{With, text, with_hubs};
 use crate::output::{Exit, Output};
@@ -13,7 +14,8 @@ use crate::output::{Exit, Output};
 Hosts never go back to an older generation: they get a new one that says what the old one said. Those that still have \
 the old files fetch nothing.
 
-Exit codes: 0 done; 1 somebody else was faster, or only a part was done: look, and do it again; 2 nothing was done, and why is said.
+Exit codes: 0 done; 1 somebody else was faster, or only a part was done: look, and do it again; 2 nothing was done, and why is said; 3 its \
+rollout has begun, and the end was not heard: it goes on.
 
 Example:
   switchyard log && switchyard rollback 11 --note 'generation 12 refused mail for sales'")]
@@ -34,40 +36,39 @@ impl Arguments {
     pub(super) fn roll_back(&self, output: &mut Output) -> Result<Exit, String> {
         with_hubs(async {
             let office = self.with.open()?;
-            let (keys, release_keys) = (office.push_keys()?, office.release_keys()?);
-            let mut admin = office.meet(output).await?;
-            office.bring_unsure(&mut admin, &[], output).await?;
-            let (_, old) = admin.generation(self.generation).await.map_err(text)?;
+            let (push_keys, keys) = (office.push_keys()?, office.release_keys()?);
+            let admin = office.meet(output).await?;
+            let mut desk = Desk { office: &office, admin, keys, output };
+            office.bring_unsure(&mut desk.admin, &[], desk.output).await?;
+            let (_, old) = desk.admin.generation(self.generation).await.map_err(text)?;
             let note = self.note.clone().unwrap_or_else(|| format!("as generation {}", self.generation));
             let (author, lifetime) = (office.settings.author.clone(), office.lifetime());
             let wish = Wish { author, note, lifetime, files: old.files, hub_is_lost: false };
-            let at = match admin.push(wish, &keys).await {
+            let at = match desk.admin.push(wish, &push_keys).await {
                 Ok(at) => at,
                 Err(error) if error.lost_the_race() => {
-                    output.say(error).map_err(text)?;
+                    desk.output.say(error).map_err(text)?;
                     return Ok(Exit::Wrong);
                 }
                 Err(error) if error.is_unsure() => {
-                    output
-                        .say(format_args!("{error}\nwhether the hubs have it is not known: switchyard log"))
-                        .map_err(text)?;
+                    let what = format!("{error}\nwhether the hubs have it is not known: switchyard log");
+                    desk.output.say(what).map_err(text)?;
                     return Ok(Exit::Wrong);
                 }
                 Err(error) => return Err(error.to_string()),
             };
+            desk.say_lost()?;
             let told = format!("generation {} says what {} said\n", at.generation, self.generation);
-            output.data(told).map_err(text)?;
-            if release_keys.is_empty() {
+            desk.output.data(told).map_err(text)?;
+            if desk.keys.is_empty() {
                 return Ok(Exit::Fine);
             }
-            match self.hosts.put_in_use(&office, &mut admin, at, &release_keys, output).await {
+            match self.hosts.put_in_use(&mut desk, at).await {
                 Err(why) => {
                     let number = at.generation;
-                    output
-                        .say(format_args!(
-                            "{why}\nit is not released as far as is known: switchyard release {number}"
-                        ))
-                        .map_err(text)?;
+                    let what =
+                        format!("{why}\nit is not released as far as is known: switchyard release {number}");
+                    desk.output.say(what).map_err(text)?;
                     Ok(Exit::Wrong)
                 }
                 told => told,

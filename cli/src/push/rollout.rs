@@ -4,14 +4,14 @@ use std::time::{Duration, Instant};
 
 use clap::Args;
 use serde_json::json;
-use switchyard_mapsync::admin::Admin;
+use switchyard_mapsync::admin::{Admin, Signing};
 use switchyard_mapsync::client::{Course, FleetHost, Standing};
 use switchyard_mapsync_protocol::head::HeadRef;
-use switchyard_mapsync_protocol::keys::SecretKey;
 use switchyard_mapsync_protocol::rollout::{Host, Plan};
 
+use super::desk::Desk;
 use super::fleet::{SILENT, printable};
-use super::{Office, With, text, with_hubs};
+use super::{With, text, with_hubs};
 use crate::output::{Exit, Output};
 use crate::progress;
 
@@ -63,31 +63,44 @@ impl Arguments {
     }
 }
 
-/// Signs a rollout for the hosts that are heard, brings it, and looks on.
-pub(super) async fn rolled_out(
-    office: &Office,
-    admin: &mut Admin,
-    at: HeadRef,
-    express: bool,
-    keys: &[SecretKey],
-    output: &mut Output,
-) -> Result<Exit, String> {
-    let fleet = admin.hub().fleet().await.map_err(text)?.hosts;
-    let hosts: Vec<Host<'_>> = fleet.iter().filter(|host| host.age <= SILENT).map(known).collect();
-    if hosts.is_empty() {
-        return Err(
-            "no host has said a word to the hub within a minute, and a rollout goes by what hosts say: \
-            release it with --canary or --percent, or look after the hosts"
-                .to_owned(),
-        );
+impl Desk<'_> {
+    /// Signs a rollout for the hosts that are heard; brings it if it is signed by enough, and looks on.
+    pub(super) async fn roll_out(&mut self, at: HeadRef, express: bool) -> Result<Exit, String> {
+        let fleet = self.admin.hub().fleet().await.map_err(text)?.hosts;
+        let hosts: Vec<Host<'_>> = fleet.iter().filter(|host| host.age <= SILENT).map(known).collect();
+        if hosts.is_empty() {
+            return Err(
+                "no host has said a word to the hub within a minute, and a rollout goes by what hosts say: \
+                release it with --canary or --percent, or look after the hosts"
+                    .to_owned(),
+            );
+        }
+        let lifetime = self.office.lifetime();
+        let signing = self.admin.roll_out(at, &hosts, lifetime, express, &self.keys).await.map_err(text)?;
+        match signing {
+            Signing::InForce(_) => self.begun().await,
+            Signing::Waits { sequence, envelope } => {
+                let file = self.office.waiting("rollout", at.generation, sequence);
+                self.lay_down(&file, at.generation, &envelope)
+            }
+        }
     }
-    let plan = admin.roll_out(at, &hosts, office.lifetime(), express, keys).await.map_err(text)?.clone();
+
+    /// The rollout is at the hub: says what it is, and looks on.
+    pub(super) async fn begun(&mut self) -> Result<Exit, String> {
+        self.say_lost()?;
+        let Some(plan) = self.admin.plan().cloned() else { return Ok(Exit::Fine) };
+        self.output.data(drawn(&plan)).map_err(text)?;
+        watch(&mut self.admin, &plan, self.output).await
+    }
+}
+
+/// How many steps, and by which releases.
+pub(super) fn drawn(plan: &Plan) -> String {
     let (first, last) = (plan.first(), plan.last());
     let steps = counted(plan.steps(), "step");
-    let pace = if express { " in a hurry" } else { "" };
-    let told = format!("generation {}: {steps}{pace}, as releases {first} to {last}\n", at.generation);
-    output.data(told).map_err(text)?;
-    watch(admin, &plan, output).await
+    let pace = if plan.is_express() { " in a hurry" } else { "" };
+    format!("generation {}: {steps}{pace}, as releases {first} to {last}\n", plan.names().generation)
 }
 
 fn known(host: &FleetHost) -> Host<'_> {

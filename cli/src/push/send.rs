@@ -10,9 +10,10 @@ use switchyard_mapsync_protocol::keys::SecretKey;
 use switchyard_mapsync_protocol::trust::HeadRef;
 
 use super::check::{Checked, check, too_much};
+use super::desk::Desk;
 use super::release::Hosts;
 use super::stages::Stages;
-use super::{Office, With, text, with_hubs};
+use super::{With, text, with_hubs};
 use crate::output::{Exit, Output};
 use crate::progress;
 
@@ -31,7 +32,8 @@ A site that has not changed is signed anew when less than half of `days` is left
 then, by a timer for instance, and none expires.
 
 Exit codes: 0 it is pushed and released as wished, or the hub has the same already; 1 the site is wrong, or a host refuses \
-it, or somebody else was faster, or only a part was done: look, and push again; 2 nothing was pushed, and why is said.
+it, or somebody else was faster, or only a part was done: look, and push again; 2 nothing was pushed, and why is said; \
+3 it is pushed and its rollout has begun, and the end was not heard: `switchyard rollout --watch` looks on.
 
 Examples:
   switchyard push site --note 'new mailboxes for sales'
@@ -68,7 +70,8 @@ impl Arguments {
     pub(super) fn push(&self, output: &mut Output) -> Result<Exit, String> {
         with_hubs(async {
             let office = self.with.open()?;
-            let (keys, release_keys) = (office.push_keys()?, office.release_keys()?);
+            let push_keys = office.push_keys()?;
+            let keys = office.release_keys()?;
             let mut stages = Stages::begin();
             match check(&self.site, output).await? {
                 Checked::Good(what) => output.say(what).map_err(text)?,
@@ -82,37 +85,38 @@ impl Arguments {
                 }
             };
             stages.done("checked");
-            let mut admin = office.meet(output).await?;
+            let admin = office.meet(output).await?;
+            let mut desk = Desk { office: &office, admin, keys, output };
             if !self.dry_run {
-                office.bring_unsure(&mut admin, &files, output).await?;
+                office.bring_unsure(&mut desk.admin, &files, desk.output).await?;
             }
-            let before = admin.newest().map(|(at, head)| (*at, head.files.clone()));
+            let before = desk.admin.newest().map(|(at, head)| (*at, head.files.clone()));
             let differences = differences(before.as_ref().map_or(&[][..], |(_, files)| files), &files);
             if differences.is_empty()
                 && let Some((at, _)) = before
             {
-                output.data(format_args!("generation {} says the same\n", at.generation)).map_err(text)?;
-                if !admin.newest_wears_out(office.lifetime()) {
-                    let is_ours = admin.newest_is_by(&keys);
-                    return self.the_same(&office, &mut admin, at, is_ours, &release_keys, output).await;
+                let what = format!("generation {} says the same\n", at.generation);
+                desk.output.data(what).map_err(text)?;
+                if !desk.admin.newest_wears_out(office.lifetime()) {
+                    let is_ours = desk.admin.newest_is_by(&push_keys);
+                    return self.the_same(&mut desk, at, is_ours).await;
                 }
                 let days = office.settings.days;
                 let what = format!("it expires soon, and is signed anew for {days} days");
-                output.say(what).map_err(text)?;
+                desk.output.say(what).map_err(text)?;
             }
-            output.data(differences.concat()).map_err(text)?;
+            desk.output.data(differences.concat()).map_err(text)?;
             for line in whole(before.as_ref().map_or(&[][..], |(_, files)| files), &files) {
-                output.say(line).map_err(text)?;
+                desk.output.say(line).map_err(text)?;
             }
             if !self.accept
-                && let Some((_, before)) = admin.newest().cloned()
+                && let Some((_, before)) = desk.admin.newest().cloned()
             {
-                let told = too_much(&mut admin, &before, &files, &self.site).await?;
-                told.iter().try_for_each(|line| output.say(line)).map_err(text)?;
+                let told = too_much(&mut desk.admin, &before, &files, &self.site).await?;
+                told.iter().try_for_each(|line| desk.output.say(line)).map_err(text)?;
                 if !told.is_empty() {
-                    output
-                        .say("too much would change at once: push with --accept if it shall")
-                        .map_err(text)?;
+                    let what = "too much would change at once: push with --accept if it shall";
+                    desk.output.say(what).map_err(text)?;
                     return Ok(Exit::Wrong);
                 }
             }
@@ -120,124 +124,92 @@ impl Arguments {
                 return Ok(Exit::Fine);
             }
             stages.done("compared");
-            bring(&mut admin, &files, output).await?;
+            bring(&mut desk.admin, &files, desk.output).await?;
             stages.done("brought");
-            let Some(at) = self.signed(&office, &mut admin, &files, &keys, output).await? else {
+            let Some(at) = self.signed(&mut desk, &files, &push_keys).await? else {
                 return Ok(Exit::Wrong);
             };
             stages.done("signed and taken");
-            output.say(&stages).map_err(text)?;
-            self.release(&office, &mut admin, at, &release_keys, output).await
+            desk.output.say(&stages).map_err(text)?;
+            self.release(&mut desk, at).await
         })
     }
 
     /// Nothing is to be pushed. The push of before may have ended early: what was left of it is done now.
-    async fn the_same(
-        &self,
-        office: &Office,
-        admin: &mut Admin,
-        at: HeadRef,
-        is_ours: bool,
-        keys: &[SecretKey],
-        output: &mut Output,
-    ) -> Result<Exit, String> {
+    async fn the_same(&self, desk: &mut Desk<'_>, at: HeadRef, is_ours: bool) -> Result<Exit, String> {
         let number = at.generation;
-        match admin.release() {
+        let what = match desk.admin.release() {
             Some(release) if release.names() == at && release.halted => {
                 let what =
                     if release.undo { "undone: switchyard rollback" } else { "halted: switchyard release" };
-                output.say(format_args!("it is {what} {number}")).map_err(text)?;
-                Ok(Exit::Wrong)
+                format!("it is {what} {number}")
             }
-            Some(release) if release.names() == at => Ok(Exit::Fine),
-            _ if self.dry_run => Ok(Exit::Fine),
+            Some(release) if release.names() == at => return Ok(Exit::Fine),
+            _ if self.dry_run => return Ok(Exit::Fine),
             // Its steps say how far it goes; a release of ours would bring it to all at once.
-            _ if admin.plan().is_some_and(|plan| plan.names() == at) => {
-                let what = format!(
-                    "it is in the steps of a rollout: switchyard rollout; for all hosts at once: switchyard release {number}"
-                );
-                output.say(what).map_err(text)?;
-                Ok(Exit::Wrong)
-            }
-            _ if is_ours || self.no_release || keys.is_empty() => {
-                self.release(office, admin, at, keys, output).await
-            }
-            _ => {
-                let what =
-                    format!("somebody else signed it, and it is not released: switchyard release {number}");
-                output.say(what).map_err(text)?;
-                Ok(Exit::Wrong)
-            }
-        }
+            _ if desk.admin.plan().is_some_and(|plan| plan.names() == at) => format!(
+                "it is in the steps of a rollout: switchyard rollout; for all hosts at once: switchyard release {number}"
+            ),
+            _ if is_ours || self.no_release || desk.keys.is_empty() => return self.release(desk, at).await,
+            _ => format!("somebody else signed it, and it is not released: switchyard release {number}"),
+        };
+        desk.output.say(what).map_err(text)?;
+        Ok(Exit::Wrong)
     }
 
     /// Releases what was pushed, if that is for us to do now.
-    async fn release(
-        &self,
-        office: &Office,
-        admin: &mut Admin,
-        at: HeadRef,
-        keys: &[SecretKey],
-        output: &mut Output,
-    ) -> Result<Exit, String> {
-        if !self.no_release && !keys.is_empty() {
-            let number = at.generation;
-            return match self.hosts.put_in_use(office, admin, at, keys, output).await {
-                Err(why) => {
-                    let what = format!(
-                        "{why}\ngeneration {number} is pushed, and as far as is known not released: push again, or \
-                         switchyard release {number}"
-                    );
-                    output.say(what).map_err(text)?;
-                    Ok(Exit::Wrong)
-                }
-                told => told,
-            };
+    async fn release(&self, desk: &mut Desk<'_>, at: HeadRef) -> Result<Exit, String> {
+        let number = at.generation;
+        if self.no_release || desk.keys.is_empty() {
+            let what =
+                format!("hosts have it ready when they have fetched it: switchyard release {number}\n");
+            desk.output.data(what).map_err(text)?;
+            return Ok(Exit::Fine);
         }
-        let what =
-            format!("hosts have it ready when they have fetched it: switchyard release {}\n", at.generation);
-        output.data(what).map_err(text)?;
-        Ok(Exit::Fine)
+        match self.hosts.put_in_use(desk, at).await {
+            Err(why) => {
+                let what = format!(
+                    "{why}\ngeneration {number} is pushed, and as far as is known not released: push again, or \
+                     switchyard release {number}"
+                );
+                desk.output.say(what).map_err(text)?;
+                Ok(Exit::Wrong)
+            }
+            told => told,
+        }
     }
 
-    /// Signs and pushes; none when somebody else was faster, or the hub's answer is not known.
+    /// Signs and pushes; none when somebody else was faster, or no hub's answer is known.
     async fn signed(
         &self,
-        office: &Office,
-        admin: &mut Admin,
+        desk: &mut Desk<'_>,
         files: &[SiteFile],
         keys: &[SecretKey],
-        output: &mut Output,
     ) -> Result<Option<HeadRef>, String> {
         let wish = Wish {
-            author: office.settings.author.clone(),
+            author: desk.office.settings.author.clone(),
             note: self.note.clone(),
-            lifetime: office.lifetime(),
+            lifetime: desk.office.lifetime(),
             files: files.iter().map(|file| file.file.clone()).collect(),
             hub_is_lost: self.hub_lost,
         };
-        match admin.push(wish, keys).await {
+        let why = match desk.admin.push(wish, keys).await {
             Ok(at) => {
-                let files = files.len();
-                output
-                    .data(format_args!("generation {}: {files} files, {}\n", at.generation, at.hash))
-                    .map_err(text)?;
-                Ok(Some(at))
+                desk.say_lost()?;
+                let what = format!("generation {}: {} files, {}\n", at.generation, files.len(), at.hash);
+                desk.output.data(what).map_err(text)?;
+                return Ok(Some(at));
             }
             Err(error) if error.lost_the_race() => {
-                let what = format!("{error}\nsomebody else pushed meanwhile: switchyard log, and push again");
-                output.say(what).map_err(text)?;
-                Ok(None)
+                format!("{error}\nsomebody else pushed meanwhile: switchyard log, and push again")
             }
-            Err(error) if error.is_unsure() => {
-                let what = format!(
-                    "{error}\nwhether the hubs have it is not known: push again, and it is brought as it was signed"
-                );
-                output.say(what).map_err(text)?;
-                Ok(None)
-            }
-            Err(error) => Err(error.to_string()),
-        }
+            Err(error) if error.is_unsure() => format!(
+                "{error}\nwhether the hubs have it is not known: push again, and it is brought as it was signed"
+            ),
+            Err(error) => return Err(error.to_string()),
+        };
+        desk.output.say(why).map_err(text)?;
+        Ok(None)
     }
 }
 

@@ -3,30 +3,32 @@
 //! The hub is believed no more than by a host: what it shows is held against the root that the admin has, and against
 //! what was seen and signed from here before ([`Memory`]).
 
+mod bring;
 mod files;
 mod memory;
+mod push;
+mod release;
 mod rollout;
 mod second;
 mod words;
 
 use std::time::Duration;
 
-use hyper::StatusCode;
 use switchyard_mapsync_protocol::envelope::{Malformed, Message, Signed};
 use switchyard_mapsync_protocol::hash::Hash;
 use switchyard_mapsync_protocol::head::Head;
 use switchyard_mapsync_protocol::keys::SecretKey;
 use switchyard_mapsync_protocol::release::Release;
 use switchyard_mapsync_protocol::rollout::Plan;
-use switchyard_mapsync_protocol::root::{Role, Root};
+use switchyard_mapsync_protocol::root::Role;
 use switchyard_mapsync_protocol::trust::{HeadRef, Refused, Trusted};
 use switchyard_mapsync_protocol::{Environment, Timestamp};
 
 pub use self::memory::{Behind, Memory, MemoryError};
-pub use self::second::{ByTwo, NotSecond};
+pub use self::release::Signing;
+pub use self::second::{First, NotSecond};
 pub use self::words::{AdminError, Brought, Earlier, Reach, Wish};
 use crate::client::{ClientError, Hub, Newest};
-use crate::site::SiteFile;
 
 /// An admin at a hub.
 #[derive(Debug)]
@@ -40,6 +42,10 @@ pub struct Admin {
     plan: Option<Plan>,
     memory: Memory,
     behind: Option<Behind>,
+    /// Of whom the rest is asked when the hub is gone.
+    others: Vec<Hub>,
+    /// An answer that did not come, although what was brought is there.
+    lost: Option<ClientError>,
     now: Timestamp,
 }
 
@@ -77,48 +83,14 @@ impl Admin {
         };
         memory.by(trusted.root());
         let behind = memory.behind(newest.as_ref().map(|(at, _)| *at));
-        Ok(Self { hub, trusted, newest, envelope, release, plan, memory, behind, now })
+        let (others, lost) = (Vec::new(), None);
+        Ok(Self { hub, trusted, newest, envelope, release, plan, memory, behind, others, lost, now })
     }
 
     /// What is wrong with what the hub shows, by what was seen from here.
     #[must_use]
     pub fn behind(&self) -> Option<Behind> {
         self.behind
-    }
-
-    /// Brings a head that was signed here before, if nobody knows whether a hub has it: its number is not signed for
-    /// again. The hub may never have heard of its files: those that are among `files` come first. One that the hub
-    /// refuses all the same is given up, and the next push passes over its number.
-    ///
-    /// # Errors
-    /// When the hub cannot be asked, or somebody else was faster.
-    pub async fn bring_unsure(&mut self, files: &[SiteFile]) -> Result<Earlier, AdminError> {
-        let _turn = self.memory.turn(self.trusted.root())?;
-        let shown = self.shown();
-        let unsure = self.memory.unsure(shown, self.now).filter(|_| self.behind.is_none());
-        let Some(unsure) = unsure else { return Ok(Earlier::None) };
-        let names = |file: &&SiteFile| unsure.head.files.iter().any(|named| named.hash == file.file.hash);
-        let files: Vec<SiteFile> = files.iter().filter(names).cloned().collect();
-        self.bring(&files, |_, _| {}).await?;
-        let envelope = Signed::from_json(&unsure.envelope)?;
-        match self.hub.push_head(unsure.envelope, shown).await {
-            Ok(()) => {}
-            Err(error) if is_refused(&error) => {
-                return Ok(Earlier::GivenUp { generation: unsure.at.generation, why: error });
-            }
-            Err(error) => return Err(error.into()),
-        }
-        self.took(unsure.at, unsure.head, envelope)?;
-        Ok(Earlier::Brought(unsure.at))
-    }
-
-    /// The hub has it now.
-    fn took(&mut self, at: HeadRef, head: Head, envelope: Signed) -> Result<(), AdminError> {
-        self.memory.saw(Some(at), 0);
-        self.newest = Some((at, head));
-        self.envelope = Some(envelope);
-        self.behind = None;
-        Ok(self.memory.keep()?)
     }
 
     /// The newest generation that the hub shows; 0 before the first.
@@ -188,92 +160,6 @@ impl Admin {
         let found = look(&self.trusted, &octets)?;
         if found.0.generation == number { Ok(found) } else { Err(AdminError::Other(number)) }
     }
-
-    /// Signs a generation that follows the newest one, and pushes it.
-    ///
-    /// # Errors
-    /// When the keys are not enough, or the hub does not take it: [`AdminError::lost_the_race`],
-    /// [`AdminError::is_unsure`]; or it is behind, and not known to be lost.
-    pub async fn push(&mut self, wish: Wish, keys: &[SecretKey]) -> Result<HeadRef, AdminError> {
-        let _turn = self.memory.turn(self.trusted.root())?;
-        let (shown, newest) = (self.shown(), self.newest.as_ref().map(|(at, _)| *at));
-        match self.memory.behind(newest) {
-            // Such a hub begins with any number; the one that follows what was seen is the next.
-            Some(Behind::Empty { .. }) if wish.hub_is_lost => {}
-            Some(behind) => {
-                return Err(AdminError::Behind { behind, memory: self.memory.file().to_owned() });
-            }
-            None => {}
-        }
-        let before = newest.or(self.memory.seen());
-        let head = Head {
-            environment: self.trusted.root().environment.clone(),
-            generation: self.memory.next_generation(shown),
-            previous: before.map(|at| at.hash),
-            created: self.now,
-            expires: Timestamp(self.now.0.saturating_add(wish.lifetime.as_secs())),
-            author: wish.author,
-            note: wish.note,
-            files: wish.files,
-        };
-        let signed = signed(&head, keys)?;
-        let octets = signed.to_json()?;
-        if octets.len() > LARGEST_HEAD {
-            return Err(AdminError::TooLarge { octets: octets.len(), most: LARGEST_HEAD });
-        }
-        // As a host would: a hub is not bothered with what no host takes.
-        let mut host = self.trusted.clone();
-        host.accept_head(&octets, self.now)?;
-        // Before it leaves this machine: an answer that is lost must not let its number be signed for again.
-        self.memory.saw(newest, self.highest());
-        self.memory.signs(&octets);
-        self.memory.keep()?;
-        self.hub.push_head(octets, shown).await?;
-        let at = HeadRef { generation: head.generation, hash: signed.hash() };
-        self.trusted = host;
-        self.took(at, head, signed)?;
-        Ok(at)
-    }
-
-    /// Brings the next root, and counts by its keys from then on.
-    ///
-    /// # Errors
-    /// When no host would take it, or the hub does not.
-    pub async fn bring_root(&mut self, octets: Vec<u8>) -> Result<&Root, AdminError> {
-        let mut next = self.trusted.clone();
-        next.accept_root(&octets).map_err(AdminError::Root)?;
-        self.hub.push_message(Newest::Root, octets).await?;
-        self.trusted = next;
-        Ok(self.trusted.root())
-    }
-
-    /// Signs a release and pushes it.
-    ///
-    /// # Errors
-    /// When the keys are not enough, or the hub does not take it.
-    pub async fn put_in_use(
-        &mut self,
-        reach: Reach,
-        head: HeadRef,
-        keys: &[SecretKey],
-    ) -> Result<u64, AdminError> {
-        let _turn = self.memory.turn(self.trusted.root())?;
-        let release = self.next_release(reach, head);
-        let octets = signed(&release, keys)?.to_json()?;
-        read_release(&self.trusted, &octets)?;
-        self.memory.saw(None, release.sequence);
-        self.memory.keep()?;
-        self.hub.push_message(Newest::Release, octets).await?;
-        let sequence = release.sequence;
-        self.release = Some(release);
-        Ok(sequence)
-    }
-}
-
-/// Whether a hub says no for good. It does not when somebody else was faster, or when it only had no time.
-fn is_refused(error: &ClientError) -> bool {
-    let again = [StatusCode::PRECONDITION_FAILED, StatusCode::REQUEST_TIMEOUT, StatusCode::TOO_MANY_REQUESTS];
-    error.status.is_some_and(|status| status.is_client_error() && !again.contains(&status))
 }
 
 fn signed<M: Message>(message: &M, keys: &[SecretKey]) -> Result<Signed, Malformed> {
@@ -311,6 +197,3 @@ fn for_us(trusted: &Trusted, have: &Environment) -> Result<(), Refused> {
     }
     Err(Refused::WrongEnvironment { want: want.clone(), have: have.clone() })
 }
-
-/// Octets of a signed head: no etcd that hubs share takes 1.5 MiB at once, and what is signed is not to fail there.
-const LARGEST_HEAD: usize = 1_500_000;

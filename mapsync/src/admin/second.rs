@@ -1,26 +1,27 @@
-//! A release that goes past the steps of a rollout, to all hosts at once, is signed by two: the one signs it and hands it
-//! on as a file, the other looks at it, signs it as well and brings it.
+//! What two admins must sign: the one signs it and hands it on as a file, the other looks at it, signs it as well and
+//! brings it. That is a release to all hosts at once, past the steps of a rollout; and where the root asks for two
+//! signatures, every release and every rollout.
 
 use switchyard_mapsync_protocol::envelope::{Message as _, Signed};
 use switchyard_mapsync_protocol::head::{Head, HeadRef};
 use switchyard_mapsync_protocol::keys::SecretKey;
 use switchyard_mapsync_protocol::release::Release;
+use switchyard_mapsync_protocol::rollout::{Draft, Plan};
 
-use super::{Admin, AdminError, Reach, for_us, read_release, signed};
-use crate::client::Newest;
+use super::{Admin, AdminError, Signing, for_us};
 
-/// What became of a release that two must sign.
+/// What somebody else has signed.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub enum ByTwo {
-    /// The hub has it: this number.
-    Brought(u64),
-    /// It waits for somebody else's signature.
-    Waits {
-        /// Its number.
-        sequence: u64,
-        /// The envelope, for the other to sign.
-        envelope: Vec<u8>,
+pub enum First {
+    /// A release.
+    Release {
+        /// As it was signed.
+        signed: Signed,
+        /// What it says.
+        release: Release,
     },
+    /// All steps of a rollout.
+    Rollout(Box<Draft>),
 }
 
 /// Why somebody else's release is not signed.
@@ -45,51 +46,67 @@ pub enum NotSecond {
     Same,
 }
 
-impl Admin {
-    /// Signs a release for which one signature is not enough, whatever the root says; brings it if these keys are.
-    ///
-    /// # Errors
-    /// When the hub does not take it.
-    pub async fn put_in_use_by_two(
-        &mut self,
-        reach: Reach,
-        head: HeadRef,
-        keys: &[SecretKey],
-    ) -> Result<ByTwo, AdminError> {
-        let _turn = self.memory.turn(self.trusted.root())?;
-        let release = self.next_release(reach, head);
-        let signed = signed(&release, keys)?;
-        // Its number is used, whether the other signs it or not.
-        self.memory.saw(None, release.sequence);
-        self.memory.keep()?;
-        self.brought_or_waits(release, &signed).await
+impl First {
+    /// What it puts in use, and its lowest number.
+    fn names(&self) -> (HeadRef, u64) {
+        match self {
+            Self::Release { release, .. } => (release.names(), release.sequence),
+            Self::Rollout(draft) => (draft.plan().names(), draft.plan().first()),
+        }
     }
 
-    /// What somebody else signed, for one who may sign it as well: the release, and the generation that it names.
+    /// Its highest number.
+    fn last(&self) -> u64 {
+        match self {
+            Self::Release { release, .. } => release.sequence,
+            Self::Rollout(draft) => draft.plan().last(),
+        }
+    }
+
+    fn sign(&mut self, keys: &[SecretKey]) {
+        match self {
+            Self::Release { signed, .. } => keys.iter().for_each(|key| signed.sign(key)),
+            Self::Rollout(draft) => keys.iter().for_each(|key| draft.sign(key)),
+        }
+    }
+}
+
+impl Admin {
+    /// What somebody else signed, for one who may sign it as well, and the generation that it names.
     ///
     /// # Errors
     /// When it is not for this environment, not of this generation, or too late.
     pub async fn look_at_first(
         &mut self,
-        envelope: &[u8],
+        octets: &[u8],
         generation: u64,
-    ) -> Result<(Signed, Release, Head), AdminError> {
-        let signed = Signed::from_json(envelope)?;
-        signed.expect(Release::TYPE)?;
-        if signed.signers(&self.trusted.root().roles.release.keys) == 0 {
-            return Err(NotSecond::Unsigned.into());
+    ) -> Result<(First, Head), AdminError> {
+        let first = self.read_first(octets)?;
+        let (names, sequence) = first.names();
+        if names.generation != generation {
+            return Err(NotSecond::Generation(names.generation).into());
         }
-        let release: Release = signed.read()?;
-        for_us(&self.trusted, &release.environment)?;
-        if release.generation != generation {
-            return Err(NotSecond::Generation(release.generation).into());
-        }
-        let (sequence, newest) = (release.sequence, self.highest());
+        let newest = self.highest();
         if sequence <= newest {
             return Err(NotSecond::Late { sequence, newest }.into());
         }
         let (at, head) = self.generation(generation).await?;
-        if at == release.names() { Ok((signed, release, head)) } else { Err(AdminError::Other(generation)) }
+        if at == names { Ok((first, head)) } else { Err(AdminError::Other(generation)) }
+    }
+
+    fn read_first(&self, octets: &[u8]) -> Result<First, AdminError> {
+        let root = self.trusted.root();
+        if Plan::is_one(octets) {
+            return Ok(First::Rollout(Box::new(Draft::from_json(octets, root)?)));
+        }
+        let signed = Signed::from_json(octets)?;
+        signed.expect(Release::TYPE)?;
+        if signed.signers(&root.roles.release.keys) == 0 {
+            return Err(NotSecond::Unsigned.into());
+        }
+        let release: Release = signed.read()?;
+        for_us(&self.trusted, &release.environment)?;
+        Ok(First::Release { signed, release })
     }
 
     /// Signs what was looked at, and brings it if it has signatures enough.
@@ -98,33 +115,35 @@ impl Admin {
     /// When these keys add nothing, or the hub does not take it.
     pub async fn sign_as_second(
         &mut self,
-        mut signed: Signed,
-        release: Release,
+        mut first: First,
         keys: &[SecretKey],
-    ) -> Result<ByTwo, AdminError> {
+    ) -> Result<Signing, AdminError> {
         let _turn = self.memory.turn(self.trusted.root())?;
-        let before = signed.signers(&self.trusted.root().roles.release.keys);
-        keys.iter().for_each(|key| signed.sign(key));
-        if signed.signers(&self.trusted.root().roles.release.keys) == before {
+        let before = self.signers(&first);
+        first.sign(keys);
+        if self.signers(&first) == before {
             return Err(NotSecond::Same.into());
         }
-        self.memory.saw(None, release.sequence);
+        self.memory.saw(None, first.last());
         self.memory.keep()?;
-        self.brought_or_waits(release, &signed).await
+        match first {
+            First::Rollout(draft) => self.bring_or_wait(*draft).await,
+            First::Release { signed, release } => {
+                let have = signed.signers(&self.trusted.root().roles.release.keys);
+                let (sequence, envelope) = (release.sequence, signed.to_json()?);
+                if have < self.signatures(false) {
+                    return Ok(Signing::Waits { sequence, envelope });
+                }
+                self.bring_release(release, envelope).await
+            }
+        }
     }
 
-    async fn brought_or_waits(&mut self, release: Release, signed: &Signed) -> Result<ByTwo, AdminError> {
-        let (sequence, envelope) = (release.sequence, signed.to_json()?);
-        let role = &self.trusted.root().roles.release;
-        if signed.signers(&role.keys) < role.threshold.max(TWO) {
-            return Ok(ByTwo::Waits { sequence, envelope });
+    fn signers(&self, first: &First) -> usize {
+        let root = self.trusted.root();
+        match first {
+            First::Release { signed, .. } => signed.signers(&root.roles.release.keys),
+            First::Rollout(draft) => draft.signers(root),
         }
-        read_release(&self.trusted, &envelope)?;
-        self.hub.push_message(Newest::Release, envelope).await?;
-        self.release = Some(release);
-        Ok(ByTwo::Brought(sequence))
     }
 }
-
-/// Signatures of different keys.
-const TWO: usize = 2;

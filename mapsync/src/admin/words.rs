@@ -10,6 +10,7 @@ use switchyard_mapsync_protocol::head;
 use switchyard_mapsync_protocol::rollout::BadPlan;
 use switchyard_mapsync_protocol::trust::{HeadRef, Refused};
 
+use super::bring::may_have_it;
 use super::{Behind, MemoryError, NotSecond};
 use crate::client::ClientError;
 
@@ -22,9 +23,9 @@ pub enum AdminError {
     /// The hub shows what no host would take.
     #[error("what the hub shows is not to be trusted: {0}")]
     Refused(#[from] Refused),
-    /// A root that was made is none that hosts would take.
+    /// What was made here is none that hosts would take.
     #[error("no host would take it: {0}")]
-    Root(Refused),
+    NotTaken(Refused),
     /// The releases of a rollout do not make one.
     #[error("the plan of a rollout: {0}")]
     Plan(#[from] BadPlan),
@@ -78,7 +79,7 @@ impl AdminError {
     /// Whether the hub may have taken it all the same: it gave no answer, or could not say yes in time.
     #[must_use]
     pub fn is_unsure(&self) -> bool {
-        matches!(self, Self::Hub(error) if error.status.is_none_or(|status| status.is_server_error()))
+        matches!(self, Self::Hub(error) if may_have_it(error))
     }
 }
 

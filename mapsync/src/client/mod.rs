@@ -5,6 +5,8 @@
 
 mod ask;
 mod files;
+mod lists;
+mod push;
 mod told;
 mod wire;
 mod words;
@@ -12,18 +14,15 @@ mod words;
 use std::sync::Arc;
 use std::time::Duration;
 
-use bytes::Bytes;
-use hyper::header::{ETAG, HOST, IF_MATCH, IF_NONE_MATCH};
+use hyper::header::{ETAG, HOST, IF_NONE_MATCH};
 use hyper::{Method, Request, Response, StatusCode, body::Incoming};
 use rustls::ClientConfig;
 use serde::de::DeserializeOwned;
-use serde::{Deserialize, Serialize};
-use switchyard_mapsync_protocol::hash::Hash;
 use switchyard_mapsync_protocol::status::Status;
-use switchyard_mapsync_protocol::{Environment, Timestamp, envelope};
-use tokio::time::sleep;
+use switchyard_mapsync_protocol::{Environment, envelope};
 
 pub use self::ask::Heard;
+pub use self::lists::{Course, Fleet, FleetHost, Listed, Standing};
 pub use self::told::{News, Told};
 use self::wire::{Body, Wire, full};
 pub use self::words::{Said, Words};
@@ -72,106 +71,6 @@ pub struct Shown {
     pub number: u64,
     /// The envelope.
     pub octets: Vec<u8>,
-}
-
-/// A generation in a hub's list.
-#[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
-pub struct Listed {
-    /// Its number.
-    pub generation: u64,
-    /// Its head's hash.
-    pub hash: Hash,
-    /// When it was signed.
-    pub created: Timestamp,
-    /// Until when it is taken.
-    pub expires: Timestamp,
-    /// Who made it.
-    pub author: String,
-    /// Why.
-    pub note: String,
-    /// How many files it has.
-    pub files: usize,
-    /// Their octets.
-    pub bytes: u64,
-}
-
-/// Every host of an environment, as a hub knows it.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-pub struct Fleet {
-    /// Which environment.
-    pub environment: Environment,
-    /// The hub's clock.
-    pub now: Timestamp,
-    /// The newest generation; 0 before the first.
-    pub generation: u64,
-    /// The newest release; 0 before the first.
-    pub release: u64,
-    /// The hosts, by name.
-    pub hosts: Vec<FleetHost>,
-}
-
-/// A host in the fleet.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-pub struct FleetHost {
-    /// Seconds since it said so.
-    pub age: u64,
-    /// Its own word.
-    #[serde(flatten)]
-    pub status: Status,
-}
-
-/// Where a rollout stands, as a hub sees it.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-pub struct Standing {
-    /// Which plan: the highest number of its releases.
-    pub plan: u64,
-    /// What it brings.
-    pub generation: u64,
-    /// The step in force, from 1; 0 before the first.
-    pub step: usize,
-    /// How many there are.
-    pub steps: usize,
-    /// Whether it goes on.
-    pub state: Course,
-    /// It goes on, and waits for more than the clock.
-    #[serde(default)]
-    pub held: bool,
-    /// What it waits for, or how it ended.
-    pub why: String,
-    /// Since when it is at this step and goes on, is held, or has ended; none from a hub that does not say it.
-    #[serde(default)]
-    pub since: Option<Timestamp>,
-}
-
-impl Standing {
-    /// In a word: `held`, or how its state is written.
-    #[must_use]
-    pub fn word(&self) -> &'static str {
-        match self.state {
-            Course::Goes if self.held => "held",
-            Course::Goes => "goes",
-            Course::Complete => "complete",
-            Course::Halted => "halted",
-            Course::Undone => "undone",
-            Course::Overtaken => "overtaken",
-        }
-    }
-}
-
-/// Whether a rollout goes on.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "snake_case")]
-pub enum Course {
-    /// It goes on, or is held.
-    Goes,
-    /// Every host has it.
-    Complete,
-    /// Nobody moves any more.
-    Halted,
-    /// Whoever had it went back.
-    Undone,
-    /// An admin released something else since.
-    Overtaken,
 }
 
 /// A hub for one environment. It is asked one thing after the other.
@@ -240,16 +139,6 @@ impl Hub {
         self.one("roots", version).await
     }
 
-    /// The newest generations, newest first.
-    ///
-    /// # Errors
-    /// When the hub cannot be asked.
-    pub async fn generations(&mut self, most: usize) -> Result<Vec<Listed>, ClientError> {
-        let path = format!("/v1/generations/{}?limit={most}", self.environment);
-        let response = self.send(self.request(Method::GET, &path), full(""), PATIENCE).await?;
-        self.answer(response).await
-    }
-
     /// Says how this host is.
     ///
     /// # Errors
@@ -258,80 +147,6 @@ impl Hub {
         let octets = status.to_json().map_err(|error| self.wire.error(error.to_string()))?;
         let request = self.request(Method::POST, &format!("/v1/agents/{}/status", status.host));
         self.push(request, octets).await
-    }
-
-    /// Every host of the environment, with its last word.
-    ///
-    /// # Errors
-    /// When the hub cannot be asked.
-    pub async fn fleet(&mut self) -> Result<Fleet, ClientError> {
-        let path = format!("/v1/fleet/{}", self.environment);
-        let response = self.send(self.request(Method::GET, &path), full(""), PATIENCE).await?;
-        self.answer(response).await
-    }
-
-    /// Where the last rollout stands; none where none is driven.
-    ///
-    /// # Errors
-    /// When the hub cannot be asked.
-    pub async fn rollout(&mut self) -> Result<Option<Standing>, ClientError> {
-        let path = format!("/v1/rollouts/{}", self.environment);
-        let response = self.send(self.request(Method::GET, &path), full(""), PATIENCE).await?;
-        if response.status() == StatusCode::NOT_FOUND {
-            self.wire.whole(response, MAX_SMALL).await?;
-            return Ok(None);
-        }
-        self.answer(response).await.map(Some)
-    }
-
-    /// Pushes a head that follows the generation `after`; 0 before the first. A hub that copies its files to others is
-    /// asked again for as long as an upload may take.
-    ///
-    /// # Errors
-    /// When the hub does not take it: 412 if somebody else was faster.
-    pub async fn push_head(&mut self, octets: Vec<u8>, after: u64) -> Result<(), ClientError> {
-        let octets = Bytes::from(octets);
-        for _ in 0..COPYING {
-            let request = self.request(Method::POST, &format!("/v1/generations/{}", self.environment));
-            let response =
-                self.send(request.header(IF_MATCH, tag(after)), full(octets.clone()), PATIENCE).await?;
-            if response.status() != StatusCode::SERVICE_UNAVAILABLE {
-                return self.taken(response).await;
-            }
-            let (error, kind) = self.wire.problem(response).await;
-            if kind != "copying" {
-                return Err(error);
-            }
-            sleep(PAUSE).await;
-        }
-        Err(self.wire.error("copies the files to other hubs, and is not done: push again later"))
-    }
-
-    /// Pushes a root, a release or a plan.
-    ///
-    /// # Errors
-    /// When the hub does not take it.
-    pub async fn push_message(&mut self, what: Newest, octets: Vec<u8>) -> Result<(), ClientError> {
-        let request = self.request(Method::POST, &format!("/v1/{}/{}", what.path(), self.environment));
-        self.push(request, octets).await
-    }
-
-    async fn push(
-        &mut self,
-        request: hyper::http::request::Builder,
-        octets: Vec<u8>,
-    ) -> Result<(), ClientError> {
-        let response = self.send(request, full(octets), PATIENCE).await?;
-        self.taken(response).await
-    }
-
-    async fn taken(&self, response: Response<Incoming>) -> Result<(), ClientError> {
-        match response.status() {
-            StatusCode::OK | StatusCode::CREATED | StatusCode::NO_CONTENT => {
-                self.wire.whole(response, MAX_SMALL).await.map(drop)
-            }
-            _ => Err(self.wire.refusal(response).await),
-        }
     }
 
     async fn one(&mut self, kind: &str, number: u64) -> Result<Vec<u8>, ClientError> {
@@ -381,10 +196,6 @@ fn tag(number: u64) -> String {
 
 /// For a hub to begin its answer.
 const PATIENCE: Duration = Duration::from_secs(30);
-/// How often a hub is asked that copies files, with a pause between: it waits some seconds each time itself, and this
-/// comes to about an hour.
-const COPYING: u32 = 225;
-const PAUSE: Duration = Duration::from_secs(1);
 /// Octets of an answer that says nothing more than that it was done.
 const MAX_SMALL: u64 = 64 << 10;
 /// Octets of a list.

@@ -247,7 +247,7 @@ impl Ground {
         let reach =
             Reach { permille: all, canaries: Vec::new(), halted: false, undo: false, lifetime: LIFETIME };
         let key = std::slice::from_ref(&self.keys.release);
-        by.admin.put_in_use(reach, head, key).await.expect("a release that is taken");
+        by.admin.put_in_use(reach, head, true, key).await.expect("a release that is taken");
     }
 }
 

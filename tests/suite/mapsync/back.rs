@@ -53,7 +53,18 @@ fn y14_a_host_whose_daemon_dies_twice_goes_back_by_itself() {
 #[test]
 fn y14_hosts_go_back_from_what_is_undone_and_do_not_take_it_again() {
     let world = on_the_second();
+    // Who has it is looked at first.
+    let told = world.admin(&["release", "1", "--undo"]);
+    assert!(
+        told.code == Some(2) && told.speech.starts_with("no host that the hub has heard has generation 1"),
+        "{told:?}"
+    );
+    let back = "back to generation 1: mx1.example.org\n";
+    let told = world.admin(&["release", "2", "--undo", "--dry-run"]);
+    assert_eq!((told.code, told.data.as_str()), (Some(0), back), "{told:?}");
+    assert_eq!(world.in_use(), Some(2));
     let told = world.admin(&["release", "2", "--undo"]);
+    assert!(told.data.starts_with(back), "{told:?}");
     // A host that is quick is back before anybody looks.
     let is_said = |what: &str| told.data.contains(what);
     assert!(is_said("\n1 host went back: first after ") || is_said("\nno host used it\n"), "{told:?}");

@@ -26,24 +26,16 @@ pub(crate) fn make_keys(site: &Site) {
         let told = switchyard(["key", "new", file(site, format!("{name}.key")).as_str()]);
         assert_eq!(told.code, Some(0), "{told:?}");
     }
+    make_root(site, &[]);
+}
+
+/// The root that names them, with more words.
+pub(crate) fn make_root(site: &Site, more: &[&str]) {
     let key = |name: &str| file(site, name);
-    let told = switchyard([
-        "key",
-        "root",
-        "--environment",
-        "live",
-        "--root",
-        &key("root.key"),
-        "--push",
-        &key("ann.key"),
-        "--release",
-        &key("release.key"),
-        "--release",
-        &key("second.key"),
-        "--sign",
-        &key("root.key"),
-        "--out",
-        &key("root.json"),
-    ]);
+    let (root, ann, release, second, out) =
+        (key("root.key"), key("ann.key"), key("release.key"), key("second.key"), key("root.json"));
+    let words = ["key", "root", "--environment", "live", "--root", &root, "--push", &ann];
+    let keys = ["--release", &release, "--release", &second, "--sign", &root, "--out", &out];
+    let told = switchyard(words.into_iter().chain(keys).chain(more.iter().copied()));
     assert_eq!(told.code, Some(0), "{told:?}");
 }

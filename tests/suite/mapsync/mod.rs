@@ -1,6 +1,7 @@
 //! A site that is pushed, and its hosts that follow: hub, agents and daemons as processes on one machine.
 
 mod again;
+mod answers;
 mod api;
 mod back;
 mod cluster;
@@ -14,6 +15,7 @@ mod live;
 mod lost;
 mod monitoring;
 mod page;
+mod pause;
 mod push;
 mod query;
 mod rejects;

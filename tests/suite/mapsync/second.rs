@@ -3,9 +3,25 @@
 use std::fs;
 
 use switchyard_tests::expect;
-use switchyard_tests::tool::switchyard;
+use switchyard_tests::tool::{Told, switchyard};
 
+use super::credentials::make_root;
 use super::world::World;
+
+/// What begins so beside the admin's settings, and waits for somebody's signature.
+fn waiting(world: &World, start: &str) -> String {
+    let files = fs::read_dir(world.site.path("")).expect("a folder").flatten();
+    let names = files.map(|file| file.file_name().to_string_lossy().into_owned());
+    let name = names.into_iter().find(|name| name.starts_with(start)).expect("what waits");
+    world.file(name)
+}
+
+/// A verb of another admin's, who has the second key for releases.
+fn bob(world: &World, words: &[&str]) -> Told {
+    world.site.write("bob.toml", &world.log("push.toml").replace("\"release.key\"", "\"second.key\""));
+    let with = world.file("bob.toml");
+    switchyard(words.iter().copied().chain(["--with", with.as_str()]))
+}
 
 #[test]
 fn past_every_step_goes_only_what_two_admins_have_signed() {
@@ -18,10 +34,8 @@ fn past_every_step_goes_only_what_two_admins_have_signed() {
     // Begun by one: nothing is in force, and nothing is lost.
     let told = world.admin(&["release", "1", "--all-at-once"]);
     assert!(told.code == Some(1) && told.speech.contains("it needs one more signature"), "{told:?}");
-    let files = fs::read_dir(world.site.path("")).expect("a folder").flatten();
-    let mut files = files.filter(|file| file.file_name().to_string_lossy().starts_with("release-1-"));
-    let waiting = files.next().expect("a release that waits").path();
-    let waiting = waiting.to_str().expect("a plain path");
+    let waiting = waiting(&world, "release-1-");
+    let waiting = waiting.as_str();
     world.start_agent();
     expect::holds("the hub to know the host", || world.admin(&["fleet"]).data.contains("ready    1"));
     assert_eq!(world.in_use(), None);
@@ -29,26 +43,20 @@ fn past_every_step_goes_only_what_two_admins_have_signed() {
     // The same admin once more is no second one, and neither is who means another generation.
     let told = world.admin(&["release", "1", "--countersign", waiting]);
     assert!(told.code == Some(2) && told.speech.contains("somebody else's is needed"), "{told:?}");
-    world.site.write("bob.toml", &world.log("push.toml").replace("release.key", "second.key"));
-    let with = world.site.path("bob.toml");
-    let bob = |words: &[&str]| {
-        let with = with.to_str().expect("a plain path");
-        switchyard(words.iter().copied().chain(["--with", with]))
-    };
-    let told = bob(&["release", "2", "--countersign", waiting]);
+    let told = bob(&world, &["release", "2", "--countersign", waiting]);
     assert!(told.code == Some(2) && told.speech.contains("it is of generation 1"), "{told:?}");
 
-    let told = bob(&["release", "1", "--countersign", waiting]);
+    let told = bob(&world, &["release", "1", "--countersign", waiting]);
     assert_eq!(told.code, Some(0), "{told:?}");
     for line in [
         "generation 1 by ann, ",
-        ": all hosts at once, until ",
+        ": released to all hosts at once, until ",
         "generation 1: released to all hosts at once",
     ] {
         assert!(told.data.contains(line), "{line:?} in {told:?}");
     }
     expect::holds("generation 1 in use", || world.in_use() == Some(1));
-    let told = bob(&["release", "1", "--countersign", waiting]);
+    let told = bob(&world, &["release", "1", "--countersign", waiting]);
     assert!(told.code == Some(2) && told.speech.contains("it is to be begun anew"), "{told:?}");
 
     // With both keys at hand it is one word.
@@ -58,4 +66,51 @@ fn past_every_step_goes_only_what_two_admins_have_signed() {
     let told = world.push(&["--all-at-once"]);
     assert!(told.code == Some(0) && told.data.contains("released to all hosts at once"), "{told:?}");
     expect::holds("generation 2 in use", || world.in_use() == Some(2));
+}
+
+#[test]
+fn where_the_root_asks_for_two_every_release_is_begun_by_one_and_signed_by_another() {
+    let mut world = World::with_hub("[rollout]\nbake = \"1s\"\nsilence = \"3s\"\n");
+    fs::remove_file(world.site.path("root.json")).expect("a root");
+    make_root(&world.site, &["--release-threshold", "2"]);
+    world.empty_hub();
+    let waits = |told: &Told| {
+        assert!(told.code == Some(1) && told.speech.contains("it needs one more signature"), "{told:?}");
+    };
+    waits(&world.push(&[]));
+    let told = bob(&world, &["release", "1", "--countersign", &waiting(&world, "release-1-")]);
+    assert!(
+        told.code == Some(0) && told.data.contains("generation 1: released to all hosts, until "),
+        "{told:?}"
+    );
+    world.start_agent();
+    expect::holds("generation 1 in use", || world.in_use() == Some(1));
+    world.start_mx();
+    expect::holds("the hub to know the host", || world.admin(&["fleet"]).data.contains("uses    1"));
+
+    // All steps of a rollout at once, and its ends.
+    world.write_recipients("postmaster@example.org\nnew@example.org\n");
+    waits(&world.push(&["--staged"]));
+    assert_eq!(world.admin(&["rollout"]).data, "no rollout\n");
+    let plan = waiting(&world, "rollout-2-");
+    let told = world.admin(&["release", "2", "--countersign", &plan]);
+    assert!(told.code == Some(2) && told.speech.contains("somebody else's is needed"), "{told:?}");
+    let told = bob(&world, &["release", "2", "--countersign", &plan]);
+    assert_eq!(told.code, Some(0), "{told:?}");
+    for line in [
+        "generation 2 by ann, ",
+        "the first step: released to mx1.example.org, ",
+        "generation 2: complete after ",
+    ] {
+        assert!(told.data.contains(line), "{line:?} in {told:?}");
+    }
+    assert_eq!(world.in_use(), Some(2));
+
+    let told = world.admin(&["release", "2", "--undo"]);
+    assert!(told.data.starts_with("back to generation 1: mx1.example.org\n"), "{told:?}");
+    waits(&told);
+    assert_eq!(world.in_use(), Some(2));
+    let told = bob(&world, &["release", "2", "--countersign", &waiting(&world, "release-2-")]);
+    assert!(told.code == Some(0) && told.data.contains("undone: who uses it goes back"), "{told:?}");
+    expect::holds("generation 1 in use again", || world.in_use() == Some(1));
 }

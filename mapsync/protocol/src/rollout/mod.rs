@@ -26,7 +26,7 @@ mod watch;
 
 pub use self::gates::Gates;
 use self::plan::Part;
-pub use self::plan::{BadPlan, Host, LONGEST, Plan, SHARES, STEPS, canaries, draw};
+pub use self::plan::{BadPlan, Draft, Host, LONGEST, Plan, SHARES, STEPS, canaries, draw};
 use self::watch::Watched;
 
 /// What a host said last, and how long ago.

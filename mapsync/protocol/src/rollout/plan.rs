@@ -4,6 +4,8 @@
 //! one before. After them come one that halts and one that undoes. As a host never takes a release below its last one, the
 //! two end a rollout for good, at whichever step it stands, and no hub needs a key.
 
+mod draft;
+
 use std::collections::BTreeMap;
 
 use serde::{Deserialize, Serialize};
@@ -12,6 +14,8 @@ use crate::envelope::{Malformed, Signed};
 use crate::head::HeadRef;
 use crate::release::{ALL, CANARIES, Release, number};
 use crate::root::Root;
+
+pub use self::draft::Draft;
 
 /// The most steps of a plan.
 pub const STEPS: usize = 16;
@@ -129,15 +133,29 @@ struct Wire {
     express: bool,
 }
 
+impl Wire {
+    /// The steps, then the halt and the undoing.
+    fn of(mut releases: Vec<Signed>) -> Result<Self, BadPlan> {
+        let few = BadPlan::Rule("a plan has at least one step, a halt and an undoing");
+        let (Some(undo), Some(halt)) = (releases.pop(), releases.pop()) else { return Err(few) };
+        Ok(Self { steps: releases, halt, undo, express: false })
+    }
+
+    fn from_json(octets: &[u8]) -> Result<Self, BadPlan> {
+        if octets.len() > LONGEST {
+            return Err(Malformed::TooLong(octets.len()).into());
+        }
+        Ok(serde_json::from_slice(octets).map_err(Malformed::from)?)
+    }
+}
+
 impl Plan {
     /// Puts together what [`draw`] gave and an admin signed, in the same order.
     ///
     /// # Errors
     /// When a signature is missing, or the releases make no rollout.
-    pub fn new(mut releases: Vec<Signed>, root: &Root) -> Result<Self, BadPlan> {
-        let few = BadPlan::Rule("a plan has at least one step, a halt and an undoing");
-        let (Some(undo), Some(halt)) = (releases.pop(), releases.pop()) else { return Err(few) };
-        Self::read(Wire { steps: releases, halt, undo, express: false }, root)
+    pub fn new(releases: Vec<Signed>, root: &Root) -> Result<Self, BadPlan> {
+        Self::read(Wire::of(releases)?, root, root.roles.release.threshold)
     }
 
     /// Reads a plan, and checks all of it.
@@ -145,10 +163,13 @@ impl Plan {
     /// # Errors
     /// When it is not in its form, not signed by the keys in force, or no rollout.
     pub fn from_json(octets: &[u8], root: &Root) -> Result<Self, BadPlan> {
-        if octets.len() > LONGEST {
-            return Err(Malformed::TooLong(octets.len()).into());
-        }
-        Self::read(serde_json::from_slice(octets).map_err(Malformed::from)?, root)
+        Self::read(Wire::from_json(octets)?, root, root.roles.release.threshold)
+    }
+
+    /// Whether octets are meant to be a plan, and not a single release; all the rest of it is yet to be seen.
+    #[must_use]
+    pub fn is_one(octets: &[u8]) -> bool {
+        Wire::from_json(octets).is_ok()
     }
 
     /// The plan as it travels.
@@ -204,13 +225,14 @@ impl Plan {
         self.steps.iter().chain([&self.halt, &self.undo]).any(|part| part.release == *release)
     }
 
-    fn read(wire: Wire, root: &Root) -> Result<Self, BadPlan> {
+    /// Each release of it must have so many signatures.
+    fn read(wire: Wire, root: &Root, need: usize) -> Result<Self, BadPlan> {
         if wire.steps.is_empty() || wire.steps.len() > STEPS {
             return Err(BadPlan::Rule("a plan has at least one step, and at most sixteen"));
         }
         let steps =
-            wire.steps.into_iter().map(|signed| Part::read(signed, root)).collect::<Result<_, _>>()?;
-        let (halt, undo) = (Part::read(wire.halt, root)?, Part::read(wire.undo, root)?);
+            wire.steps.into_iter().map(|signed| Part::read(signed, root, need)).collect::<Result<_, _>>()?;
+        let (halt, undo) = (Part::read(wire.halt, root, need)?, Part::read(wire.undo, root, need)?);
         let plan = Self { express: wire.express, steps, halt, undo };
         plan.check()?;
         Ok(plan)
@@ -245,15 +267,14 @@ impl Plan {
 }
 
 impl Part {
-    fn read(signed: Signed, root: &Root) -> Result<Self, BadPlan> {
+    fn read(signed: Signed, root: &Root, need: usize) -> Result<Self, BadPlan> {
         signed.expect(crate::envelope::Type::Release)?;
-        let keys = &root.roles.release;
         // As in every message: the signatures are counted before the payload is read.
-        let counted = keys.signed(&signed);
-        let release: Release = match counted {
-            Ok(()) => signed.read()?,
-            Err(have) => return Err(BadPlan::TooFewSignatures { have, need: keys.threshold }),
-        };
+        let have = signed.signers(&root.roles.release.keys);
+        if have < need {
+            return Err(BadPlan::TooFewSignatures { have, need });
+        }
+        let release: Release = signed.read()?;
         if release.environment != root.environment {
             return Err(BadPlan::Rule("a plan for another environment"));
         }

@@ -1,6 +1,8 @@
 //! What an admin signs.
 
 use super::*;
+use crate::envelope::Signed;
+use crate::trust::tests::key;
 
 #[test]
 fn a_host_of_each_role_at_each_site_goes_first() {
@@ -65,4 +67,25 @@ fn a_plan_is_whole_and_signed_or_none() {
 
 fn elsewhere() -> crate::words::Environment {
     crate::words::Environment::try_from("test".to_owned()).unwrap()
+}
+
+#[test]
+fn a_plan_that_two_must_sign_is_begun_by_one_and_ended_by_the_other() {
+    let role = crate::root::Role { threshold: 2, ..root(1).roles.root };
+    let root = Root { roles: crate::root::Roles { release: role, ..root(1).roles }, ..root(1) };
+    let signed = |key: u8, release: &Release| Signed::from_json(&by(release, &[key]).0).unwrap();
+    let begun: Vec<_> = drawn().iter().map(|release| signed(1, release)).collect();
+    assert!(matches!(Plan::new(begun.clone(), &root), Err(BadPlan::TooFewSignatures { have: 1, need: 2 })));
+    let foreign = drawn().iter().map(|release| signed(6, release)).collect();
+    assert!(Draft::new(foreign, false, &root).is_err(), "signed by nobody whose key counts");
+
+    let draft = Draft::new(begun, true, &root).unwrap();
+    assert!(draft.clone().into_plan(&root).is_err());
+    let mut read = Draft::from_json(&draft.to_json().unwrap(), &root).unwrap();
+    read.sign(&key(1));
+    assert_eq!(read.signers(&root), 1, "the same key once more is no second one");
+    read.sign(&key(2));
+    assert_eq!(read.signers(&root), 2);
+    let plan = read.into_plan(&root).unwrap();
+    assert!(plan.is_express() && plan.steps() == draft.plan().steps());
 }
