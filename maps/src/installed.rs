@@ -27,7 +27,7 @@ pub(crate) use open::open;
 /// The file that makes a folder a set.
 pub const MANIFEST: &str = "manifest.json";
 /// The layout of the folder and of the manifest.
-const FORMAT: u32 = 1;
+const FORMAT: u32 = 2;
 /// Octets of a manifest: some ten thousand tables.
 const MAX_MANIFEST: u64 = 4 << 20;
 
@@ -35,8 +35,11 @@ const MAX_MANIFEST: u64 = 4 << 20;
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Manifest {
-    /// 1.
+    /// 2.
     pub format: u32,
+    /// [`MapSet::digest`] of what was proved when it was installed, aliases followed to their ends among it: a set that
+    /// answers like that one need not be proved again. In hexadecimal.
+    pub digest: String,
     /// Each map's tables, in the order they are asked.
     pub maps: BTreeMap<String, Vec<Entry>>,
 }
@@ -113,7 +116,7 @@ pub fn install(options: &MapOptions, folder: &Path) -> Result<Manifest, InstallE
             chain.members.iter().map(|member| entry(member, &mut written)).collect(),
         );
     }
-    let manifest = Manifest { format: FORMAT, maps };
+    let manifest = Manifest { format: FORMAT, digest: hex(&set.get().digest()), maps };
     verify(&manifest, folder)?;
     let file = folder.join(MANIFEST);
     let text = serde_json::to_string_pretty(&manifest).map_err(|error| disk(&file)(error.into()))?;

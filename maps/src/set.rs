@@ -132,17 +132,26 @@ impl MapSet {
                 Err(faults) => Slot::refused(faults, &mut all),
             };
         }
-        (Verified(Self::of_slots(slots, options, &mut all)), all)
+        (Verified(Self::of_slots(slots, options, None, &mut all)), all)
     }
 
-    /// Puts maps together that were read one by one.
-    pub(crate) fn of_slots(slots: Slots, options: &MapOptions, all: &mut Faults) -> Self {
+    /// Puts maps together that were read one by one. A set with the digest of a `proven` one need not be proved again.
+    pub(crate) fn of_slots(
+        slots: Slots,
+        options: &MapOptions,
+        proven: Option<[u8; 32]>,
+        all: &mut Faults,
+    ) -> Self {
         let (rules, words) = (Rules::new(options), Words::new(options));
         let (routes, access) = (BTreeMap::new(), BTreeMap::new());
         let (files, digest) = (BTreeSet::new(), [0; 32]);
         let mut set = Self { slots, rules, words, routes, access, files, digest };
-        if let Err(faults) = set.follow_aliases(options) {
+        set.digest = set.take_digest();
+        if proven != Some(set.digest)
+            && let Err(faults) = set.follow_aliases(options)
+        {
             set.slots[MapName::VirtualAlias as usize] = Slot::refused(faults, all);
+            set.digest = set.take_digest();
         }
         for map in MapName::ALL {
             let Slot::Ready(chain) = &set.slots[map as usize] else { continue };
@@ -157,7 +166,6 @@ impl MapSet {
                 | Values::Nothing => {}
             }
         }
-        set.digest = set.take_digest();
         set
     }
 

@@ -209,3 +209,20 @@ fn what_a_pattern_makes_is_checked_when_it_is_made() {
     let Answer::Unavailable(why) = maps.route(&mailbox("\"a b\"@a.example")) else { panic!() };
     assert!(why.to_string().contains("transport.re:1: `smtp:[a b.example]`"), "{why}");
 }
+
+#[test]
+fn an_installed_set_is_proved_again_where_it_is_asked_in_another_way() {
+    let folder = tempfile::tempdir().unwrap();
+    put(folder.path(), "virtual_alias", "ann@a.example ann+list@a.example\n");
+    let options = MapOptions { folder: folder.path().to_path_buf(), ..MapOptions::default() }
+        .with_file(MapName::VirtualAlias, "virtual_alias");
+    let set = folder.path().join("set");
+    let manifest = installed::install(&options, &set).unwrap();
+    let options = MapOptions { installed: Some(set), ..options };
+    let digest = MapSet::load(&options).unwrap().get().digest();
+    assert_eq!(manifest.digest, blake3::Hash::from(digest).to_hex().as_str(), "proved when it was installed");
+
+    // With a delimiter the alias leads back to itself.
+    let faults = MapSet::load(&MapOptions { recipient_delimiter: "+".to_owned(), ..options }).unwrap_err();
+    assert!(faults.to_string().contains("virtual_alias:1:1: alias loop"), "{faults}");
+}

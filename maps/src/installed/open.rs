@@ -20,9 +20,11 @@ use crate::spec::TableSpec;
 pub(crate) fn open(folder: &Path, options: &MapOptions, remotes: &Remotes) -> (Verified<MapSet>, Faults) {
     let mut all = Faults::default();
     let mut slots: Slots = MapName::ALL.map(|_| Slot::Absent);
+    let mut proven = None;
     match manifest(folder) {
         Ok(manifest) => {
             let words = Words::new(options);
+            proven = blake3::Hash::from_hex(&manifest.digest).ok().map(|digest| *digest.as_bytes());
             for map in MapName::ALL {
                 let Some(entries) = manifest.maps.get(map.as_str()) else { continue };
                 let mut opener = Opener { map, folder, words: &words, remotes };
@@ -39,7 +41,7 @@ pub(crate) fn open(folder: &Path, options: &MapOptions, remotes: &Remotes) -> (V
             all.push(fault);
         }
     }
-    (Verified::proven(MapSet::of_slots(slots, options, &mut all)), all)
+    (Verified::proven(MapSet::of_slots(slots, options, proven, &mut all)), all)
 }
 
 struct Opener<'a> {

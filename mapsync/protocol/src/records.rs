@@ -56,7 +56,7 @@ pub enum BadRecord {
 pub(crate) fn record(line: &str) -> Result<Record<'_>, &'static str> {
     let (key, value) = line.split_once('\t').ok_or("a record is a key, a tab and a value")?;
     legal_key(key)?;
-    if value.chars().any(char::is_control) {
+    if has_control(value) {
         return Err("a value has no control characters");
     }
     Ok(Record { key, value })
@@ -67,7 +67,14 @@ pub(crate) fn legal_key(key: &str) -> Result<(), &'static str> {
     if key.is_empty() || key.starts_with([' ', '#']) {
         return Err("a key begins with something else than a blank or \"#\"");
     }
-    if key.chars().any(char::is_control) { Err("a key has no control characters") } else { Ok(()) }
+    if has_control(key) { Err("a key has no control characters") } else { Ok(()) }
+}
+
+/// A table's octets pass here when one entry of it changes: most texts are ASCII, and of those all octets are asked
+/// at once.
+fn has_control(text: &str) -> bool {
+    let octets = text.bytes().fold(false, |found, octet| found | octet.is_ascii_control());
+    octets || (!text.is_ascii() && text.chars().any(char::is_control))
 }
 
 /// Walks through a table and refuses the first line that is not in its place or form.
@@ -76,37 +83,35 @@ pub struct Reader<R> {
     lines: Lines<R>,
     line: String,
     before: String,
-    /// Whether `line` holds a record.
-    holds: bool,
+    /// Octets of the key in `line`; none when it holds no record.
+    key: Option<usize>,
 }
 
 impl<R: BufRead> Reader<R> {
     /// Begins before the first record.
     pub fn new(input: R) -> Self {
-        Self { lines: Lines::new(input), line: String::new(), before: String::new(), holds: false }
+        Self { lines: Lines::new(input), line: String::new(), before: String::new(), key: None }
     }
 
     /// Goes to the next record; false when there is none.
     pub fn advance(&mut self) -> Result<bool, BadLine> {
         std::mem::swap(&mut self.line, &mut self.before);
-        let first = !self.holds;
-        self.holds = false;
+        let key_before = self.key.take();
         if !self.lines.read(&mut self.line)? {
             return Ok(false);
         }
         let Record { key, .. } = record(&self.line).map_err(|what| self.lines.wrong(what))?;
-        let before = self.before.split_once('\t').map(|(key, _)| key);
-        if !first && before >= Some(key) {
+        if key_before.and_then(|length| self.before.get(..length)).is_some_and(|before| before >= key) {
             return Err(self.lines.wrong("its key is not in its order, or twice"));
         }
-        self.holds = true;
+        self.key = Some(key.len());
         Ok(true)
     }
 
     /// The record that was reached.
     pub fn current(&self) -> Option<Record<'_>> {
-        let (key, value) = self.line.split_once('\t').filter(|_| self.holds)?;
-        Some(Record { key, value })
+        let (key, rest) = self.line.split_at_checked(self.key?)?;
+        Some(Record { key, value: rest.strip_prefix('\t')? })
     }
 }
 
@@ -118,47 +123,66 @@ pub struct Writer<W> {
     most: u64,
     bytes: u64,
     records: u64,
-    line: String,
+    /// What is neither hashed nor written yet.
+    text: String,
     key: String,
 }
+
+/// Octets that are hashed and written at once: hashing many is faster than hashing few.
+const PIECE: usize = 64 << 10;
 
 impl<W: Write> Writer<W> {
     /// An empty table, which may get at most so many octets.
     pub fn new(out: W, most: u64) -> Self {
-        let (hasher, line, key) = (blake3::Hasher::new(), String::new(), String::new());
-        Self { out, hasher, most, bytes: 0, records: 0, line, key }
+        let (hasher, text, key) = (blake3::Hasher::new(), String::new(), String::new());
+        Self { out, hasher, most, bytes: 0, records: 0, text, key }
     }
 
     /// Adds a record, whose key must be above all others so far.
     pub fn put(&mut self, entry: Record<'_>) -> Result<(), BadRecord> {
         let wrong = |what| BadRecord::Rule { key: entry.key.to_owned(), what };
         legal_key(entry.key).map_err(wrong)?;
-        self.line.clear();
-        self.line.extend([entry.key, "\t", entry.value]);
-        // Taken apart as it will be: what is written here is taken there.
-        record(&self.line).map_err(wrong)?;
+        if has_control(entry.value) {
+            return Err(wrong("a value has no control characters"));
+        }
         // In a delta the line has a sign before it.
-        if self.line.len() >= LONGEST {
+        if entry.key.len() + "\t".len() + entry.value.len() >= LONGEST {
             return Err(wrong("the record is too long"));
         }
+        self.pass(entry)
+    }
+
+    /// Adds a record that a [`Reader`] gave: only its place in the order is to be asked.
+    pub(crate) fn pass(&mut self, entry: Record<'_>) -> Result<(), BadRecord> {
         if self.records > 0 && *self.key >= *entry.key {
-            return Err(wrong("its key is not in its order, or twice"));
+            let what = "its key is not in its order, or twice";
+            return Err(BadRecord::Rule { key: entry.key.to_owned(), what });
         }
-        self.line.push('\n');
-        let bytes = self.bytes.saturating_add(self.line.len() as u64);
+        let length = entry.key.len() + entry.value.len() + "\t\n".len();
+        let bytes = self.bytes.saturating_add(length as u64);
         if bytes > self.most {
             return Err(BadRecord::TooLong(self.most));
         }
-        self.out.write_all(self.line.as_bytes())?;
-        self.hasher.update(self.line.as_bytes());
+        self.text.extend([entry.key, "\t", entry.value, "\n"]);
+        if self.text.len() >= PIECE {
+            self.flush()?;
+        }
         self.key.clear();
         self.key.push_str(entry.key);
         (self.bytes, self.records) = (bytes, self.records + 1);
         Ok(())
     }
 
+    fn flush(&mut self) -> std::io::Result<()> {
+        self.hasher.update(self.text.as_bytes());
+        self.out.write_all(self.text.as_bytes())?;
+        self.text.clear();
+        Ok(())
+    }
+
     /// Ends the table: what it was written to, and what a head says of it.
     pub fn finish(mut self) -> Result<(W, Summary), BadRecord> {
+        self.flush()?;
         self.out.flush()?;
         let hash = self.hasher.finalize().into();
         Ok((self.out, Summary { hash, bytes: self.bytes, records: self.records }))
@@ -171,7 +195,7 @@ pub fn measure(table: impl BufRead) -> Result<Summary, BadRecord> {
     let mut writer = Writer::new(std::io::sink(), u64::MAX);
     while reader.advance()? {
         if let Some(record) = reader.current() {
-            writer.put(record)?;
+            writer.pass(record)?;
         }
     }
     writer.finish().map(|(_, summary)| summary)

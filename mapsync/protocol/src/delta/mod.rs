@@ -190,33 +190,32 @@ pub fn apply<W: Write>(
     let mut table = records::Reader::new(table);
     let mut out = records::Writer::new(out, to.bytes);
     table.advance()?;
-    delta.advance()?;
-    loop {
-        let (old, op) = (table.current(), delta.current());
-        let order = match (old, op) {
-            (None, None) => break,
-            (Some(_), None) => Ordering::Less,
-            (None, Some(_)) => Ordering::Greater,
-            (Some(old), Some(op)) => old.key.cmp(op.key()),
-        };
-        match (order, old, op) {
-            (Ordering::Less, Some(old), _) => out.put(old)?,
-            (_, _, Some(op)) => {
-                if order.is_eq() != op.was_there() {
-                    return Err(DeltaError::Contradiction(op.key().to_owned()));
-                }
-                if let Some(value) = op.value() {
-                    out.put(Record { key: op.key(), value })?;
+    while delta.advance()? {
+        let Some(op) = delta.current() else { break };
+        let mut is_there = false;
+        while let Some(old) = table.current() {
+            match old.key.cmp(op.key()) {
+                Ordering::Less => out.pass(old)?,
+                order => {
+                    is_there = order.is_eq();
+                    break;
                 }
             }
-            _ => {}
-        }
-        if order.is_le() {
             table.advance()?;
         }
-        if order.is_ge() {
-            delta.advance()?;
+        if is_there != op.was_there() {
+            return Err(DeltaError::Contradiction(op.key().to_owned()));
         }
+        if let Some(value) = op.value() {
+            out.put(Record { key: op.key(), value })?;
+        }
+        if is_there {
+            table.advance()?;
+        }
+    }
+    while let Some(old) = table.current() {
+        out.pass(old)?;
+        table.advance()?;
     }
     let (out, Summary { hash, bytes, records }) = out.finish()?;
     if (hash, bytes, records) == (to.hash, to.bytes, to.records) {
