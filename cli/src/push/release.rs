@@ -62,7 +62,7 @@ pub(crate) struct Arguments {
     /// With --undo: say who would go back, and to what, and change nothing
     #[arg(long, requires = "undo")]
     dry_run: bool,
-    /// With --undo: although no host that the hub has heard has it, for those that it has not heard
+    /// With --undo: although the hub knows of no host that has it, for those that it has not heard
     #[arg(long, requires = "undo")]
     yes: bool,
     /// Look at what another admin signed and laid down, sign it too, and put it in force

@@ -13,7 +13,16 @@ impl Desk<'_> {
     /// Says who goes back, and to what. Whether it is to be undone: not if no host has it, unless that is wished all the
     /// same.
     pub(super) async fn looked_before(&mut self, at: HeadRef, anyway: bool) -> Result<bool, String> {
-        let hosts = self.admin.hub().fleet().await.map_err(text)?.hosts;
+        let hosts = match self.admin.hub().fleet().await {
+            Ok(fleet) => fleet.hosts,
+            Err(error) if anyway => {
+                self.output.say(format_args!("{error}\nwho has it is not known")).map_err(text)?;
+                return Ok(true);
+            }
+            Err(error) => {
+                return Err(format!("{error}\nwho has it is not known: --yes undoes it all the same"));
+            }
+        };
         let lines = lines(&hosts, at);
         if lines.is_empty() && !anyway {
             let number = at.generation;
