@@ -175,6 +175,17 @@ impl Chain {
         self.members.iter().map(|member| member.table.len()).sum()
     }
 
+    /// What one of its tables says, without those before it; none where it is not here, cannot say, or has no lines of an
+    /// admin's that could say it.
+    pub(crate) fn alone(&self, spec: &str, key: &str, given: &str) -> Option<Option<String>> {
+        let member = self.members.iter().find(|member| *member.spec == *spec)?;
+        if !member.table.has_lines() {
+            return None;
+        }
+        let found = member.find(key, given, &Near::default(), 0).ok()?;
+        Some(found.map(|hit| hit.text.into_owned()))
+    }
+
     /// The tables of whole keys, each with its file.
     pub(crate) fn exact(&self) -> impl Iterator<Item = (&Exact, &Member)> {
         self.members.iter().filter_map(|member| Some((member.table.exact()?, member)))
@@ -222,7 +233,7 @@ impl<'a> Asking<'a, '_> {
             }
             let found = member.find(key, given, &self.near, number);
             if let Some(trace) = self.trace {
-                trace.note(member, key, &found);
+                trace.note(member, (key, given), &found);
             }
             if let Some(hit) = found? {
                 return Ok(Some(hit));

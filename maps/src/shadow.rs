@@ -1,10 +1,10 @@
 //! A candidate beside the set in use: every question is put to both, the one in use answers, and what the
 //! candidate would have said otherwise is counted.
 //!
-//! A difference is *intended* when the line that answered, in one set or the other, is one that the change
-//! touched: then the admin meant it. The rest is what a change does that nobody thought of: a rule that now
-//! catches more, a map that cannot be asked. A turn from "taken" to "refused" or back is its own kind, since
-//! that is the one that loses mail.
+//! A difference is *intended* when a line that answered, in one set or the other, is one that the change touched: then
+//! the admin meant it. The rest is what a change does that nobody thought of: a line for everybody that comes or goes, a
+//! rule whose value cannot be used, a map that cannot be asked. A turn from "taken" to "refused" or back is its own
+//! kind, since that is the one that loses mail.
 
 use std::collections::BTreeMap;
 use std::sync::{Mutex, PoisonError};
@@ -222,20 +222,24 @@ pub(crate) fn show<T: Compared>(answer: &Answer<Found<T>>) -> String {
     }
 }
 
-/// Whether the change touched a line that answered: the last one that was found in either set.
-pub(crate) fn touched(map: MapName, asked: [&[Asked]; 2], live: &MapSet, candidate: &MapSet) -> bool {
-    asked.into_iter().any(|asked| {
-        let answered = asked.iter().rev().find(|asked| matches!(asked.said, Said::Found(..)));
-        // The star is everybody: nobody means each of them.
-        answered.is_some_and(|asked| {
-            asked.key != "*" && line(map, live, &asked.key) != line(map, candidate, &asked.key)
-        })
+/// Whether the change touched a line that was found in either set. It did where the line's own table, asked alone, says
+/// something else in the other set.
+pub(crate) fn touched(asked: [&[Asked]; 2], live: &MapSet, candidate: &MapSet) -> bool {
+    let found = |asked: &&Asked| matches!(asked.said, Said::Found(..));
+    asked.into_iter().flatten().filter(found).any(|answered| {
+        match (alone(live, answered), alone(candidate, answered)) {
+            // The star is everybody: who gives it another value means them, but one that comes or goes is a surprise.
+            (Some(live), Some(candidate)) if answered.key == "*" && live.is_some() != candidate.is_some() => {
+                false
+            }
+            (Some(live), Some(candidate)) => live != candidate,
+            _ => false,
+        }
     })
 }
 
-/// What the lines of a key say. Rules name no keys, so no change of a rule touches one.
-fn line<'a>(map: MapName, set: &'a MapSet, key: &str) -> Vec<Option<&'a str>> {
-    let Slot::Ready(chain) = set.slot(map) else { return Vec::new() };
-    let value = |exact: &'a crate::artifact::Exact| exact.value(exact.find(key).ok()??.value).ok();
-    chain.exact().map(|(exact, _)| value(exact)).collect()
+/// What the table of a question says by itself; none where it cannot say, or has no lines.
+fn alone(set: &MapSet, asked: &Asked) -> Option<Option<String>> {
+    let Slot::Ready(chain) = set.slot(asked.map) else { return None };
+    chain.alone(&asked.table, &asked.key, &asked.given)
 }

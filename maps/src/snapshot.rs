@@ -171,7 +171,12 @@ impl Snapshot {
             let _ = ask(set, Some(&trace));
             trace.take()
         });
-        let intended = shadow::touched(map, [&was, &is], old, new);
+        let intended = match (live, &candidate) {
+            // Nobody means that mail is put off, and a mend is always meant.
+            (_, Answer::Unavailable(_)) => false,
+            (Answer::Unavailable(_), _) => true,
+            _ => shadow::touched([&was, &is], old, new),
+        };
         if let Some(metrics) = &self.metrics {
             metrics.differs(map, kind, intended);
         }

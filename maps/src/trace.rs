@@ -18,6 +18,8 @@ pub struct Asked {
     pub table: Arc<str>,
     /// The key; empty when the map as a whole can't be asked.
     pub key: String,
+    /// What patterns and servers were asked in its place: what was given, as it was.
+    pub given: String,
     /// What the table said.
     pub said: Said,
 }
@@ -76,11 +78,11 @@ pub(crate) struct MapTrace<'a> {
 impl MapTrace<'_> {
     /// None of its tables can be asked.
     pub(crate) fn unavailable(&self, why: &Arc<str>) {
-        self.push(self.map.as_str().into(), "", Said::Unavailable(Arc::clone(why)));
+        self.push(self.map.as_str().into(), ("", ""), Said::Unavailable(Arc::clone(why)));
     }
 
     /// What one of its tables said.
-    pub(crate) fn note(&self, member: &Member, key: &str, found: &Found<Option<Hit<'_>>>) {
+    pub(crate) fn note(&self, member: &Member, (key, given): (&str, &str), found: &Found<Option<Hit<'_>>>) {
         let said = match found {
             Ok(Some(hit)) => {
                 let place = Place { map: self.map, file: Arc::clone(hit.file), line: hit.line };
@@ -92,13 +94,14 @@ impl MapTrace<'_> {
             // Asked again once the server has been.
             Err(Why::Unknown(_)) => return,
         };
-        self.push(Arc::clone(&member.spec), key, said);
+        self.push(Arc::clone(&member.spec), (key, given), said);
     }
 
-    fn push(&self, table: Arc<str>, key: &str, said: Said) {
+    fn push(&self, table: Arc<str>, (key, given): (&str, &str), said: Said) {
         let mut asked = self.trace.0.lock().unwrap_or_else(PoisonError::into_inner);
         if asked.len() < MAX_ASKED {
-            asked.push(Asked { map: self.map, table, key: key.to_owned(), said });
+            let (key, given) = (key.to_owned(), given.to_owned());
+            asked.push(Asked { map: self.map, table, key, given, said });
         }
     }
 }

@@ -63,8 +63,12 @@ fn a_candidate_is_asked_and_never_answers() {
     assert!(handle.shadow().is_none());
 
     fs::create_dir(&next).unwrap();
-    // Meant: b goes elsewhere, c is refused, gone@a goes. Not meant: a pattern that catches all of d.
-    put(&next, "transport", "a.example smtp:[one]\nb.example smtp:[two]\nc.example error:closed\n");
+    // Meant: b goes elsewhere, c is refused, gone@a goes, a pattern catches all of d. Not meant: everybody else.
+    put(
+        &next,
+        "transport",
+        "a.example smtp:[one]\nb.example smtp:[two]\nc.example error:closed\n* smtp:[any]\n",
+    );
     put(&next, "patterns", "/@d\\.example$/ smtp:[lists]\n");
     put(&next, "recipients", "kept@a.example x\n");
     assert_eq!(reloader.reload(), Ok(Reload::Unchanged));
@@ -75,6 +79,7 @@ fn a_candidate_is_asked_and_never_answers() {
         ("x@c.example", Some("smtp:[one]")),
         ("list@d.example", Some("smtp:[lists]")),
         ("john@d.example", None),
+        ("john@e.example", None),
     ] {
         let answer = match maps.route(&mailbox(address)) {
             Answer::Found(found) => Some(found.value.to_string()),
@@ -87,13 +92,13 @@ fn a_candidate_is_asked_and_never_answers() {
     assert!(matches!(maps.recipient(&mailbox("kept@a.example")), Answer::Found(_)));
 
     let report = handle.shadow().unwrap().report();
-    assert_eq!((report.asked, report.same), (7, 3));
+    assert_eq!((report.asked, report.same), (8, 3));
     assert_eq!(differing(&report, Kind::Route), (1, 0));
     assert_eq!(differing(&report, Kind::Verdict), (2, 0), "c.example and gone@a.example");
-    assert_eq!(differing(&report, Kind::NotFound), (0, 1));
+    assert_eq!(differing(&report, Kind::NotFound), (1, 1));
     let surprise = report.examples.iter().find(|example| !example.intended).unwrap();
-    assert_eq!((&*surprise.asked, &*surprise.live), ("john@d.example", "not found"));
-    assert!(surprise.candidate.starts_with("smtp:[lists] ("), "{}", surprise.candidate);
+    assert_eq!((&*surprise.asked, &*surprise.live), ("john@e.example", "not found"));
+    assert!(surprise.candidate.starts_with("smtp:[any] ("), "{}", surprise.candidate);
 
     // A bad candidate is no candidate; one that goes away neither.
     put(&next, "transport", "a.example nonsense:\n");
@@ -102,6 +107,52 @@ fn a_candidate_is_asked_and_never_answers() {
     fs::remove_dir_all(&next).unwrap();
     assert_eq!(reloader.reload(), Ok(Reload::Unchanged));
     assert!(handle.shadow().is_none());
+}
+
+/// A rule is touched where its table says something else, whichever rule of it does.
+#[test]
+fn a_rule_that_changed_is_meant() {
+    let folder = tempfile::tempdir().unwrap();
+    let (live, next) = (folder.path().join("live"), folder.path().join("next"));
+    for (place, networks, patterns) in [
+        (&live, "192.0.2.0/24 REJECT\n198.51.100.0/24 OK\n", "/^203\\.0\\.113\\./ OK\n"),
+        // Half of the first goes, and the pattern says no.
+        (&next, "192.0.2.0/25 REJECT\n198.51.100.0/24 OK\n", "/^203\\.0\\.113\\./ REJECT\n"),
+    ] {
+        fs::create_dir(place).unwrap();
+        put(place, "networks", networks);
+        put(place, "patterns", patterns);
+    }
+    let tables = ["cidr:networks", "regexp:patterns"].map(|word| TableSpec::parse(word).unwrap());
+    let mut options = MapOptions { folder: live, candidate: Some(next), ..MapOptions::default() };
+    options.tables.insert(MapName::ClientAccess, tables.to_vec());
+    let (handle, reloader) = start(&options);
+    assert_eq!(reloader.reload(), Ok(Reload::Unchanged));
+    let maps = handle.snapshot();
+    for client in ["192.0.2.1", "192.0.2.200", "198.51.100.1", "203.0.113.1", "2001:db8::1"] {
+        let _ = maps.access_client(None, client.parse().unwrap());
+    }
+    let report = handle.shadow().unwrap().report();
+    let all: Vec<_> = report.examples.iter().map(|one| (&*one.asked, one.intended)).collect();
+    assert_eq!(all, [("192.0.2.200", true), ("203.0.113.1", true)], "{report:?}");
+}
+
+#[test]
+fn a_rule_whose_value_cannot_be_used_is_never_meant() {
+    let folder = tempfile::tempdir().unwrap();
+    let (live, next) = (folder.path().join("live"), folder.path().join("next"));
+    let rules = ["/^list-(.*)@a\\.example$/ $1@a.example\n", "/^(list-.*@a\\.example)$/ $1@a.example\n"];
+    for (place, rule) in [&live, &next].into_iter().zip(rules) {
+        fs::create_dir(place).unwrap();
+        put(place, "lists", rule);
+    }
+    let mut options = MapOptions { folder: live, candidate: Some(next), ..MapOptions::default() };
+    options.tables.insert(MapName::VirtualAlias, vec![TableSpec::parse("regexp:lists").unwrap()]);
+    let (handle, reloader) = start(&options);
+    assert_eq!(reloader.reload(), Ok(Reload::Unchanged));
+    assert!(matches!(handle.snapshot().alias(&mailbox("list-bob@a.example")), Answer::Found(_)));
+    let report = handle.shadow().unwrap().report();
+    assert_eq!(differing(&report, Kind::Unavailable), (0, 1), "{report:?}");
 }
 
 #[test]

@@ -61,6 +61,15 @@ impl Table {
         }
     }
 
+    /// Whether all that it says stands in lines.
+    pub(crate) fn has_lines(&self) -> bool {
+        match self {
+            Self::Exact(_) | Self::Cidr(_) | Self::Pattern(_) => true,
+            Self::Union(members) => members.iter().all(|member| member.table.has_lines()),
+            Self::Static(_) | Self::Fail(_) | Self::Random(_) | Self::Remote(_) => false,
+        }
+    }
+
     /// A table of whole keys.
     pub(crate) fn exact(&self) -> Option<&Exact> {
         match self {

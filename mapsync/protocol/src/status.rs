@@ -96,7 +96,7 @@ pub struct Counters {
     pub deferred: u64,
     /// Those reported back.
     pub bounced: u64,
-    /// Answers of the new maps that differ from the old ones where no entry changed.
+    /// Answers of a set that waits which differ from those of the one in use by no line that changed, or fail.
     pub differing: u64,
     /// How often a daemon died by itself since the agent started.
     pub deaths: u64,

@@ -5,11 +5,13 @@
 //! ROOT/sets/12-5f0c…/set.json    written last: a folder without it is no set, and the next start removes it
 //! ROOT/fetched/blake3-…          files of the set to come; a start begins without
 //! ROOT/current                   a link to the set in use
+//! ROOT/next                      a link to the set that waits for its release, if there is one
 //! ROOT/trusted.json              what was taken, and what became of it
 //! ```
 //!
 //! The order of writing: each file, then each folder, is made durable; then `set.json` comes; then the link is
-//! moved by renaming a new one over it. Daemons see nothing but `current`.
+//! moved by renaming a new one over it. Daemons see nothing but `current`,
+//! and the maps below `next`, which they ask beside their own and only count what those would have said otherwise.
 
 mod durable;
 mod fetched;
@@ -134,15 +136,33 @@ impl Disk {
         if !self.has(name) {
             return Err(DiskError { at: self.set(name), error: io::ErrorKind::NotFound.into() });
         }
-        let aside = self.root.join(format!(".{CURRENT}"));
+        self.point(CURRENT, name)?;
+        sync_folder(&self.root)
+    }
+
+    /// Shows daemons the set that waits for its release, or that there is none.
+    ///
+    /// # Errors
+    /// The disk's.
+    pub fn show_next(&self, name: Option<&str>) -> Result<(), DiskError> {
+        let next = self.root.join(NEXT);
+        let shown = fs::read_link(&next).ok();
+        match name {
+            Some(name) if shown != Some(Path::new(SETS).join(name)) => self.point(NEXT, name),
+            None if shown.is_some() => fs::remove_file(&next).map_err(of(&next)),
+            _ => Ok(()),
+        }
+    }
+
+    /// Moves a link to a set, in one step.
+    fn point(&self, link: &str, name: &str) -> Result<(), DiskError> {
+        let (link, aside) = (self.root.join(link), self.root.join(format!(".{link}")));
         match fs::remove_file(&aside) {
             Err(error) if error.kind() != io::ErrorKind::NotFound => return Err(of(&aside)(error)),
             _ => {}
         }
         symlink(Path::new(SETS).join(name), &aside).map_err(of(&aside))?;
-        let current = self.current();
-        fs::rename(&aside, &current).map_err(of(&current))?;
-        sync_folder(&self.root)
+        fs::rename(&aside, &link).map_err(of(&link))
     }
 
     /// What was kept last; nothing before the first time.
@@ -272,6 +292,8 @@ impl Drop for Making {
 const SETS: &str = "sets";
 /// What makes a folder a set, and says what it is.
 pub const WHOLE: &str = "set.json";
+/// The link to the set to come.
+pub(super) const NEXT: &str = "next";
 const CURRENT: &str = "current";
 const STATE: &str = "trusted.json";
 const LOCK: &str = "lock";

@@ -6,6 +6,7 @@ use std::sync::Arc;
 use switchyard_config::reference::Change;
 use switchyard_mapsync_protocol::agent::{Action, Asked, Input};
 use switchyard_mapsync_protocol::head::HeadRef;
+use switchyard_mapsync_protocol::status::State;
 use tokio::time::{Duration, Instant, sleep};
 
 use super::deaths::Watched;
@@ -36,7 +37,17 @@ impl Life {
                 other => self.begin_to(other),
             }
         }
+        self.show_next();
         self.tell();
+    }
+
+    /// Daemons ask the set that waits for its release beside the one in use: what it would change shows before.
+    fn show_next(&self) {
+        let progress = self.agent.progress();
+        let waits = progress.wanted.filter(|_| progress.state == State::Staged).as_ref().map(set_name);
+        if let Err(error) = self.own.disk.show_next(waits.as_deref()) {
+            tracing::warn!(%error, "daemons do not see what is to come");
+        }
     }
 
     fn handle(&mut self, input: Input<'_>) -> Vec<Action> {

@@ -3,7 +3,7 @@
 //!
 //! In the folder of a set stand `site/` (what was signed), `maps/` (compiled for this host) and `DAEMON.toml`: the
 //! host's settings, by the templates, with one layer on top that says where the agent keeps the maps. That layer
-//! names `current` and never the set, so a generation that changes no setting changes no octet of the file. A filter
+//! names `current` and `next` and never a set, so a generation that changes no setting changes no octet of the file. A filter
 //! beside the host's own daemon has `milter.toml` and `maps-milter/`. On a hub's own host there is `hub.toml`, and no maps.
 
 use std::net::SocketAddr;
@@ -18,7 +18,7 @@ use switchyard_config::{Faults, Site};
 use switchyard_maps::installed::{self, InstallError};
 
 use super::counts;
-use super::disk::{DiskError, Making};
+use super::disk::{DiskError, Making, NEXT};
 use crate::proof::{Proof, prove};
 
 /// What a set says about its host.
@@ -142,12 +142,15 @@ fn maps_of(host: &Host, daemon: Daemon) -> String {
     if daemon == host.role.runs() { MAPS.to_owned() } else { format!("{MAPS}-{}", daemon.as_str()) }
 }
 
-/// Where the maps are on this host, whatever the site says. How much may change at once was asked when it was pushed:
+/// Where the maps are on this host, those in use and those to come, whatever the site says. How much may change at once was asked when it was pushed:
 /// a daemon that asked again would stay behind what an admin has accepted.
 fn own_layer(current: &Path, maps: &str) -> Result<Document, Faults> {
-    let place = |name: &str| toml::Value::from(current.join(name).display().to_string());
-    let (texts, set) = (place(&format!("{SITE}/maps")), place(maps));
-    let text = format!("[maps]\nfolder = {texts}\nset = {set}\nmax_removed = 100\nmax_changed = 100\n");
+    let place = |place: PathBuf| toml::Value::from(place.display().to_string());
+    let (texts, set) = (place(current.join(SITE).join("maps")), place(current.join(maps)));
+    let next = place(current.with_file_name(NEXT).join(maps));
+    let text = format!(
+        "[maps]\nfolder = {texts}\nset = {set}\ncandidate = {next}\nmax_removed = 100\nmax_changed = 100\n"
+    );
     Document::parse("the agent's own layer", &text)
 }
 

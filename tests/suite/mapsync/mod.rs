@@ -6,6 +6,7 @@ mod api;
 mod back;
 mod cluster;
 mod credentials;
+mod differs;
 mod drip;
 mod fleet;
 mod follow;

@@ -17,17 +17,17 @@ use super::world::{HOST, World};
 const OTHER: &str = "mx2.example.org";
 /// No behaviour of the site speaks of Alice.
 const WITH_ALICE: &str = "postmaster@example.org\nalice@example.org\n";
-const WITHOUT: &str = "postmaster@example.org\n";
+pub(super) const WITHOUT: &str = "postmaster@example.org\n";
 /// Questions of one session, and the pause after it: mail as a busy host has it, on a machine that has other things to do.
 const SESSION: u32 = 10;
 const PAUSE: Duration = Duration::from_millis(100);
 
 /// A second host of the same role.
-struct Second {
+pub(super) struct Second {
     // The daemon ends before its agent, and both before the world that they are in.
     _mx: Process,
     _agent: Process,
-    smtp: SocketAddr,
+    pub(super) smtp: SocketAddr,
 }
 
 impl Second {
@@ -54,8 +54,8 @@ impl Second {
     }
 }
 
-/// Two front hosts that take mail for Alice by generation 1.
-fn two_hosts() -> (World, Second) {
+/// Two front hosts that take mail for Alice by generation 1, with what else the site is to have.
+pub(super) fn two_hosts(more: impl FnOnce(&World)) -> (World, Second) {
     let world = World::with_hub("[rollout]\nbake = \"1h\"\nsilence = \"3s\"\n");
     let smtp = world.site.free_address();
     let site = world.log("live/site.toml");
@@ -71,6 +71,7 @@ fn two_hosts() -> (World, Second) {
             world.site.path("mx2.sock").display()
         ),
     );
+    more(&world);
     let world = world.with_first(WITH_ALICE);
     let second = Second::start(&world, smtp);
     (world, second)
@@ -108,7 +109,7 @@ impl Load {
 
 #[test]
 fn y14_what_makes_its_first_host_refuse_mail_is_undone_by_itself_and_no_other_has_it() {
-    let (world, second) = two_hosts();
+    let (world, second) = two_hosts(|_| {});
     let (loads, ends) = ([Load::default(), Load::default()], AtomicBool::new(false));
     let (told, took): (Told, Duration) = thread::scope(|scope| {
         for (load, smtp) in loads.iter().zip([world.mx_address, second.smtp]) {

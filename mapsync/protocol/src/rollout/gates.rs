@@ -19,7 +19,7 @@ pub struct Gates {
     pub refusals: usize,
     /// How often daemons may die on a host that has it: never.
     pub deaths: u64,
-    /// How many answers may differ on a host where no entry changed: none.
+    /// How many answers of it may differ on a host where it waits, by no line that changed: none.
     pub differing: u64,
     /// From how many messages on the share of bad ones is looked at: 50, of the new set and of the one of before.
     pub sample: u64,

@@ -7,7 +7,7 @@
 //! 1. Every host that is heard has the generation ready, and every host of the first step is heard. Then the first step.
 //! 2. Every host that a step means has it in use, and stays well while the step bakes ([`Gates`]). Then the next one.
 //! 3. A fault undoes the generation: a host that refuses it or goes back, a daemon that dies, more mail refused, put off or
-//!    bounced than by the set of before, answers that differ where no entry changed.
+//!    bounced than by the set of before, answers that differ by no line that changed.
 //! 4. No word of a host that matters holds the step. A step that is held for too long halts.
 //!
 //! The newest release says which step is in force, so any hub takes over at any time and two at once do no harm: numbers
@@ -209,7 +209,7 @@ impl Rollout {
             return Some(format!("daemons died {deaths} times on {host}"));
         }
         if let Some((host, differing)) = over(|watched| watched.differing, self.gates.differing) {
-            return Some(format!("{differing} answers differ on {host} where no entry changed"));
+            return Some(format!("{differing} answers differ on {host} that nobody meant"));
         }
         self.gates.worse(self.hosts.values())
     }

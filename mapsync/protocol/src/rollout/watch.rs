@@ -33,7 +33,7 @@ pub(super) struct Watched {
     pub(super) here: u64,
     /// With the new set.
     pub(super) deaths: u64,
-    /// Since it is watched.
+    /// Since it is watched, while the new set waited there.
     pub(super) differing: u64,
 }
 
@@ -79,7 +79,10 @@ impl Watched {
             _ => {}
         }
         self.here = self.here.saturating_add(mail.all());
-        self.differing = self.differing.saturating_add(since(counters.differing, before.differing));
+        // Of another set that came meanwhile, its own rollout hears.
+        if status.progress.staged == Some(target) {
+            self.differing = self.differing.saturating_add(since(counters.differing, before.differing));
+        }
         if is_new || was_new {
             self.deaths = self.deaths.saturating_add(counters.deaths.saturating_sub(before.deaths));
         }

@@ -21,9 +21,10 @@ use tokio::time::{Instant, timeout};
 
 use super::deaths::{SYSTEMCTL, Watched};
 
-/// Messages and recipients, by what became of them; as [`Counters`] has them.
+/// Messages and recipients, by what became of them, and answers that the set to come would give otherwise although nobody
+/// meant that; as [`Counters`] has them.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
-pub(super) struct Mail([u64; 4]);
+pub(super) struct Mail([u64; 5]);
 
 /// What became of mail.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -32,6 +33,7 @@ pub(super) enum Fate {
     Rejected,
     Deferred,
     Bounced,
+    Differing,
 }
 
 /// What was added while a set was in use.
@@ -76,9 +78,8 @@ impl Mail {
 
     /// As a hub is told, with the daemon's deaths.
     pub(super) fn told(self, deaths: u64) -> Counters {
-        let Self([taken, rejected, deferred, bounced]) = self;
-        // Daemons do not ask the set to come beside the one in use: no answers of both are compared.
-        Counters { taken, rejected, deferred, bounced, differing: 0, deaths }
+        let Self([taken, rejected, deferred, bounced, differing]) = self;
+        Counters { taken, rejected, deferred, bounced, differing, deaths }
     }
 }
 

@@ -1,7 +1,7 @@
 //! A daemon's page of metrics, in Prometheus's text format, summed up to what a rollout asks.
 //!
 //! An mx counts each verdict by what the client was told; a router each verdict by its name, each attempt of delivery, and
-//! each report of a failure. Lines that say nothing of this are passed over, whatever they say.
+//! each report of a failure. Both count what the set to come would have answered otherwise. Lines that say nothing of this are passed over, whatever they say.
 
 use super::{Fate, Mail};
 
@@ -52,6 +52,8 @@ fn fate((name, labels): Sample<'_>) -> Option<Fate> {
         },
         // A failure that nobody may be told of is one all the same.
         REPORTS if matches!(label("action"), "failed" | "suppressed") => Fate::Bounced,
+        // What lines that the change touched say otherwise, an admin meant.
+        DIFFERENCES if label("intended") == "no" => Fate::Differing,
         _ => return None,
     })
 }
@@ -59,6 +61,7 @@ fn fate((name, labels): Sample<'_>) -> Option<Fate> {
 const VERDICTS: &str = "switchyard_policy_verdicts_total";
 const ATTEMPTS: &str = "switchyard_deliver_attempts_seconds_count";
 const REPORTS: &str = "switchyard_dsn_total";
+const DIFFERENCES: &str = "switchyard_map_shadow_differences_total";
 
 #[cfg(test)]
 mod tests {
@@ -74,12 +77,14 @@ mod tests {
                   switchyard_policy_verdicts_total{reason=\"unknown\",stage=\"recipient\",verdict=\"reject\"} 7\n\
                   switchyard_policy_verdicts_total{reason=\"access\",stage=\"connect\",verdict=\"reject\"} 1\n\
                   switchyard_policy_verdicts_total{reason=\"map\",stage=\"recipient\",verdict=\"defer\"} 3\n\
+                  switchyard_map_shadow_differences_total{intended=\"yes\",kind=\"route\",map=\"recipients\"} 70\n\
+                  switchyard_map_shadow_differences_total{intended=\"no\",kind=\"unavailable\",map=\"recipients\"} 5\n\
                   switchyard_map_entries{map=\"transport\"} 6\n";
         let of = |mail: Mail| {
             let all = mail.told(0);
-            [all.taken, all.rejected, all.deferred, all.bounced]
+            [all.taken, all.rejected, all.deferred, all.bounced, all.differing]
         };
-        assert_eq!(of(read(mx)), [42, 8, 3, 0]);
+        assert_eq!(of(read(mx)), [42, 8, 3, 0, 5]);
         let router = "switchyard_policy_verdicts_total{stage=\"recipient\",verdict=\"accepted\"} 10\n\
                       switchyard_policy_verdicts_total{stage=\"recipient\",verdict=\"unknown_user\"} 2\n\
                       switchyard_policy_verdicts_total{stage=\"sender\",verdict=\"filter_deferred\"} 1\n\
@@ -90,7 +95,7 @@ mod tests {
                       switchyard_deliver_attempts_seconds_count{outcome=\"bounced\",transport=\"smtp\"} 9\n\
                       switchyard_dsn_total{action=\"failed\"} 11\nswitchyard_dsn_total{action=\"delayed\"} 8\n\
                       switchyard_dsn_total{action=\"suppressed\"} 1\n";
-        assert_eq!(of(read(router)), [40, 2, 5, 12]);
+        assert_eq!(of(read(router)), [40, 2, 5, 12, 0]);
         for strange in [
             "",
             "\n}{\n{} \n",
@@ -115,5 +120,9 @@ mod tests {
             let row = list.lines().find(|line| line.contains(name) && line.contains(labels));
             assert!(row.is_some(), "{name} with {labels}");
         }
+        // Of what has not happened yet, the list does not tell.
+        let maps = include_str!("../../../../maps/src/metrics.rs");
+        let counted = maps.split_once(DIFFERENCES).and_then(|(_, behind)| behind.split_once(");"));
+        assert!(counted.is_some_and(|(behind, _)| behind.contains(r#""intended"]"#)), "{DIFFERENCES}");
     }
 }
