@@ -1,7 +1,7 @@
 //! How long nothing has moved on a connection: an answer may be long, and an order may take its time, as long as
 //! something of it is heard now and then.
 
-use std::io::{self, IoSlice};
+use std::io;
 use std::pin::Pin;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::task::{Context, Poll};
@@ -82,22 +82,6 @@ impl<S: AsyncWrite + Unpin> AsyncWrite for Watched<S> {
             self.progress.moved();
         }
         written
-    }
-
-    fn poll_write_vectored(
-        mut self: Pin<&mut Self>,
-        context: &mut Context<'_>,
-        pieces: &[IoSlice<'_>],
-    ) -> Poll<io::Result<usize>> {
-        let written = Pin::new(&mut self.stream).poll_write_vectored(context, pieces);
-        if matches!(written, Poll::Ready(Ok(1..))) {
-            self.progress.moved();
-        }
-        written
-    }
-
-    fn is_write_vectored(&self) -> bool {
-        self.stream.is_write_vectored()
     }
 
     fn poll_flush(mut self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<io::Result<()>> {

@@ -2,13 +2,15 @@
 //!
 //! Before the certificate is known a newcomer may hold one of few places and little time; nothing of HTTP is read.
 
-mod turns;
-
 use std::net::SocketAddr;
 use std::sync::Arc;
 use std::time::Duration;
 
 use axum::Router;
+use hyper::Request;
+use hyper::body::Incoming;
+use hyper::service::Service;
+use hyper_util::rt::{TokioIo, TokioTimer};
 use hyper_util::service::TowerToHyperService;
 use rustls::ServerConfig;
 use switchyard_daemon::doors::Host;
@@ -19,7 +21,6 @@ use tokio::sync::Semaphore;
 use tokio_rustls::TlsAcceptor;
 use tokio_rustls::server::TlsStream;
 
-use self::turns::Known;
 use super::metrics::Metrics;
 use crate::identity::{Identity, NoIdentity};
 
@@ -74,19 +75,55 @@ impl Host for Door {
         let known = Known { caller: Arc::new(caller), routes: TowerToHyperService::new(self.routes.clone()) };
         let progress = Progress::new();
         let stream = Watched { stream, progress: progress.clone() };
-        tokio::select! {
-            biased;
-            ended = turns::answer(stream, known, &self.drain) => {
-                if let Err(error) = ended {
-                    tracing::debug!(%peer, %error, "a connection failed");
+        let connection = hyper::server::conn::http1::Builder::new()
+            .timer(TokioTimer::new())
+            .header_read_timeout(HEADER)
+            .max_headers(64)
+            .max_buf_size(32 * 1024)
+            .serve_connection(TokioIo::new(stream), known);
+        let mut connection = std::pin::pin!(connection);
+        let mut still = std::pin::pin!(progress.stands_still(STILL));
+        let mut drains = false;
+        loop {
+            tokio::select! {
+                biased;
+                ended = connection.as_mut() => {
+                    if let Err(error) = ended {
+                        tracing::debug!(%peer, %error, "a connection failed");
+                    }
+                    return;
+                }
+                () = self.drain.wait_started(), if !drains => {
+                    drains = true;
+                    connection.as_mut().graceful_shutdown();
+                }
+                () = &mut still => {
+                    tracing::debug!(%peer, "a connection stood still");
+                    return;
                 }
             }
-            () = progress.stands_still(STILL) => tracing::debug!(%peer, "a connection stood still"),
         }
     }
 
     /// One too many hears nothing: a word would take the handshake that there is no room for.
     async fn refuse(self: Arc<Self>, _stream: TcpStream, _peer: SocketAddr) {}
+}
+
+/// The routes, told who asks.
+struct Known {
+    caller: Caller,
+    routes: TowerToHyperService<Router>,
+}
+
+impl Service<Request<Incoming>> for Known {
+    type Response = <TowerToHyperService<Router> as Service<Request<Incoming>>>::Response;
+    type Error = <TowerToHyperService<Router> as Service<Request<Incoming>>>::Error;
+    type Future = <TowerToHyperService<Router> as Service<Request<Incoming>>>::Future;
+
+    fn call(&self, mut request: Request<Incoming>) -> Self::Future {
+        request.extensions_mut().insert(Arc::clone(&self.caller));
+        self.routes.call(request)
+    }
 }
 
 #[cfg(test)]
