@@ -3,7 +3,7 @@
 //! What differs between daemons is a [`Daemon`]; what is alike is told once, here.
 
 use std::ffi::OsString;
-use std::fmt::Display;
+use std::fmt::{self, Display};
 use std::future::Future;
 use std::io::{self, Write};
 use std::path::Path;
@@ -116,6 +116,9 @@ async fn live<D: Daemon>(
     let told = Told { held: Mutex::new(held), folder: config.parent(), reloads: process.reloads.clone() };
     told.tell(D::NAME);
     let daemon = D::start(settings, listeners, &mut process).await.map_err(|error| error.to_string())?;
+    for name in listeners.unclaimed() {
+        tracing::warn!(name, "systemd passed a socket that no setting names");
+    }
     let daemon = Arc::new(daemon);
     let drain = process.drain.clone();
     let reload = || {
@@ -159,6 +162,34 @@ impl<H: Held> Told<'_, H> {
         *held = held.after(read);
         drop(held);
         self.tell(name);
+    }
+}
+
+/// Why a daemon cannot start, or cannot take new settings: for whoever started it, in words. Each room's own errors
+/// become one by `?`, and so does a text in which several faults stand.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Fault(String);
+
+impl Fault {
+    /// These faults, each on a line; fine if there are none.
+    ///
+    /// # Errors
+    /// When there are any.
+    pub fn of(faults: &[String]) -> Result<(), Self> {
+        if faults.is_empty() { Ok(()) } else { Err(Self(faults.join("\n"))) }
+    }
+}
+
+impl Display for Fault {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        formatter.write_str(&self.0)
+    }
+}
+
+// Not an error itself, or it could not be made of all of them.
+impl<E: std::error::Error> From<E> for Fault {
+    fn from(error: E) -> Self {
+        Self(error.to_string())
     }
 }
 

@@ -48,7 +48,7 @@ use switchyard_daemon::drain::Drain;
 use switchyard_daemon::log::LogOptions;
 use switchyard_daemon::metrics::Registry;
 use switchyard_daemon::process::Process;
-use switchyard_daemon::program::Daemon;
+use switchyard_daemon::program::{Daemon, Fault};
 use switchyard_daemon::sockets::Listeners;
 use switchyard_daemon::{control, http};
 use switchyard_maps::{MapMetrics, MapSet, Reloader, watch};
@@ -74,27 +74,16 @@ pub struct Filter {
     metrics_addresses: Vec<SocketAddr>,
 }
 
-/// The filter cannot start, or cannot take new settings.
-#[derive(Debug, thiserror::Error)]
-#[error("{0}")]
-pub struct FilterError(String);
-
-impl FilterError {
-    fn because(error: impl std::fmt::Display) -> Self {
-        Self(error.to_string())
-    }
-}
-
 impl Daemon for Filter {
     const NAME: &'static str = "switchyard-milter";
     const ABOUT: &'static str =
         "Signs our mail and verifies others', for any MTA that speaks the milter protocol";
     type Settings = MilterSettings;
     type Held = Effective;
-    type Error = FilterError;
+    type Error = Fault;
 
-    fn load(path: &Path) -> Result<(MilterSettings, Effective), FilterError> {
-        MilterSettings::load_whole(path).map_err(FilterError::because)
+    fn load(path: &Path) -> Result<(MilterSettings, Effective), Fault> {
+        Ok(MilterSettings::load_whole(path)?)
     }
 
     fn log(settings: &MilterSettings) -> &LogOptions {
@@ -105,7 +94,7 @@ impl Daemon for Filter {
         settings.limits.drain_deadline
     }
 
-    fn check(settings: &MilterSettings) -> Result<(), FilterError> {
+    fn check(settings: &MilterSettings) -> Result<(), Fault> {
         let mut faults = Vec::new();
         if let Err(found) = MapSet::load(&settings.maps) {
             faults.push(found.to_string());
@@ -116,29 +105,27 @@ impl Daemon for Filter {
                 faults.push(format!("{file}: the key `{selector}` of {domain} {error}"));
             }
         }
-        if faults.is_empty() { Ok(()) } else { Err(FilterError(faults.join("\n"))) }
+        Fault::of(&faults)
     }
 
     async fn start(
         settings: MilterSettings,
         listeners: &mut Listeners,
         process: &mut Process,
-    ) -> Result<Self, FilterError> {
+    ) -> Result<Self, Fault> {
         let registry = Registry::new();
-        registry.describe_process("milter", env!("CARGO_PKG_VERSION")).map_err(FilterError::because)?;
+        registry.describe_process("milter", env!("CARGO_PKG_VERSION"))?;
         let listening = process.readiness.condition("milter", "not listening yet");
 
-        let counted = MapMetrics::register(registry.prometheus()).map_err(FilterError::because)?;
-        let (maps, reloader) = watch::start(settings.maps.clone(), counted, process.drain.token())
-            .await
-            .map_err(FilterError::because)?;
-        let metrics = Metrics::register(&registry).map_err(FilterError::because)?;
-        let dns = dns::resolver(&settings.dns.servers, settings.dns.timeout).map_err(FilterError::because)?;
+        let counted = MapMetrics::register(registry.prometheus())?;
+        let (maps, reloader) = watch::start(settings.maps.clone(), counted, process.drain.token()).await?;
+        let metrics = Metrics::register(&registry)?;
+        let dns = dns::resolver(&settings.dns.servers, settings.dns.timeout)?;
         let dns = Arc::new(ArcSwap::from_pointee(dns));
         let clock = Clock::system();
         let opened = settings::reports(&settings)
             .map(|options| Reports::open(options, Arc::clone(&dns), clock.clone(), metrics.clone()));
-        let reports = opened.transpose().map_err(FilterError::because)?.map(Arc::new);
+        let reports = opened.transpose()?.map(Arc::new);
         let shared = Arc::new(Shared {
             live: ArcSwap::from_pointee(settings::live(&settings)),
             maps: maps.clone(),
@@ -155,21 +142,16 @@ impl Daemon for Filter {
             process.tasks.helper("reports kept", report::keeping(Arc::clone(reports)));
             process.tasks.helper("reports sent", report::posting(Arc::clone(reports)));
         }
-        let metrics_addresses =
-            http::start(&settings.metrics, listeners, &registry, process).map_err(FilterError::because)?;
-        let accepting = AcceptMetrics::register(&registry, "milter").map_err(FilterError::because)?;
+        let metrics_addresses = http::start(&settings.metrics, listeners, &registry, process)?;
+        let accepting = AcceptMetrics::register(&registry, "milter")?;
         // Over the limit a newcomer waits: an MTA has a time-out of its own, and no ear for a reason.
         let sessions = Sessions::new(settings.limits.sessions, process.drain.clone(), accepting).waiting();
         let doors = Doors::new(sessions, process);
-        let sockets = doors.prepare(&settings::places(&settings), listeners).map_err(FilterError::because)?;
-        for name in listeners.unclaimed() {
-            tracing::warn!(name, "systemd passed a socket that no setting names");
-        }
-        process.reloads.register(&registry).map_err(FilterError::because)?;
+        let sockets = doors.prepare(&settings::places(&settings), listeners)?;
+        process.reloads.register(&registry)?;
         let routes = switchyard_maps::control::routes(maps, reloader.clone());
         let routes = routes.merge(standing::routes(Arc::clone(&shared))).merge(process.reloads.routes());
-        let control = control::start(settings.control.as_deref(), routes, process);
-        let control = control.map_err(FilterError::because)?;
+        let control = control::start(settings.control.as_deref(), routes, process)?;
         let door = |_, drain: &Drain| Door { shared: Arc::clone(&shared), drain: drain.clone() };
         doors.commit(sockets, door).await;
         let addresses = doors.addresses();
@@ -178,7 +160,7 @@ impl Daemon for Filter {
         Ok(Self { shared, settings: Mutex::new(settings), reloader, control, doors, metrics_addresses })
     }
 
-    async fn reload(&self, settings: MilterSettings) -> Result<Vec<String>, FilterError> {
+    async fn reload(&self, settings: MilterSettings) -> Result<Vec<String>, Fault> {
         self.take(settings).await
     }
 

@@ -37,7 +37,7 @@ use switchyard_daemon::http;
 use switchyard_daemon::log::LogOptions;
 use switchyard_daemon::metrics::Registry;
 use switchyard_daemon::process::Process;
-use switchyard_daemon::program::Daemon;
+use switchyard_daemon::program::{Daemon, Fault};
 use switchyard_daemon::service::ServiceManager;
 use switchyard_daemon::sockets::Listeners;
 use switchyard_maps::explain::{Explanation, Message};
@@ -76,27 +76,16 @@ struct Kept {
     service: ServiceManager,
 }
 
-/// The front cannot start, or cannot take new settings.
-#[derive(Debug, thiserror::Error)]
-#[error("{0}")]
-pub struct MxError(String);
-
-impl MxError {
-    fn because(error: impl std::fmt::Display) -> Self {
-        Self(error.to_string())
-    }
-}
-
 impl Daemon for Mx {
     const NAME: &'static str = "switchyard-mx";
     const ABOUT: &'static str =
         "Takes mail from the internet and hands it to a router, inside the client's transaction";
     type Settings = MxSettings;
     type Held = Effective;
-    type Error = MxError;
+    type Error = Fault;
 
-    fn load(path: &Path) -> Result<(MxSettings, Effective), MxError> {
-        MxSettings::load_whole(path).map_err(MxError::because)
+    fn load(path: &Path) -> Result<(MxSettings, Effective), Fault> {
+        Ok(MxSettings::load_whole(path)?)
     }
 
     fn log(settings: &MxSettings) -> &LogOptions {
@@ -107,7 +96,7 @@ impl Daemon for Mx {
         settings.common.limits.drain_deadline
     }
 
-    fn check(settings: &MxSettings) -> Result<(), MxError> {
+    fn check(settings: &MxSettings) -> Result<(), Fault> {
         let mut faults = Vec::new();
         if let Err(found) = MapSet::load(&settings.maps) {
             faults.push(found.to_string());
@@ -117,32 +106,30 @@ impl Daemon for Mx {
             Some(router_tls(&settings.routers.tls).map(drop)),
         ];
         faults.extend(files.into_iter().flatten().filter_map(Result::err).map(|error| error.to_string()));
-        let counted = ClientMetrics::register(Registry::new().prometheus()).map_err(MxError::because)?;
+        let counted = ClientMetrics::register(Registry::new().prometheus())?;
         if let Err(error) = Filters::new(&settings.asked, &counted, &MemoryBudget::new(0)) {
             faults.push(error.to_string());
         }
-        if faults.is_empty() { Ok(()) } else { Err(MxError(faults.join("\n"))) }
+        Fault::of(&faults)
     }
 
     async fn start(
         settings: MxSettings,
         listeners: &mut Listeners,
         process: &mut Process,
-    ) -> Result<Self, MxError> {
+    ) -> Result<Self, Fault> {
         let registry = Registry::new();
-        registry.describe_process("mx", env!("CARGO_PKG_VERSION")).map_err(MxError::because)?;
+        registry.describe_process("mx", env!("CARGO_PKG_VERSION"))?;
         let listening = process.readiness.condition("smtp", "not listening yet");
 
-        let counted = MapMetrics::register(registry.prometheus()).map_err(MxError::because)?;
-        let (maps, reloader) = watch::start(settings.maps.clone(), counted, process.drain.token())
-            .await
-            .map_err(MxError::because)?;
+        let counted = MapMetrics::register(registry.prometheus())?;
+        let (maps, reloader) = watch::start(settings.maps.clone(), counted, process.drain.token()).await?;
         let limits = &settings.common.limits;
-        let (clock, metrics) = (Clock::system(), Metrics::register(&registry).map_err(MxError::because)?);
+        let (clock, metrics) = (Clock::system(), Metrics::register(&registry)?);
         let hand_over = hand_over(&settings, &clock, &metrics, &process.service)?;
         let memory = MemoryBudget::new(limits.content_memory);
-        let counted = ClientMetrics::register(registry.prometheus()).map_err(MxError::because)?;
-        let filters = Filters::new(&settings.asked, &counted, &memory).map_err(MxError::because)?;
+        let counted = ClientMetrics::register(registry.prometheus())?;
+        let filters = Filters::new(&settings.asked, &counted, &memory)?;
         let kept = Kept {
             shared: Arc::new(Shared {
                 maps,
@@ -160,21 +147,16 @@ impl Daemon for Mx {
         };
         let live = kept.live(&settings, kept.filters.load_full())?;
         process.tasks.helper("router connections", tasks::tend_connections(Arc::clone(&kept.shared)));
-        let accepting = AcceptMetrics::register(&registry, "smtp_server").map_err(MxError::because)?;
+        let accepting = AcceptMetrics::register(&registry, "smtp_server")?;
         let sessions = Sessions::new(limits.sessions, process.drain.clone(), accepting);
-        let metrics_addresses =
-            http::start(&settings.common.metrics, listeners, &registry, process).map_err(MxError::because)?;
+        let metrics_addresses = http::start(&settings.common.metrics, listeners, &registry, process)?;
         let doors = Doors::new(sessions, process);
         let sockets = settings.common.listen.iter().map(|listener| &listener.socket);
-        let sockets = doors.prepare(sockets, listeners).map_err(MxError::because)?;
-        for name in listeners.unclaimed() {
-            tracing::warn!(name, "systemd passed a socket that no setting names");
-        }
+        let sockets = doors.prepare(sockets, listeners)?;
         let explains = Arc::new(ArcSwap::from_pointee(explaining(&settings)));
-        process.reloads.register(&registry).map_err(MxError::because)?;
+        process.reloads.register(&registry)?;
         let routes = control_routes(&explains, &kept.shared.maps, &reloader).merge(process.reloads.routes());
-        let control = control::start(settings.common.control.as_deref(), routes, process);
-        let control = control.map_err(MxError::because)?;
+        let control = control::start(settings.common.control.as_deref(), routes, process)?;
         doors.commit(sockets, |index, drain| kept.door(&settings, index, &live, drain)).await;
         let addresses = doors.addresses();
         tracing::info!(?addresses, routers = settings.routers.pool.len(), "listening");
@@ -183,7 +165,7 @@ impl Daemon for Mx {
         Ok(Self { settings, kept, doors, control, explains, reloader, metrics_addresses })
     }
 
-    async fn reload(&self, settings: MxSettings) -> Result<Vec<String>, MxError> {
+    async fn reload(&self, settings: MxSettings) -> Result<Vec<String>, Fault> {
         self.take(settings).await
     }
 

@@ -161,7 +161,6 @@ impl Drop for Choice<'_> {
         self.state().in_hand.fetch_sub(1, Ordering::Relaxed);
         if self.probes {
             // Nothing was found out: the next one may look.
-            // It told nothing, so the next one may ask at once.
             let since = self.now.checked_sub(self.routers.retry_dead_after).unwrap_or(self.now);
             self.put(Health::Dead { since });
         }

@@ -29,6 +29,6 @@ async fn r1_an_idle_session_is_small() {
     drop(session);
     let (_hand, wishes) = Wishes::twin();
     process.drain.begin();
-    let reload = || async { Ok::<_, MxError>(Vec::new()) };
+    let reload = || async { Ok::<_, Fault>(Vec::new()) };
     process.run(wishes, Duration::from_secs(60), reload).await.unwrap();
 }

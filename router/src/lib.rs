@@ -37,7 +37,7 @@ use switchyard_daemon::http;
 use switchyard_daemon::log::LogOptions;
 use switchyard_daemon::metrics::Registry;
 use switchyard_daemon::process::Process;
-use switchyard_daemon::program::Daemon;
+use switchyard_daemon::program::{Daemon, Fault};
 use switchyard_daemon::sockets::Listeners;
 use switchyard_maps::explain::{Explanation, Message};
 use switchyard_maps::{MapHandle, MapMetrics, MapSet, Reloader, Snapshot, watch};
@@ -72,26 +72,15 @@ pub struct Router {
     drain: Drain,
 }
 
-/// The router cannot start, or cannot take new settings.
-#[derive(Debug, thiserror::Error)]
-#[error("{0}")]
-pub struct RouterError(String);
-
-impl RouterError {
-    fn because(error: impl std::fmt::Display) -> Self {
-        Self(error.to_string())
-    }
-}
-
 impl Daemon for Router {
     const NAME: &'static str = "switchyard-router";
     const ABOUT: &'static str = "Takes mail durably, routes it by maps, and delivers it";
     type Settings = RouterSettings;
     type Held = Effective;
-    type Error = RouterError;
+    type Error = Fault;
 
-    fn load(path: &Path) -> Result<(RouterSettings, Effective), RouterError> {
-        RouterSettings::load_whole(path).map_err(RouterError::because)
+    fn load(path: &Path) -> Result<(RouterSettings, Effective), Fault> {
+        Ok(RouterSettings::load_whole(path)?)
     }
 
     fn log(settings: &RouterSettings) -> &LogOptions {
@@ -102,7 +91,7 @@ impl Daemon for Router {
         settings.common.limits.drain_deadline
     }
 
-    fn check(settings: &RouterSettings) -> Result<(), RouterError> {
+    fn check(settings: &RouterSettings) -> Result<(), Fault> {
         let mut faults = Vec::new();
         if let Err(found) = MapSet::load(&settings.maps) {
             faults.push(found.to_string());
@@ -116,34 +105,31 @@ impl Daemon for Router {
         if let Err(error) = TlsPolicy::new(&tls_options(settings)) {
             faults.push(error.to_string());
         }
-        let counted = ClientMetrics::register(Registry::new().prometheus()).map_err(RouterError::because)?;
+        let counted = ClientMetrics::register(Registry::new().prometheus())?;
         if let Err(error) = filters(settings, &counted, &MemoryBudget::new(0)) {
             faults.push(error.to_string());
         }
-        if faults.is_empty() { Ok(()) } else { Err(RouterError(faults.join("\n"))) }
+        Fault::of(&faults)
     }
 
     async fn start(
         settings: RouterSettings,
         listeners: &mut Listeners,
         process: &mut Process,
-    ) -> Result<Self, RouterError> {
+    ) -> Result<Self, Fault> {
         let registry = Registry::new();
-        registry.describe_process("router", env!("CARGO_PKG_VERSION")).map_err(RouterError::because)?;
+        registry.describe_process("router", env!("CARGO_PKG_VERSION"))?;
         let listening = process.readiness.condition("smtp", "not listening yet");
-        let metrics_addresses = http::start(&settings.common.metrics, listeners, &registry, process)
-            .map_err(RouterError::because)?;
+        let metrics_addresses = http::start(&settings.common.metrics, listeners, &registry, process)?;
 
         let clock = Clock::system();
-        let counted = MapMetrics::register(registry.prometheus()).map_err(RouterError::because)?;
-        let (maps, reloader) = watch::start(settings.maps.clone(), counted, process.drain.token())
-            .await
-            .map_err(RouterError::because)?;
+        let counted = MapMetrics::register(registry.prometheus())?;
+        let (maps, reloader) = watch::start(settings.maps.clone(), counted, process.drain.token()).await?;
         let (spool, recovered) = open_spool(&settings, &registry, &clock).await?;
-        let srs = SrsMetrics::register(&registry).map_err(RouterError::because)?;
+        let srs = SrsMetrics::register(&registry)?;
         let route = route_options(&settings, &srs)?;
         let memory = MemoryBudget::new(settings.common.limits.content_memory);
-        let counted = ClientMetrics::register(registry.prometheus()).map_err(RouterError::because)?;
+        let counted = ClientMetrics::register(registry.prometheus())?;
         let filters = Arc::new(filters(&settings, &counted, &memory)?);
         let parts = Parts {
             options: queue_options(&settings),
@@ -156,25 +142,24 @@ impl Daemon for Router {
             suspensions: suspensions(&settings)?,
             clock: clock.clone(),
             chance: fastrand::Rng::new(),
-            metrics: QueueMetrics::register(&registry).map_err(RouterError::because)?,
+            metrics: QueueMetrics::register(&registry)?,
         };
         let queue = Queue::start(parts, recovered.messages);
 
         let live = live_options(&settings, &memory, &process.drain, filters)?;
-        let metrics = ServerMetrics::register(&registry).map_err(RouterError::because)?;
+        let metrics = ServerMetrics::register(&registry)?;
         let asked = maps.clone();
         let rooms = Rooms { maps, route, spool: spool.clone(), queue: queue.clone(), clock, metrics };
         let front = Front::new(live.clone(), rooms);
-        let accepting = AcceptMetrics::register(&registry, "smtp_server").map_err(RouterError::because)?;
+        let accepting = AcceptMetrics::register(&registry, "smtp_server")?;
         let sessions = settings.common.limits.sessions;
         let doors = Doors::new(Sessions::new(sessions, process.drain.clone(), accepting), process);
         let sockets = settings.common.listen.iter().map(|listener| &listener.socket);
-        let sockets = doors.prepare(sockets, listeners).map_err(RouterError::because)?;
-        process.reloads.register(&registry).map_err(RouterError::because)?;
+        let sockets = doors.prepare(sockets, listeners)?;
+        process.reloads.register(&registry)?;
         let routes = control_routes(&front, asked, &reloader).merge(control::routes(&queue));
         let routes = routes.merge(process.reloads.routes());
-        let control = switchyard_daemon::control::start(settings.common.control.as_deref(), routes, process);
-        let control = control.map_err(RouterError::because)?;
+        let control = switchyard_daemon::control::start(settings.common.control.as_deref(), routes, process)?;
         let of_listener = |index| of_listener(&settings, index);
         doors.commit(sockets, |index, drain| Door::new(&front, &live, of_listener(index), drain)).await;
         let addresses = doors.addresses();
@@ -204,7 +189,7 @@ impl Daemon for Router {
         })
     }
 
-    async fn reload(&self, settings: RouterSettings) -> Result<Vec<String>, RouterError> {
+    async fn reload(&self, settings: RouterSettings) -> Result<Vec<String>, Fault> {
         self.take(settings).await
     }
 
@@ -241,19 +226,15 @@ impl Router {
 }
 
 /// For what is only looked at.
-fn uncounted() -> Result<SrsMetrics, RouterError> {
-    SrsMetrics::register(&Registry::new()).map_err(RouterError::because)
+fn uncounted() -> Result<SrsMetrics, Fault> {
+    Ok(SrsMetrics::register(&Registry::new())?)
 }
 
 /// What a router with these settings would do with a message, and why, by these maps.
 ///
 /// # Errors
 /// When its settings make no router.
-pub fn explain(
-    settings: &RouterSettings,
-    maps: &Snapshot,
-    message: &Message,
-) -> Result<Explanation, RouterError> {
+pub fn explain(settings: &RouterSettings, maps: &Snapshot, message: &Message) -> Result<Explanation, Fault> {
     let relay = relay_options(settings);
     let (route, without_srs) = match route_options(settings, &uncounted()?) {
         Ok(route) => (route, None),

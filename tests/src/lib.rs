@@ -28,6 +28,7 @@ pub mod proxy;
 pub mod site;
 pub mod tables;
 pub mod talk;
+mod testimony;
 pub mod tool;
 pub mod trace;
 pub mod up;

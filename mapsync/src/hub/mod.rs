@@ -235,9 +235,6 @@ impl Daemon for Hub {
         let sockets = settings.listen.iter().map(|listener| &listener.socket);
         let sockets = hub.doors.prepare(sockets, listeners).map_err(HubError::because)?;
         hub.doors.commit(sockets, |_, drain| hub.door(&tls, drain)).await;
-        for name in listeners.unclaimed() {
-            tracing::warn!(name, "systemd passed a socket that no setting names");
-        }
         tracing::info!(addresses = ?hub.addresses(), environments = hub.shared.boards.len(), "listening");
         listening.met();
         Ok(hub)

@@ -9,15 +9,16 @@ use std::sync::{Arc, PoisonError};
 
 use switchyard_config::{MilterSettings, Settings};
 use switchyard_daemon::drain::Drain;
+use switchyard_daemon::program::Fault;
 use switchyard_daemon::sockets::Listeners;
 
 use super::live;
 use crate::accept::Door;
-use crate::{Filter, FilterError, dns};
+use crate::{Filter, dns};
 
 impl Filter {
     /// Takes new settings; returns what is held until a restart.
-    pub(crate) async fn take(&self, mut settings: MilterSettings) -> Result<Vec<String>, FilterError> {
+    pub(crate) async fn take(&self, mut settings: MilterSettings) -> Result<Vec<String>, Fault> {
         let before = self.settings.lock().unwrap_or_else(PoisonError::into_inner).clone();
         let held = before.hold(&mut settings);
         let Self { shared, control, doors, .. } = self;
@@ -25,13 +26,12 @@ impl Filter {
         // A new resolver begins without what the old one remembers: only where it is another.
         let resolver = (before.dns != settings.dns)
             .then(|| dns::resolver(&settings.dns.servers, settings.dns.timeout))
-            .transpose()
-            .map_err(FilterError::because)?;
+            .transpose()?;
         let sockets = doors.prepare(&super::places(&settings), &mut Listeners::none());
-        let sockets = sockets.map_err(FilterError::because)?;
+        let sockets = sockets?;
         let maps = self.reloader.prepare_aside(settings.maps.clone()).await;
-        let maps = maps.map_err(FilterError::because)?.map_err(FilterError::because)?;
-        let asked = control.prepare(settings.control.as_deref()).map_err(FilterError::because)?;
+        let maps = maps??;
+        let asked = control.prepare(settings.control.as_deref())?;
 
         if let Some(resolver) = resolver {
             shared.dns.store(Arc::new(resolver));

@@ -10,28 +10,29 @@
 use std::sync::{Arc, PoisonError};
 
 use switchyard_config::{MxSettings, Settings};
+use switchyard_daemon::program::Fault;
 use switchyard_daemon::sockets::Listeners;
 
 use super::options::{explaining, high};
-use crate::{Mx, MxError};
+use crate::Mx;
 
 impl Mx {
     /// Takes new settings; returns what is held until a restart.
-    pub(crate) async fn take(&self, mut settings: MxSettings) -> Result<Vec<String>, MxError> {
+    pub(crate) async fn take(&self, mut settings: MxSettings) -> Result<Vec<String>, Fault> {
         let before = self.settings.lock().unwrap_or_else(PoisonError::into_inner).clone();
         let held = before.hold(&mut settings);
         let Self { kept, doors, control, .. } = self;
 
         let common = &settings.common;
         let hand_over = is_another_way(&before, &settings).then(|| kept.hand_over(&settings)).transpose()?;
-        let filters = kept.filters.load().renewed(&settings.asked).map_err(MxError::because)?;
+        let filters = kept.filters.load().renewed(&settings.asked)?;
         let filters = Arc::new(filters);
         let live = kept.live(&settings, Arc::clone(&filters))?;
         let sockets = common.listen.iter().map(|listener| &listener.socket);
-        let sockets = doors.prepare(sockets, &mut Listeners::none()).map_err(MxError::because)?;
+        let sockets = doors.prepare(sockets, &mut Listeners::none())?;
         let maps = self.reloader.prepare_aside(settings.maps.clone()).await;
-        let maps = maps.map_err(MxError::because)?.map_err(MxError::because)?;
-        let asked = control.prepare(common.control.as_deref()).map_err(MxError::because)?;
+        let maps = maps??;
+        let asked = control.prepare(common.control.as_deref())?;
 
         if let Some(hand_over) = hand_over {
             let before = kept.shared.hand_over.swap(Arc::new(hand_over));

@@ -6,6 +6,7 @@ use switchyard_config::MxSettings;
 use switchyard_config::common::Common;
 use switchyard_daemon::clock::Clock;
 use switchyard_daemon::drain::Drain;
+use switchyard_daemon::program::Fault;
 use switchyard_daemon::service::ServiceManager;
 use switchyard_milter_mta::Filters;
 use switchyard_smtp::extension::Offer;
@@ -14,19 +15,19 @@ use switchyard_smtp::io::serve::ServeOptions;
 use switchyard_smtp::server::Dialect;
 
 use super::options::{router_address, router_tls};
+use crate::Kept;
 use crate::accept::{Door, Live};
 use crate::deliver::{self, Connector, HandOver, HandOverOptions, Resolver};
 use crate::metrics::Metrics;
 use crate::policy::{Rules, Shared};
-use crate::{Kept, MxError};
 
 impl Kept {
     /// What sessions begin with from now on, and which filters they ask.
-    pub(crate) fn live(&self, settings: &MxSettings, filters: Arc<Filters>) -> Result<Live, MxError> {
+    pub(crate) fn live(&self, settings: &MxSettings, filters: Arc<Filters>) -> Result<Live, Fault> {
         let MxSettings { common, trust, routers, .. } = settings;
         let limits = &common.limits;
         let tls = common.tls.as_ref().map(|tls| tls.load()).transpose();
-        let tls = tls.map_err(MxError::because)?;
+        let tls = tls?;
         let offer = Offer {
             size: limits.session.message_size,
             recipients: u32::try_from(limits.session.recipients).unwrap_or(u32::MAX),
@@ -71,7 +72,7 @@ impl Kept {
     }
 
     /// The way to the routers.
-    pub(crate) fn hand_over(&self, settings: &MxSettings) -> Result<HandOver, MxError> {
+    pub(crate) fn hand_over(&self, settings: &MxSettings) -> Result<HandOver, Fault> {
         let Shared { clock, metrics, .. } = &*self.shared;
         hand_over(settings, clock, metrics, &self.service)
     }
@@ -83,10 +84,10 @@ pub(crate) fn hand_over(
     clock: &Clock,
     metrics: &Metrics,
     service: &ServiceManager,
-) -> Result<HandOver, MxError> {
+) -> Result<HandOver, Fault> {
     let MxSettings { common: Common { dns, .. }, routers, .. } = settings;
-    let resolver = Resolver::new(&dns.servers, dns.timeout).map_err(MxError::because)?;
-    let tls = router_tls(&routers.tls).map_err(MxError::because)?;
+    let resolver = Resolver::new(&dns.servers, dns.timeout)?;
+    let tls = router_tls(&routers.tls)?;
     let mut dial = DialOptions::new(settings.common.host_name.as_str());
     dial.timeouts = deliver::timeouts(routers.connect_timeout);
     let dial = Arc::new(dial);

@@ -7,11 +7,11 @@ use std::time::Duration;
 use switchyard_config::{MxSettings, Settings};
 use switchyard_daemon::drain::Drained;
 use switchyard_daemon::process::{Process, ProcessError};
-use switchyard_daemon::program::Daemon;
+use switchyard_daemon::program::{Daemon, Fault};
 use switchyard_daemon::service::ServiceManager;
 use switchyard_daemon::signal::{Wish, Wishes};
 use switchyard_daemon::sockets::Listeners;
-use switchyard_mx::{Mx, MxError};
+use switchyard_mx::Mx;
 use tempfile::TempDir;
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::TcpStream;
@@ -48,7 +48,7 @@ impl Front {
         let mut process = Process::new(ServiceManager::nobody());
         let mx = Mx::start(settings, &mut Listeners::none(), &mut process).await.unwrap();
         let (hand, wishes) = Wishes::twin();
-        let reload = || async { Ok::<_, MxError>(Vec::new()) };
+        let reload = || async { Ok::<_, Fault>(Vec::new()) };
         let running = tokio::spawn(process.run(wishes, Duration::from_secs(60), reload));
         Self { mx: Arc::new(mx), folder, wishes: hand, running }
     }

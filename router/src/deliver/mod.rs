@@ -4,7 +4,7 @@
 //! 1. [`pools`] and [`hosts`]: the next hop becomes a list of addresses, in order.
 //! 2. [`attempt`]: the first of them that takes the mail; the next one only while nobody has accepted any of
 //!    it and nothing may have been taken without our knowing.
-//! 3. [`tls_policy`]: how much TLS that hop is owed.
+//! 3. `connect`: one of them is dialled; [`tls_policy`]: how much TLS that hop is owed.
 //! 4. [`outcome`]: what the peer said becomes sent, deferred or bounced, for each recipient.
 //! 5. [`reuse`]: the connection goes back to whoever asked, for the next message.
 //!
@@ -13,6 +13,7 @@
 //! - A connection lost after the end of data is "not known": the mail is kept and tried again (RFC 1047).
 
 pub mod attempt;
+mod connect;
 mod dead;
 pub mod filter;
 pub mod hosts;

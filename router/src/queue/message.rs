@@ -12,6 +12,7 @@ use switchyard_smtp::envelope::{Content, Envelope, Sender};
 use switchyard_smtp::priority::Priority;
 use switchyard_smtp::status::EnhancedStatus;
 
+use super::content::ReadBack;
 use super::schedule::Now;
 use super::suspend::Suspension;
 use super::turns::Lane;
@@ -33,6 +34,7 @@ pub(super) struct Message {
     pub admitted: Now,
     /// A report of ours.
     pub is_report: bool,
+    pub read_back: ReadBack,
     state: Mutex<MessageState>,
 }
 
@@ -95,6 +97,7 @@ impl Message {
             envelope: stored.envelope,
             admitted,
             is_report: stored.origin == Origin::Report,
+            read_back: ReadBack::default(),
             state: Mutex::new(MessageState {
                 recipients,
                 attempts: stored.progress.attempts,

@@ -17,8 +17,9 @@
 //! - What became of a recipient is journaled before the next command goes out on that connection.
 //! - A failure is forgotten only when its report is durable, or when nobody is to hear of it.
 //! - Routing is computed at every attempt, on one snapshot.
-//! - Content leaves memory when the first attempt has ended; there is a budget for all of it.
+//! - Content leaves memory when the first attempt has ended; there is a budget for all of it (`content.rs`).
 
+mod content;
 mod destination;
 mod dispatch;
 mod hold;

@@ -108,25 +108,6 @@ impl Shared {
         stored.progress.rest.suspended.iter().any(|(_, number)| !stands(*number))
     }
 
-    /// Reserves memory for content; false when there is none left.
-    fn remember(&self, octets: usize) -> bool {
-        let budget = self.means.load().options.content_memory;
-        let take = |used: usize| used.checked_add(octets).filter(|sum| *sum <= budget);
-        self.memory.fetch_update(Ordering::Relaxed, Ordering::Relaxed, take).is_ok()
-    }
-
-    /// True when so much content is in memory that what only waits has to leave it.
-    pub(super) fn is_memory_short(&self) -> bool {
-        self.memory.load(Ordering::Relaxed) > self.means.load().options.content_memory / 2
-    }
-
-    /// Drops a message's content from memory.
-    pub(super) fn forget_content(&self, message: &Message) {
-        if let Some(content) = message.state().content.take() {
-            self.memory.fetch_sub(content.len(), Ordering::Relaxed);
-        }
-    }
-
     /// True when a drain has nothing left to wait for.
     /// Takes no lock: it is asked under the summary's own.
     pub(super) fn is_quiet(&self, summary: Summary) -> bool {

@@ -5,7 +5,6 @@ use std::sync::{Arc, Weak};
 use std::time::Duration;
 
 use switchyard_maps::{Destination, Transport};
-use switchyard_smtp::envelope::Content;
 use switchyard_smtp::status::EnhancedStatus;
 use switchyard_smtp::wire::command::Attributes;
 use tokio::sync::oneshot;
@@ -17,7 +16,6 @@ use super::message::{Job, Message};
 use super::scheduler::{Next, Start, Turn};
 use super::window::Feedback;
 use crate::deliver::{Attempt, Fate, Kept, Verdict};
-use crate::spool::SpoolError;
 
 /// How often the oldest message's age is shown, and what is not needed is forgotten.
 const ROUND: Duration = Duration::from_secs(10);
@@ -126,7 +124,7 @@ impl Shared {
             sender: going.as_ref().map_or(as_it_came, |going| &going.sender),
             envelope: &job.message.envelope,
             recipients: going.as_ref().map_or(&*job.recipients, |going| &*going.recipients),
-            content: going.as_ref().map_or(&content, |going| &going.content),
+            content: going.as_ref().map_or(&*content, |going| &going.content),
             forwarded: whose(&job.message),
         };
         let mut attempted = means.deliverer.attempt(&attempt, kept).await;
@@ -167,15 +165,6 @@ impl Shared {
             self.start(turn.starts);
         }
         job
-    }
-
-    /// A message's content: from memory while it is there, else from the spool.
-    pub(super) async fn content(&self, message: &Message) -> Result<Content, SpoolError> {
-        if let Some(content) = message.state().content.clone() {
-            return Ok(content);
-        }
-        let (spool, id) = (self.spool.clone(), message.id);
-        tokio::task::spawn_blocking(move || spool.load(id)).await.unwrap_or(Err(SpoolError::Closed))
     }
 }
 

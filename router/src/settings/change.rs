@@ -9,29 +9,30 @@
 use std::sync::{Arc, PoisonError};
 
 use switchyard_config::{RouterSettings, Settings};
+use switchyard_daemon::program::Fault;
 use switchyard_daemon::sockets::Listeners;
 
 use super::options::{live_options, of_listener};
 use super::rooms::renewed;
+use crate::Router;
 use crate::accept::Door;
-use crate::{Router, RouterError};
 
 impl Router {
     /// Takes new settings; returns what is held until a restart.
-    pub(crate) async fn take(&self, mut settings: RouterSettings) -> Result<Vec<String>, RouterError> {
+    pub(crate) async fn take(&self, mut settings: RouterSettings) -> Result<Vec<String>, Fault> {
         let before = self.settings.lock().unwrap_or_else(PoisonError::into_inner).clone();
         let held = before.hold(&mut settings);
         let Self { front, doors, control, memory, drain, queue, .. } = self;
 
         let common = &settings.common;
-        let filters = front.filters().renewed(&settings.asked).map_err(RouterError::because)?;
+        let filters = front.filters().renewed(&settings.asked)?;
         let live = live_options(&settings, memory, drain, Arc::new(filters))?;
         let means = renewed(&queue.means(), &settings, &self.srs, Arc::clone(&live.filters))?;
         let sockets = common.listen.iter().map(|listener| &listener.socket);
-        let sockets = doors.prepare(sockets, &mut Listeners::none()).map_err(RouterError::because)?;
+        let sockets = doors.prepare(sockets, &mut Listeners::none())?;
         let maps = self.reloader.prepare_aside(settings.maps.clone()).await;
-        let maps = maps.map_err(RouterError::because)?.map_err(RouterError::because)?;
-        let asked = control.prepare(common.control.as_deref()).map_err(RouterError::because)?;
+        let maps = maps??;
+        let asked = control.prepare(common.control.as_deref())?;
 
         // Routing first: new maps may name new pools. What they make of an old one that is gone is put off.
         front.change(live.clone(), means.routes.clone());

@@ -5,6 +5,7 @@ use std::sync::Arc;
 
 use switchyard_config::{RouterSettings, router as config};
 use switchyard_daemon::drain::Drain;
+use switchyard_daemon::program::Fault;
 use switchyard_maps::{Hop, Nexthop, Route};
 use switchyard_milter_mta::{ClientMetrics, Filters};
 use switchyard_smtp::client::Timeouts;
@@ -12,7 +13,6 @@ use switchyard_smtp::io::memory::MemoryBudget;
 use switchyard_smtp::io::serve::{Calm, ServeOptions};
 use switchyard_smtp::server::Dialect;
 
-use crate::RouterError;
 use crate::accept::{ByListener, LiveOptions};
 use crate::bounce::BounceOptions;
 use crate::deliver::{
@@ -32,7 +32,7 @@ pub(crate) fn live_options(
     memory: &MemoryBudget,
     drain: &Drain,
     filters: Arc<Filters>,
-) -> Result<LiveOptions, RouterError> {
+) -> Result<LiveOptions, Fault> {
     let common = &settings.common;
     let tls = common.tls.as_ref().map(|tls| tls.load()).transpose();
     Ok(LiveOptions {
@@ -40,7 +40,7 @@ pub(crate) fn live_options(
             host_name: common.host_name.as_str().into(),
             limits: Arc::new(common.limits.session.clone()),
             dialect: Dialect::Smtp,
-            tls: tls.map_err(RouterError::because)?,
+            tls: tls?,
             memory: memory.clone(),
             drain: drain.token(),
             stress: Arc::new(Calm),
@@ -66,8 +66,8 @@ pub(crate) fn filters(
     settings: &RouterSettings,
     counted: &ClientMetrics,
     memory: &MemoryBudget,
-) -> Result<Filters, RouterError> {
-    Filters::new(&settings.asked, counted, memory).map_err(RouterError::because)
+) -> Result<Filters, Fault> {
+    Ok(Filters::new(&settings.asked, counted, memory)?)
 }
 
 /// Those of the filters that are asked about mail on its way out.
@@ -99,10 +99,7 @@ pub(crate) fn srs_options(settings: &RouterSettings) -> Option<SrsOptions> {
     Some(SrsOptions { domain: srs.domain.clone(), secrets: srs.secrets.clone(), max_age: srs.max_age })
 }
 
-pub(crate) fn route_options(
-    settings: &RouterSettings,
-    counted: &SrsMetrics,
-) -> Result<RouteOptions, RouterError> {
+pub(crate) fn route_options(settings: &RouterSettings, counted: &SrsMetrics) -> Result<RouteOptions, Fault> {
     let RouterSettings { route, rewrite, .. } = settings;
     let nexthop = route.relayhost.clone().unwrap_or(Nexthop::RecipientDomain);
     let default_route = Route::Deliver { transport: Some(route.default_transport), nexthop };
@@ -112,7 +109,7 @@ pub(crate) fn route_options(
         default_route,
         pools: Arc::new(Pools::new(pool_members(settings))),
         recipient_delimiter: settings.maps.recipient_delimiter.clone(),
-        srs: srs.map_err(RouterError::because)?.map(Arc::new),
+        srs: srs?.map(Arc::new),
     })
 }
 

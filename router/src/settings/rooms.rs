@@ -5,12 +5,12 @@ use std::sync::Arc;
 use switchyard_config::RouterSettings;
 use switchyard_daemon::clock::Clock;
 use switchyard_daemon::metrics::Registry;
+use switchyard_daemon::program::Fault;
 use switchyard_milter_mta::Filters;
 
 use super::options::{
     bounce_options, deliver_options, outgoing, queue_options, route_options, spool_options, tls_options,
 };
-use crate::RouterError;
 use crate::bounce::{BounceMetrics, Bouncer};
 use crate::deliver::{DeliverMetrics, Deliverer, Resolver, ResolverOptions, TlsPolicy};
 use crate::queue::Means;
@@ -22,16 +22,16 @@ pub(crate) async fn open_spool(
     settings: &RouterSettings,
     registry: &Registry,
     clock: &Clock,
-) -> Result<(Spool, Recovered), RouterError> {
+) -> Result<(Spool, Recovered), Fault> {
     let options = spool_options(settings);
-    let metrics = SpoolMetrics::register(registry).map_err(RouterError::because)?;
+    let metrics = SpoolMetrics::register(registry)?;
     let clock = clock.clone();
     // Recovery reads the whole log: not on a thread that serves.
     let opened = tokio::task::spawn_blocking(move || {
         let disk = Folder::claim(&options.folder)?;
         Spool::open(&options, disk, clock, metrics)
     });
-    let (spool, recovered) = opened.await.map_err(RouterError::because)?.map_err(RouterError::because)?;
+    let (spool, recovered) = opened.await??;
     tracing::info!(
         messages = recovered.messages.len(),
         corrupt = recovered.corrupt,
@@ -42,17 +42,17 @@ pub(crate) async fn open_spool(
 }
 
 /// Beside the spool, in a folder that is ours alone once the spool is open.
-pub(crate) fn suspensions(settings: &RouterSettings) -> Result<Suspensions, RouterError> {
-    Suspensions::open(Some(&settings.spool.folder.join("suspended.json"))).map_err(RouterError::because)
+pub(crate) fn suspensions(settings: &RouterSettings) -> Result<Suspensions, Fault> {
+    Ok(Suspensions::open(Some(&settings.spool.folder.join("suspended.json")))?)
 }
 
 pub(crate) fn deliverer(
     settings: &RouterSettings,
     registry: &Registry,
     clock: &Clock,
-) -> Result<Deliverer, RouterError> {
+) -> Result<Deliverer, Fault> {
     let (resolver, tls) = (resolver(settings)?, tls_policy(settings)?);
-    let metrics = DeliverMetrics::register(registry).map_err(RouterError::because)?;
+    let metrics = DeliverMetrics::register(registry)?;
     let chance = fastrand::Rng::new();
     Ok(Deliverer::new(deliver_options(settings), resolver, tls, metrics, clock.clone(), chance))
 }
@@ -61,8 +61,8 @@ pub(crate) fn bouncer(
     settings: &RouterSettings,
     registry: &Registry,
     clock: &Clock,
-) -> Result<Bouncer, RouterError> {
-    let metrics = BounceMetrics::register(registry).map_err(RouterError::because)?;
+) -> Result<Bouncer, Fault> {
+    let metrics = BounceMetrics::register(registry)?;
     Ok(Bouncer::new(bounce_options(settings), metrics, clock.clone()))
 }
 
@@ -73,7 +73,7 @@ pub(crate) fn renewed(
     settings: &RouterSettings,
     counted: &SrsMetrics,
     filters: Arc<Filters>,
-) -> Result<Means, RouterError> {
+) -> Result<Means, Fault> {
     let (resolver, tls) = (resolver(settings)?, tls_policy(settings)?);
     Ok(Means {
         options: queue_options(settings),
@@ -84,13 +84,13 @@ pub(crate) fn renewed(
     })
 }
 
-fn resolver(settings: &RouterSettings) -> Result<Resolver, RouterError> {
+fn resolver(settings: &RouterSettings) -> Result<Resolver, Fault> {
     let dns = &settings.common.dns;
     let options =
         ResolverOptions { servers: dns.servers.clone(), timeout: dns.timeout, ..ResolverOptions::default() };
-    Resolver::new(&options).map_err(RouterError::because)
+    Ok(Resolver::new(&options)?)
 }
 
-fn tls_policy(settings: &RouterSettings) -> Result<TlsPolicy, RouterError> {
-    TlsPolicy::new(&tls_options(settings)).map_err(RouterError::because)
+fn tls_policy(settings: &RouterSettings) -> Result<TlsPolicy, Fault> {
+    Ok(TlsPolicy::new(&tls_options(settings))?)
 }

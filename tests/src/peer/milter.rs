@@ -139,11 +139,18 @@ impl Filter {
             "RejectMsg Infected with %v",
             "AddHeader Replace",
             "User root",
+            "LogFile {folder}/scans",
+            "LogVerbose yes",
         ];
         let file = written(&folder, "clamd.conf", &scanner);
         let clamd = started(&folder, &["/usr/sbin/clamd", "-c", &file], "clamd");
         let file = written(&folder, "milter.conf", &milter);
         let process = started(&folder, &["/usr/sbin/clamav-milter", "-c", &file], "socket");
+        // It listens before it has looked for clamd, and puts off whatever comes until it has.
+        let scans = folder.path().join("scans");
+        expect::holds("clamav-milter to find clamd", || {
+            fs::read_to_string(&scans).is_ok_and(|said| said.contains("returned: success"))
+        });
         Self { folder, _processes: vec![process, clamd] }
     }
 

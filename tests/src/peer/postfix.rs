@@ -16,6 +16,7 @@ use super::cgroup::Cgroup;
 use super::process::{Group, Process, command};
 use super::{await_greeting, free_address, nexthop, require};
 use crate::network::Host;
+use crate::testimony;
 
 const MASTER: &str = "/usr/lib/postfix/sbin/master";
 
@@ -141,6 +142,16 @@ impl Postfix {
 
     fn queue(&self, name: &str) -> PathBuf {
         self.folder.path().join("queue").join(name)
+    }
+}
+
+impl Drop for Postfix {
+    fn drop(&mut self) {
+        testimony::of("Postfix's log", || self.log());
+        testimony::of("Postfix's queue", || {
+            let count = |queue: &str| format!("{queue} {}", files(&self.queue(queue)));
+            ["incoming", "active", "deferred", "hold"].map(count).join(", ")
+        });
     }
 }
 

@@ -14,6 +14,7 @@ use super::settings::Settings;
 use super::{Site, binary, quoted};
 use crate::expect;
 use crate::peer::process::{Group, Process};
+use crate::testimony;
 
 /// A daemon that runs, or could.
 #[derive(Debug)]
@@ -245,8 +246,29 @@ impl Daemon {
     /// The last lines of it.
     #[must_use]
     pub fn log_end(&self) -> String {
-        let log = self.log();
-        let lines: Vec<&str> = log.lines().collect();
-        lines[lines.len().saturating_sub(20)..].join("\n")
+        testimony::end(&self.log(), 20)
+    }
+
+    /// What it counts that is not nothing, of these families; with its words if it does not answer.
+    fn counts(&self, families: &[String]) -> String {
+        let page = self.page("/metrics").unwrap_or_else(|error| error.to_string());
+        let is_meant = |line: &&str| {
+            families.iter().any(|family| line.starts_with(family.as_str()))
+                && !line.ends_with(" 0")
+                && !line.contains("_bucket{")
+        };
+        page.lines().filter(is_meant).collect::<Vec<_>>().join("\n")
+    }
+}
+
+impl Drop for Daemon {
+    fn drop(&mut self) {
+        let name = self.log.display().to_string();
+        testimony::of(&name, || self.log());
+        if self.runs() {
+            let families =
+                ["mx", "smtp", "queue", "deliver", "spool"].map(|room| format!("switchyard_{room}_"));
+            testimony::of(&format!("{name}: its counts"), || self.counts(&families));
+        }
     }
 }

@@ -234,3 +234,22 @@ proptest! {
         prop_assert_eq!(play.scheduler.summary(), Summary::default());
     }
 }
+
+#[tokio::test]
+async fn jobs_share_what_is_read_back_and_nobody_keeps_it() {
+    let folder = tempfile::tempdir().unwrap();
+    let site = start(folder.path(), "to.example smtp:[127.0.0.1]:9\n", 1, today());
+    // What is on hold is not in memory.
+    let id = site.send_held("<a@from.example>", "<x@to.example>").await;
+    let message = Arc::clone(site.queue.0.lock().message(id).unwrap().0);
+    let (one, other) = tokio::join!(site.queue.0.content(&message), site.queue.0.content(&message));
+    let (one, other) = (one.unwrap(), other.unwrap());
+    assert!(Arc::ptr_eq(&one, &other) && one.wire.starts_with(b"Subject: x\r\n"));
+    let kept = Arc::downgrade(&one);
+    drop((one, other));
+    assert!(kept.upgrade().is_none());
+    assert!(
+        site.queue.0.content(&message).await.unwrap().wire.ends_with(b"body\r\n"),
+        "it can be read again"
+    );
+}
