@@ -8,7 +8,7 @@ use std::fs::{self, Permissions};
 use std::net::{Ipv4Addr, SocketAddr};
 use std::os::unix::fs::{PermissionsExt as _, chown};
 use std::path::{Path, PathBuf};
-use std::process::Stdio;
+use std::process::{Command, Stdio};
 
 use tempfile::TempDir;
 
@@ -19,6 +19,7 @@ use crate::network::Host;
 use crate::testimony;
 
 const MASTER: &str = "/usr/lib/postfix/sbin/master";
+const POSTQUEUE: &str = "/usr/sbin/postqueue";
 
 /// What becomes of mail that it takes.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -132,6 +133,19 @@ impl Postfix {
     #[must_use]
     pub fn queued(&self) -> usize {
         ["incoming", "active", "deferred", "hold"].map(|queue| files(&self.queue(queue))).iter().sum()
+    }
+
+    /// Has it try now what it keeps. It puts a message back for a minute that it finds locked by its own delivery of a
+    /// moment ago, and looks for it again when other mail comes.
+    ///
+    /// # Panics
+    /// When it cannot be told.
+    pub fn flush(&self) {
+        require(POSTQUEUE);
+        let mut postqueue = Command::new(POSTQUEUE);
+        let output = postqueue.arg("-c").arg(self.folder.path().join("etc")).arg("-f").output();
+        let output = output.expect("postqueue starts");
+        assert!(output.status.success(), "postqueue: {}", String::from_utf8_lossy(&output.stderr));
     }
 
     /// A socket of its daemons: `private/rewrite`.

@@ -80,7 +80,10 @@ fn without_a_router_a_client_is_told_451_and_keeps_its_mail_until_there_is_one()
     assert!(postfix.log().contains("451 4.4.1"), "{}", postfix.log());
     router.start();
     // In the order of its way, so that what does not come is missed where it is.
-    expect::holds("Postfix's queue to be empty", || postfix.queued() == 0);
+    expect::holds("Postfix's queue to be empty", || {
+        postfix.flush();
+        postfix.queued() == 0
+    });
     await_empty(&router);
     let _ = sink.wait_for(20, expect::PATIENCE);
     assert_eq!(sink.messages(), 20, "each of them once");
