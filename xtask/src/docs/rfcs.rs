@@ -29,6 +29,7 @@ const KNOWN: &[(u16, &str, &str)] = &[
     (3834, "Automatic responses", "reports say that they are automatic"),
     (3848, "Transmission types in Received", "yes"),
     (4291, "IPv6 addressing", "where an address class matters"),
+    (4343, "DNS case insensitivity", "where names are compared"),
     (4409, "Message submission", "no: mail is relayed, not submitted"),
     (5198, "Net-Unicode", "where text may be UTF-8"),
     (5234, "ABNF", "as the notation"),
