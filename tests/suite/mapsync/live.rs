@@ -69,7 +69,8 @@ impl Yard {
                  [dns]\nservers = [\"127.0.0.1:9\"]\n[log]\nformat = \"text\"\n",
                 host.smtp,
                 site.free_address(),
-                site.path(format!("{name}.sock")).display()
+                // A daemon locks the folder of its socket while it starts: each has one of its own.
+                site.path(format!("{name}-control/control.sock")).display()
             );
             if host.role == "router" {
                 let spool = site.path(format!("{name}-spool"));
