@@ -42,6 +42,7 @@ fn main() {
     tell(&mut first);
     let idle = resident(&filter.process());
     open.iter_mut().for_each(|mta| mta.begin(&body));
+    tell(&mut first);
     let busy = resident(&filter.process());
     open.iter_mut().for_each(|mta| assert!(mta.end(), "it does not sign"));
     let over = resident(&filter.process());

@@ -30,6 +30,8 @@ fn wants() -> Wants {
         Steps::NO_REPLY_RCPT,
         Steps::NO_REPLY_HEADER,
         Steps::NO_REPLY_EOH,
+        // Whoever waits after each chunk of a body waits in vain: what is said of it is said at the end.
+        Steps::NO_REPLY_BODY,
         Steps::SKIP,
         Steps::LEADING_SPACE,
     ];
@@ -73,7 +75,7 @@ impl Filter for Talk {
         let leading_space = context.agreed.steps.contains(Steps::LEADING_SPACE);
         let action = match self.hear(event, &context.macros, leading_space) {
             Heard::NoMemory if stage.is_of_message() => WireAction::Tempfail,
-            // No more of it is looked at.
+            // No more of it is looked at, nor sent by an MTA that waits for answers.
             Heard::TooLarge if stage == Stage::Body => WireAction::Skip,
             Heard::All | Heard::NoMemory | Heard::TooLarge => WireAction::Continue,
         };

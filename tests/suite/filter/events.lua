@@ -30,7 +30,7 @@ else
     for name, step in pairs({
         unknown = SMFIP_NOUNKNOWN, data = SMFIP_NODATA, leading = SMFIP_HDR_LEADSPC, skip = SMFIP_SKIP,
         connect = SMFIP_NR_CONN, helo = SMFIP_NR_HELO, mail = SMFIP_NR_MAIL, rcpt = SMFIP_NR_RCPT,
-        header = SMFIP_NR_HDR, eoh = SMFIP_NR_EOH,
+        header = SMFIP_NR_HDR, eoh = SMFIP_NR_EOH, body = SMFIP_NR_BODY,
     }) do
         is(mt.test_option(conn, step), name .. " is not what the filter wants")
     end
