@@ -14,6 +14,7 @@ use std::path::{Path, PathBuf};
 
 use serde::{Deserialize, Serialize};
 
+use crate::artifact::container::VERSION;
 use crate::artifact::{Bytes, Container, Install};
 use crate::chain::{Member, Table};
 use crate::compile::{Keep, WriteSeek};
@@ -28,6 +29,8 @@ pub(crate) use open::open;
 pub const MANIFEST: &str = "manifest.json";
 /// The layout of the folder and of the manifest.
 const FORMAT: u32 = 2;
+/// How sets are made, tables and folder: a set made in another way cannot be opened.
+pub const LAYOUT: u32 = FORMAT << 16 | VERSION as u32;
 /// Octets of a manifest: some ten thousand tables.
 const MAX_MANIFEST: u64 = 4 << 20;
 

@@ -21,6 +21,7 @@ use std::io::{self, Write as _};
 use std::os::unix::fs::{DirBuilderExt as _, OpenOptionsExt as _, symlink};
 use std::path::{Path, PathBuf};
 
+use switchyard_maps::installed::LAYOUT;
 use switchyard_mapsync_protocol::trust::HeadRef;
 
 pub(super) use self::durable::put;
@@ -51,12 +52,13 @@ pub struct Making {
     is_done: bool,
 }
 
-/// The name of a head's set: its generation for people, and enough of its hash that no two heads share one.
+/// The name of a head's set: its generation for people, enough of its hash that no two heads share one, and how its maps
+/// are made. After an upgrade that makes them in another way, what is on disk is no set any more and is made again.
 #[must_use]
 pub fn set_name(head: &HeadRef) -> String {
     let hash = head.hash.to_string();
     let digits = hash.rsplit('-').next().unwrap_or_default();
-    format!("{}-{}", head.generation, digits.get(..16).unwrap_or(digits))
+    format!("{}-{}-{LAYOUT:x}", head.generation, digits.get(..16).unwrap_or(digits))
 }
 
 impl Disk {

@@ -58,7 +58,8 @@ impl Set {
     }
 }
 
-/// The sets on disk that were made for this host; others are none of ours, and go unless one is in use.
+/// The sets on disk that were made for this host and by this version; others are none of ours, and go unless one is in
+/// use.
 pub(super) fn sets(disk: &Disk, host: &str) -> Result<Vec<Set>, DiskError> {
     let mut sets = Vec::new();
     for name in disk.sets()? {
@@ -70,7 +71,11 @@ pub(super) fn sets(disk: &Disk, host: &str) -> Result<Vec<Set>, DiskError> {
                 sets.push(set);
             }
             _ => {
-                tracing::warn!(set = name, host, "a set that was not made for this host is not used");
+                tracing::warn!(
+                    set = name,
+                    host,
+                    "a set that was not made for this host, or by another version, is not used"
+                );
                 disk.remove(&name)?;
             }
         }

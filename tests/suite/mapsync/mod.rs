@@ -26,4 +26,5 @@ mod second;
 mod settings;
 mod silence;
 mod takeover;
+mod upgrade;
 mod world;
