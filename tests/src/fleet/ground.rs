@@ -196,7 +196,8 @@ impl Ground {
         let hub = Hub::new(self.addresses[hub].to_string(), environment(), tls);
         let memory = Memory::open(self.site.path("push.memory")).expect("a memory");
         let admin = Admin::meet(hub, &self.root, &environment(), memory, now()).await;
-        Pusher { admin: admin.expect("a hub that answers"), folder: self.site.path("live") }
+        let folder = self.site.path("live");
+        Pusher { admin: admin.expect("a hub that answers"), folder, published: Instant::now() }
     }
 
     /// Signs and pushes what lies in `live/`; what it brings, or why not.
@@ -214,6 +215,7 @@ impl Ground {
             hub_is_lost: false,
         };
         let key = std::slice::from_ref(&self.keys.push);
+        by.published = Instant::now();
         by.admin.push(wish, key).await.map_err(|error| error.to_string())
     }
 
@@ -256,6 +258,8 @@ impl Ground {
 pub struct Pusher {
     /// As it is shipped.
     pub admin: Admin,
+    /// When the last generation was signed and shown to the hub, its files being there.
+    pub published: Instant,
     folder: PathBuf,
 }
 
