@@ -145,18 +145,18 @@ impl<W: Write> Writer<W> {
         if has_control(entry.value) {
             return Err(wrong("a value has no control characters"));
         }
-        // In a delta the line has a sign before it.
-        if entry.key.len() + "\t".len() + entry.value.len() >= LONGEST {
-            return Err(wrong("the record is too long"));
-        }
         self.pass(entry)
     }
 
-    /// Adds a record that a [`Reader`] gave: only its place in the order is to be asked.
+    /// Adds a record that a [`Reader`] gave: only its length and its place in the order are to be asked.
     pub(crate) fn pass(&mut self, entry: Record<'_>) -> Result<(), BadRecord> {
+        let wrong = |what| Err(BadRecord::Rule { key: entry.key.to_owned(), what });
+        // In a delta the line has a sign before it.
+        if entry.key.len() + "\t".len() + entry.value.len() >= LONGEST {
+            return wrong("the record is too long");
+        }
         if self.records > 0 && *self.key >= *entry.key {
-            let what = "its key is not in its order, or twice";
-            return Err(BadRecord::Rule { key: entry.key.to_owned(), what });
+            return wrong("its key is not in its order, or twice");
         }
         let length = entry.key.len() + entry.value.len() + "\t\n".len();
         let bytes = self.bytes.saturating_add(length as u64);

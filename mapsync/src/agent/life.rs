@@ -27,6 +27,7 @@ use super::ears::{Ears, Heard};
 use super::hubs::Hubs;
 use super::metrics::Metrics;
 use super::query::{Own, keep_answering};
+use super::renew::renew;
 use super::report::keep_telling;
 use super::services::{Followed, Left};
 use super::stage::{self, Set};
@@ -99,6 +100,7 @@ pub(super) enum Done {
 /// When the disk does not show what is on it.
 pub(super) async fn live(own: Host, kept: Kept, mut reach: watch::Receiver<Reach>) -> Result<(), DiskError> {
     let (mut own, mut kept) = (own, kept);
+    renew(&own.disk, &own.name).await?;
     loop {
         let now = reach.borrow_and_update().clone();
         let mut life = Life::begin(own, kept, now)?;

@@ -24,6 +24,7 @@ pub mod hubs;
 mod life;
 mod metrics;
 mod query;
+mod renew;
 pub mod report;
 mod services;
 mod stage;

@@ -58,8 +58,8 @@ impl Set {
     }
 }
 
-/// The sets on disk that were made for this host and by this version; others are none of ours, and go unless one is in
-/// use.
+/// The sets on disk that were made for this host, and by this version ([`super::renew`]); others are none of ours, and
+/// go unless one is in use.
 pub(super) fn sets(disk: &Disk, host: &str) -> Result<Vec<Set>, DiskError> {
     let mut sets = Vec::new();
     for name in disk.sets()? {
@@ -125,10 +125,21 @@ async fn make(means: Means, set: agent::Set) -> Result<(), agent::Unfit> {
         again(&means, &file).await?;
         making.link(&place(&file), &means.disk.fetched(file.hash)).map_err(|error| later(&error))?;
     }
+    complete(making, set, means.host, means.disk.current()).await
+}
+
+/// Makes a set of its files, which stand in it already.
+pub(super) async fn complete(
+    making: Making,
+    set: agent::Set,
+    host: String,
+    current: PathBuf,
+) -> Result<(), agent::Unfit> {
+    let later = |error: &dyn std::fmt::Display| agent::Unfit::Later(error.to_string());
     let runtime = tokio::runtime::Handle::current();
     // Compiling may take seconds: not on a thread that hears hubs.
     blocking(move || {
-        let made = runtime.block_on(host::make(&making, &means.host, &means.disk.current()));
+        let made = runtime.block_on(host::make(&making, &host, &current));
         let made = made.map_err(|unfit| match unfit {
             // The disk, or a table's server, may do it another time.
             Unfit::Disk(_) | Unfit::Maps(InstallError::Disk { .. }) | Unfit::Unasked(_) => later(&unfit),
@@ -137,7 +148,7 @@ async fn make(means: Means, set: agent::Set) -> Result<(), agent::Unfit> {
         let told = Set {
             name: set.name,
             head: set.head,
-            host: means.host,
+            host,
             role: made.role.to_owned(),
             daemon: made.daemon.to_owned(),
             control: made.control,
@@ -155,7 +166,7 @@ async fn blocking<T: Send + 'static>(work: impl FnOnce() -> T + Send + 'static) 
 }
 
 /// Every file that is here; and those that are not, or not any more as they were signed.
-fn lay_down(
+pub(super) fn lay_down(
     disk: &Disk,
     making: Making,
     files: Vec<head::File>,

@@ -44,4 +44,8 @@ fn what_is_written_is_what_is_read() {
     let (octets, summary) = writer.finish().unwrap();
     assert_eq!(octets, b"a\t1\nb\t12345\n");
     assert_eq!(measure(octets.as_slice()).unwrap(), summary);
+    // What no delta could name is no table either.
+    let line = |length| format!("a\t{}\n", "x".repeat(length - 2));
+    assert!(measure(line(LONGEST - 1).as_bytes()).is_ok());
+    assert!(measure(line(LONGEST).as_bytes()).unwrap_err().to_string().ends_with("the record is too long"));
 }
