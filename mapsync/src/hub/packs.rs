@@ -10,7 +10,7 @@ use std::fs::{self, File};
 use std::io::{self, BufWriter, Write as _};
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, PoisonError};
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use switchyard_mapsync_protocol::hash::Hash;
 use switchyard_mapsync_protocol::packed::Packer;
@@ -26,6 +26,8 @@ pub(crate) const PART_OF_STORE: u64 = 4;
 const PATIENCE: Duration = Duration::from_secs(10);
 /// Files that are remembered.
 const KEPT: usize = 4096;
+/// How long a file that could not be packed travels as it is, before that is tried again: a full disk does not stay full.
+const AGAIN: Duration = Duration::from_secs(60);
 
 /// The files that were packed last.
 #[derive(Debug)]
@@ -37,11 +39,40 @@ pub(crate) struct Packs {
     packing: Arc<tokio::sync::Mutex<()>>,
 }
 
-/// A file that was looked at: its length when it is packed, or 0 if it is not worth it.
+/// A file that was looked at.
 #[derive(Debug, Clone, Copy)]
 struct Kept {
     hash: Hash,
-    octets: u64,
+    became: Became,
+}
+
+/// What came of packing it.
+#[derive(Debug, Clone, Copy)]
+enum Became {
+    /// It lies there, with so many octets.
+    Packed(u64),
+    /// It is hardly shorter, and never will be.
+    NotWorthIt,
+    /// It takes more than all of them may take, which was so much when it was packed.
+    TooLarge(u64),
+    /// It could not be packed then.
+    Failed(Instant),
+}
+
+impl Kept {
+    /// Octets that it takes.
+    fn octets(self) -> u64 {
+        if let Became::Packed(octets) = self.became { octets } else { 0 }
+    }
+
+    /// Whether that is still so, in a store of at most so many octets.
+    fn holds(self, most: u64, now: Instant) -> bool {
+        match self.became {
+            Became::Packed(_) | Became::NotWorthIt => true,
+            Became::TooLarge(then) => most <= then,
+            Became::Failed(at) => now.saturating_duration_since(at) < AGAIN,
+        }
+    }
 }
 
 impl Packs {
@@ -61,12 +92,12 @@ impl Packs {
         if self.blobs.length(hash)? <= SMALL {
             return None;
         }
-        if let Some(kept) = self.kept(hash) {
+        if let Some(kept) = self.kept(hash, most, Instant::now()) {
             return self.opened(kept);
         }
         let one_at_a_time = async {
             let turn = Arc::clone(&self.packing).lock_owned().await;
-            if let Some(kept) = self.kept(hash) {
+            if let Some(kept) = self.kept(hash, most, Instant::now()) {
                 return self.opened(kept);
             }
             let packs = Arc::clone(&self);
@@ -74,7 +105,7 @@ impl Packs {
                 let _one_at_a_time = turn;
                 packs.pack(hash, most).unwrap_or_else(|error| {
                     tracing::warn!(%error, %hash, "a file is not packed");
-                    packs.keep(Kept { hash, octets: 0 }, most)
+                    packs.keep(Kept { hash, became: Became::Failed(Instant::now()) }, most)
                 })
             });
             self.opened(packing.await.ok()?)
@@ -87,13 +118,14 @@ impl Packs {
     }
 
     fn opened(&self, kept: Kept) -> Option<File> {
-        if kept.octets == 0 { None } else { File::open(self.path(kept.hash)).ok() }
+        if kept.octets() == 0 { None } else { File::open(self.path(kept.hash)).ok() }
     }
 
-    fn kept(&self, hash: Hash) -> Option<Kept> {
+    /// What is known of a file; what does not hold any more is forgotten.
+    fn kept(&self, hash: Hash, most: u64, now: Instant) -> Option<Kept> {
         let mut kept = self.kept.lock().unwrap_or_else(PoisonError::into_inner);
         let place = kept.iter().position(|kept| kept.hash == hash)?;
-        let asked = kept.remove(place)?;
+        let asked = kept.remove(place).filter(|asked| asked.holds(most, now))?;
         kept.push_back(asked);
         Some(asked)
     }
@@ -110,22 +142,26 @@ impl Packs {
         let to = to.into_inner().map_err(io::IntoInnerError::into_error)?;
         let packed = to.as_file().metadata()?.len();
         // A tenth is not worth the work of a host, and nor is a store without room for it.
-        let is_worth_it = packed < length - length / 10 && packed <= most;
-        let octets = if is_worth_it { packed } else { 0 };
-        if is_worth_it {
+        let became = match packed {
+            _ if packed >= length - length / 10 => Became::NotWorthIt,
+            _ if packed > most => Became::TooLarge(most),
+            _ => Became::Packed(packed),
+        };
+        let kept = Kept { hash, became };
+        if kept.octets() > 0 {
             to.persist(self.path(hash)).map_err(|error| error.error)?;
         }
-        Ok(self.keep(Kept { hash, octets }, most))
+        Ok(self.keep(kept, most))
     }
 
     fn keep(&self, new: Kept, most: u64) -> Kept {
         let mut kept = self.kept.lock().unwrap_or_else(PoisonError::into_inner);
         kept.push_back(new);
-        let mut octets: u64 = kept.iter().map(|kept| kept.octets).sum();
+        let mut octets: u64 = kept.iter().map(|kept| kept.octets()).sum();
         while kept.len() > KEPT || octets > most {
             let Some(oldest) = kept.pop_front() else { break };
-            octets = octets.saturating_sub(oldest.octets);
-            if oldest.octets > 0 {
+            octets = octets.saturating_sub(oldest.octets());
+            if oldest.octets() > 0 {
                 // Who reads it has it open; what stays behind goes at the next start.
                 let _left_at_worst = fs::remove_file(self.path(oldest.hash));
             }
@@ -150,14 +186,38 @@ mod tests {
         hash
     }
 
+    fn table(value: u8) -> Vec<u8> {
+        (0..5000).flat_map(|n| format!("user{n:05}@example.org\t{value}\n").into_bytes()).collect()
+    }
+
+    #[tokio::test]
+    async fn what_failed_and_what_had_no_room_is_packed_when_it_can_be() {
+        let folder = tempfile::tempdir().unwrap();
+        let blobs = Arc::new(Blobs::open(folder.path()).unwrap());
+        let packs = Arc::new(Packs::open(folder.path(), Arc::clone(&blobs)).unwrap());
+        let is_packed = async |hash: Hash, most: u64| Arc::clone(&packs).packed(hash, most).await.is_some();
+        let (one, two) = (put(&blobs, &table(1)).await, put(&blobs, &table(2)).await);
+
+        let at = folder.path().join("packed");
+        fs::remove_dir(&at).unwrap();
+        assert!(!is_packed(one, 1_000_000).await);
+        fs::create_dir(&at).unwrap();
+        // Not for each host that asks: a while after.
+        let began = Instant::now();
+        assert!(packs.kept(one, 1_000_000, began).is_some());
+        assert!(packs.kept(one, 1_000_000, began + AGAIN).is_none());
+        assert!(is_packed(one, 1_000_000).await);
+
+        assert!(!is_packed(two, 100).await);
+        assert!(packs.kept(two, 100, began + AGAIN).is_some(), "it has no room as long as there is no more");
+        assert!(is_packed(two, 1_000_000).await);
+    }
+
     #[tokio::test]
     async fn a_file_is_packed_where_that_is_worth_it_and_the_oldest_makes_room() {
         let folder = tempfile::tempdir().unwrap();
         let blobs = Arc::new(Blobs::open(folder.path()).unwrap());
         let packs = Arc::new(Packs::open(folder.path(), Arc::clone(&blobs)).unwrap());
-        let table = |value: u8| -> Vec<u8> {
-            (0..5000).flat_map(|n| format!("user{n:05}@example.org\t{value}\n").into_bytes()).collect()
-        };
         let (one, two) = (put(&blobs, &table(1)).await, put(&blobs, &table(2)).await);
         let small = put(&blobs, b"a b\n").await;
         let mut chance = fastrand::Rng::with_seed(7);
