@@ -56,8 +56,11 @@ impl Admin {
     /// take no pushes.
     async fn found_elsewhere(&mut self, message: &Message) -> Option<Hub> {
         for mut hub in mem::take(&mut self.others) {
-            if found(&mut hub, message).await.is_ok() {
-                return Some(hub);
+            match found(&mut hub, message).await {
+                Ok(()) => return Some(hub),
+                // The next one would be waited for as long.
+                Err(error) if error.not_yet => return None,
+                Err(_no) => {}
             }
         }
         None
@@ -94,5 +97,5 @@ async fn has(hub: &mut Hub, message: &Message) -> Result<bool, ClientError> {
 
 /// Whether a hub may have taken it all the same: it gave no answer, or could not say yes in time.
 pub(super) fn may_have_it(error: &ClientError) -> bool {
-    error.status.is_none_or(|status| status.is_server_error())
+    !error.not_yet && error.status.is_none_or(|status| status.is_server_error())
 }

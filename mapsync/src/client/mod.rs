@@ -35,6 +35,8 @@ pub struct ClientError {
     pub hub: String,
     /// Its no, if it answered at all.
     pub status: Option<StatusCode>,
+    /// It answered, and took nothing: what comes first is not done yet.
+    pub not_yet: bool,
     /// In words.
     pub why: String,
 }

@@ -15,10 +15,21 @@ impl Hub {
     /// asked again for as long as an upload may take.
     ///
     /// # Errors
-    /// When the hub does not take it: 412 if somebody else was faster.
+    /// When the hub does not take it: 412 if somebody else was faster; [`ClientError::not_yet`] if it copies still.
     pub async fn push_head(&mut self, octets: Vec<u8>, after: u64) -> Result<(), ClientError> {
+        self.push_head_within(octets, after, COPYING).await
+    }
+
+    /// The same with so many questions at most.
+    pub(super) async fn push_head_within(
+        &mut self,
+        octets: Vec<u8>,
+        after: u64,
+        most: u32,
+    ) -> Result<(), ClientError> {
         let octets = Bytes::from(octets);
-        for _ in 0..COPYING {
+        let mut asked = 0;
+        loop {
             let request = self.request(Method::POST, &format!("/v1/generations/{}", self.environment));
             let response =
                 self.send(request.header(IF_MATCH, tag(after)), full(octets.clone()), PATIENCE).await?;
@@ -29,9 +40,13 @@ impl Hub {
             if kind != "copying" {
                 return Err(error);
             }
+            asked += 1;
+            if asked >= most {
+                let why = "copies the files to other hubs, and is not done: push again later".to_owned();
+                return Err(ClientError { not_yet: true, why, ..error });
+            }
             sleep(PAUSE).await;
         }
-        Err(self.wire.error("copies the files to other hubs, and is not done: push again later"))
     }
 
     /// Pushes a root, a release or a plan.

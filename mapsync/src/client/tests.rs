@@ -18,6 +18,7 @@ use tokio_rustls::TlsAcceptor;
 
 use super::wire::Pace;
 use super::*;
+use crate::admin::AdminError;
 use crate::tls::MutualTls;
 
 struct World {
@@ -322,8 +323,17 @@ async fn a_hub_that_copies_the_files_of_a_push_is_asked_again() {
     hub.push_head(b"signed".to_vec(), 6).await.unwrap();
     drop(hub);
     assert_eq!(server.await.unwrap().matches("POST /v1/generations/live HTTP/1.1\r\n").count(), 2);
+    // In the end it is a no, and no answer that was lost.
+    let (address, server) = world.server_of(HUB, vec![later("copying")]).await;
+    let mut hub = world.client(address);
+    let error = hub.push_head_within(b"signed".to_vec(), 6, 2).await.unwrap_err();
+    assert!(error.not_yet && error.why.contains("push again later"), "{error}");
+    drop(hub);
+    assert_eq!(server.await.unwrap().matches("POST ").count(), 2);
+    assert!(!AdminError::from(error).is_unsure());
     // What else it cannot do now, whoever pushes hears at once.
     let (address, _server) = world.server(HUB, later("no-agreement")).await;
     let error = world.client(address).push_head(b"signed".to_vec(), 6).await.unwrap_err();
     assert_eq!(error.status, Some(StatusCode::SERVICE_UNAVAILABLE), "{error}");
+    assert!(!error.not_yet && AdminError::from(error).is_unsure());
 }

@@ -189,11 +189,11 @@ impl Wire {
         // RFC 9457 §5: it is foreign text.
         let why: String = why.chars().filter(|letter| !letter.is_control()).take(1000).collect();
         let why = format!("answers {status}: {why}");
-        (ClientError { hub: self.address.clone(), status: Some(status), why }, kind)
+        (ClientError { hub: self.address.clone(), status: Some(status), not_yet: false, why }, kind)
     }
 
     pub(super) fn error(&self, why: impl Into<String>) -> ClientError {
-        ClientError { hub: self.address.clone(), status: None, why: why.into() }
+        ClientError { hub: self.address.clone(), status: None, not_yet: false, why: why.into() }
     }
 
     fn broken(&self, error: impl Display) -> ClientError {
