@@ -1,10 +1,10 @@
 //! Where an admin works: at a hub that answers, with the keys for releases. What all verbs that put something in use share.
 
-use switchyard_mapsync::admin::Admin;
+use switchyard_mapsync::admin::{Admin, AdminError};
 use switchyard_mapsync_protocol::keys::SecretKey;
 
 use super::{Office, text};
-use crate::output::Output;
+use crate::output::{Exit, Output};
 
 /// An admin at work.
 pub(super) struct Desk<'a> {
@@ -19,6 +19,15 @@ pub(super) struct Desk<'a> {
 }
 
 impl Desk<'_> {
+    /// It is not in force as far as is known; what was overtaken may have been, and that is said.
+    pub(super) fn not_in_force(&mut self, error: AdminError) -> Result<Exit, String> {
+        if !error.is_overtaken() {
+            return Err(error.to_string());
+        }
+        self.output.say(format_args!("{error}\nlook what is: switchyard log")).map_err(text)?;
+        Ok(Exit::Wrong)
+    }
+
     /// Says that an answer was lost, if one was, and that what was brought is there all the same.
     pub(super) fn say_lost(&mut self) -> Result<(), String> {
         let Some(lost) = self.admin.take_lost() else { return Ok(()) };

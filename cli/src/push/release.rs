@@ -33,7 +33,7 @@ steps, halts and undoings too are laid down, and another admin signs them with -
 Who is meant is looked on until all use it, for two minutes at most.
 
 Exit codes: 0 it is released, halted or undone; 1 it is, and a host refuses it or does not use it yet, or nobody can be asked, or \
-it waits for another admin's signature; \
+it waits for another admin's signature, or it was overtaken before it was known; \
 2 it is not, as far as is known, and why is said; 3 a rollout has begun, and its end was not heard: it goes on.
 
 Examples:
@@ -150,10 +150,10 @@ impl Arguments {
 impl Desk<'_> {
     /// Signs a release, brings it if it is signed by enough, and says what it is; one that is not `alone` two must sign.
     async fn release(&mut self, reach: Reach, at: HeadRef, alone: bool) -> Result<Exit, String> {
-        let signing = self.admin.put_in_use(reach, at, alone, &self.keys).await.map_err(text)?;
-        match signing {
-            Signing::InForce(_) => self.released(alone).await,
-            Signing::Waits { sequence, envelope } => {
+        match self.admin.put_in_use(reach, at, alone, &self.keys).await {
+            Err(error) => self.not_in_force(error),
+            Ok(Signing::InForce(_)) => self.released(alone).await,
+            Ok(Signing::Waits { sequence, envelope }) => {
                 let file = self.office.waiting("release", at.generation, sequence);
                 self.lay_down(&file, at.generation, &envelope)
             }

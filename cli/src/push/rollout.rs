@@ -76,10 +76,10 @@ impl Desk<'_> {
             );
         }
         let lifetime = self.office.lifetime();
-        let signing = self.admin.roll_out(at, &hosts, lifetime, express, &self.keys).await.map_err(text)?;
-        match signing {
-            Signing::InForce(_) => self.begun().await,
-            Signing::Waits { sequence, envelope } => {
+        match self.admin.roll_out(at, &hosts, lifetime, express, &self.keys).await {
+            Err(error) => self.not_in_force(error),
+            Ok(Signing::InForce(_)) => self.begun().await,
+            Ok(Signing::Waits { sequence, envelope }) => {
                 let file = self.office.waiting("rollout", at.generation, sequence);
                 self.lay_down(&file, at.generation, &envelope)
             }

@@ -34,12 +34,12 @@ impl Desk<'_> {
             let why = "signs what needs no second signature; only a release to all hosts at once does";
             return Err(failed(&why));
         }
-        let signed = self.admin.sign_as_second(first, &self.keys).await.map_err(|error| failed(&error))?;
-        match signed {
-            Signing::Waits { envelope, .. } => {
+        match self.admin.sign_as_second(first, &self.keys).await {
+            Err(error) => self.not_in_force(error).map_err(|why| failed(&why)),
+            Ok(Signing::Waits { envelope, .. }) => {
                 self.lay_down(&file.with_added_extension("signed"), generation, &envelope)
             }
-            Signing::InForce(sequence) => self.in_force(sequence).await,
+            Ok(Signing::InForce(sequence)) => self.in_force(sequence).await,
         }
     }
 

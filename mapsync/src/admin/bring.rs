@@ -43,10 +43,17 @@ impl Admin {
         if !may_have_it(&lost) {
             return Err(lost.into());
         }
-        match found(&mut self.hub, &message).await {
-            Ok(()) => {}
+        let found = match found(&mut self.hub, &message).await {
+            Ok(found) => found,
             Err(error) if !may_have_it(&error) => return Err(error.into()),
-            Err(_gone) => self.hub = self.found_elsewhere(&message).await.ok_or_else(|| lost.clone())?,
+            Err(_gone) => {
+                let (hub, found) = self.found_elsewhere(&message).await.ok_or_else(|| lost.clone())?;
+                self.hub = hub;
+                found
+            }
+        };
+        if let Found::Overtaken(by) = found {
+            return Err(AdminError::Overtaken { number: message.number, by, lost });
         }
         self.lost = Some(lost);
         Ok(())
@@ -54,10 +61,10 @@ impl Admin {
 
     /// The first of the other hubs that has it, or takes it now. A no from one of them says nothing: it may lag behind, or
     /// take no pushes.
-    async fn found_elsewhere(&mut self, message: &Message) -> Option<Hub> {
+    async fn found_elsewhere(&mut self, message: &Message) -> Option<(Hub, Found)> {
         for mut hub in mem::take(&mut self.others) {
             match found(&mut hub, message).await {
-                Ok(()) => return Some(hub),
+                Ok(found) => return Some((hub, found)),
                 // The next one would be waited for as long.
                 Err(error) if error.not_yet => return None,
                 Err(_no) => {}
@@ -67,9 +74,20 @@ impl Admin {
     }
 }
 
+/// What a hub says of a message of which the answer was lost.
+enum Found {
+    /// It has it.
+    There,
+    /// It has a later one, and does not say whether it had this one before.
+    Overtaken(u64),
+}
+
 /// It has it already, or takes it now.
-async fn found(hub: &mut Hub, message: &Message) -> Result<(), ClientError> {
-    if has(hub, message).await? { Ok(()) } else { bring(hub, message).await }
+async fn found(hub: &mut Hub, message: &Message) -> Result<Found, ClientError> {
+    match has(hub, message).await? {
+        Some(found) => Ok(found),
+        None => bring(hub, message).await.map(|()| Found::There),
+    }
 }
 
 async fn bring(hub: &mut Hub, message: &Message) -> Result<(), ClientError> {
@@ -80,18 +98,21 @@ async fn bring(hub: &mut Hub, message: &Message) -> Result<(), ClientError> {
     }
 }
 
-async fn has(hub: &mut Hub, message: &Message) -> Result<bool, ClientError> {
+/// None if it is to be brought again.
+async fn has(hub: &mut Hub, message: &Message) -> Result<Option<Found>, ClientError> {
     match message.what {
         // Somebody may have pushed another one since.
         Newest::Head => match hub.head(message.number).await {
-            Ok(shown) => Ok(shown == message.octets),
-            Err(error) if error.status == Some(StatusCode::NOT_FOUND) => Ok(false),
+            Ok(shown) => Ok((shown == message.octets).then_some(Found::There)),
+            Err(error) if error.status == Some(StatusCode::NOT_FOUND) => Ok(None),
             Err(error) => Err(error),
         },
-        what => {
-            let shown = hub.newest(what, 0, Duration::ZERO).await?;
-            Ok(shown.is_some_and(|shown| shown.octets == message.octets))
-        }
+        // Of the others only the newest is shown, and no hub takes an older one after it.
+        what => Ok(match hub.newest(what, 0, Duration::ZERO).await? {
+            Some(shown) if shown.octets == message.octets => Some(Found::There),
+            Some(shown) if shown.number > message.number => Some(Found::Overtaken(shown.number)),
+            _ => None,
+        }),
     }
 }
 
@@ -99,3 +120,6 @@ async fn has(hub: &mut Hub, message: &Message) -> Result<bool, ClientError> {
 pub(super) fn may_have_it(error: &ClientError) -> bool {
     !error.not_yet && error.status.is_none_or(|status| status.is_server_error())
 }
+
+#[cfg(test)]
+mod tests;

@@ -50,6 +50,18 @@ pub enum AdminError {
         /// What the system says.
         error: io::Error,
     },
+    /// The answer was lost, and what the hub has now is later.
+    #[error(
+        "{lost}\nits answer to number {number} was lost, and that is overtaken by {by} meanwhile: whether it was in force is not known"
+    )]
+    Overtaken {
+        /// What was brought.
+        number: u64,
+        /// What the hub has now.
+        by: u64,
+        /// The answer that did not come.
+        lost: ClientError,
+    },
     /// What was done from here cannot be remembered.
     #[error(transparent)]
     Memory(#[from] MemoryError),
@@ -74,6 +86,12 @@ impl AdminError {
     #[must_use]
     pub fn lost_the_race(&self) -> bool {
         matches!(self, Self::Hub(error) if error.status == Some(StatusCode::PRECONDITION_FAILED))
+    }
+
+    /// Whether it may have been in force, and something later is now.
+    #[must_use]
+    pub fn is_overtaken(&self) -> bool {
+        matches!(self, Self::Overtaken { .. })
     }
 
     /// Whether the hub may have taken it all the same: it gave no answer, or could not say yes in time.

@@ -204,4 +204,4 @@ const MAX_SMALL: u64 = 64 << 10;
 const MAX_LIST: u64 = 16 << 20;
 
 #[cfg(test)]
-mod tests;
+pub(crate) mod tests;

@@ -21,13 +21,13 @@ use super::*;
 use crate::admin::AdminError;
 use crate::tls::MutualTls;
 
-struct World {
+pub(crate) struct World {
     folder: TempDir,
     authority: CertifiedIssuer<'static, KeyPair>,
 }
 
 impl World {
-    fn new() -> Self {
+    pub(crate) fn new() -> Self {
         let folder = tempfile::tempdir().unwrap();
         let mut parameters = CertificateParams::default();
         parameters.is_ca = IsCa::Ca(BasicConstraints::Unconstrained);
@@ -55,7 +55,7 @@ impl World {
         MutualTls { certificate, key, authorities: file("authority.pem") }
     }
 
-    fn client(&self, address: SocketAddr) -> Hub {
+    pub(crate) fn client(&self, address: SocketAddr) -> Hub {
         let tls = self.tls("spiffe://live/agent/mx1").client().unwrap();
         Hub::new(address.to_string(), Environment::try_from("live".to_owned()).unwrap(), tls)
     }
@@ -87,7 +87,7 @@ impl World {
     }
 
     /// The same with an answer for each question, the last one for all that come after.
-    async fn server_of(&self, identity: &str, answers: Vec<Vec<u8>>) -> (SocketAddr, JoinHandle<String>) {
+    pub(crate) async fn server_of(&self, identity: &str, answers: Vec<Vec<u8>>) -> (SocketAddr, JoinHandle<String>) {
         let acceptor = TlsAcceptor::from(self.tls(identity).server().unwrap());
         let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
         let address = listener.local_addr().unwrap();
@@ -114,9 +114,9 @@ impl World {
     }
 }
 
-const HUB: &str = "spiffe://live/hub/hub1";
+pub(crate) const HUB: &str = "spiffe://live/hub/hub1";
 
-fn ok(body: &[u8]) -> Vec<u8> {
+pub(crate) fn ok(body: &[u8]) -> Vec<u8> {
     let head = format!("HTTP/1.1 200 OK\r\netag: \"7\"\r\ncontent-length: {}\r\n\r\n", body.len());
     [head.as_bytes(), body].concat()
 }
