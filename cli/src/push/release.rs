@@ -18,7 +18,8 @@ use crate::output::{Exit, Output};
 #[command(after_help = "\
 A host that has it ready uses it at once; one that has not, as soon as it has. A larger share holds the smaller one. \
 With --undo the hosts that use it go back, each by itself and at once, to what they used before, and do not take this \
-generation again; who that is, and to what, is said first (--dry-run: and nothing is done). What no host has is not undone. \
+generation again; who that is, and to what, is said first (--dry-run: and nothing is done). What is not released and no host has \
+is not undone. \
 `switchyard rollback` takes all hosts to the files of any generation.
 
 With --staged the hub does it by steps, and looks after each of them; `switchyard rollout` shows how far it is, and --halt or \
@@ -62,7 +63,7 @@ pub(crate) struct Arguments {
     /// With --undo: say who would go back, and to what, and change nothing
     #[arg(long, requires = "undo")]
     dry_run: bool,
-    /// With --undo: although the hub knows of no host that has it, for those that it has not heard
+    /// With --undo: although it is not what is released, and the hub knows of no host that has it
     #[arg(long, requires = "undo")]
     yes: bool,
     /// Look at what another admin signed and laid down, sign it too, and put it in force

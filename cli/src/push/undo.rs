@@ -1,17 +1,20 @@
-//! Before a generation is undone: who has it, and what each of them goes back to.
+//! Before a generation is undone: who has it or gets it, and what each of them goes back to.
 
 use std::collections::BTreeMap;
 
 use switchyard_mapsync::client::FleetHost;
 use switchyard_mapsync_protocol::head::HeadRef;
+use switchyard_mapsync_protocol::release::Release;
+use switchyard_mapsync_protocol::rollout::Plan;
+use switchyard_mapsync_protocol::status::State;
 
 use super::desk::Desk;
 use super::fleet::{SILENT, printable};
 use super::text;
 
 impl Desk<'_> {
-    /// Says who goes back, and to what. Whether it is to be undone: not if no host has it, unless that is wished all the
-    /// same.
+    /// Says who goes back, and to what. Whether it is to be undone: not if it is not what is released and no host has it,
+    /// unless that is wished all the same. A hub that has just started has heard no host yet.
     pub(super) async fn looked_before(&mut self, at: HeadRef, anyway: bool) -> Result<bool, String> {
         let hosts = match self.admin.hub().fleet().await {
             Ok(fleet) => fleet.hosts,
@@ -23,9 +26,13 @@ impl Desk<'_> {
                 return Err(format!("{error}\nwho has it is not known: --yes undoes it all the same"));
             }
         };
-        let lines = lines(&hosts, at);
-        if lines.is_empty() && !anyway {
-            let number = at.generation;
+        let (lines, number) = (lines(&hosts, at), at.generation);
+        if lines.is_empty() && is_released(at, self.admin.release(), self.admin.plan()) {
+            let what = format!(
+                "no host that the hub has heard has generation {number} yet: none takes it any more, and who has it goes back"
+            );
+            self.output.say(what).map_err(text)?;
+        } else if lines.is_empty() && !anyway {
             let what = format!(
                 "no host that the hub has heard has generation {number}: nothing is undone. switchyard release {number} --halt \
                  keeps hosts from using it; --yes undoes it for hosts that the hub has not heard"
@@ -36,6 +43,13 @@ impl Desk<'_> {
         self.output.data(lines.concat()).map_err(text)?;
         Ok(true)
     }
+}
+
+/// Whether hosts move to it now, or have by the newest release, or are about to by the steps of a rollout.
+fn is_released(at: HeadRef, newest: Option<&Release>, plan: Option<&Plan>) -> bool {
+    let highest = newest.map_or(0, |newest| newest.sequence);
+    let is_newest = newest.is_some_and(|newest| newest.names() == at && !newest.undo);
+    is_newest || plan.is_some_and(|plan| plan.names() == at && highest < plan.first())
 }
 
 /// A line for all hosts that go back to the same, and one for those that have it ready.
@@ -49,12 +63,20 @@ fn lines(hosts: &[FleetHost], at: HeadRef) -> Vec<String> {
             }
             None if progress.active == Some(at) => "stays on it, for it has none before".to_owned(),
             _ if progress.staged == Some(at) => "has it ready, and does not use it any more".to_owned(),
+            _ if progress.wanted == Some(at) && is_at_work(progress.state) => {
+                "gets it ready, and does not use it any more".to_owned()
+            }
             _ => continue,
         };
         let silent = if *age > SILENT { " (silent)" } else { "" };
         lines.entry(what).or_default().push(format!("{}{silent}", printable(&status.host)));
     }
     lines.into_iter().map(|(what, hosts)| format!("{what}: {}\n", named(&hosts))).collect()
+}
+
+/// Whether it still comes to have what it wants; who refuses it or went back from it does not.
+fn is_at_work(state: State) -> bool {
+    matches!(state, State::Settled | State::Fetching | State::Staging | State::Staged)
 }
 
 /// So many, the first of them by name.
@@ -71,7 +93,12 @@ const NAMED: usize = 10;
 
 #[cfg(test)]
 mod tests {
+    use switchyard_mapsync_protocol::envelope::Signed;
     use switchyard_mapsync_protocol::hash::Hash;
+    use switchyard_mapsync_protocol::keys::SecretKey;
+    use switchyard_mapsync_protocol::release::ALL;
+    use switchyard_mapsync_protocol::rollout::draw;
+    use switchyard_mapsync_protocol::root;
     use switchyard_mapsync_protocol::status::{Counters, Progress, Status};
     use switchyard_mapsync_protocol::{Environment, Timestamp};
 
@@ -120,7 +147,69 @@ mod tests {
             "stays on it, for it has none before: d\n",
         ];
         assert_eq!(lines(&hosts, head(3)), told);
+        let fetching = |name: &str, state: State| {
+            let mut host = host(name, 1, Some(2), Some(1), 2);
+            (host.status.progress.wanted, host.status.progress.state) = (Some(head(3)), state);
+            host
+        };
+        let hosts = [
+            fetching("a", State::Fetching),
+            fetching("b", State::Staging),
+            fetching("c", State::Refused),
+            fetching("d", State::Returned),
+        ];
+        assert_eq!(lines(&hosts, head(3)), ["gets it ready, and does not use it any more: a, b\n"]);
         assert!(lines(&hosts, head(4)).is_empty());
         assert!(named(&vec!["x".to_owned(); NAMED + 2]).ends_with("x and 2 more"));
+    }
+
+    fn release(sequence: u64, generation: u64, (halted, undo): (bool, bool)) -> Release {
+        Release {
+            environment: Environment::try_from("live".to_owned()).unwrap(),
+            sequence,
+            generation,
+            head: head(generation).hash,
+            permille: ALL,
+            canaries: Vec::new(),
+            halted,
+            undo,
+            expires: Timestamp(9),
+        }
+    }
+
+    /// A rollout of generation 4, from release 3 on.
+    fn plan() -> Plan {
+        let key = SecretKey::from_seed([1; 32]).unwrap();
+        let role = || root::Role { keys: vec![key.public()], threshold: 1 };
+        let roles = root::Roles { root: role(), push: role(), release: role() };
+        let first = release(3, 4, (false, false));
+        let environment = first.environment.clone();
+        let root = root::Root { environment, version: 1, expires: Timestamp(9), roles };
+        let sign = |release: &Release| {
+            let mut signed = Signed::new(release).unwrap();
+            signed.sign(&key);
+            signed
+        };
+        let first = Release { permille: 0, canaries: vec!["a".to_owned()], ..first };
+        Plan::new(draw(&first, &["a", "b"]).iter().map(sign).collect(), &root).unwrap()
+    }
+
+    #[test]
+    fn what_is_released_is_undone_although_no_host_has_told_that_it_has_it() {
+        let is_released = |generation, newest: Option<Release>, plan: Option<&Plan>| {
+            super::is_released(head(generation), newest.as_ref(), plan)
+        };
+        let (all, halted, undone) = ((false, false), (true, false), (true, true));
+        assert!(!is_released(2, None, None));
+        assert!(is_released(2, Some(release(2, 2, all)), None));
+        assert!(is_released(2, Some(release(2, 2, halted)), None), "who has moved stays until it is undone");
+        assert!(!is_released(2, Some(release(2, 2, undone)), None));
+        assert!(!is_released(1, Some(release(2, 2, all)), None), "it would end the release of another");
+
+        let plan = plan();
+        assert!(is_released(4, Some(release(2, 2, all)), Some(&plan)), "its first step is about to come");
+        assert!(is_released(4, None, Some(&plan)));
+        assert!(!is_released(4, Some(release(plan.last(), 4, undone)), Some(&plan)), "it is over");
+        assert!(!is_released(4, Some(release(plan.last() + 1, 5, all)), Some(&plan)));
     }
 }
