@@ -72,3 +72,15 @@ fn y14_hosts_go_back_from_what_is_undone_and_do_not_take_it_again() {
     assert!(world.admin(&["log"]).data.contains("[undone]"));
     is_back_until_the_third(&world, "its release was undone");
 }
+
+#[test]
+fn what_is_released_is_undone_although_the_hub_has_heard_no_host_yet() {
+    let world = World::new();
+    assert_eq!(world.push(&[]).code, Some(0));
+    let told = world.admin(&["release", "1", "--undo"]);
+    assert!(told.code == Some(0) && told.data.contains("undone: who uses it goes back"), "{told:?}");
+    assert!(told.speech.contains("no host that the hub has heard has generation 1 yet"), "{told:?}");
+    // Once is enough.
+    let told = world.admin(&["release", "1", "--undo"]);
+    assert!(told.code == Some(2) && told.speech.contains("nothing is undone"), "{told:?}");
+}
