@@ -3,7 +3,7 @@
 use std::path::PathBuf;
 
 use clap::Args;
-use switchyard_mapsync::admin::{Reach, Signing};
+use switchyard_mapsync::admin::{First, Reach, Signing};
 use switchyard_mapsync_protocol::head::HeadRef;
 use switchyard_mapsync_protocol::release::{ALL, Release};
 
@@ -97,10 +97,29 @@ pub(super) struct Hosts {
 impl Hosts {
     /// Releases it to them, at once or by steps.
     pub(super) async fn put_in_use(&self, desk: &mut Desk<'_>, at: HeadRef) -> Result<Exit, String> {
-        if self.staged || self.express {
+        let (is_rollout, alone) = (self.staged || self.express, !self.all_at_once);
+        let reach = self.reach(desk.office);
+        if desk.admin.waits_for_another(alone, &desk.keys) {
+            let what = if is_rollout { "rollout" } else { "release" };
+            let is_the_same = |first: &First| self.is_the_same(&reach, first);
+            if let Some(file) = desk.waits_already(what, at, is_the_same).await {
+                return desk.say_waits(&file, at.generation);
+            }
+        }
+        if is_rollout {
             return desk.roll_out(at, self.express).await;
         }
-        desk.release(self.reach(desk.office), at, !self.all_at_once).await
+        desk.release(reach, at, alone).await
+    }
+
+    /// Whether what was signed before is for these hosts.
+    fn is_the_same(&self, reach: &Reach, first: &First) -> bool {
+        match first {
+            First::Release { release, .. } => {
+                !release.halted && release.permille == reach.permille && release.canaries == reach.canaries
+            }
+            First::Rollout(draft) => draft.plan().is_express() == self.express,
+        }
     }
 
     fn reach(&self, office: &Office) -> Reach {

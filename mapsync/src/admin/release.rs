@@ -58,6 +58,14 @@ impl Admin {
         self.trusted.root().roles.release.threshold >= TWO
     }
 
+    /// Whether what these keys sign waits for somebody else's signature.
+    #[must_use]
+    pub fn waits_for_another(&self, alone: bool, keys: &[SecretKey]) -> bool {
+        let ours: Vec<_> = keys.iter().map(SecretKey::public).collect();
+        let counts = self.trusted.root().roles.release.keys.iter().filter(|key| ours.contains(key));
+        counts.count() < self.signatures(alone)
+    }
+
     /// How many must sign a release.
     pub(super) fn signatures(&self, alone: bool) -> usize {
         let threshold = self.trusted.root().roles.release.threshold;

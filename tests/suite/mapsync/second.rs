@@ -16,6 +16,12 @@ fn waiting(world: &World, start: &str) -> String {
     world.file(name)
 }
 
+/// How many begin so.
+fn count(world: &World, start: &str) -> usize {
+    let files = fs::read_dir(world.site.path("")).expect("a folder").flatten();
+    files.filter(|file| file.file_name().to_string_lossy().starts_with(start)).count()
+}
+
 /// A verb of another admin's, who has the second key for releases.
 fn bob(world: &World, words: &[&str]) -> Told {
     world.site.write("bob.toml", &world.log("push.toml").replace("\"release.key\"", "\"second.key\""));
@@ -78,7 +84,15 @@ fn where_the_root_asks_for_two_every_release_is_begun_by_one_and_signed_by_anoth
         assert!(told.code == Some(1) && told.speech.contains("it needs one more signature"), "{told:?}");
     };
     waits(&world.push(&[]));
-    let told = bob(&world, &["release", "1", "--countersign", &waiting(&world, "release-1-")]);
+    // A timer that pushes again signs no second one, and one that is for other hosts is another.
+    let file = waiting(&world, "release-1-");
+    let told = world.push(&[]);
+    waits(&told);
+    assert!(told.speech.contains(&file), "{told:?}");
+    assert_eq!(count(&world, "release-1-"), 1);
+    waits(&world.admin(&["release", "1", "--canary", "elsewhere.example.org"]));
+    assert_eq!(count(&world, "release-1-"), 2);
+    let told = bob(&world, &["release", "1", "--countersign", &file]);
     assert!(
         told.code == Some(0) && told.data.contains("generation 1: released to all hosts, until "),
         "{told:?}"
@@ -91,6 +105,8 @@ fn where_the_root_asks_for_two_every_release_is_begun_by_one_and_signed_by_anoth
     // All steps of a rollout at once, and its ends.
     world.write_recipients("postmaster@example.org\nnew@example.org\n");
     waits(&world.push(&["--staged"]));
+    waits(&world.push(&["--staged"]));
+    assert_eq!(count(&world, "rollout-2-"), 1);
     assert_eq!(world.admin(&["rollout"]).data, "no rollout\n");
     let plan = waiting(&world, "rollout-2-");
     let told = world.admin(&["release", "2", "--countersign", &plan]);
