@@ -175,15 +175,20 @@ impl Chain {
         self.members.iter().map(|member| member.table.len()).sum()
     }
 
-    /// What one of its tables says, without those before it; none where it is not here, cannot say, or has no lines of an
-    /// admin's that could say it.
+    /// What one of its tables says, without those before it: nothing where it is not here; none where it cannot say. One
+    /// that says what no admin wrote stands for itself, by its name.
     pub(crate) fn alone(&self, spec: &str, key: &str, given: &str) -> Option<Option<String>> {
-        let member = self.members.iter().find(|member| *member.spec == *spec)?;
-        if !member.table.has_lines() {
-            return None;
+        let Some(member) = self.member(spec) else { return Some(None) };
+        if !member.table.is_written() {
+            return Some(Some(spec.to_owned()));
         }
         let found = member.find(key, given, &Near::default(), 0).ok()?;
         Some(found.map(|hit| hit.text.into_owned()))
+    }
+
+    /// The table of this name.
+    pub(crate) fn member(&self, spec: &str) -> Option<&Member> {
+        self.members.iter().find(|member| *member.spec == *spec)
     }
 
     /// The tables of whole keys, each with its file.

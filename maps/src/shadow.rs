@@ -1,8 +1,8 @@
 //! A candidate beside the set in use: every question is put to both, the one in use answers, and what the
 //! candidate would have said otherwise is counted.
 //!
-//! A difference is *intended* when a line that answered, in one set or the other, is one that the change touched: then
-//! the admin meant it. The rest is what a change does that nobody thought of: a line for everybody that comes or goes, a
+//! A difference is *intended* when a line that answered, in one set or the other, is one that the change touched, or its
+//! table is new or gone: then the admin meant it. The rest is what a change does that nobody thought of: a line for everybody that comes or goes, a
 //! rule whose value cannot be used, a map that cannot be asked. A turn from "taken" to "refused" or back is its own
 //! kind, since that is the one that loses mail.
 
@@ -223,7 +223,7 @@ pub(crate) fn show<T: Compared>(answer: &Answer<Found<T>>) -> String {
 }
 
 /// Whether the change touched a line that was found in either set. It did where the line's own table, asked alone, says
-/// something else in the other set.
+/// something else in the other set, or is not there at all.
 pub(crate) fn touched(asked: [&[Asked]; 2], live: &MapSet, candidate: &MapSet) -> bool {
     let found = |asked: &&Asked| matches!(asked.said, Said::Found(..));
     asked.into_iter().flatten().filter(found).any(|answered| {
@@ -238,8 +238,11 @@ pub(crate) fn touched(asked: [&[Asked]; 2], live: &MapSet, candidate: &MapSet) -
     })
 }
 
-/// What the table of a question says by itself; none where it cannot say, or has no lines.
+/// What the table of a question says by itself: nothing where it is not in the set; none where it cannot say.
 fn alone(set: &MapSet, asked: &Asked) -> Option<Option<String>> {
-    let Slot::Ready(chain) = set.slot(asked.map) else { return None };
-    chain.alone(&asked.table, &asked.key, &asked.given)
+    match set.slot(asked.map) {
+        Slot::Absent => Some(None),
+        Slot::Ready(chain) => chain.alone(&asked.table, &asked.key, &asked.given),
+        Slot::Unavailable(_) => None,
+    }
 }

@@ -13,7 +13,7 @@ use switchyard_maps::installed;
 use switchyard_maps::shadow::{Differing, Kind, Report, Shadow};
 use switchyard_maps::watch::{self, Accepted, PrepareError, Reload};
 use switchyard_maps::{
-    Answer, Budget, MapHandle, MapMetrics, MapName, MapOptions, MapSet, Reloader, TableSpec,
+    Answer, Budget, MapHandle, MapMetrics, MapName, MapOptions, MapSet, Reloader, Snapshot, TableSpec,
 };
 use switchyard_smtp::address::Mailbox;
 use tokio::time::timeout;
@@ -135,6 +135,61 @@ fn a_rule_that_changed_is_meant() {
     let report = handle.shadow().unwrap().report();
     let all: Vec<_> = report.examples.iter().map(|one| (&*one.asked, one.intended)).collect();
     assert_eq!(all, [("192.0.2.200", true), ("203.0.113.1", true)], "{report:?}");
+}
+
+/// What a candidate of other tables says to a recipient that both know, or one of them: kinds, and whether it was meant.
+fn beside(live: &[(MapName, &str)], candidate: &[(MapName, &str)], ask: fn(&Snapshot)) -> Vec<(Kind, bool)> {
+    let folder = tempfile::tempdir().unwrap();
+    let set = |name: &str, tables: &[(MapName, &str)]| {
+        let mut options = MapOptions { folder: folder.path().to_owned(), ..MapOptions::default() };
+        for (map, word) in tables {
+            options.tables.entry(*map).or_default().push(TableSpec::parse(word).unwrap());
+        }
+        put(folder.path(), "transport", "a.example smtp:[one]\n");
+        let set = folder.path().join(name);
+        installed::install(&options, &set).unwrap();
+        set
+    };
+    let options = MapOptions {
+        installed: Some(set("live", live)),
+        candidate: Some(set("next", candidate)),
+        ..MapOptions::default()
+    };
+    let (handle, reloader) = start(&options);
+    assert_eq!(reloader.reload(), Ok(Reload::Unchanged));
+    ask(&handle.snapshot());
+    let report = handle.shadow().unwrap().report();
+    assert!(report.asked > 0);
+    report.examples.iter().map(|example| (example.kind, example.intended)).collect()
+}
+
+#[test]
+fn a_table_that_is_new_or_gone_or_has_another_word_is_meant() {
+    let lists = (MapName::VirtualAlias, "regexp:{ {/^list-(.*)@a\\.example$/ $1@a.example} }");
+    let alias = |maps: &Snapshot| drop(maps.alias(&mailbox("list-x@a.example")));
+    let others = (MapName::VirtualAlias, "inline:{ b@a.example=c@a.example }");
+    assert_eq!(beside(&[others], &[others, lists], alias), [(Kind::NotFound, true)]);
+    assert_eq!(beside(&[others, lists], &[others], alias), [(Kind::NotFound, true)]);
+    // A map of which there was none.
+    let other = (MapName::Transport, "transport");
+    assert_eq!(beside(&[other], &[other, lists], alias), [(Kind::NotFound, true)]);
+
+    let route = |maps: &Snapshot| drop(maps.route(&mailbox("x@b.example")));
+    let words = |one, two| [[other, (MapName::Transport, one)], [other, (MapName::Transport, two)]];
+    for (one, two, kind) in [
+        ("inline:{ b.example=smtp:[one] }", "inline:{ b.example=smtp:[two] }", Kind::Route),
+        ("static:smtp:[one]", "static:smtp:[two]", Kind::Route),
+        ("static:smtp:[one]", "static:error:closed", Kind::Verdict),
+        ("static:smtp:[one]", "randmap:{ smtp:[two], smtp:[three] }", Kind::Route),
+    ] {
+        let [one, two] = words(one, two);
+        assert_eq!(beside(&one, &two, route), [(kind, true)], "{one:?} {two:?}");
+    }
+    // The line for everybody is a surprise all the same, and so is a table that fails.
+    let [one, two] = words("inline:{ c.example=smtp:[one] }", "inline:{ *=smtp:[one] }");
+    assert_eq!(beside(&one, &two, route), [(Kind::NotFound, false)]);
+    let [one, two] = words("inline:{ c.example=smtp:[one] }", "fail:closed");
+    assert_eq!(beside(&one, &two, route), [(Kind::Unavailable, false)]);
 }
 
 #[test]

@@ -61,12 +61,12 @@ impl Table {
         }
     }
 
-    /// Whether all that it says stands in lines.
-    pub(crate) fn has_lines(&self) -> bool {
+    /// Whether all that it says was written by an admin, in lines or in the settings: neither chance says it nor a server.
+    pub(crate) fn is_written(&self) -> bool {
         match self {
-            Self::Exact(_) | Self::Cidr(_) | Self::Pattern(_) => true,
-            Self::Union(members) => members.iter().all(|member| member.table.has_lines()),
-            Self::Static(_) | Self::Fail(_) | Self::Random(_) | Self::Remote(_) => false,
+            Self::Exact(_) | Self::Cidr(_) | Self::Pattern(_) | Self::Static(_) | Self::Fail(_) => true,
+            Self::Union(members) => members.iter().all(|member| member.table.is_written()),
+            Self::Random(_) | Self::Remote(_) => false,
         }
     }
 
