@@ -4,7 +4,8 @@
 //! A difference is *intended* when a line that answered, in one set or the other, is one that the change touched, or its
 //! table is new or gone: then the admin meant it. The rest is what a change does that nobody thought of: a line for everybody that comes or goes, a
 //! rule whose value cannot be used, a map that cannot be asked. A turn from "taken" to "refused" or back is its own
-//! kind, since that is the one that loses mail.
+//! kind, since that is the one that loses mail. A table that draws its answers (`randmap:`) is the same where it is in both
+//! sets, whatever each draws.
 
 use std::collections::BTreeMap;
 use std::sync::{Mutex, PoisonError};
@@ -235,6 +236,16 @@ pub(crate) fn touched(asked: [&[Asked]; 2], live: &MapSet, candidate: &MapSet) -
             (Some(live), Some(candidate)) => live != candidate,
             _ => false,
         }
+    })
+}
+
+/// Whether one and the same table answered in both, which draws what it says: that two draws differ says nothing.
+pub(crate) fn is_chance([live, candidate]: [&[Asked]; 2], set: &MapSet) -> bool {
+    let found = |asked: &&Asked| matches!(asked.said, Said::Found(..));
+    live.iter().filter(found).any(|answered| {
+        let Slot::Ready(chain) = set.slot(answered.map) else { return false };
+        chain.member(&answered.table).is_some_and(|member| member.table.draws())
+            && candidate.iter().filter(found).any(|asked| asked.table == answered.table)
     })
 }
 

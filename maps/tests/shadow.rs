@@ -137,6 +137,26 @@ fn a_rule_that_changed_is_meant() {
     assert_eq!(all, [("192.0.2.200", true), ("203.0.113.1", true)], "{report:?}");
 }
 
+#[test]
+fn what_chance_says_in_both_is_the_same() {
+    let draw = "randmap:{ smtp:[one], smtp:[two], error:closed }";
+    let transport = (MapName::Transport, "transport");
+    let route = |maps: &Snapshot| (0..100).for_each(|_| drop(maps.route(&mailbox("x@b.example"))));
+    let drawn = [transport, (MapName::Transport, draw)];
+    assert_eq!(beside(&drawn, &drawn, route), []);
+    // A change beside it, and another table before it.
+    let more = [(MapName::Recipients, "inline:{ b@a.example=x }")];
+    assert_eq!(beside(&drawn, &[&drawn[..], &more].concat(), route), []);
+    let before = [(MapName::Transport, "inline:{ x@b.example=smtp:[one] }"), drawn[1]];
+    let all = beside(&drawn, &before, route);
+    assert!(!all.is_empty() && all.iter().all(|(_, is_meant)| *is_meant), "{all:?}");
+
+    let union = "unionmap:{ inline:{ x@b.example=y@b.example }, randmap:{ v@b.example, w@b.example } }";
+    let union = [(MapName::VirtualAlias, union)];
+    let alias = |maps: &Snapshot| (0..100).for_each(|_| drop(maps.alias(&mailbox("x@b.example"))));
+    assert_eq!(beside(&union, &union, alias), []);
+}
+
 /// What a candidate of other tables says to a recipient that both know, or one of them: kinds, and whether it was meant.
 fn beside(live: &[(MapName, &str)], candidate: &[(MapName, &str)], ask: fn(&Snapshot)) -> Vec<(Kind, bool)> {
     let folder = tempfile::tempdir().unwrap();
@@ -160,7 +180,12 @@ fn beside(live: &[(MapName, &str)], candidate: &[(MapName, &str)], ask: fn(&Snap
     ask(&handle.snapshot());
     let report = handle.shadow().unwrap().report();
     assert!(report.asked > 0);
-    report.examples.iter().map(|example| (example.kind, example.intended)).collect()
+    let met = |kind| {
+        let (intended, unexpected) = differing(&report, kind);
+        [(kind, true, intended), (kind, false, unexpected)]
+    };
+    let met = Kind::ALL.into_iter().flat_map(met).filter(|(.., count)| *count > 0);
+    met.map(|(kind, is_meant, _)| (kind, is_meant)).collect()
 }
 
 #[test]

@@ -70,6 +70,15 @@ impl Table {
         }
     }
 
+    /// Whether chance decides what it says.
+    pub(crate) fn draws(&self) -> bool {
+        match self {
+            Self::Random(_) => true,
+            Self::Union(members) => members.iter().any(|member| member.table.draws()),
+            _ => false,
+        }
+    }
+
     /// A table of whole keys.
     pub(crate) fn exact(&self) -> Option<&Exact> {
         match self {
