@@ -161,7 +161,7 @@ fn entry(member: &Member, written: &mut impl Iterator<Item = String>) -> Entry {
     Entry { table: member.spec.to_string(), source: member.file.to_path_buf(), artifact, members }
 }
 
-fn hex(octets: &[u8; 32]) -> String {
+pub(crate) fn hex(octets: &[u8; 32]) -> String {
     blake3::Hash::from(*octets).to_hex().to_string()
 }
 
@@ -192,11 +192,7 @@ pub fn verify(manifest: &Manifest, folder: &Path) -> Result<(), Faults> {
 pub fn manifest(folder: &Path) -> Result<Manifest, Fault> {
     let file = folder.join(MANIFEST);
     let fault = |what: String| Fault::of_file(None, file.as_path().into(), what);
-    let length = fs::metadata(&file).map_err(|error| fault(format!("cannot be read: {error}")))?.len();
-    if length > MAX_MANIFEST {
-        return Err(fault(format!("larger than {MAX_MANIFEST} octets")));
-    }
-    let text = fs::read(&file).map_err(|error| fault(format!("cannot be read: {error}")))?;
+    let text = text(&file).map_err(fault)?;
     let manifest: Manifest = serde_json::from_slice(&text).map_err(|error| fault(error.to_string()))?;
     if manifest.format != FORMAT {
         return Err(fault(format!("format {}; this program reads format {FORMAT}", manifest.format)));
@@ -205,6 +201,25 @@ pub fn manifest(folder: &Path) -> Result<Manifest, Fault> {
         return Err(fault(format!("`{name}` is no map")));
     }
     Ok(manifest)
+}
+
+/// One set's name among all: of what its manifest says, which names all that is in it. In hexadecimal.
+///
+/// # Errors
+/// When the manifest cannot be read.
+pub fn identity(folder: &Path) -> Result<String, Fault> {
+    let file = folder.join(MANIFEST);
+    let text = text(&file).map_err(|what| Fault::of_file(None, file.as_path().into(), what))?;
+    Ok(hex(blake3::hash(&text).as_bytes()))
+}
+
+/// A manifest's octets, if they are not too many.
+fn text(file: &Path) -> Result<Vec<u8>, String> {
+    let length = fs::metadata(file).map_err(|error| format!("cannot be read: {error}"))?.len();
+    if length > MAX_MANIFEST {
+        return Err(format!("larger than {MAX_MANIFEST} octets"));
+    }
+    fs::read(file).map_err(|error| format!("cannot be read: {error}"))
 }
 
 fn container(artifact: &Artifact, folder: &Path) -> Result<Container, String> {

@@ -43,6 +43,7 @@ pub struct MapMetrics {
     /// Found, not found, unavailable of each map, at the place of its number.
     lookups: Arc<[[IntCounter; 3]]>,
     differences: IntCounterVec,
+    unexpected: IntCounterVec,
     /// What servers of tables are asked.
     pub(crate) remote: RemoteMetrics,
 }
@@ -73,6 +74,13 @@ impl MapMetrics {
                 ),
                 &["map", "kind", "intended"],
             )?,
+            unexpected: IntCounterVec::new(
+                Opts::new(
+                    "switchyard_map_shadow_unexpected_total",
+                    "Those of them that nobody meant, of the candidate that is asked now",
+                ),
+                &["candidate"],
+            )?,
             remote: RemoteMetrics::register(registry)?,
             swaps: IntCounterVec::new(swaps, &["result"])?,
             generation: IntGauge::new(
@@ -94,6 +102,7 @@ impl MapMetrics {
         registry.register(Box::new(metrics.entries.clone()))?;
         registry.register(Box::new(lookups))?;
         registry.register(Box::new(metrics.differences.clone()))?;
+        registry.register(Box::new(metrics.unexpected.clone()))?;
         Ok(metrics)
     }
 
@@ -120,6 +129,13 @@ impl MapMetrics {
     pub(crate) fn differs(&self, map: MapName, kind: Kind, intended: bool) {
         let intended = if intended { "yes" } else { "no" };
         self.differences.with_label_values(&[map.as_str(), kind.as_str(), intended]).inc();
+    }
+
+    /// Where the surprises of a candidate are counted from now on, and of no other. Who still asks the one before counts
+    /// where nobody looks.
+    pub(crate) fn candidate(&self, identity: Option<&str>) -> Option<IntCounter> {
+        self.unexpected.reset();
+        identity.map(|identity| self.unexpected.with_label_values(&[identity]))
     }
 
     /// Says whether the newest files are bad.

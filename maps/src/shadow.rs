@@ -10,6 +10,7 @@
 use std::collections::BTreeMap;
 use std::sync::{Mutex, PoisonError};
 
+use prometheus::IntCounter;
 use serde::{Deserialize, Serialize};
 use switchyard_smtp::address::Mailbox;
 
@@ -96,12 +97,16 @@ pub struct Report {
 #[derive(Debug)]
 pub struct Shadow {
     pub(crate) set: MapSet,
+    /// Tells it from other candidates ([`installed::identity`](crate::installed::identity)).
+    pub(crate) identity: String,
     report: Mutex<Report>,
+    /// Counts what nobody meant.
+    unexpected: Option<IntCounter>,
 }
 
 impl Shadow {
-    pub(crate) fn new(set: Verified<MapSet>) -> Self {
-        Self { set: set.into_inner(), report: Mutex::default() }
+    pub(crate) fn new(set: Verified<MapSet>, identity: String, unexpected: Option<IntCounter>) -> Self {
+        Self { set: set.into_inner(), identity, report: Mutex::default(), unexpected }
     }
 
     /// What was found so far.
@@ -125,6 +130,9 @@ impl Shadow {
             counts.intended += 1;
         } else {
             counts.unexpected += 1;
+            if let Some(unexpected) = &self.unexpected {
+                unexpected.inc();
+            }
         }
         let alike = |kept: &Example| kept.kind == example.kind && kept.intended == example.intended;
         let known = |kept: &Example| kept.map == example.map && kept.asked == example.asked;

@@ -52,8 +52,11 @@ impl MapHandle {
     }
 
     /// Asks a candidate beside the set in use from now on, or none.
-    pub fn set_shadow(&self, candidate: Option<Verified<MapSet>>) {
-        self.0.shadow.store(candidate.map(|set| Arc::new(Shadow::new(set))));
+    pub(crate) fn set_shadow(&self, candidate: Option<(Verified<MapSet>, String)>) {
+        let identity = candidate.as_ref().map(|(_, identity)| &**identity);
+        let counter = self.0.metrics.as_ref().and_then(|metrics| metrics.candidate(identity));
+        let shadow = |(set, identity)| Arc::new(Shadow::new(set, identity, counter));
+        self.0.shadow.store(candidate.map(shadow));
     }
 
     /// The candidate, and how it does.

@@ -9,11 +9,13 @@ use tokio::sync::watch;
 use super::{candidate_files, steady};
 use crate::fault::Faults;
 use crate::guard::over_budget;
+use crate::installed;
 use crate::metrics::{MapMetrics, SwapResult};
 use crate::name::MapName;
 use crate::options::MapOptions;
 use crate::remote::Remotes;
 use crate::set::{MapSet, Verified};
+use crate::shadow::Shadow;
 use crate::swap::MapHandle;
 
 /// What a reload came to.
@@ -193,7 +195,11 @@ impl Reloader {
             }
             return;
         };
-        let (set, faults) = steady::read(&options.files(), || MapSet::start_with(&options, &sources.remotes));
+        let mut identity = None;
+        let (set, faults) = steady::read(&options.files(), || {
+            identity = options.installed.as_ref().and_then(|folder| installed::identity(folder).ok());
+            MapSet::start_with(&options, &sources.remotes)
+        });
         self.candidate.lock().unwrap_or_else(PoisonError::into_inner).clone_from(set.get().files());
         if let Some(fault) = faults.iter().next() {
             self.handle.set_shadow(None);
@@ -201,10 +207,12 @@ impl Reloader {
             return;
         }
         let digest = set.get().digest();
-        if self.handle.shadow().is_some_and(|shadow| shadow.set.digest() == digest) {
+        let identity = identity.unwrap_or_else(|| installed::hex(&digest));
+        let is_same = |shadow: Arc<Shadow>| shadow.set.digest() == digest && shadow.identity == identity;
+        if self.handle.shadow().is_some_and(is_same) {
             return;
         }
-        self.handle.set_shadow(Some(set));
+        self.handle.set_shadow(Some((set, identity)));
         tracing::info!("a candidate is asked beside the maps in use");
     }
 

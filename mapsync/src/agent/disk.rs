@@ -96,6 +96,11 @@ impl Disk {
         self.root.join(CURRENT)
     }
 
+    /// The link to the set that waits for its release, if one does.
+    pub(super) fn next(&self) -> PathBuf {
+        self.root.join(NEXT)
+    }
+
     /// The folder of a set.
     #[must_use]
     pub fn set(&self, name: &str) -> PathBuf {
@@ -147,7 +152,7 @@ impl Disk {
     /// # Errors
     /// The disk's.
     pub fn show_next(&self, name: Option<&str>) -> Result<(), DiskError> {
-        let next = self.root.join(NEXT);
+        let next = self.next();
         let shown = fs::read_link(&next).ok();
         match name {
             Some(name) if shown != Some(Path::new(SETS).join(name)) => self.point(NEXT, name),

@@ -156,7 +156,8 @@ fn own_layer(current: &Path, maps: &str) -> Result<Document, Faults> {
 
 /// The site's files in a set.
 pub const SITE: &str = "site";
-const MAPS: &str = "maps";
+/// The compiled maps of the host's own daemon in a set.
+pub(super) const MAPS: &str = "maps";
 
 #[cfg(test)]
 mod tests;

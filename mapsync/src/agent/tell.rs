@@ -1,9 +1,11 @@
 //! How this host is, as its gauges, its word to the hubs, and its alarms to people.
 
+use switchyard_maps::installed;
 use switchyard_mapsync_protocol::agent::Alarm;
 use switchyard_mapsync_protocol::status::{State, Status, reason};
 
-use super::counts::Counted;
+use super::counts::{Counted, Fate};
+use super::host::MAPS;
 use super::life::Life;
 use super::report::disk_free;
 use super::services::Left;
@@ -56,7 +58,7 @@ impl Life {
     }
 
     /// What the daemon did with mail since it was asked last.
-    pub(super) fn counted(&mut self, Counted { set, mail, is_awaited }: Counted) {
+    pub(super) fn counted(&mut self, Counted { set, mail, surprises, is_awaited }: Counted) {
         // Asked before a flip and heard after it: it belongs to neither set.
         if self.set.as_ref().is_none_or(|now| now.name != set) {
             return;
@@ -64,6 +66,12 @@ impl Life {
         // Until it has started anew it does its mail by the settings before: that says nothing of this set.
         if !self.own.left.as_ref().is_some_and(Left::needs_restart) {
             self.own.mail.add(mail);
+        }
+        // Of the set that waits here now, and of none that waited before.
+        let waits = || installed::identity(&self.own.disk.next().join(MAPS)).ok();
+        if let Some(surprises) = surprises.filter(|surprises| waits().as_ref() == Some(&surprises.candidate))
+        {
+            self.own.mail.count(Fate::Differing, surprises.count);
         }
         self.tell();
         // A rollout looks at those that have the new set, and at those that wait for it.

@@ -33,6 +33,8 @@ pub(super) struct Watched {
     pub(super) here: u64,
     /// With the new set.
     pub(super) deaths: u64,
+    /// By its last word, the new set was ready there.
+    is_ready: bool,
     /// Since it is watched, while the new set waited there.
     pub(super) differing: u64,
 }
@@ -79,8 +81,9 @@ impl Watched {
             _ => {}
         }
         self.here = self.here.saturating_add(mail.all());
-        // Of another set that came meanwhile, its own rollout hears.
-        if status.progress.staged == Some(target) {
+        // Of another set that was there before, or came meanwhile, its own rollout hears.
+        let is_ready = status.progress.staged == Some(target);
+        if std::mem::replace(&mut self.is_ready, is_ready) && is_ready {
             self.differing = self.differing.saturating_add(since(counters.differing, before.differing));
         }
         if is_new || was_new {

@@ -3,7 +3,8 @@
 //!
 //! The daemon is asked again and again where its settings say that it tells them, more often for a while after a flip.
 //! What it counts is told as what was added since the agent began. What was added over a flip belongs to neither set, and
-//! is left out. A daemon that does not answer adds nothing: to a rollout, no mail where others have some is no good sign.
+//! is left out. What its candidate would answer otherwise is told with that candidate's name, and counts for the set that
+//! waits here only if it is the same: the daemon is told of another one a while after we are. A daemon that does not answer adds nothing: to a rollout, no mail where others have some is no good sign.
 
 mod ask;
 mod page;
@@ -19,6 +20,7 @@ use switchyard_mapsync_protocol::status::Counters;
 use tokio::sync::{mpsc, watch};
 use tokio::time::{Instant, timeout};
 
+use self::page::Page;
 use super::deaths::{SYSTEMCTL, Watched};
 
 /// Messages and recipients, by what became of them, and answers that the set to come would give otherwise although nobody
@@ -36,11 +38,21 @@ pub(super) enum Fate {
     Differing,
 }
 
+/// How often a candidate would have answered what nobody meant.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(super) struct Surprises {
+    /// Its maps, as `switchyard_maps::installed::identity` names them.
+    pub(super) candidate: String,
+    pub(super) count: u64,
+}
+
 /// What was added while a set was in use.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) struct Counted {
     pub(super) set: HeadRef,
     pub(super) mail: Mail,
+    /// Of the candidate that the daemon asked.
+    pub(super) surprises: Option<Surprises>,
     /// The set came into use a short while ago: how it does is waited for.
     pub(super) is_awaited: bool,
 }
@@ -85,14 +97,25 @@ impl Mail {
 
 /// What was read last, and by which set the daemon went then.
 #[derive(Debug, Default)]
-struct Tally(Option<(HeadRef, Mail)>);
+struct Tally(Option<(HeadRef, Page)>);
 
 impl Tally {
     /// Takes a daemon's counters, and gives what was added by the set that it goes by.
-    fn read(&mut self, set: HeadRef, now: Mail) -> Option<Mail> {
+    fn read(&mut self, set: HeadRef, now: Page) -> Option<(Mail, Option<Surprises>)> {
+        let (mail, surprises) = (now.mail, now.surprises.clone());
         let before = self.0.replace((set, now));
         let (_, before) = before.filter(|(before, _)| *before == set)?;
-        Some(now.since(before)).filter(|added| *added != Mail::default())
+        let added = (mail.since(before.mail), surprises.and_then(|now| now.since(before.surprises)));
+        Some(added).filter(|added| *added != (Mail::default(), None))
+    }
+}
+
+impl Surprises {
+    /// What was added. Each candidate's count begins at nothing, and so does that of one which is asked again.
+    fn since(self, before: Option<Self>) -> Option<Self> {
+        let before = before.filter(|before| before.candidate == self.candidate);
+        let count = before.and_then(|before| self.count.checked_sub(before.count)).unwrap_or(self.count);
+        (count > 0).then_some(Self { count, ..self })
     }
 }
 
@@ -161,8 +184,8 @@ pub(super) async fn count(
             Some((set, address)) => match ask::page(address).await {
                 Ok(page) => {
                     seen.set(1);
-                    if let Some(mail) = tally.read(set, page::read(&page))
-                        && to.send(Counted { set, mail, is_awaited }).await.is_err()
+                    if let Some((mail, surprises)) = tally.read(set, page::read(&page))
+                        && to.send(Counted { set, mail, surprises, is_awaited }).await.is_err()
                     {
                         return;
                     }

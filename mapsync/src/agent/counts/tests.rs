@@ -27,15 +27,39 @@ fn mail(taken: u64, rejected: u64) -> Mail {
 #[test]
 fn what_is_added_counts_for_the_set_in_use_and_over_a_flip_for_none() {
     let mut tally = Tally::default();
-    assert_eq!(tally.read(set(1), mail(1000, 5)), None, "it was there before we came");
-    assert_eq!(tally.read(set(1), mail(1000, 5)), None);
-    assert_eq!(tally.read(set(1), mail(1010, 6)), Some(mail(10, 1)));
-    assert_eq!(tally.read(set(2), mail(1100, 6)), None);
-    assert_eq!(tally.read(set(2), mail(1101, 6)), Some(mail(1, 0)));
-    assert_eq!(tally.read(set(2), mail(4, 2)), Some(mail(4, 2)), "it began anew");
+    let mut read = |generation, taken, rejected| {
+        let page = Page { mail: mail(taken, rejected), surprises: None };
+        tally.read(set(generation), page).map(|(mail, _)| mail)
+    };
+    assert_eq!(read(1, 1000, 5), None, "it was there before we came");
+    assert_eq!(read(1, 1000, 5), None);
+    assert_eq!(read(1, 1010, 6), Some(mail(10, 1)));
+    assert_eq!(read(2, 1100, 6), None);
+    assert_eq!(read(2, 1101, 6), Some(mail(1, 0)));
+    assert_eq!(read(2, 4, 2), Some(mail(4, 2)), "it began anew");
     let mut all = mail(u64::MAX, 1);
     all.add(mail(1, 1));
     assert_eq!(all.told(3), Counters { taken: u64::MAX, rejected: 2, deaths: 3, ..Counters::default() });
+}
+
+#[test]
+fn surprises_are_told_with_the_candidate_that_held_them() {
+    let mut tally = Tally::default();
+    let mut read = |generation, candidate: Option<(&str, u64)>| {
+        let surprises = candidate.map(|(name, count)| Surprises { candidate: name.to_owned(), count });
+        let added = tally.read(set(generation), Page { mail: mail(7, 0), surprises });
+        added.and_then(|(_, surprises)| surprises).map(|new| (new.candidate, new.count))
+    };
+    let told = |name: &str, count| Some((name.to_owned(), count));
+    assert_eq!(read(1, Some(("two", 9))), None, "it was there before we came");
+    assert_eq!(read(1, Some(("two", 9))), None);
+    assert_eq!(read(1, Some(("two", 11))), told("two", 2));
+    // Another one begins at nothing, and so does the same one again.
+    assert_eq!(read(1, Some(("three", 0))), None);
+    assert_eq!(read(1, Some(("three", 12))), told("three", 12));
+    assert_eq!(read(1, None), None);
+    assert_eq!(read(1, Some(("three", 1))), told("three", 1));
+    assert_eq!(read(2, Some(("three", 5))), None, "over a flip");
 }
 
 #[test]
@@ -96,7 +120,7 @@ async fn a_daemon_that_answers_is_counted_and_one_that_does_not_adds_nothing() {
     becomes(&seen, 1).await;
     taken.store(1010, Ordering::SeqCst);
     let told = timeout(PATIENCE, counted.recv()).await.unwrap();
-    assert_eq!(told, Some(Counted { set: set(1), mail: mail(10, 0), is_awaited: true }));
+    assert_eq!(told, Some(Counted { set: set(1), mail: mail(10, 0), surprises: None, is_awaited: true }));
     taken.store(0, Ordering::SeqCst);
     becomes(&seen, 0).await;
     taken.store(1011, Ordering::SeqCst);

@@ -32,6 +32,18 @@ fn y14_dying_daemons_and_differing_answers_undo_it() {
     site.host("mx4").counters.differing += 1;
     site.host("mx4").nonce += 1;
     site.ends(End::Undone, "differ on mx4");
+    // What the set before it would have answered is told with the first word of this one.
+    let mut site = Site::new();
+    site.host("mx4").progress.staged = Some(before());
+    site.hears();
+    site.host("mx4").progress.staged = Some(target());
+    site.host("mx4").counters.differing += 1;
+    site.host("mx4").nonce += 1;
+    let mut site = site.at_canaries();
+    assert!(matches!(site.look(), Verdict::Hold(_)));
+    site.host("mx4").counters.differing += 1;
+    site.host("mx4").nonce += 1;
+    site.ends(End::Undone, "differ on mx4");
     // What happened before, and elsewhere, is not blamed on it.
     let mut site = Site::new();
     site.host("mx1").counters.differing = 9;
