@@ -15,7 +15,7 @@ use switchyard_smtp::reply::{Reply, ReplyCode};
 use switchyard_smtp::status::EnhancedStatus;
 
 use crate::entry::{BadRoute, reason};
-use crate::fault::{Wrong, offset};
+use crate::fault::{SETTINGS_NAME, Wrong, offset};
 
 /// Octets of a text that only the log sees.
 const MAX_NOTE: usize = 400;
@@ -162,11 +162,11 @@ impl Access {
         match &self {
             Self::Milters(names) => match names.iter().find(|name| !known.contains(&***name)) {
                 Some(name) if known.is_empty() => {
-                    Err(Wrong::new(format!("unknown filter `{name}`: the settings name none")))
+                    Err(Wrong::new(format!("unknown filter `{name}`: {SETTINGS_NAME} none")))
                 }
                 Some(name) => {
                     let known = known.iter().map(String::as_str).collect::<Vec<_>>().join(", ");
-                    Err(Wrong::new(format!("unknown filter `{name}`; the settings name {known}")))
+                    Err(Wrong::new(format!("unknown filter `{name}`; {SETTINGS_NAME} {known}")))
                 }
                 None => Ok(self),
             },

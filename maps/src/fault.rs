@@ -26,7 +26,15 @@ impl Fault {
     pub(crate) fn of_file(map: Option<MapName>, file: Arc<Path>, message: String) -> Self {
         Self { map, file, line: 0, column: 0, message }
     }
+
+    /// Whether it is a name, of a pool or a filter, that the settings by which it was read do not have.
+    pub(crate) fn is_unknown_name(&self) -> bool {
+        self.message.contains(SETTINGS_NAME)
+    }
 }
+
+/// What the message of such a fault says, and no other.
+pub(crate) const SETTINGS_NAME: &str = "the settings name";
 
 /// `file:line:column: message`, as compilers say it.
 impl fmt::Display for Fault {
@@ -150,4 +158,22 @@ impl Wrong {
 /// Where a part of a text starts in it.
 pub(crate) fn offset(part: &str, whole: &str) -> usize {
     (part.as_ptr() as usize).saturating_sub(whole.as_ptr() as usize).min(whole.len())
+}
+
+#[cfg(test)]
+mod tests {
+    use crate::name::MapName;
+    use crate::options::MapOptions;
+    use crate::set::MapSet;
+
+    #[test]
+    fn a_name_that_the_settings_do_not_have_is_told_from_what_is_bad() {
+        let is_name = |map, text| {
+            let faults = MapSet::from_texts(&MapOptions::default(), &[(map, text)]).unwrap_err();
+            faults.iter().all(super::Fault::is_unknown_name)
+        };
+        assert!(is_name(MapName::Transport, "a.example smtp:@nowhere\n"));
+        assert!(is_name(MapName::ClientAccess, "192.0.2.1 MILTERS sign\n"));
+        assert!(!is_name(MapName::Transport, "a.example smtp:@nowhere\nb.example nonsense:\n"));
+    }
 }

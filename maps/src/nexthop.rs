@@ -15,7 +15,7 @@ use std::sync::Arc;
 use switchyard_smtp::address::{AddressLiteral, Domain, Host};
 
 use crate::entry::BadRoute;
-use crate::fault::{Wrong, offset};
+use crate::fault::{SETTINGS_NAME, Wrong, offset};
 
 /// Hops of one list.
 const MAX_HOPS: usize = 100;
@@ -108,8 +108,8 @@ impl Nexthop {
 
 fn known(pools: &BTreeSet<String>) -> String {
     match pools.len() {
-        0 => "the settings name none".to_owned(),
-        _ => format!("the settings name {}", pools.iter().map(String::as_str).collect::<Vec<_>>().join(", ")),
+        0 => format!("{SETTINGS_NAME} none"),
+        _ => format!("{SETTINGS_NAME} {}", pools.iter().map(String::as_str).collect::<Vec<_>>().join(", ")),
     }
 }
 

@@ -7,7 +7,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 use tokio::sync::watch;
 
 use super::{candidate_files, steady};
-use crate::fault::Faults;
+use crate::fault::{Fault, Faults};
 use crate::guard::over_budget;
 use crate::installed;
 use crate::metrics::{MapMetrics, SwapResult};
@@ -203,7 +203,13 @@ impl Reloader {
         self.candidate.lock().unwrap_or_else(PoisonError::into_inner).clone_from(set.get().files());
         if let Some(fault) = faults.iter().next() {
             self.handle.set_shadow(None);
-            tracing::error!(%fault, faults = faults.len(), "the candidate is bad and is not asked");
+            let count = faults.len();
+            if faults.iter().all(Fault::is_unknown_name) {
+                // Its own settings may come with it, and have the name.
+                tracing::warn!(%fault, faults = count, "the candidate names what these settings do not, and is not asked");
+            } else {
+                tracing::error!(%fault, faults = count, "the candidate is bad and is not asked");
+            }
             return;
         }
         let digest = set.get().digest();
