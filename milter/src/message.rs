@@ -182,6 +182,8 @@ impl Message {
         self.unread = Some(why);
         self.octets = Vec::new();
         self.fields = Vec::new();
+        // An MTA that does not wait for answers tells all the rest: others have the room meanwhile.
+        self.share.give_back();
     }
 }
 
@@ -232,20 +234,26 @@ mod tests {
     fn what_is_too_much_is_let_go_and_its_memory_given_back() {
         let memory = MemoryBudget::new(500);
         let mut large = message(&memory);
+        large.field(b"From", b" a@x.example");
+        assert_ne!(memory.used(), 0);
         large.field(b"X", &[b'x'; 300]);
-        assert_eq!(large.unread(), Some(Unread::TooLarge));
+        assert_eq!((large.unread(), memory.used()), (Some(Unread::TooLarge), 0));
         large.body(b"more");
         assert!(large.octets().is_empty());
 
         let mut hungry = message(&memory);
         hungry.field(b"From", b" a@x.example");
         hungry.body(&[b'x'; 600]);
-        assert_eq!(hungry.unread(), Some(Unread::NoMemory));
-        let mut long = message(&MemoryBudget::new(10_000));
-        long.body(&[b'x'; 1_000]);
-        assert_eq!(long.unread(), Some(Unread::TooLarge));
-        drop((large, hungry));
-        assert_eq!(memory.used(), 0);
+        assert_eq!((hungry.unread(), memory.used()), (Some(Unread::NoMemory), 0));
+
+        let enough = MemoryBudget::new(10_000);
+        let mut long = message(&enough);
+        long.body(&[b'x'; 900]);
+        assert_ne!(enough.used(), 0);
+        long.body(&[b'x'; 100]);
+        assert_eq!((long.unread(), enough.used()), (Some(Unread::TooLarge), 0));
+        drop((large, hungry, long));
+        assert_eq!((memory.used(), enough.used()), (0, 0));
     }
 
     #[test]

@@ -75,11 +75,17 @@ impl MemoryShare {
         self.held += more;
         true
     }
+
+    /// Gives all of it back; the share may grow again.
+    pub fn give_back(&mut self) {
+        let held = std::mem::take(&mut self.held);
+        self.budget.0.used.fetch_sub(held, Ordering::Relaxed);
+    }
 }
 
 impl Drop for MemoryShare {
     fn drop(&mut self) {
-        self.budget.0.used.fetch_sub(self.held, Ordering::Relaxed);
+        self.give_back();
     }
 }
 
@@ -100,5 +106,11 @@ mod tests {
         assert!(!budget.has_room(0) && !budget.share().grow_to(1));
         budget.set_limit(101);
         assert!(budget.share().grow_to(1));
+        two.give_back();
+        two.give_back();
+        assert_eq!((budget.used(), two.held()), (0, 0));
+        assert!(two.grow_to(101));
+        drop(two);
+        assert_eq!(budget.used(), 0);
     }
 }
