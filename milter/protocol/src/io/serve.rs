@@ -224,6 +224,8 @@ impl Driver<'_> {
     async fn end<F: Filter>(&mut self, rest: Bytes, filter: &mut F) -> Result<(), ServeError> {
         let Some(context) = self.context() else { return Ok(()) };
         self.begun = true;
+        // Answers to what came in a row with the end: the MTA waits less long for them than for this one.
+        self.write().await?;
         let verdict = {
             let work = timeout(self.options.work, filter.end(rest, context));
             tokio::pin!(work);

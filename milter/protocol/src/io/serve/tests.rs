@@ -149,6 +149,22 @@ async fn a_message_is_answered_and_a_slow_answer_shows_signs_of_life() {
 }
 
 #[tokio::test(start_paused = true)]
+async fn what_came_in_a_row_with_the_end_is_answered_before_the_end_is_worked_on() {
+    let notes = Notes { takes: Duration::from_secs(3), ..Notes::default() };
+    let (mut socket, mut input, _served) = opened(&options(), &notes).await;
+    let path = || Path::new("<a@b>");
+    let row = [Event::EnvFrom(path()), Event::EnvRcpt(path()), Event::Eoh, Event::Eom(Bytes::new())];
+    let began = tokio::time::Instant::now();
+    say(&mut socket, &row.map(Command::Event)).await;
+    for _ in 0..3 {
+        assert_eq!(hear(&mut socket, &mut input).await, CONTINUE);
+    }
+    assert_eq!(began.elapsed(), Duration::ZERO);
+    assert_eq!(hear(&mut socket, &mut input).await, added());
+    assert!(began.elapsed() >= notes.takes);
+}
+
+#[tokio::test(start_paused = true)]
 async fn a_message_that_takes_too_long_is_put_off() {
     let notes = Notes { takes: Duration::from_secs(3600), ..Notes::default() };
     let (mut socket, mut input, _served) = opened(&options(), &notes).await;
