@@ -17,7 +17,8 @@ use switchyard_milter_protocol::stage::Stage;
 use crate::answer::{Action, Answer};
 use crate::draft::Edit;
 use crate::listen::Listener;
-use crate::talk::{Heard, Shared, Talk};
+use crate::message::Unread;
+use crate::talk::{Shared, Talk};
 
 /// What we want of an MTA: what is never looked at is not sent, and nothing is answered that need not be.
 fn wants() -> Wants {
@@ -74,10 +75,9 @@ impl Filter for Talk {
         let stage = event.stage();
         let leading_space = context.agreed.steps.contains(Steps::LEADING_SPACE);
         let action = match self.hear(event, &context.macros, leading_space) {
-            Heard::NoMemory if stage.is_of_message() => WireAction::Tempfail,
-            // No more of it is looked at, nor sent by an MTA that waits for answers.
-            Heard::TooLarge if stage == Stage::Body => WireAction::Skip,
-            Heard::All | Heard::NoMemory | Heard::TooLarge => WireAction::Continue,
+            // No more of it is looked at, nor sent by an MTA that waits for answers. Why is told at the end.
+            Some(Unread::TooLarge | Unread::NoMemory) if stage == Stage::Body => WireAction::Skip,
+            Some(_) | None => WireAction::Continue,
         };
         self.count(stage, &action);
         action

@@ -71,8 +71,9 @@ impl Talk {
         Self { shared, client: Client::default(), begun: None }
     }
 
-    /// Something happened before the end of a message. With `leading_space` a field's value has its own.
-    pub(crate) fn hear(&mut self, event: Event, macros: &Macros, leading_space: bool) -> Heard {
+    /// Something happened before the end of a message. With `leading_space` a field's value has its own. What comes
+    /// back is why the message at hand cannot be read any more.
+    pub(crate) fn hear(&mut self, event: Event, macros: &Macros, leading_space: bool) -> Option<Unread> {
         match event {
             Event::Connect(connect) => {
                 self.begun = None;
@@ -112,11 +113,7 @@ impl Talk {
             }
             Event::Data | Event::Unknown(_) | Event::Eom(_) => {}
         }
-        match self.begun.as_ref().and_then(|begun| begun.message.unread()) {
-            Some(Unread::NoMemory) => Heard::NoMemory,
-            Some(Unread::TooLarge) => Heard::TooLarge,
-            None => Heard::All,
-        }
+        self.begun.as_ref().and_then(|begun| begun.message.unread())
     }
 
     /// The message is over, with this last bit of its body.
@@ -157,17 +154,6 @@ impl Talk {
             live,
         }));
     }
-}
-
-/// Whether a message can still be read whole.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) enum Heard {
-    /// So far.
-    All,
-    /// It is larger than the settings allow: it goes on unread.
-    TooLarge,
-    /// There is no memory for it now.
-    NoMemory,
 }
 
 /// Octets of a client as text; what is none is replaced.

@@ -108,7 +108,9 @@ impl Mta {
             self.event(Event::Header(Field { name: name.into(), value: value.into() }));
         }
         self.event(Event::Eoh);
-        self.event(Event::Body(body.replace('\n', "\r\n").into()));
+        for chunk in body.replace('\n', "\r\n").as_bytes().chunks(self.agreed.data_size()) {
+            self.event(Event::Body(Bytes::copy_from_slice(chunk)));
+        }
         self.say(&Command::Event(Event::Eom(Bytes::new())));
         let mut edits = Vec::new();
         loop {

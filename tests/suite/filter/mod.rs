@@ -14,6 +14,7 @@ mod rfc7208;
 mod rfc8463;
 mod rfc8617;
 mod rfc9989;
+mod room;
 mod sendmail;
 mod sign;
 
