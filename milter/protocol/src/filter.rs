@@ -145,7 +145,10 @@ impl Session {
         match command {
             Command::Negotiate(_) => Err(SessionError::Options),
             Command::Macros(defined) => {
-                Arc::make_mut(&mut self.macros).define(defined);
+                // Those of the rest of a message that is over would be taken for the next one's.
+                if !(self.is_over && defined.stage.is_content()) {
+                    Arc::make_mut(&mut self.macros).define(defined);
+                }
                 Ok(None)
             }
             Command::Event(event) => {
@@ -156,7 +159,7 @@ impl Session {
                     // more of them either.
                     return Ok(None);
                 }
-                // Commands that come while none is answered are the next ones: there is no pipelining here.
+                // An MTA may tell much in a row; our caller answers each step before it takes the next.
                 if self.asked.is_some() {
                     return Err(OutOfTurn { stage }.into());
                 }

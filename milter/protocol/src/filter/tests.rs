@@ -7,7 +7,7 @@ use proptest::prelude::*;
 use super::*;
 use crate::edit::{Edit, EditError};
 use crate::event::{Client, Connect, Field, Path};
-use crate::macros::Known;
+use crate::macros::{Defined, Known};
 use crate::mta::{Answer, Conversation, EditLimits, Heard, Opening, Told};
 use crate::negotiate::{Actions, Options, Steps};
 use crate::reply::ReplyText;
@@ -140,15 +140,23 @@ fn after_the_last_word_on_a_message_the_rest_of_its_row_is_passed_over() {
         pair.tell(event(stage), Action::Continue);
     }
     let mut wire = BytesMut::new();
+    let known = |wire: &mut BytesMut, stage, id: &'static str| {
+        Command::Macros(Defined { stage, macros: vec![("i".into(), id.into())] }).encode(wire);
+    };
     for stage in [Stage::Header, Stage::Eoh, Stage::Body, Stage::Eom] {
+        known(&mut wire, stage, "past");
         command(&mut wire, Some(stage));
     }
     assert_eq!(pair.filter.step(&mut wire), Ok(asked(Stage::Header)));
     pair.filter.answer(Action::Reject);
     assert_eq!(pair.filter.step(&mut wire), Ok(Step::Read));
     assert_eq!(&pair.filter.output()[..], b"\0\0\0\x01r");
+    // Nor is what was told beside it known of the next message.
+    assert_eq!(pair.filter.macros().text("i"), None);
+    known(&mut wire, Stage::EnvFrom, "next");
     command(&mut wire, Some(Stage::EnvFrom));
     assert_eq!(pair.filter.step(&mut wire), Ok(asked(Stage::EnvFrom)));
+    assert_eq!(pair.filter.macros().text("i"), Some("next"));
     // What is no rest of a message is out of turn, as ever.
     pair.filter.answer(Action::Continue);
     command(&mut wire, Some(Stage::Eom));

@@ -3,7 +3,6 @@
 use proptest::prelude::*;
 
 use super::*;
-use crate::macros::Defined;
 
 #[test]
 fn m7_events_out_of_turn_end_the_session() {
