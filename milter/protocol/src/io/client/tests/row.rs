@@ -97,6 +97,22 @@ async fn a_filter_that_dies_in_a_row_leaves_the_message_to_another() {
     assert_eq!(lives.told().iter().filter(|stage| **stage == "header").count(), 3);
 }
 
+#[tokio::test]
+async fn m6_each_part_of_a_row_is_waited_for_as_long_as_its_stage_may_take() {
+    let (short, long) = (Duration::from_millis(100), Duration::from_secs(3600));
+    for (stalls, content, end) in [(Stage::Header, short, long), (Stage::Eom, long, short)] {
+        let house = House::new(Fault::Stalls(stalls));
+        let (pool, registry) = pool(&[&house], |options| {
+            options.times = Times { content, end, total: long, ..options.times };
+        });
+        let mut session = Session::new(pool);
+        // Far longer than it takes, and far shorter than the other stage's time.
+        let outcome = tokio::time::timeout(Duration::from_secs(60), send(&mut session, &mail())).await;
+        assert_eq!(outcome.map(|outcome| outcome.by), Ok(By::WhenDown), "{stalls}");
+        assert_eq!(count(&registry, "switchyard_milter_failures_total", &["timed_out"]), 1, "{stalls}");
+    }
+}
+
 /// How many answers a histogram has seen.
 fn observed(registry: &Registry, values: &[&str]) -> u64 {
     let families = registry.gather();
