@@ -13,7 +13,8 @@ use super::{Cause, ClientMetrics, FilterOptions};
 use crate::response::Action;
 use crate::stage::Stage;
 
-/// After a word in the middle of a row: messages whose header is answered before more of them is told.
+/// After a word in the middle of a row: messages whose header is answered before their body is told, and their body
+/// before their end.
 const CAUTIOUS: usize = 64;
 
 /// All that sessions with one filter share.
@@ -25,7 +26,7 @@ pub struct Pool {
     continued: [OnceLock<Histogram>; Stage::ALL.len()],
     /// Where the next new connection is tried first, so that places share the load.
     next: AtomicUsize,
-    /// Messages that are still told with a wait behind their header.
+    /// Messages that are still told with a wait behind their header and one behind their body.
     cautious: AtomicUsize,
     /// Until when each place is asked last.
     shunned: Mutex<Vec<Option<Instant>>>,
@@ -91,8 +92,8 @@ impl Pool {
         self.cautious.store(CAUTIOUS, Ordering::Relaxed);
     }
 
-    /// Whether the header of the next message is answered before more is told.
-    pub(super) fn waits_for_header(&self) -> bool {
+    /// Whether header and body of the next message are each answered before more is told.
+    pub(super) fn is_cautious(&self) -> bool {
         let one_less = |left: usize| left.checked_sub(1);
         self.cautious.fetch_update(Ordering::Relaxed, Ordering::Relaxed, one_less).is_ok()
     }

@@ -113,16 +113,19 @@ impl Session {
     /// Tells header, body and end of a message, as far as the filter wants it.
     pub async fn message(&mut self, message: &Message) -> Outcome {
         // All of it is here, so that the filter need not be waited for between its parts.
-        let mut content: Vec<Event> = message.fields().map(Event::Header).chain([Event::Eoh]).collect();
-        if self.pool.waits_for_header() {
-            let outcome = self.outcome(&content).await;
-            if outcome.verdict != Verdict::GoOn {
-                return outcome;
+        let is_cautious = self.pool.is_cautious();
+        let mut row: Vec<Event> = message.fields().map(Event::Header).chain([Event::Eoh]).collect();
+        for next in [Event::Body(message.body().clone()), Event::Eom(Bytes::new())] {
+            if is_cautious {
+                let outcome = self.outcome(&row).await;
+                if outcome.verdict != Verdict::GoOn {
+                    return outcome;
+                }
+                self.past.extend(row.drain(..).map(|event| (event, self.known.clone())));
             }
-            self.past.extend(content.drain(..).map(|event| (event, self.known.clone())));
+            row.push(next);
         }
-        content.extend([Event::Body(message.body().clone()), Event::Eom(Bytes::new())]);
-        let outcome = self.outcome(&content).await;
+        let outcome = self.outcome(&row).await;
         if outcome.verdict == Verdict::GoOn {
             // One that had heard enough was not told of the end.
             self.abort();

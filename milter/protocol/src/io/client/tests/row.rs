@@ -65,15 +65,28 @@ async fn a_word_in_the_middle_of_a_row_counts_and_the_connection_serves_no_other
 }
 
 #[tokio::test]
-async fn a_filter_that_often_has_its_word_after_the_header_keeps_its_connection() {
-    let house = House::new(Fault::Ends(Stage::Eoh, Action::Accept));
-    let (pool, _) = pool(&[&house], |_| ());
-    let mut session = Session::new(pool);
-    assert_eq!(session.tell(connect()).await.verdict, Verdict::GoOn);
-    for connections in [1, 2, 2, 2] {
-        assert_eq!(send_again(&mut session).await.verdict, Verdict::GoOn);
-        assert_eq!(house.connections(), connections);
+async fn a_filter_that_often_has_its_word_after_header_or_body_keeps_its_connection() {
+    for stage in [Stage::Eoh, Stage::Body] {
+        let house = House::new(Fault::Ends(stage, Action::Accept));
+        let (pool, _) = pool(&[&house], |_| ());
+        let mut session = Session::new(pool);
+        assert_eq!(session.tell(connect()).await.verdict, Verdict::GoOn);
+        for connections in [1, 2, 2, 2] {
+            assert_eq!(send_again(&mut session).await.verdict, Verdict::GoOn);
+            assert_eq!(house.connections(), connections, "{stage}");
+        }
     }
+}
+
+#[tokio::test]
+async fn a_body_that_was_heard_by_itself_is_told_to_the_place_that_takes_over() {
+    let ends = House::new(Fault::Ends(Stage::Body, Action::Accept));
+    let (dies, lives) = (House::new(Fault::Dies(Stage::Eom)), House::new(Fault::None));
+    let (pool, _) = pool(&[&ends, &dies, &lives], |_| ());
+    assert_eq!(send(&mut Session::new(pool.clone()), &with_fields(1)).await.verdict, Verdict::GoOn);
+    let outcome = send(&mut Session::new(pool), &with_fields(1)).await;
+    assert_eq!((outcome.edits, ends.connections()), (house::edits(), 1));
+    assert_eq!((dies.told().len(), lives.told()), (9, ALL.to_vec()));
 }
 
 #[tokio::test]
