@@ -20,7 +20,7 @@ pub(super) struct Desk<'a> {
 
 impl Desk<'_> {
     /// It is not in force as far as is known; what was overtaken may have been, and that is said.
-    pub(super) fn not_in_force(&mut self, error: AdminError) -> Result<Exit, String> {
+    pub(super) fn not_in_force(&mut self, error: &AdminError) -> Result<Exit, String> {
         if !error.is_overtaken() {
             return Err(error.to_string());
         }

@@ -77,7 +77,7 @@ impl Desk<'_> {
         }
         let lifetime = self.office.lifetime();
         match self.admin.roll_out(at, &hosts, lifetime, express, &self.keys).await {
-            Err(error) => self.not_in_force(error),
+            Err(error) => self.not_in_force(&error),
             Ok(Signing::InForce(_)) => self.begun().await,
             Ok(Signing::Waits { sequence, envelope }) => {
                 let file = self.office.waiting("rollout", at.generation, sequence);

@@ -34,7 +34,7 @@ impl Desk<'_> {
             return Err(failed(&why));
         }
         match self.admin.sign_as_second(first, &self.keys).await {
-            Err(error) => self.not_in_force(error).map_err(|why| failed(&why)),
+            Err(error) => self.not_in_force(&error).map_err(|why| failed(&why)),
             Ok(Signing::Waits { envelope, .. }) => {
                 self.lay_down(&file.with_added_extension("signed"), generation, &envelope)
             }

@@ -67,8 +67,12 @@ impl Hubs {
     /// # Errors
     /// When it is none of ours any more.
     pub async fn ask(&self, place: usize) -> Result<Lent<'_>, ClientError> {
-        let gone =
-            || ClientError { hub: "of before".into(), status: None, not_yet: false, why: "is not asked any more".into() };
+        let gone = || ClientError {
+            hub: "of before".into(),
+            status: None,
+            not_yet: false,
+            why: "is not asked any more".into(),
+        };
         let place = self.places.get(place).ok_or_else(gone)?;
         let turn = place.at_once.acquire().await.map_err(|_closed: AcquireError| gone())?;
         Ok(self.lent(place, Some(turn)))

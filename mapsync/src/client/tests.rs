@@ -87,7 +87,11 @@ impl World {
     }
 
     /// The same with an answer for each question, the last one for all that come after.
-    pub(crate) async fn server_of(&self, identity: &str, answers: Vec<Vec<u8>>) -> (SocketAddr, JoinHandle<String>) {
+    pub(crate) async fn server_of(
+        &self,
+        identity: &str,
+        answers: Vec<Vec<u8>>,
+    ) -> (SocketAddr, JoinHandle<String>) {
         let acceptor = TlsAcceptor::from(self.tls(identity).server().unwrap());
         let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
         let address = listener.local_addr().unwrap();
