@@ -129,14 +129,15 @@ impl Link {
         self.conversation.owes()
     }
 
-    /// Tells events, as many in a row as can be; `heard` is shown each answer. The last answer comes back, where one was
+    /// Tells events, as many in a row as can be; `heard` is shown each answer and how long it took, once what it is an
+    /// answer to was on its way and the one before it had come. The last answer comes back, where one was
     /// due, or the first after which there is nothing more to tell.
     pub(super) async fn tell(
         &mut self,
         events: &[Event],
         known: &Known,
         deadline: Instant,
-        mut heard: impl FnMut(Stage, &Action),
+        mut heard: impl FnMut(Stage, &Action, Duration),
     ) -> Result<Option<Answer>, LinkError> {
         let most = self.conversation.agreed().data_size();
         let (mut latest, mut awaits) = (None, false);
@@ -178,14 +179,17 @@ impl Link {
     async fn settle(
         &mut self,
         deadline: Instant,
-        heard: &mut impl FnMut(Stage, &Action),
+        heard: &mut impl FnMut(Stage, &Action, Duration),
     ) -> Result<Option<Answer>, LinkError> {
+        let mut since = Instant::now();
         let first = self.conversation.owed().unwrap_or(Stage::Body);
         self.flush(self.times.of(first), deadline).await?;
         let mut latest = None;
         while let Some(stage) = self.conversation.owed() {
             let answer = self.hear(self.times.of(stage), deadline).await?;
-            heard(stage, &answer.action);
+            let now = Instant::now();
+            heard(stage, &answer.action, now - since);
+            since = now;
             let ends = answer.ends();
             latest = Some(answer);
             if ends {

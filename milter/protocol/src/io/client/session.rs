@@ -238,8 +238,7 @@ impl Session {
                 }
             }
         };
-        let started = Instant::now();
-        let count = |stage, action: &Action| self.pool.answered(stage, action, started.elapsed());
+        let count = |stage, action: &Action, took| self.pool.answered(stage, action, took);
         match leased.link.tell(events, &self.known, deadline, count).await {
             Ok(answer) => {
                 if leased.link.owes() {
@@ -269,7 +268,7 @@ impl Session {
             if refused && !leased.link.wants_rejected_recipients() {
                 continue;
             }
-            let answer = leased.link.tell(std::slice::from_ref(event), known, deadline, |_, _| ()).await?;
+            let answer = leased.link.tell(std::slice::from_ref(event), known, deadline, |_, _, _| ()).await?;
             let verdict = match answer {
                 Some(answer) if !refused => answer.action.into(),
                 _ => Verdict::GoOn,

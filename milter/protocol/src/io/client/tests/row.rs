@@ -1,5 +1,7 @@
 //! Content that is told in a row, and what a filter may say in the middle of it.
 
+use std::time::Instant;
+
 use super::*;
 use crate::response::Action;
 
@@ -124,6 +126,20 @@ async fn m6_each_part_of_a_row_is_waited_for_as_long_as_its_stage_may_take() {
         assert_eq!(outcome.map(|outcome| outcome.by), Ok(By::WhenDown), "{stalls}");
         assert_eq!(count(&registry, "switchyard_milter_failures_total", &["timed_out"]), 1, "{stalls}");
     }
+}
+
+#[tokio::test]
+async fn no_answer_of_a_row_is_counted_with_the_time_of_the_one_before_it() {
+    let house = House::new(Fault::Gathers);
+    let (pool, registry) = pool(&[&house], |_| ());
+    let began = Instant::now();
+    let outcome = send(&mut Session::new(pool), &with_fields(50)).await;
+    let took = began.elapsed();
+    assert_eq!(outcome.edits, house::edits());
+    let families = registry.gather();
+    let family = families.iter().find(|family| family.name() == "switchyard_milter_events_seconds").unwrap();
+    let seconds: f64 = family.get_metric().iter().map(|metric| metric.get_histogram().get_sample_sum()).sum();
+    assert!(seconds > 0.0 && seconds <= took.as_secs_f64(), "{seconds} s of {took:?}");
 }
 
 /// How many answers a histogram has seen.
