@@ -197,7 +197,7 @@ mod tests {
     #[test]
     fn what_is_released_is_undone_although_no_host_has_told_that_it_has_it() {
         let is_released = |generation, newest: Option<Release>, plan: Option<&Plan>| {
-            super::is_released(head(generation), newest.as_ref(), plan)
+            is_released(head(generation), newest.as_ref(), plan)
         };
         let (all, halted, undone) = ((false, false), (true, false), (true, true));
         assert!(!is_released(2, None, None));
