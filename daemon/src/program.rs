@@ -178,6 +178,11 @@ impl Fault {
     pub fn of(faults: &[String]) -> Result<(), Self> {
         if faults.is_empty() { Ok(()) } else { Err(Self(faults.join("\n"))) }
     }
+
+    /// What is wrong, and with which setting, file or thing.
+    pub fn at(place: impl Display, what: impl Display) -> Self {
+        Self(format!("{place}: {what}"))
+    }
 }
 
 impl Display for Fault {

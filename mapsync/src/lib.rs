@@ -18,6 +18,7 @@ pub mod client;
 pub mod hub;
 pub mod identity;
 pub mod proof;
+mod root;
 pub mod site;
 pub mod tls;
 

@@ -30,7 +30,6 @@ mod services;
 mod stage;
 mod tell;
 
-use std::fs;
 use std::net::SocketAddr;
 use std::path::Path;
 use std::sync::{Arc, Mutex, PoisonError};
@@ -43,7 +42,7 @@ use switchyard_daemon::control::Control;
 use switchyard_daemon::log::LogOptions;
 use switchyard_daemon::metrics::Registry;
 use switchyard_daemon::process::Process;
-use switchyard_daemon::program::Daemon;
+use switchyard_daemon::program::{Daemon, Fault};
 use switchyard_daemon::sockets::Listeners;
 use switchyard_daemon::{control, http};
 use switchyard_mapsync_protocol::Environment;
@@ -56,6 +55,7 @@ use self::disk::Disk;
 use self::life::{Host, Reach};
 use self::metrics::Metrics;
 pub use self::stage::Set;
+use crate::root;
 use crate::tls::MutualTls;
 
 /// A running agent.
@@ -67,26 +67,15 @@ pub struct Agent {
     metrics_addresses: Vec<SocketAddr>,
 }
 
-/// The agent cannot start, or cannot take new settings.
-#[derive(Debug, thiserror::Error)]
-#[error("{0}")]
-pub struct AgentError(String);
-
-impl AgentError {
-    fn because(error: impl std::fmt::Display) -> Self {
-        Self(error.to_string())
-    }
-}
-
 impl Daemon for Agent {
     const NAME: &'static str = "switchyard-mapsync agent";
     const ABOUT: &'static str = "Takes what admins signed, proves it on this host, and puts it in use";
     type Settings = AgentSettings;
     type Held = Effective;
-    type Error = AgentError;
+    type Error = Fault;
 
-    fn load(path: &Path) -> Result<(AgentSettings, Effective), AgentError> {
-        AgentSettings::load_whole(path).map_err(AgentError::because)
+    fn load(path: &Path) -> Result<(AgentSettings, Effective), Fault> {
+        Ok(AgentSettings::load_whole(path)?)
     }
 
     fn log(settings: &AgentSettings) -> &LogOptions {
@@ -97,36 +86,37 @@ impl Daemon for Agent {
         AgentSettings::DRAIN_DEADLINE
     }
 
-    fn check(settings: &AgentSettings) -> Result<(), AgentError> {
-        let tls = mutual_tls(settings).client().map(drop).map_err(AgentError::because);
-        let root = first_root(settings).map(drop);
-        let site = (settings.site.len() <= SITE)
-            .then_some(())
-            .ok_or_else(|| AgentError(format!("`site`: at most {SITE} octets")));
-        let faults: Vec<String> =
-            [tls, root, site].into_iter().filter_map(Result::err).map(|error| error.to_string()).collect();
-        if faults.is_empty() { Ok(()) } else { Err(AgentError(faults.join("\n"))) }
+    fn check(settings: &AgentSettings) -> Result<(), Fault> {
+        let mut faults = Vec::new();
+        if let Err(error) = mutual_tls(settings).client() {
+            faults.push(error.to_string());
+        }
+        if let Err(error) = first_root(settings) {
+            faults.push(error.to_string());
+        }
+        if settings.site.len() > SITE {
+            faults.push(format!("`site`: at most {SITE} octets"));
+        }
+        Fault::of(&faults)
     }
 
     async fn start(
         settings: AgentSettings,
         listeners: &mut Listeners,
         process: &mut Process,
-    ) -> Result<Self, AgentError> {
+    ) -> Result<Self, Fault> {
         let registry = Registry::new();
-        registry.describe_process("mapsync", env!("CARGO_PKG_VERSION")).map_err(AgentError::because)?;
+        registry.describe_process("mapsync", env!("CARGO_PKG_VERSION"))?;
         let in_use = process.readiness.condition("set", "no set is in use yet");
-        let metrics_addresses =
-            http::start(&settings.metrics, listeners, &registry, process).map_err(AgentError::because)?;
-        let metrics = Metrics::register(&registry).map_err(AgentError::because)?;
-        process.reloads.register(&registry).map_err(AgentError::because)?;
-        let control = control::start(settings.control.as_deref(), process.reloads.routes(), process);
-        let control = control.map_err(AgentError::because)?;
+        let metrics_addresses = http::start(&settings.metrics, listeners, &registry, process)?;
+        let metrics = Metrics::register(&registry)?;
+        process.reloads.register(&registry)?;
+        let control = control::start(settings.control.as_deref(), process.reloads.routes(), process)?;
 
         let (environment, root) = first_root(&settings)?;
-        let disk = Disk::open(&settings.folder).map_err(AgentError::because)?;
+        let disk = Disk::open(&settings.folder)?;
         let kept = kept(&disk, &root, &environment);
-        let kept = kept.map_err(|error| AgentError(format!("{}: {error}", settings.folder.display())))?;
+        let kept = kept.map_err(|error| Fault::at(settings.folder.display(), error))?;
         let (reach, changes) = watch::channel(reach(&settings)?);
         let own = Host {
             name: settings.host_name.to_string(),
@@ -145,11 +135,11 @@ impl Daemon for Agent {
         Ok(Self { reach, settings: Mutex::new(settings), control, metrics_addresses })
     }
 
-    async fn reload(&self, mut settings: AgentSettings) -> Result<Vec<String>, AgentError> {
+    async fn reload(&self, mut settings: AgentSettings) -> Result<Vec<String>, Fault> {
         let before = self.settings.lock().unwrap_or_else(PoisonError::into_inner).clone();
         let held = before.hold(&mut settings);
         let reach = reach(&settings)?;
-        let asked = self.control.prepare(settings.control.as_deref()).map_err(AgentError::because)?;
+        let asked = self.control.prepare(settings.control.as_deref())?;
         self.control.commit(asked).await;
         self.reach.send_replace(reach);
         *self.settings.lock().unwrap_or_else(PoisonError::into_inner) = settings;
@@ -167,8 +157,8 @@ impl Agent {
     }
 }
 
-fn reach(settings: &AgentSettings) -> Result<Reach, AgentError> {
-    let tls = mutual_tls(settings).client().map_err(AgentError::because)?;
+fn reach(settings: &AgentSettings) -> Result<Reach, Fault> {
+    let tls = mutual_tls(settings).client()?;
     Ok(Reach {
         hubs: settings.hubs.iter().map(ToString::to_string).collect(),
         tls,
@@ -186,20 +176,15 @@ fn mutual_tls(settings: &AgentSettings) -> MutualTls {
 const SITE: usize = 64;
 
 /// What was kept; on a host that is new, the root that a person put there.
-fn kept(disk: &Disk, first: &[u8], environment: &Environment) -> Result<Kept, AgentError> {
-    let kept = match disk.state().map_err(AgentError::because)? {
+fn kept(disk: &Disk, first: &[u8], environment: &Environment) -> Result<Kept, Fault> {
+    let kept = match disk.state()? {
         Some(octets) => Kept::from_json(&octets),
         None => Trusted::begin(first, environment).map(Kept::new),
     };
-    kept.map_err(|error| AgentError(format!("what is kept here cannot be used: {error}")))
+    kept.map_err(|error| Fault::at("what is kept here cannot be used", error))
 }
 
-/// Reads and checks the root that a person put here.
-fn first_root(settings: &AgentSettings) -> Result<(Environment, Vec<u8>), AgentError> {
-    let fault = |error: &dyn std::fmt::Display| AgentError(format!("{}: {error}", settings.root.display()));
-    let environment = Environment::try_from(settings.environment.clone());
-    let environment = environment.map_err(|error| AgentError(format!("`environment`: {error}")))?;
-    let root = fs::read(&settings.root).map_err(|error| fault(&error))?;
-    Trusted::begin(&root, &environment).map_err(|error| fault(&error))?;
-    Ok((environment, root))
+/// The environment, and the root that a person put here.
+fn first_root(settings: &AgentSettings) -> Result<(Environment, Vec<u8>), Fault> {
+    root::first("`environment`", &settings.environment, &settings.root)
 }

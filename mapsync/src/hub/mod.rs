@@ -49,11 +49,10 @@ use switchyard_daemon::drain::Drain;
 use switchyard_daemon::log::LogOptions;
 use switchyard_daemon::metrics::Registry;
 use switchyard_daemon::process::Process;
-use switchyard_daemon::program::Daemon;
+use switchyard_daemon::program::{Daemon, Fault};
 use switchyard_daemon::sockets::Listeners;
 use switchyard_daemon::{control, http};
 use switchyard_mapsync_protocol::rollout::Gates;
-use switchyard_mapsync_protocol::trust::Trusted;
 use switchyard_mapsync_protocol::{Environment, Timestamp};
 use tokio::sync::Semaphore;
 
@@ -69,6 +68,7 @@ use self::small::Small;
 use self::store::blobs::Blobs;
 use self::store::heads::Heads;
 use crate::identity::Identity;
+use crate::root;
 
 /// Uploads at once.
 const UPLOADS: usize = 8;
@@ -135,27 +135,16 @@ impl Shared {
     }
 }
 
-/// The hub cannot start, or cannot take new settings.
-#[derive(Debug, thiserror::Error)]
-#[error("{0}")]
-pub struct HubError(String);
-
-impl HubError {
-    fn because(error: impl std::fmt::Display) -> Self {
-        Self(error.to_string())
-    }
-}
-
 impl Daemon for Hub {
     const NAME: &'static str = "switchyard-mapsync hub";
     const ABOUT: &'static str =
         "Keeps what admins signed, tells every host of a site at once, and hands the files out";
     type Settings = HubSettings;
     type Held = Effective;
-    type Error = HubError;
+    type Error = Fault;
 
-    fn load(path: &Path) -> Result<(HubSettings, Effective), HubError> {
-        HubSettings::load_whole(path).map_err(HubError::because)
+    fn load(path: &Path) -> Result<(HubSettings, Effective), Fault> {
+        Ok(HubSettings::load_whole(path)?)
     }
 
     fn log(settings: &HubSettings) -> &LogOptions {
@@ -166,7 +155,7 @@ impl Daemon for Hub {
         settings.limits.drain_deadline
     }
 
-    fn check(settings: &HubSettings) -> Result<(), HubError> {
+    fn check(settings: &HubSettings) -> Result<(), Fault> {
         let mut faults = Vec::new();
         if let Err(error) = mutual_tls(settings).server() {
             faults.push(error.to_string());
@@ -179,24 +168,23 @@ impl Daemon for Hub {
                 faults.push(error.to_string());
             }
         }
-        if faults.is_empty() { Ok(()) } else { Err(HubError(faults.join("\n"))) }
+        Fault::of(&faults)
     }
 
     async fn start(
         settings: HubSettings,
         listeners: &mut Listeners,
         process: &mut Process,
-    ) -> Result<Self, HubError> {
+    ) -> Result<Self, Fault> {
         let registry = Registry::new();
-        registry.describe_process("mapsync", env!("CARGO_PKG_VERSION")).map_err(HubError::because)?;
+        registry.describe_process("mapsync", env!("CARGO_PKG_VERSION"))?;
         let listening = process.readiness.condition("hub", "not listening yet");
-        let metrics_addresses =
-            http::start(&settings.metrics, listeners, &registry, process).map_err(HubError::because)?;
+        let metrics_addresses = http::start(&settings.metrics, listeners, &registry, process)?;
 
         let (order, peers) = order(&settings)?;
         let (boards, blobs) = opened(&settings, !matches!(order, Order::Alone)).await?;
         let blobs = Arc::new(blobs);
-        let packs = Packs::open(&settings.store, Arc::clone(&blobs)).map_err(HubError::because)?;
+        let packs = Packs::open(&settings.store, Arc::clone(&blobs))?;
         let shared = Shared {
             boards: Arc::new(boards),
             deltas: Arc::new(Deltas::new(Arc::clone(&blobs))),
@@ -209,7 +197,7 @@ impl Daemon for Hub {
             uploads: Arc::new(Semaphore::new(UPLOADS)),
             clock: Clock::system(),
             drain: process.drain.clone(),
-            metrics: Metrics::register(&registry).map_err(HubError::because)?,
+            metrics: Metrics::register(&registry)?,
             gates: Arc::new(ArcSwap::from_pointee(gates(&settings))),
         };
         shared.metrics.stored.set(i64::try_from(shared.blobs.octets()).unwrap_or(i64::MAX));
@@ -218,29 +206,29 @@ impl Daemon for Hub {
         process.tasks.essential("rollouts", rollouts::drive(shared.clone()));
         process.tasks.essential("sharing", sharing::share(shared.clone()));
         process.tasks.essential("sweep", sweep::sweep(shared.clone()));
-        let accepting = AcceptMetrics::register(&registry, "mapsync_hub").map_err(HubError::because)?;
+        let accepting = AcceptMetrics::register(&registry, "mapsync_hub")?;
         let sessions = Sessions::new(settings.limits.connections, process.drain.clone(), accepting);
-        process.reloads.register(&registry).map_err(HubError::because)?;
-        let control = control::start(settings.control.as_deref(), process.reloads.routes(), process);
+        process.reloads.register(&registry)?;
+        let control = control::start(settings.control.as_deref(), process.reloads.routes(), process)?;
         let hub = Self {
             routes: routes(&shared),
             shared,
             handshakes: Arc::new(Semaphore::new(HANDSHAKES)),
             doors: Doors::new(sessions, process),
-            control: control.map_err(HubError::because)?,
+            control,
             settings: Mutex::new(settings.clone()),
             metrics_addresses,
         };
-        let tls = mutual_tls(&settings).server().map_err(HubError::because)?;
+        let tls = mutual_tls(&settings).server()?;
         let sockets = settings.listen.iter().map(|listener| &listener.socket);
-        let sockets = hub.doors.prepare(sockets, listeners).map_err(HubError::because)?;
+        let sockets = hub.doors.prepare(sockets, listeners)?;
         hub.doors.commit(sockets, |_, drain| hub.door(&tls, drain)).await;
         tracing::info!(addresses = ?hub.addresses(), environments = hub.shared.boards.len(), "listening");
         listening.met();
         Ok(hub)
     }
 
-    async fn reload(&self, settings: HubSettings) -> Result<Vec<String>, HubError> {
+    async fn reload(&self, settings: HubSettings) -> Result<Vec<String>, Fault> {
         self.take(settings).await
     }
 
@@ -251,33 +239,27 @@ impl Daemon for Hub {
 async fn opened(
     settings: &HubSettings,
     has_others: bool,
-) -> Result<(BTreeMap<String, Arc<Board>>, Blobs), HubError> {
+) -> Result<(BTreeMap<String, Arc<Board>>, Blobs), Fault> {
     let (folder, environments) = (settings.store.clone(), settings.environments.clone());
     let opened = move || {
-        let unusable = |error: &dyn std::fmt::Display| HubError(format!("{}: {error}", folder.display()));
-        fs::create_dir_all(&folder).map_err(|error| unusable(&error))?;
-        let blobs = Blobs::open(&folder).map_err(|error| unusable(&error))?;
-        let heads = Arc::new(Heads::open(&folder.join("heads.redb")).map_err(HubError::because)?);
+        fs::create_dir_all(&folder).map_err(|error| Fault::at(folder.display(), error))?;
+        let blobs = Blobs::open(&folder).map_err(|error| Fault::at(folder.display(), error))?;
+        let heads = Arc::new(Heads::open(&folder.join("heads.redb"))?);
         let mut boards = BTreeMap::new();
         for (name, path) in environments {
             let (environment, root) = first_root(&name, &path)?;
             let board = Board::open(environment, &root, Arc::clone(&heads), has_others.then_some(&blobs));
-            let board = board.map_err(|error| HubError(format!("the environment `{name}`: {error}")))?;
+            let board = board.map_err(|error| Fault::at(format!("the environment `{name}`"), error))?;
             boards.insert(name, Arc::new(board));
         }
         Ok((boards, blobs))
     };
-    tokio::task::spawn_blocking(opened).await.map_err(HubError::because)?
+    tokio::task::spawn_blocking(opened).await?
 }
 
-/// Reads and checks the first root of an environment.
-fn first_root(name: &str, path: &Path) -> Result<(Environment, Vec<u8>), HubError> {
-    let fault = |error: &dyn std::fmt::Display| HubError(format!("{}: {error}", path.display()));
-    let environment = Environment::try_from(name.to_owned())
-        .map_err(|error| HubError(format!("[environments.{name}]: {error}")))?;
-    let root = fs::read(path).map_err(|error| fault(&error))?;
-    Trusted::begin(&root, &environment).map_err(|error| fault(&error))?;
-    Ok((environment, root))
+/// An environment, and its root that a person put here.
+fn first_root(name: &str, path: &Path) -> Result<(Environment, Vec<u8>), Fault> {
+    root::first(&format!("[environments.{name}]"), name, path)
 }
 
 impl Hub {

@@ -7,11 +7,12 @@ use std::sync::{Arc, PoisonError};
 
 use rustls::ClientConfig;
 use switchyard_config::{HubSettings, RolloutGates, Settings};
+use switchyard_daemon::program::Fault;
 use switchyard_daemon::sockets::Listeners;
 use switchyard_mapsync_protocol::rollout::Gates;
 
+use super::Hub;
 use super::order::{Gateway, Ledger, Order, Peers};
-use super::{Hub, HubError};
 use crate::tls::MutualTls;
 
 /// Bounds of what is kept, and of what is taken.
@@ -49,18 +50,18 @@ pub(crate) fn mutual_tls(settings: &HubSettings) -> MutualTls {
 }
 
 /// The certificates for etcd, read now; none on plain TCP.
-pub(crate) fn to_etcd(settings: &HubSettings) -> Result<Option<Arc<ClientConfig>>, HubError> {
+pub(crate) fn to_etcd(settings: &HubSettings) -> Result<Option<Arc<ClientConfig>>, Fault> {
     let Some(tls) = &settings.etcd.tls else { return Ok(None) };
     let tls = MutualTls {
         certificate: tls.certificate.clone(),
         key: tls.key.clone(),
         authorities: tls.client_ca.clone(),
     };
-    tls.client().map(Some).map_err(HubError::because)
+    Ok(Some(tls.client()?))
 }
 
 /// Who says what comes next, and the other hubs.
-pub(crate) fn order(settings: &HubSettings) -> Result<(Order, Peers), HubError> {
+pub(crate) fn order(settings: &HubSettings) -> Result<(Order, Peers), Fault> {
     let (etcd, peers) = (&settings.etcd, &settings.peers);
     let order = match (&etcd.members[..], &peers[..]) {
         ([], []) => Order::Alone,
@@ -70,22 +71,22 @@ pub(crate) fn order(settings: &HubSettings) -> Result<(Order, Peers), HubError> 
             Order::Ledger(Ledger::new(Gateway::new(members, to_etcd(settings)?), etcd.prefix.clone()))
         }
     };
-    let tls = mutual_tls(settings).client().map_err(HubError::because)?;
+    let tls = mutual_tls(settings).client()?;
     Ok((order, Peers::new(peers.iter().map(ToString::to_string).collect(), tls, etcd.copies)))
 }
 
 impl Hub {
     /// Takes new settings; returns what is held until a restart.
-    pub(crate) async fn take(&self, mut settings: HubSettings) -> Result<Vec<String>, HubError> {
+    pub(crate) async fn take(&self, mut settings: HubSettings) -> Result<Vec<String>, Fault> {
         let before = self.settings.lock().unwrap_or_else(PoisonError::into_inner).clone();
         let held = before.hold(&mut settings);
 
-        let tls = mutual_tls(&settings).server().map_err(HubError::because)?;
-        let to_peers = mutual_tls(&settings).client().map_err(HubError::because)?;
+        let tls = mutual_tls(&settings).server()?;
+        let to_peers = mutual_tls(&settings).client()?;
         let to_etcd = to_etcd(&settings)?;
         let sockets = settings.listen.iter().map(|listener| &listener.socket);
-        let sockets = self.doors.prepare(sockets, &mut Listeners::none()).map_err(HubError::because)?;
-        let asked = self.control.prepare(settings.control.as_deref()).map_err(HubError::because)?;
+        let sockets = self.doors.prepare(sockets, &mut Listeners::none())?;
+        let asked = self.control.prepare(settings.control.as_deref())?;
 
         self.shared.peers.set_tls(to_peers);
         self.shared.gates.store(Arc::new(gates(&settings)));
