@@ -11,16 +11,17 @@
 //!
 //! A table of patterns is asked the first of these, the whole key, and never a part of it; and `*`, as it stands.
 
+mod asked;
 #[cfg(test)]
 mod tests;
 
-use std::borrow::Cow;
 use std::collections::BTreeSet;
 use std::iter;
 use std::net::IpAddr;
 
 use switchyard_smtp::address::{LocalPart, Mailbox};
 
+use self::asked::Asked;
 use crate::chain::{Asking, Found, Hit};
 use crate::key::{self, MAX_PREFIX};
 use crate::name::MapName;
@@ -83,78 +84,6 @@ pub(crate) enum Matched {
     WithoutExtension,
     /// `@domain`.
     Domain,
-}
-
-/// An address in the form that maps are asked in.
-#[derive(Debug)]
-struct Asked {
-    /// As it was written, where that is not the same.
-    given: Option<String>,
-    whole: String,
-    /// Octets before the at-sign.
-    local: usize,
-    without_extension: Option<String>,
-}
-
-impl Asked {
-    fn new(mailbox: &Mailbox, rules: &Rules) -> Self {
-        Self::of(mailbox.local.as_str(), &key::of_host(&mailbox.host), rules)
-    }
-
-    fn of(local: &str, host: &str, rules: &Rules) -> Self {
-        let whole = key::joined(local, host);
-        let folded = whole.len() - host.len() - 1;
-        let given = (whole[..folded] != *local).then(|| [local, "@", host].concat());
-        let local = folded;
-        let without_extension = rules.extension(&whole[..local]).map(|extension| {
-            let user = &whole[..local - extension.len()];
-            format!("{user}{}", &whole[local..])
-        });
-        Self { given, whole, local, without_extension }
-    }
-
-    fn given(&self) -> &str {
-        self.given.as_deref().unwrap_or(&self.whole)
-    }
-
-    fn host(&self) -> &str {
-        &self.whole[self.local + 1..]
-    }
-
-    fn local(&self) -> &str {
-        &self.whole[..self.local]
-    }
-
-    fn at_domain(&self) -> &str {
-        &self.whole[self.local..]
-    }
-
-    fn users_keys(&self) -> impl Iterator<Item = &str> {
-        [self.whole.as_str()].into_iter().chain(self.without_extension.as_deref())
-    }
-
-    /// `user+ext@domain`, `user@domain`.
-    fn users<'a>(&self, tables: &Asking<'a, '_>) -> Found<Option<(Hit<'a>, Matched)>> {
-        if let Some(hit) = tables.whole(&self.whole, self.given())? {
-            return Ok(Some((hit, Matched::Whole)));
-        }
-        let Some(user) = &self.without_extension else { return Ok(None) };
-        Ok(tables.part(user)?.map(|hit| (hit, Matched::WithoutExtension)))
-    }
-
-    /// The same keys cut off before `end`, with `sign` put there.
-    fn users_before<'a>(&self, tables: &Asking<'a, '_>, sign: &str) -> Found<Option<(Hit<'a>, Matched)>> {
-        if let Some(hit) = tables.part(&with(self.local(), sign))? {
-            return Ok(Some((hit, Matched::Whole)));
-        }
-        let user = self.without_extension.as_deref().and_then(|user| user.strip_suffix(self.at_domain()));
-        let Some(user) = user else { return Ok(None) };
-        Ok(tables.part(&with(user, sign))?.map(|hit| (hit, Matched::WithoutExtension)))
-    }
-}
-
-fn with<'a>(text: &'a str, sign: &str) -> Cow<'a, str> {
-    if sign.is_empty() { text.into() } else { format!("{text}{sign}").into() }
 }
 
 /// The order of recipients, aliases and most others that are asked for an address.
@@ -223,7 +152,7 @@ pub(crate) fn backend<'a>(
     let ends = asked.local().char_indices().map(|(at, letter)| at + letter.len_utf8());
     let ends: Vec<usize> = ends.take(MAX_PREFIX).collect();
     for end in ends.into_iter().rev() {
-        let key = format!("{}*{}", &asked.whole[..end], asked.at_domain());
+        let key = format!("{}*{}", &asked.local()[..end], asked.at_domain());
         if let Some(hit) = tables.part(&key)? {
             return Ok(Some(hit));
         }

@@ -1,15 +1,18 @@
 //! All maps of a role as one: read together, checked together, swapped together.
 
+mod files;
+
 use std::collections::{BTreeMap, BTreeSet};
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 use std::sync::Arc;
 
 use switchyard_smtp::address::{Domain, Mailbox};
 
+pub(crate) use self::files::Files;
 use crate::access::Access;
 use crate::alias;
 use crate::chain::{Asking, Chain, Found, Hit, Member, Why};
-use crate::compile::{Compiler, InMemory, Keep, Read, Source, Texts};
+use crate::compile::{Compiler, InMemory, Keep, Read, Texts};
 use crate::entry::Route;
 use crate::fault::{Fault, Faults};
 use crate::grammar::{Grammar, Words};
@@ -18,7 +21,6 @@ use crate::lookup::{self, Rules};
 use crate::loops::Loops;
 use crate::name::{MapName, Values};
 use crate::options::{self, MapOptions};
-use crate::read::{self, Unread};
 use crate::remote::Remotes;
 use crate::trace::Trace;
 use crate::typed::Remembered;
@@ -286,32 +288,4 @@ pub(crate) fn chain<T>(
         }
     }
     if faults.is_empty() { Ok(Chain { members }) } else { Err(faults) }
-}
-
-/// The files of the folder, as they are now.
-#[derive(Debug)]
-pub(crate) struct Files<'a> {
-    options: &'a MapOptions,
-    /// Each file that was asked for.
-    asked: BTreeSet<PathBuf>,
-}
-
-impl<'a> Files<'a> {
-    pub(crate) fn new(options: &'a MapOptions) -> Self {
-        Self { options, asked: BTreeSet::new() }
-    }
-}
-
-impl Read for Files<'_> {
-    fn read(&mut self, map: Option<MapName>, file: &Path) -> Result<Source, Fault> {
-        let file: Arc<Path> = self.options.path(file).into();
-        self.asked.insert(file.to_path_buf());
-        match read::whole(&file) {
-            Ok(bytes) => Ok(Source { map, file, bytes }),
-            Err(unread @ Unread::Line(line)) => {
-                Err(Fault { map, file, line, column: 1, message: unread.to_string() })
-            }
-            Err(unread) => Err(Fault::of_file(map, file, unread.to_string())),
-        }
-    }
 }

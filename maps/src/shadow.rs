@@ -1,11 +1,11 @@
 //! A candidate beside the set in use: every question is put to both, the one in use answers, and what the
 //! candidate would have said otherwise is counted.
 //!
-//! A difference is *intended* when a line that answered, in one set or the other, is one that the change touched, or its
-//! table is new or gone: then the admin meant it. The rest is what a change does that nobody thought of: a line for everybody that comes or goes, a
-//! rule whose value cannot be used, a map that cannot be asked. A turn from "taken" to "refused" or back is its own
-//! kind, since that is the one that loses mail. A table that draws its answers (`randmap:`) is the same where it is in both
-//! sets, whatever each draws.
+//! A difference is *intended* when a line that answered, in one set or the other, is one that the change touched, or
+//! its table is new or gone: then the admin meant it. The rest is what a change does that nobody thought of: a line
+//! for everybody that comes or goes, a rule whose value cannot be used, a map that cannot be asked. A turn from
+//! "taken" to "refused" or back is its own kind, since that is the one that loses mail. A table that draws its
+//! answers (`randmap:`) is the same where it is in both sets, whatever each draws.
 
 use std::collections::BTreeMap;
 use std::sync::{Mutex, PoisonError};
@@ -231,8 +231,8 @@ pub(crate) fn show<T: Compared>(answer: &Answer<Found<T>>) -> String {
     }
 }
 
-/// Whether the change touched a line that was found in either set. It did where the line's own table, asked alone, says
-/// something else in the other set, or is not there at all.
+/// Whether the change touched a line that was found in either set. It did where the line's own table, asked alone,
+/// says something else in the other set, or is not there at all.
 pub(crate) fn touched(asked: [&[Asked]; 2], live: &MapSet, candidate: &MapSet) -> bool {
     let found = |asked: &&Asked| matches!(asked.said, Said::Found(..));
     asked.into_iter().flatten().filter(found).any(|answered| {

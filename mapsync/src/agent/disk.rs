@@ -10,14 +10,15 @@
 //! ```
 //!
 //! The order of writing: each file, then each folder, is made durable; then `set.json` comes; then the link is
-//! moved by renaming a new one over it. Daemons see nothing but `current`,
-//! and the maps below `next`, which they ask beside their own and only count what those would have said otherwise.
+//! moved by renaming a new one over it. Daemons see nothing but `current`, and the maps below `next`, which they ask
+//! beside their own and only count what those would have said otherwise.
 
 mod durable;
 mod fetched;
+mod making;
 
 use std::fs::{self, DirBuilder, File, OpenOptions};
-use std::io::{self, Write as _};
+use std::io;
 use std::os::unix::fs::{DirBuilderExt as _, OpenOptionsExt as _, symlink};
 use std::path::{Path, PathBuf};
 
@@ -25,7 +26,8 @@ use switchyard_maps::installed::LAYOUT;
 use switchyard_mapsync_protocol::trust::HeadRef;
 
 pub(super) use self::durable::put;
-use self::durable::{make_durable, names, of, remove, sync_folder};
+use self::durable::{names, of, remove, sync_folder};
+pub use self::making::Making;
 
 /// A place on disk did not do what was asked of it.
 #[derive(Debug, thiserror::Error)]
@@ -45,15 +47,8 @@ pub struct Disk {
     _lock: File,
 }
 
-/// A set that is being made; dropped before [`Self::finish`], it never was.
-#[derive(Debug)]
-pub struct Making {
-    at: PathBuf,
-    is_done: bool,
-}
-
-/// The name of a head's set: its generation for people, enough of its hash that no two heads share one, and how its maps
-/// are made. After an upgrade that makes them in another way, what is on disk is no set any more and is made again.
+/// The name of a head's set: its generation for people, enough of its hash that no two heads share one, and how its
+/// maps are made. After an upgrade that makes them in another way, what is on disk is no set any more and is made again.
 #[must_use]
 pub fn set_name(head: &HeadRef) -> String {
     let hash = head.hash.to_string();
@@ -218,81 +213,6 @@ impl Disk {
         }
         sync_folder(&at)?;
         remove(&at)
-    }
-}
-
-impl Making {
-    /// Where it is made.
-    #[must_use]
-    pub fn path(&self) -> &Path {
-        &self.at
-    }
-
-    /// A new file of it, and the folders that it stands in. Its name was checked by whoever signed for it, and by
-    /// us (`Path`): it leads nowhere else.
-    ///
-    /// # Errors
-    /// The disk's.
-    pub fn create(&self, name: &str) -> Result<File, DiskError> {
-        let at = self.place(name)?;
-        // Never through a link, and never over what is there.
-        OpenOptions::new().write(true).create_new(true).mode(0o600).open(&at).map_err(of(&at))
-    }
-
-    fn place(&self, name: &str) -> Result<PathBuf, DiskError> {
-        let at = self.at.join(name);
-        if let Some(folder) = at.parent() {
-            DirBuilder::new().mode(0o755).recursive(true).create(folder).map_err(of(folder))?;
-        }
-        Ok(at)
-    }
-
-    /// A file of it in one go.
-    ///
-    /// # Errors
-    /// The disk's.
-    pub fn write(&self, name: &str, octets: &[u8]) -> Result<(), DiskError> {
-        self.create(name)?.write_all(octets).map_err(of(&self.at.join(name)))
-    }
-
-    /// A file of it that was fetched, under its name. It may have several, and it is never written again.
-    ///
-    /// # Errors
-    /// The disk's.
-    pub fn link(&self, name: &str, fetched: &Path) -> Result<(), DiskError> {
-        fs::hard_link(fetched, self.place(name)?).map_err(of(fetched))
-    }
-
-    /// Takes a file out again.
-    ///
-    /// # Errors
-    /// The disk's.
-    pub fn remove(&self, name: &str) -> Result<(), DiskError> {
-        let at = self.at.join(name);
-        fs::remove_file(&at).map_err(of(&at))
-    }
-
-    /// Makes all of it durable, then says so beside it: from here on it is a set.
-    ///
-    /// # Errors
-    /// The disk's.
-    pub fn finish(mut self, told: &[u8]) -> Result<(), DiskError> {
-        make_durable(&self.at)?;
-        if let Some(sets) = self.at.parent() {
-            sync_folder(sets)?;
-        }
-        put(&self.at, WHOLE, told, 0o444)?;
-        self.is_done = true;
-        Ok(())
-    }
-}
-
-impl Drop for Making {
-    fn drop(&mut self) {
-        if !self.is_done {
-            // If that fails, the next start does it.
-            let _ = remove(&self.at);
-        }
     }
 }
 

@@ -204,4 +204,6 @@ const MAX_SMALL: u64 = 64 << 10;
 const MAX_LIST: u64 = 16 << 20;
 
 #[cfg(test)]
-pub(crate) mod tests;
+pub(crate) mod testing;
+#[cfg(test)]
+mod tests;

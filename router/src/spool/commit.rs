@@ -12,18 +12,16 @@
 //! row nothing is taken any more, until a probe every [`PROBE`] finds that the disk works again.
 
 mod poison;
+mod proven;
+mod roll;
 
 use std::collections::VecDeque;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use super::codec;
 use super::disk::{DiskFile, write_all};
 use super::errand::Errand;
-use super::id::QueueId;
-use super::ledger::{Location, Segment};
-use super::record::{Draft, Kind};
-use super::segment::HEADER;
+use super::ledger::Location;
 use super::shared::{Job, Shared, lock};
 
 /// How long a record of progress may stay written and not synced.
@@ -259,89 +257,6 @@ impl Committer {
             }
             Err(error) => self.poison(&error),
         }
-    }
-
-    /// Enters what is durable into the ledger, then acknowledges it.
-    fn apply(&mut self) {
-        self.unsynced_since = None;
-        let mut finished_blobs = Vec::new();
-        let mut stir = false;
-        {
-            let mut ledger = lock(&self.shared.ledger);
-            for Placed { job, at } in &self.unsynced {
-                ledger.proven(at.segment);
-                match job {
-                    Job::Accept(accepting) => ledger.accepted(accepting.id, *at, accepting.blob),
-                    Job::Progress { id, .. } => ledger.progressed(*id, *at),
-                    Job::Copy { id, from, .. } => ledger.moved(*id, *from, *at),
-                    Job::Void { id, segment, blob, .. } => {
-                        ledger.must_outlive(at.segment, *segment);
-                        finished_blobs.extend(blob.then_some(*id));
-                    }
-                    Job::Done { id, .. } => {
-                        let entry = ledger.finished(*id, at.segment);
-                        finished_blobs.extend(entry.filter(|entry| entry.blob.is_some()).map(|_| *id));
-                    }
-                    Job::Mark { .. } | Job::Flush(_) => {}
-                }
-            }
-            stir |= ledger.dead().next().is_some();
-            self.shared.metrics.messages.set(i64::try_from(ledger.messages()).unwrap_or(i64::MAX));
-        }
-        for Placed { job, .. } in self.unsynced.drain(..) {
-            match job {
-                Job::Accept(accepting) => self.shared.settle(accepting, Ok(())),
-                Job::Copy { .. } => self.shared.metrics.copied.inc(),
-                // Who no longer waits for a flush has no use for its end.
-                Job::Flush(reply) => drop(reply.send(Ok(()))),
-                Job::Progress { .. } | Job::Done { .. } | Job::Void { .. } | Job::Mark { .. } => {}
-            }
-        }
-        if stir || !finished_blobs.is_empty() {
-            lock(&self.shared.stock).doomed_blobs.extend(finished_blobs);
-            self.shared.stir();
-        }
-    }
-
-    // -----------------------------------------------------------------------------------------------------
-
-    /// Goes on to a new segment, whose first record will be a mark.
-    fn roll(&mut self) {
-        debug_assert!(self.unsynced.is_empty());
-        if self.stalled_until.is_some() {
-            return;
-        }
-        let Some(prepared) = self.shared.take_ready() else {
-            self.errand = None;
-            self.pending.retain(|job| !matches!(job, Job::Copy { .. }));
-            self.stalled_until = Some(Instant::now() + if self.poisoned() { PROBE } else { RETRY });
-            return;
-        };
-        if let Some(head) = self.head.take() {
-            self.before = Some((head.sequence, head.proven));
-        }
-        let segment = Segment::new(Arc::clone(&prepared.file), prepared.epoch, u64::from(prepared.capacity));
-        lock(&self.shared.ledger).opened(prepared.sequence, segment);
-        self.head = Some(Head {
-            sequence: prepared.sequence,
-            epoch: prepared.epoch,
-            file: prepared.file,
-            capacity: prepared.capacity,
-            at: HEADER,
-            proven: HEADER,
-        });
-        self.pending.push_front(Job::Mark { draft: self.mark() });
-        if self.poisoned() {
-            // A probe says at once whether the disk works.
-            let batch = self.cut();
-            self.write(batch);
-            self.sync_or_poison();
-        }
-    }
-
-    fn mark(&self) -> Draft {
-        let high_water = QueueId::new(self.shared.ids.high_water()).unwrap_or(QueueId::ZERO);
-        Draft::new(Kind::Mark, high_water, codec::write_mark(self.before), bytes::Bytes::new())
     }
 }
 

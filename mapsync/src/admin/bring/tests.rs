@@ -4,7 +4,7 @@ use switchyard_mapsync_protocol::Timestamp;
 
 use super::*;
 use crate::admin::Memory;
-use crate::client::tests::{HUB, World, ok};
+use crate::client::testing::{HUB, World, ok};
 use crate::testing::{PUSH, ROOT, live, root, signed};
 
 const NONE: &[u8] = b"HTTP/1.1 404 Not Found\r\ncontent-length: 0\r\n\r\n";

@@ -1,5 +1,6 @@
 //! The agent's folder: what stands in it after each step, and after none.
 
+use std::io::Write as _;
 use std::os::unix::fs::PermissionsExt as _;
 
 use switchyard_mapsync_protocol::hash::Hash;

@@ -4,6 +4,7 @@ mod carry;
 mod lost;
 mod pair;
 mod session;
+mod some;
 mod step;
 mod tls;
 
