@@ -82,11 +82,16 @@ enum Found {
     Overtaken(u64),
 }
 
-/// It has it already, or takes it now.
+/// It has it already, or takes it now. Between the two questions it may have come to have it after all, or a later
+/// one.
 async fn found(hub: &mut Hub, message: &Message) -> Result<Found, ClientError> {
-    match has(hub, message).await? {
-        Some(found) => Ok(found),
-        None => bring(hub, message).await.map(|()| Found::There),
+    if let Some(found) = has(hub, message).await? {
+        return Ok(found);
+    }
+    match bring(hub, message).await {
+        Ok(()) => Ok(Found::There),
+        Err(no) if is_late(&no) => has(hub, message).await?.ok_or(no),
+        Err(no) => Err(no),
     }
 }
 
@@ -119,6 +124,11 @@ async fn has(hub: &mut Hub, message: &Message) -> Result<Option<Found>, ClientEr
 /// Whether a hub may have taken it all the same: it gave no answer, or could not say yes in time.
 pub(super) fn may_have_it(error: &ClientError) -> bool {
     !error.not_yet && error.status.is_none_or(|status| status.is_server_error())
+}
+
+/// Whether a hub says no because of what it has: the same, a later one, or another of that number.
+fn is_late(error: &ClientError) -> bool {
+    matches!(error.status, Some(StatusCode::CONFLICT | StatusCode::PRECONDITION_FAILED))
 }
 
 #[cfg(test)]
