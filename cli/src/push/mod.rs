@@ -14,6 +14,8 @@ mod root;
 mod second;
 mod send;
 mod stages;
+#[cfg(test)]
+mod testing;
 mod undo;
 mod watch;
 

@@ -93,20 +93,15 @@ const NAMED: usize = 10;
 
 #[cfg(test)]
 mod tests {
+    use switchyard_mapsync_protocol::Timestamp;
     use switchyard_mapsync_protocol::envelope::Signed;
-    use switchyard_mapsync_protocol::hash::Hash;
     use switchyard_mapsync_protocol::keys::SecretKey;
-    use switchyard_mapsync_protocol::release::ALL;
     use switchyard_mapsync_protocol::rollout::draw;
     use switchyard_mapsync_protocol::root;
-    use switchyard_mapsync_protocol::status::{Counters, Progress, Status};
-    use switchyard_mapsync_protocol::{Environment, Timestamp};
+    use switchyard_mapsync_protocol::status::Progress;
 
+    use super::super::testing::{head, host as saying, release};
     use super::*;
-
-    fn head(generation: u64) -> HeadRef {
-        HeadRef { generation, hash: Hash::of(&generation.to_le_bytes()) }
-    }
 
     fn host(name: &str, age: u64, active: Option<u64>, previous: Option<u64>, staged: u64) -> FleetHost {
         let progress = Progress {
@@ -115,19 +110,7 @@ mod tests {
             staged: Some(head(staged)),
             ..Progress::default()
         };
-        let status = Status {
-            environment: Environment::try_from("live".to_owned()).unwrap(),
-            host: name.to_owned(),
-            role: "mx".to_owned(),
-            site: String::new(),
-            version: String::new(),
-            nonce: 1,
-            at: Timestamp(1),
-            progress,
-            counters: Counters::default(),
-            disk_free: 1,
-        };
-        FleetHost { age, status }
+        FleetHost { age, ..saying(name, progress) }
     }
 
     #[test]
@@ -163,26 +146,12 @@ mod tests {
         assert!(named(&vec!["x".to_owned(); NAMED + 2]).ends_with("x and 2 more"));
     }
 
-    fn release(sequence: u64, generation: u64, (halted, undo): (bool, bool)) -> Release {
-        Release {
-            environment: Environment::try_from("live".to_owned()).unwrap(),
-            sequence,
-            generation,
-            head: head(generation).hash,
-            permille: ALL,
-            canaries: Vec::new(),
-            halted,
-            undo,
-            expires: Timestamp(9),
-        }
-    }
-
     /// A rollout of generation 4, from release 3 on.
     fn plan() -> Plan {
         let key = SecretKey::from_seed([1; 32]).unwrap();
         let role = || root::Role { keys: vec![key.public()], threshold: 1 };
         let roles = root::Roles { root: role(), push: role(), release: role() };
-        let first = release(3, 4, (false, false));
+        let first = release(3, 4);
         let environment = first.environment.clone();
         let root = root::Root { environment, version: 1, expires: Timestamp(9), roles };
         let sign = |release: &Release| {
@@ -199,17 +168,19 @@ mod tests {
         let is_released = |generation, newest: Option<Release>, plan: Option<&Plan>| {
             is_released(head(generation), newest.as_ref(), plan)
         };
-        let (all, halted, undone) = ((false, false), (true, false), (true, true));
+        let halted = |release: Release| Release { halted: true, ..release };
+        let undone = |release: Release| Release { halted: true, undo: true, ..release };
         assert!(!is_released(2, None, None));
-        assert!(is_released(2, Some(release(2, 2, all)), None));
-        assert!(is_released(2, Some(release(2, 2, halted)), None), "who has moved stays until it is undone");
-        assert!(!is_released(2, Some(release(2, 2, undone)), None));
-        assert!(!is_released(1, Some(release(2, 2, all)), None), "it would end the release of another");
+        assert!(is_released(2, Some(release(2, 2)), None));
+        let stays = "who has moved stays until it is undone";
+        assert!(is_released(2, Some(halted(release(2, 2))), None), "{stays}");
+        assert!(!is_released(2, Some(undone(release(2, 2))), None));
+        assert!(!is_released(1, Some(release(2, 2)), None), "it would end the release of another");
 
         let plan = plan();
-        assert!(is_released(4, Some(release(2, 2, all)), Some(&plan)), "its first step is about to come");
+        assert!(is_released(4, Some(release(2, 2)), Some(&plan)), "its first step is about to come");
         assert!(is_released(4, None, Some(&plan)));
-        assert!(!is_released(4, Some(release(plan.last(), 4, undone)), Some(&plan)), "it is over");
-        assert!(!is_released(4, Some(release(plan.last() + 1, 5, all)), Some(&plan)));
+        assert!(!is_released(4, Some(undone(release(plan.last(), 4))), Some(&plan)), "it is over");
+        assert!(!is_released(4, Some(release(plan.last() + 1, 5)), Some(&plan)));
     }
 }

@@ -149,17 +149,10 @@ const PATIENCE: Duration = Duration::from_secs(120);
 
 #[cfg(test)]
 mod tests {
-    use switchyard_mapsync_protocol::hash::Hash;
-    use switchyard_mapsync_protocol::head::HeadRef;
-    use switchyard_mapsync_protocol::release::ALL;
-    use switchyard_mapsync_protocol::status::{Counters, Progress, Status};
-    use switchyard_mapsync_protocol::{Environment, Timestamp};
+    use switchyard_mapsync_protocol::status::Progress;
 
+    use super::super::testing::{head, host as saying, release as to_all};
     use super::*;
-
-    fn head(generation: u64) -> HeadRef {
-        HeadRef { generation, hash: Hash::of(&generation.to_le_bytes()) }
-    }
 
     fn host(name: &str, active: u64, state: State) -> FleetHost {
         let progress = Progress {
@@ -169,33 +162,11 @@ mod tests {
             reason: Some("no room".to_owned()),
             ..Progress::default()
         };
-        let status = Status {
-            environment: Environment::try_from("live".to_owned()).unwrap(),
-            host: name.to_owned(),
-            role: "mx".to_owned(),
-            site: String::new(),
-            version: String::new(),
-            nonce: 1,
-            at: Timestamp(1),
-            progress,
-            counters: Counters::default(),
-            disk_free: 1,
-        };
-        FleetHost { age: 1, status }
+        saying(name, progress)
     }
 
     fn release(undo: bool) -> Release {
-        Release {
-            environment: Environment::try_from("live".to_owned()).unwrap(),
-            sequence: 1,
-            generation: 2,
-            head: head(2).hash,
-            permille: ALL,
-            canaries: Vec::new(),
-            halted: undo,
-            undo,
-            expires: Timestamp(9),
-        }
+        Release { halted: undo, undo, ..to_all(1, 2) }
     }
 
     #[test]
