@@ -26,10 +26,11 @@ With --staged the hub does it by steps, and looks after each of them; `switchyar
 --undo ends it. --express is the same with less waiting between the steps.
 
 With --all-at-once nobody goes first: what is wrong with it is wrong everywhere at once. So it needs two different keys for \
-releases. Where `release_keys` names both, it is done; else the release is laid down beside push.toml, and another admin looks at it, \
-signs it and puts it in force with --countersign. A hub with `rollout.second_signature` takes nothing else past the steps, but for \
+releases. Where `release_keys` names both, it is done; else the release is laid down beside push.toml, and another admin \
+looks at it, signs it and puts it in force with --countersign (--dry-run: only looks at it). A hub with `rollout.second_signature` takes nothing else past the steps, but for \
 hosts by name. Where the root asks for two signatures of each release (`--release-threshold 2`), all of this goes the same way: \
-steps, halts and undoings too are laid down, and another admin signs them with --countersign.
+steps, halts and undoings too are laid down, and another admin signs them with --countersign, \
+after they were shown who goes back, and to what.
 
 Who is meant is looked on until all use it, for two minutes at most.
 
@@ -44,6 +45,7 @@ Examples:
   switchyard release 12 --staged
   switchyard release 12 --express
   switchyard release 12 --all-at-once
+  switchyard release 12 --countersign release-12-7.json --dry-run
   switchyard release 12 --countersign release-12-7.json
   switchyard release 12 --halt
   switchyard release 12 --undo --dry-run
@@ -58,16 +60,17 @@ pub(crate) struct Arguments {
     #[arg(long, conflicts_with_all = ["canaries", "percent", "staged", "express", "all_at_once"])]
     halt: bool,
     /// No host moves any more, and who has moved goes back to what it used before
-    #[arg(long, conflicts_with_all = ["canaries", "percent", "staged", "express", "all_at_once", "halt"])]
+    #[arg(long, group = "looks",
+        conflicts_with_all = ["canaries", "percent", "staged", "express", "all_at_once", "halt"])]
     undo: bool,
-    /// With --undo: say who would go back, and to what, and change nothing
-    #[arg(long, requires = "undo")]
+    /// With --undo: say who would go back, and to what; with --countersign: what would be signed. Change nothing
+    #[arg(long, requires = "looks")]
     dry_run: bool,
     /// With --undo: although it is not what is released, and the hub knows of no host that has it
     #[arg(long, requires = "undo")]
     yes: bool,
     /// Look at what another admin signed and laid down, sign it too, and put it in force
-    #[arg(long, value_name = "FILE",
+    #[arg(long, value_name = "FILE", group = "looks",
         conflicts_with_all = ["canaries", "percent", "staged", "express", "all_at_once", "halt", "undo"])]
     countersign: Option<PathBuf>,
     #[command(flatten)]
@@ -149,7 +152,7 @@ impl Arguments {
             let admin = office.meet(output).await?;
             let mut desk = Desk { office: &office, admin, keys, output };
             if let Some(file) = &self.countersign {
-                return desk.countersign(file, self.generation).await;
+                return desk.countersign(file, self.generation, self.dry_run).await;
             }
             let (at, _) = desk.admin.generation(self.generation).await.map_err(text)?;
             if self.undo && !desk.looked_before(at, self.yes).await? {

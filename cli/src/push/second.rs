@@ -1,5 +1,5 @@
-//! `switchyard release N --countersign FILE`: what one admin has signed and laid down, another one looks at, signs as well
-//! and puts in force.
+//! `switchyard release N --countersign FILE`: what one admin has signed and laid down, another one looks at (of what
+//! is undone also at who goes back, and to what), signs as well and puts in force.
 
 use std::fs::{self, File};
 use std::io::{self, Read as _, Write as _};
@@ -18,8 +18,13 @@ use super::{Office, date, text};
 use crate::output::Exit;
 
 impl Desk<'_> {
-    /// Shows what another admin signed, signs it as well, and brings it.
-    pub(super) async fn countersign(&mut self, file: &Path, generation: u64) -> Result<Exit, String> {
+    /// Shows what another admin signed; signs it as well and brings it, unless it is only to be looked at.
+    pub(super) async fn countersign(
+        &mut self,
+        file: &Path,
+        generation: u64,
+        only_look: bool,
+    ) -> Result<Exit, String> {
         let failed = |error: &dyn std::fmt::Display| format!("{}: {error}", file.display());
         let envelope = read(file).map_err(|error| failed(&error))?;
         let looked = self.admin.look_at_first(&envelope, generation).await;
@@ -32,6 +37,15 @@ impl Desk<'_> {
         if !self.admin.needs_second() && !is_past_all_steps(&first) {
             let why = "signs what needs no second signature; only a release to all hosts at once does";
             return Err(failed(&why));
+        }
+        if let First::Release { release, .. } = &first
+            && release.undo
+        {
+            // The other one wished it, whoever has it: here it is only said.
+            self.looked_before(release.names(), true).await?;
+        }
+        if only_look {
+            return Ok(Exit::Fine);
         }
         match self.admin.sign_as_second(first, &self.keys).await {
             Err(error) => self.not_in_force(&error).map_err(|why| failed(&why)),

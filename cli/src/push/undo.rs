@@ -27,21 +27,22 @@ impl Desk<'_> {
             }
         };
         let (lines, number) = (lines(&hosts, at), at.generation);
-        if lines.is_empty() && is_released(at, self.admin.release(), self.admin.plan()) {
-            let what = format!(
-                "no host that the hub has heard has generation {number} yet: none takes it any more, and who has it goes back"
-            );
-            self.output.say(what).map_err(text)?;
-        } else if lines.is_empty() && !anyway {
-            let what = format!(
-                "no host that the hub has heard has generation {number}: nothing is undone. switchyard release {number} --halt \
-                 keeps hosts from using it; --yes undoes it for hosts that the hub has not heard"
-            );
-            self.output.say(what).map_err(text)?;
-            return Ok(false);
+        if !lines.is_empty() {
+            self.output.data(lines.concat()).map_err(text)?;
+            return Ok(true);
         }
-        self.output.data(lines.concat()).map_err(text)?;
-        Ok(true)
+        let is_released = is_released(at, self.admin.release(), self.admin.plan());
+        let none = format!("no host that the hub has heard has generation {number}");
+        let what = match (is_released, anyway) {
+            (true, _) => format!("{none} yet: none takes it any more, and who has it goes back"),
+            (false, true) => none,
+            (false, false) => format!(
+                "{none}: nothing is undone. switchyard release {number} --halt keeps hosts from using it; --yes \
+                 undoes it for hosts that the hub has not heard"
+            ),
+        };
+        self.output.say(what).map_err(text)?;
+        Ok(is_released || anyway)
     }
 }
 

@@ -126,7 +126,17 @@ fn where_the_root_asks_for_two_every_release_is_begun_by_one_and_signed_by_anoth
     assert!(told.data.starts_with("back to generation 1: mx1.example.org\n"), "{told:?}");
     waits(&told);
     assert_eq!(world.in_use(), Some(2));
-    let told = bob(&world, &["release", "2", "--countersign", &waiting(&world, "release-2-")]);
+    // The second one sees who goes back as the first one did, and may leave it at that.
+    let undoing = waiting(&world, "release-2-");
+    let told = bob(&world, &["release", "2", "--countersign", &undoing, "--dry-run"]);
     assert!(told.code == Some(0) && told.data.contains("undone: who uses it goes back"), "{told:?}");
+    assert!(told.data.ends_with("\nback to generation 1: mx1.example.org\n"), "{told:?}");
+    assert_eq!(world.in_use(), Some(2));
+    let told = bob(&world, &["release", "2", "--countersign", &undoing]);
+    assert_eq!(told.code, Some(0), "{told:?}");
+    assert!(
+        told.data.contains("\nback to generation 1: mx1.example.org\ngeneration 2: undone: "),
+        "{told:?}"
+    );
     expect::holds("generation 1 in use again", || world.in_use() == Some(1));
 }
