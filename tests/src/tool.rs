@@ -11,6 +11,7 @@ use std::time::Duration;
 
 use tempfile::TempDir;
 
+use crate::expect;
 use crate::peer::process::{Group, Process};
 use crate::site::binary;
 
@@ -44,22 +45,64 @@ pub fn switchyard<A: AsRef<OsStr>>(arguments: impl IntoIterator<Item = A>) -> To
     told(Command::new(binary::program("switchyard")).args(arguments).output().expect("switchyard starts"))
 }
 
-/// The same, ended after a while: of what waits for something that may never come.
+/// The tool at work: it ends with its handle.
+#[derive(Debug)]
+pub struct Running {
+    process: Process,
+    data: mpsc::Receiver<Vec<u8>>,
+    speech: mpsc::Receiver<Vec<u8>>,
+    command: String,
+    limit: Duration,
+}
+
+/// Begins `switchyard` with these arguments: of what waits for something that may never come, so long and no longer.
 ///
 /// # Panics
-/// When it can't be started, or has not ended by then.
-pub fn switchyard_within<A: AsRef<OsStr>>(limit: Duration, arguments: impl IntoIterator<Item = A>) -> Told {
+/// When it can't be started.
+pub fn begin<A: AsRef<OsStr>>(limit: Duration, arguments: impl IntoIterator<Item = A>) -> Running {
     let mut command = Command::new(binary::program("switchyard"));
     command.args(arguments).stdin(Stdio::null()).stdout(Stdio::piped()).stderr(Stdio::piped());
     let mut process = Process::start(&mut command, Group::Ours);
     let child = process.child();
     let data = read_aside(child.stdout.take().expect("a pipe"));
     let speech = read_aside(child.stderr.take().expect("a pipe"));
-    // Both pipes end with it; if it does not, it ends with us.
-    let [stdout, stderr] = [data, speech].map(|read| {
-        read.recv_timeout(limit).unwrap_or_else(|_| panic!("{command:?} goes on after {limit:?}"))
-    });
-    told(Output { status: process.wait(), stdout, stderr })
+    Running { process, data, speech, command: format!("{command:?}"), limit }
+}
+
+impl Running {
+    /// Looks until `look` finds what is to come while it is at work.
+    ///
+    /// # Panics
+    /// As soon as it has ended without that, with what it said; or after [`expect::PATIENCE`].
+    pub fn until<T>(&mut self, what: &str, mut look: impl FnMut() -> Option<T>) -> T {
+        expect::until(what, || {
+            let runs = self.process.runs();
+            let found = look();
+            assert!(found.is_some() || runs, "ended before {what}: {:?}", self.told());
+            found
+        })
+    }
+
+    /// Waits for a fact that is to hold while it is at work.
+    ///
+    /// # Panics
+    /// As [`Self::until`].
+    pub fn holds(&mut self, what: &str, mut fact: impl FnMut() -> bool) {
+        self.until(what, || fact().then_some(()));
+    }
+
+    /// Waits for its end, and tells what it said.
+    ///
+    /// # Panics
+    /// When it goes on for too long.
+    pub fn told(&mut self) -> Told {
+        // Both pipes end with it; if it does not, it ends with us.
+        let [stdout, stderr] = [&self.data, &self.speech].map(|read| {
+            read.recv_timeout(self.limit)
+                .unwrap_or_else(|_| panic!("{} goes on after {:?}", self.command, self.limit))
+        });
+        told(Output { status: self.process.wait(), stdout, stderr })
+    }
 }
 
 /// All that comes out of a pipe, when it has come.

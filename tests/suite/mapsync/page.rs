@@ -1,7 +1,5 @@
 //! The page of the fleet in a browser: it says what hosts do while they do it.
 
-use std::thread;
-
 use switchyard_tests::expect;
 use switchyard_tests::peer::browser::{Mutual, Page};
 
@@ -41,11 +39,10 @@ fn a_browser_sees_where_a_rollout_stands() {
     };
     says("1 of 1 use 1 – live");
     world.write_recipients("postmaster@example.org\nnew@example.org\n");
-    let (live, with) = (world.site.path("live"), world.site.path("push.toml"));
-    let pushed = thread::spawn(move || World::push_with(&live, &with, &["--staged"]));
+    let mut pushed = world.begin_push(&["--staged"]);
     says("step 1 of 2, 1 of 1 use 2 – live");
     assert_eq!(world.admin(&["release", "2", "--halt"]).code, Some(0));
     says("halted, 1 of 1 use 2 – live");
-    let told = pushed.join().expect("a push");
+    let told = pushed.told();
     assert!(told.data.contains("generation 2: overtaken after "), "{told:?}");
 }

@@ -1,7 +1,5 @@
 //! A generation by steps: the hub goes them as long as hosts say that all is well, and undoes what does harm, by itself.
 
-use std::thread;
-
 use switchyard_tests::expect;
 
 use super::world::World;
@@ -41,13 +39,10 @@ fn a_push_by_steps_is_everywhere_when_every_step_was_well() {
 fn what_kills_a_daemon_never_leaves_its_first_step_and_is_undone_by_itself() {
     // Longer than any scenario: no step is passed by the clock.
     let mut world = world("[rollout]\nbake = \"1h\"\nsilence = \"3s\"\n");
-    let told = thread::scope(|scope| {
-        let (live, with) = (world.site.path("live"), world.site.path("push.toml"));
-        let pushed = scope.spawn(move || World::push_with(&live, &with, &["--staged"]));
-        expect::holds("the first step", || world.in_use() == Some(2));
-        world.kill_mx();
-        pushed.join().expect("a push")
-    });
+    let mut pushed = world.begin_push(&["--staged"]);
+    pushed.holds("the first step", || world.in_use() == Some(2));
+    world.kill_mx();
+    let told = pushed.told();
     assert_eq!(told.code, Some(1), "{told:?}");
     assert!(told.speech.contains("generation 2: undone after "), "{told:?}");
     assert!(told.speech.contains("daemons died 1 times on mx1.example.org"), "{told:?}");
@@ -75,14 +70,11 @@ fn what_kills_a_daemon_never_leaves_its_first_step_and_is_undone_by_itself() {
 #[test]
 fn a_push_whose_hub_dies_looks_on_no_more_and_its_rollout_stays_where_it_is() {
     let mut world = world("[rollout]\nbake = \"1h\"\nsilence = \"3s\"\n");
-    let told = thread::scope(|scope| {
-        let (live, with) = (world.site.path("live"), world.site.path("push.toml"));
-        let pushed = scope.spawn(move || World::push_with(&live, &with, &["--staged"]));
-        expect::holds("the first step", || world.in_use() == Some(2));
-        expect::holds("the hub to know", || world.admin(&["fleet"]).data.contains("uses    2"));
-        world.kill_hub();
-        pushed.join().expect("a push")
-    });
+    let mut pushed = world.begin_push(&["--staged"]);
+    pushed.holds("the first step", || world.in_use() == Some(2));
+    pushed.holds("the hub to know", || world.admin(&["fleet"]).data.contains("uses    2"));
+    world.kill_hub();
+    let told = pushed.told();
     assert_eq!(told.code, Some(3), "{told:?}");
     assert!(told.speech.contains("the rollout goes on without us: switchyard rollout --watch"), "{told:?}");
     world.start_hub();

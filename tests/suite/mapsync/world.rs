@@ -12,7 +12,7 @@ use switchyard_tests::peer::certificates::Certificates;
 use switchyard_tests::peer::process::{Group, Process};
 use switchyard_tests::site::{Site, binary};
 use switchyard_tests::talk::Talk;
-use switchyard_tests::tool::{Told, switchyard, switchyard_within, write};
+use switchyard_tests::tool::{Running, Told, begin, switchyard, write};
 
 use super::credentials::{make_certificates, make_keys};
 
@@ -253,13 +253,13 @@ impl World {
     }
 
     pub(crate) fn push(&self, more: &[&str]) -> Told {
-        Self::push_with(&self.site.path("live"), &self.site.path("push.toml"), more)
+        self.begin_push(more).told()
     }
 
-    /// A push by one who needs nothing else of this world.
-    pub(crate) fn push_with(live: &Path, with: &Path, more: &[&str]) -> Told {
-        let (live, with) = (live.to_str().expect("a plain path"), with.to_str().expect("a plain path"));
-        switchyard_within(PUSH, ["push", live, "--with", with].into_iter().chain(more.iter().copied()))
+    /// A push that goes on while other things happen.
+    pub(crate) fn begin_push(&self, more: &[&str]) -> Running {
+        let (live, with) = (self.file("live"), self.file("push.toml"));
+        begin(PUSH, ["push", &live, "--with", &with].into_iter().chain(more.iter().copied()))
     }
 
     /// Another table, in the spelling that travels as one.
