@@ -12,6 +12,7 @@ use switchyard_daemon::accept::Incoming;
 use switchyard_daemon::doors::Entrance;
 use switchyard_daemon::sockets::{ListenOn, Listeners, SocketError};
 use switchyard_milter_protocol::io::stream::Duplex;
+use switchyard_milter_protocol::io::unix::UnixSocket;
 use tokio::net::{TcpListener, UnixListener};
 
 /// Where to listen.
@@ -103,7 +104,7 @@ impl Incoming for Listener {
                 let (stream, _) = Incoming::accept(listener).await?;
                 Ok((Box::new(stream), ()))
             }
-            Self::Unix(listener, _) => Ok((Box::new(listener.accept().await?.0), ())),
+            Self::Unix(listener, _) => Ok((Box::new(UnixSocket::new(listener.accept().await?.0)?), ())),
         }
     }
 }

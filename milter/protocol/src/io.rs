@@ -3,3 +3,4 @@
 pub mod client;
 pub mod serve;
 pub mod stream;
+pub mod unix;

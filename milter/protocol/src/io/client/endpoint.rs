@@ -7,10 +7,11 @@ use std::sync::Arc;
 
 use rustls::ClientConfig;
 use rustls::pki_types::ServerName;
-use tokio::net::{TcpStream, UnixStream};
+use tokio::net::TcpStream;
 use tokio_rustls::TlsConnector;
 
 use crate::io::stream::Duplex;
+use crate::io::unix::UnixSocket;
 
 /// One place of a filter.
 #[derive(Debug, Clone)]
@@ -33,7 +34,7 @@ pub enum Endpoint {
 impl Endpoint {
     pub(super) async fn connect(&self) -> io::Result<Box<dyn Duplex>> {
         match self {
-            Self::Unix(path) => Ok(Box::new(UnixStream::connect(path).await?)),
+            Self::Unix(path) => Ok(Box::new(UnixSocket::connect(path).await?)),
             Self::Tcp(address) => Ok(Box::new(tcp(address).await?)),
             Self::Tls { address, name, config } => {
                 let socket = tcp(address).await?;

@@ -11,6 +11,7 @@ use tokio_util::task::TaskTracker;
 
 use super::{Ended, Filter, ServeOptions, serve};
 use crate::io::stream::Duplex;
+use crate::io::unix::UnixSocket;
 
 /// How long to wait after a failed accept, at first and at most: running out of descriptors must not spin.
 const FIRST_DELAY: Duration = Duration::from_millis(5);
@@ -34,7 +35,7 @@ impl Listener {
                 let _ = stream.set_nodelay(true);
                 Ok(Box::new(stream))
             }
-            Self::Unix(listener) => Ok(Box::new(listener.accept().await?.0)),
+            Self::Unix(listener) => Ok(Box::new(UnixSocket::new(listener.accept().await?.0)?)),
         }
     }
 }
