@@ -6,11 +6,15 @@
 
 mod listener;
 
+use std::future::poll_fn;
 use std::io;
+use std::pin::Pin;
 use std::sync::Arc;
+use std::task::Poll;
 use std::time::Duration;
 
 use bytes::{Bytes, BytesMut};
+use tokio::time::error::Elapsed;
 use tokio::time::timeout;
 use tokio_util::sync::CancellationToken;
 
@@ -224,22 +228,13 @@ impl Driver<'_> {
     async fn end<F: Filter>(&mut self, rest: Bytes, filter: &mut F) -> Result<(), ServeError> {
         let Some(context) = self.context() else { return Ok(()) };
         self.begun = true;
-        // Answers to what came in a row with the end: the MTA waits less long for them than for this one.
-        self.write().await?;
         let verdict = {
             let work = timeout(self.options.work, filter.end(rest, context));
             tokio::pin!(work);
-            let mut beat = tokio::time::interval(self.options.progress_every);
-            beat.tick().await;
-            loop {
-                tokio::select! {
-                    biased;
-                    verdict = &mut work => break verdict.ok(),
-                    _ = beat.tick() => {
-                        self.session.progress();
-                        self.write().await?;
-                    }
-                }
+            match poll_fn(|context| Poll::Ready(work.as_mut().poll(context))).await {
+                // Said at once, it shares a write with the answers to what came in a row with the end.
+                Poll::Ready(verdict) => verdict.ok(),
+                Poll::Pending => self.waiting(work).await?,
             }
         };
         match verdict {
@@ -252,6 +247,27 @@ impl Driver<'_> {
             self.session.answer(Action::Tempfail);
         }
         Ok(())
+    }
+
+    /// A verdict that takes its time.
+    async fn waiting(
+        &mut self,
+        mut work: Pin<&mut impl Future<Output = Result<Verdict, Elapsed>>>,
+    ) -> io::Result<Option<Verdict>> {
+        // The MTA waits less long for the answers to what came in a row with the end than for this one.
+        self.write().await?;
+        let mut beat = tokio::time::interval(self.options.progress_every);
+        beat.tick().await;
+        loop {
+            tokio::select! {
+                biased;
+                verdict = &mut work => return Ok(verdict.ok()),
+                _ = beat.tick() => {
+                    self.session.progress();
+                    self.write().await?;
+                }
+            }
+        }
     }
 
     async fn write(&mut self) -> io::Result<()> {
