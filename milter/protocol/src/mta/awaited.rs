@@ -12,15 +12,25 @@ pub(super) struct Awaited {
     stage: Stage,
     edits: Vec<Edit>,
     octets: usize,
+    past: bool,
 }
 
 impl Awaited {
     pub(super) fn new(stage: Stage) -> Self {
-        Self { stage, edits: Vec::new(), octets: 0 }
+        Self { stage, edits: Vec::new(), octets: 0, past: false }
     }
 
     pub(super) fn stage(&self) -> Stage {
         self.stage
+    }
+
+    /// Its message is over.
+    pub(super) fn pass(&mut self) {
+        (self.edits, self.past) = (Vec::new(), true);
+    }
+
+    pub(super) fn is_past(&self) -> bool {
+        self.past
     }
 
     pub(super) fn into_edits(self) -> Vec<Edit> {

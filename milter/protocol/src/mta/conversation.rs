@@ -85,8 +85,8 @@ impl Conversation {
         self.awaited.front().map(Awaited::stage)
     }
 
-    /// Whether an answer is owed. After a refusal in the middle of a row those behind it stay so: there are filters that
-    /// give them and filters that do not, and the connection can serve no other message.
+    /// Whether an answer is owed. After a word in the middle of a row those behind it stay so: there are filters that
+    /// give them and filters that do not. Until they have come, no other message can be told over the connection.
     #[must_use]
     pub fn owes(&self) -> bool {
         self.owed().is_some()
@@ -150,6 +150,11 @@ impl Conversation {
         let Some(awaited) = self.awaited.front_mut() else { return Err(HearError::Unasked) };
         let stage = awaited.stage();
         match response {
+            Response::Edit(_) | Response::Progress if awaited.is_past() => Ok(Heard::More),
+            Response::Action(_) if awaited.is_past() => {
+                self.awaited.pop_front();
+                Ok(Heard::More)
+            }
             Response::Negotiate(_) => Err(HearError::Unfit { response: "optneg", stage }),
             Response::Progress => Ok(Heard::Progress),
             Response::Edit(edit) if stage != Stage::Eom => {
@@ -208,8 +213,9 @@ impl Conversation {
     }
 
     /// Drops the message at hand: RSET, a refusal by somebody else, or a refusal by this filter. An answer that is
-    /// still awaited is awaited on: nothing can be told before it.
+    /// still awaited is awaited on: nothing can be told before it. It counts for nothing, and no edit of it comes out.
     pub fn abort(&mut self, output: &mut BytesMut) {
+        self.awaited.iter_mut().for_each(Awaited::pass);
         if self.turn.in_message() {
             Command::Abort.encode(output);
             self.rests = false;

@@ -124,7 +124,7 @@ impl Link {
         self.conversation.wants_rejected_recipients()
     }
 
-    /// Whether an answer is owed that nobody will wait for: no other message can be told over this.
+    /// Whether an answer is owed that nobody waits for: until it has come, no other message can be told over this.
     pub(super) fn owes(&self) -> bool {
         self.conversation.owes()
     }
@@ -165,12 +165,18 @@ impl Link {
         Ok(latest)
     }
 
-    /// Every answer has been heard, and nothing has come since: what lies there would be taken for the next one.
+    /// Every answer has been heard, or is owed by a message that is over and as far as it has come heard here, and
+    /// nothing has come since: what lies there would be taken for the next one.
     pub(super) fn expect_silence(&mut self) -> Result<(), LinkError> {
         match self.stream.read_now() {
             Some(Ok(0)) => return Err(LinkError::Closed),
             Some(Err(error)) => return Err(error.into()),
             Some(Ok(_)) | None => {}
+        }
+        while self.conversation.owes()
+            && let Some(late) = frame::take(&mut self.stream.input, LARGEST)?
+        {
+            let _ = self.conversation.hear(late)?;
         }
         if self.stream.input.is_empty() { Ok(()) } else { Err(HearError::Unasked.into()) }
     }

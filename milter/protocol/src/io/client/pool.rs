@@ -86,8 +86,8 @@ impl Pool {
         }
     }
 
-    /// The filter had its last word in the middle of a row. That costs the connection, so that a filter which often does
-    /// so is given the time for it.
+    /// The filter had its last word in the middle of a row, and left open what is owed behind it. That costs the connection,
+    /// so that a filter which often does so is given the time for it.
     pub(super) fn heard_early(&self) {
         self.cautious.store(CAUTIOUS, Ordering::Relaxed);
     }

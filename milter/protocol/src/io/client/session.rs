@@ -167,10 +167,22 @@ impl Session {
         self.down = false;
         self.overruled.take_if(|overruled| overruled.of_message);
         self.waited = Duration::ZERO;
-        if let Some(leased) = self.leased.take_if(|leased| leased.link.owes()) {
-            self.pool.part_with(leased);
-        }
         self.rest();
+    }
+
+    /// The connection from before, unless the filter owes answers to a message that is over: it may never give them, and
+    /// what it said next would be taken for one of them.
+    fn again(&mut self) -> Option<Leased> {
+        if let Some(leased) = self.leased.take() {
+            return Some(leased);
+        }
+        let leased = self.wake()?;
+        if leased.link.owes() {
+            self.pool.heard_early();
+            self.pool.part_with(leased);
+            return None;
+        }
+        Some(leased)
     }
 
     /// Tells events in a row: one, or what there is of a message's content.
@@ -224,7 +236,7 @@ impl Session {
 
     /// Whoever drops this in the middle drops the connection with it, and an answer that is still on its way.
     async fn attempt(&mut self, events: &[Event], deadline: Instant) -> Attempt {
-        let mut leased = match self.leased.take().or_else(|| self.wake()) {
+        let mut leased = match self.again() {
             Some(leased) => leased,
             None => {
                 let Some(mut leased) = self.pool.lease(&mut self.tried, deadline).await else {
@@ -241,9 +253,6 @@ impl Session {
         let count = |stage, action: &Action, took| self.pool.answered(stage, action, took);
         match leased.link.tell(events, &self.known, deadline, count).await {
             Ok(answer) => {
-                if leased.link.owes() {
-                    self.pool.heard_early();
-                }
                 self.leased = Some(leased);
                 Attempt::Answered(answer)
             }

@@ -48,7 +48,7 @@ fn a_row_has_an_end() {
 }
 
 #[test]
-fn after_a_refusal_in_a_row_nothing_more_is_told_over_the_connection() {
+fn after_a_word_in_a_row_nothing_more_is_told_until_what_is_owed_has_come_and_it_counts_for_nothing() {
     for said in [Action::Reject, Action::Accept, Action::Discard, Action::Shutdown] {
         let (mut conversation, mut output) = all();
         pass(&mut conversation, &SESSION);
@@ -56,9 +56,19 @@ fn after_a_refusal_in_a_row_nothing_more_is_told_over_the_connection() {
         for stage in [Stage::Header, Stage::Header, Stage::Eoh] {
             assert_eq!(tell(&mut conversation, stage), Ok(Told::Awaits));
         }
-        assert_eq!(action(&mut conversation, said.clone()), answer(said, vec![]));
-        assert_eq!(tell(&mut conversation, Stage::Body), Ok(Told::Passed));
+        assert_eq!(tell(&mut conversation, Stage::Eom), Ok(Told::Awaits));
+        assert_eq!(action(&mut conversation, said.clone()), answer(said.clone(), vec![]));
         conversation.abort(&mut output);
-        assert!(conversation.owes() && !conversation.next_session(&mut output));
+        for _ in [Stage::Header, Stage::Eoh] {
+            assert!(conversation.owes() && !conversation.next_session(&mut output));
+            assert_eq!(action(&mut conversation, Action::Reject), Ok(Heard::More));
+        }
+        let late = Edit::DelRcpt("<bob@example.net>".into());
+        assert_eq!(edit(&mut conversation, late), Ok(Heard::More));
+        assert_eq!(action(&mut conversation, Action::Continue), Ok(Heard::More));
+        assert!(!conversation.owes());
+        if said != Action::Shutdown {
+            pass(&mut conversation, &MESSAGE);
+        }
     }
 }
