@@ -1,8 +1,9 @@
 //! What open connections hold: `cargo bench -p switchyard-milter --bench connections`.
 //!
 //! A thousand MTAs connect to the filter, as the program that it is, and each tells it of a client; then each tells all
-//! of a message of 4 KiB but its end. The figures are what the program's resident memory grew by, for each of them. A
-//! message before makes the program hold what it holds once.
+//! of a message of 4 KiB but its end, and then the end. Each waits until the filter has read what it was told. The
+//! figures are what the program's resident memory grew by, for each of them. A message before makes the program hold
+//! what it holds once.
 #![forbid(unsafe_code)]
 #![allow(
     clippy::print_stdout,
@@ -28,21 +29,15 @@ fn main() {
     setrlimit(Resource::Nofile, Rlimit { current: limit.maximum, maximum: limit.maximum }).unwrap();
     let (filter, _key) = Filter::start();
     let body = body();
-    let tell = |mta: &mut Mta| {
-        mta.begin(&body);
-        assert!(mta.end(), "it does not sign");
-    };
     let mut first = Mta::connect(&filter.socket());
-    tell(&mut first);
+    first.begin(&body);
+    assert!(first.end(), "it does not sign");
 
     let before = resident(&filter.process());
     let each = |now: usize| now.saturating_sub(before) as f64 / CONNECTIONS as f64;
-    let mut open: Vec<Mta> = (0..CONNECTIONS).map(|_| Mta::connect(&filter.socket())).collect();
-    // What it hears last, it hears after all of the others.
-    tell(&mut first);
+    let mut open: Vec<Mta> = (0..CONNECTIONS).map(|_| Mta::waiting(&filter.socket())).collect();
     let idle = resident(&filter.process());
     open.iter_mut().for_each(|mta| mta.begin(&body));
-    tell(&mut first);
     let busy = resident(&filter.process());
     open.iter_mut().for_each(|mta| assert!(mta.end(), "it does not sign"));
     let over = resident(&filter.process());
