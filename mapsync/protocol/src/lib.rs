@@ -26,6 +26,7 @@ pub mod keys;
 mod lines;
 pub mod packed;
 pub mod path;
+mod pieces;
 pub mod question;
 pub mod records;
 pub mod release;

@@ -6,9 +6,12 @@
 
 use std::io::{BufRead, Write};
 
+use memchr::memchr_iter;
+
 use crate::hash::Hash;
 use crate::lines::Lines;
 pub use crate::lines::{BadLine, LONGEST};
+use crate::pieces::{key_of, last_line};
 
 /// An entry of a table.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -124,8 +127,8 @@ pub struct Writer<W> {
     bytes: u64,
     records: u64,
     /// What is neither hashed nor written yet.
-    text: String,
-    key: String,
+    text: Vec<u8>,
+    key: Vec<u8>,
 }
 
 /// Octets that are hashed and written at once: hashing many is faster than hashing few.
@@ -134,7 +137,7 @@ const PIECE: usize = 64 << 10;
 impl<W: Write> Writer<W> {
     /// An empty table, which may get at most so many octets.
     pub fn new(out: W, most: u64) -> Self {
-        let (hasher, text, key) = (blake3::Hasher::new(), String::new(), String::new());
+        let (hasher, text, key) = (blake3::Hasher::new(), Vec::new(), Vec::new());
         Self { out, hasher, most, bytes: 0, records: 0, text, key }
     }
 
@@ -155,27 +158,56 @@ impl<W: Write> Writer<W> {
         if entry.key.len() + "\t".len() + entry.value.len() >= LONGEST {
             return wrong("the record is too long");
         }
-        if self.records > 0 && *self.key >= *entry.key {
+        if self.records > 0 && *self.key >= *entry.key.as_bytes() {
             return wrong("its key is not in its order, or twice");
         }
         let length = entry.key.len() + entry.value.len() + "\t\n".len();
-        let bytes = self.bytes.saturating_add(length as u64);
-        if bytes > self.most {
-            return Err(BadRecord::TooLong(self.most));
+        self.grow(length)?;
+        for part in [entry.key, "\t", entry.value, "\n"] {
+            self.text.extend_from_slice(part.as_bytes());
         }
-        self.text.extend([entry.key, "\t", entry.value, "\n"]);
         if self.text.len() >= PIECE {
             self.flush()?;
         }
         self.key.clear();
-        self.key.push_str(entry.key);
-        (self.bytes, self.records) = (bytes, self.records + 1);
+        self.key.extend_from_slice(entry.key.as_bytes());
+        self.records += 1;
+        Ok(())
+    }
+
+    /// Adds whole lines of another table as they lie: who calls knows their place, and their hash tells the rest.
+    pub(crate) fn pass_lines(&mut self, lines: &[u8]) -> Result<(), BadRecord> {
+        let Some(last) = last_line(lines) else { return Ok(()) };
+        self.grow(lines.len())?;
+        if lines.len() >= PIECE {
+            self.flush()?;
+            self.hasher.update(lines);
+            self.out.write_all(lines)?;
+        } else {
+            self.text.extend_from_slice(lines);
+            if self.text.len() >= PIECE {
+                self.flush()?;
+            }
+        }
+        self.key.clear();
+        self.key.extend_from_slice(key_of(last));
+        self.records = self.records.saturating_add(memchr_iter(b'\n', lines).count() as u64);
+        Ok(())
+    }
+
+    /// There is room for so many octets more.
+    fn grow(&mut self, octets: usize) -> Result<(), BadRecord> {
+        let bytes = self.bytes.saturating_add(octets as u64);
+        if bytes > self.most {
+            return Err(BadRecord::TooLong(self.most));
+        }
+        self.bytes = bytes;
         Ok(())
     }
 
     fn flush(&mut self) -> std::io::Result<()> {
-        self.hasher.update(self.text.as_bytes());
-        self.out.write_all(self.text.as_bytes())?;
+        self.hasher.update(&self.text);
+        self.out.write_all(&self.text)?;
         self.text.clear();
         Ok(())
     }

@@ -11,6 +11,7 @@ use std::io::{self, BufRead, BufReader, Write};
 use crate::hash::Hash;
 use crate::head::{File, Kind};
 use crate::packed::{Packer, Unpacker};
+use crate::pieces::{self, Pieces};
 use crate::records::{self, BadLine, BadRecord, Record, Summary};
 
 mod ops;
@@ -82,32 +83,43 @@ pub fn diff<W: Write>(
     out: W,
 ) -> Result<(W, Counts), DeltaError> {
     let between = Between { from: from.1, to: to.1 };
-    let (mut from, mut to) = (records::Reader::new(from.0), records::Reader::new(to.0));
+    let (mut from, mut to) = (Pieces::new(from.0), Pieces::new(to.0));
     let mut out = ops::Writer::new(Packer::new(out)?, between)?;
-    from.advance()?;
-    to.advance()?;
+    let mut last = String::new();
     loop {
-        let (old, new) = (from.current(), to.current());
+        // What both have is not looked at line by line: between two changes lie most of a table's entries.
+        let same = pieces::same(from.lines()?, to.lines()?);
+        if same > 0 {
+            from.pass(same);
+            to.pass(same);
+            continue;
+        }
+        let (old, new) = (from.first()?, to.first()?);
         let order = match (old, new) {
             (None, None) => break,
             (Some(_), None) => Ordering::Less,
             (None, Some(_)) => Ordering::Greater,
-            (Some(old), Some(new)) => old.key.cmp(new.key),
+            (Some((old, _)), Some((new, _))) => old.key.cmp(new.key),
         };
-        match (order, old, new) {
-            (Ordering::Less, Some(old), _) => out.put(Op::Remove { key: old.key })?,
-            (Ordering::Greater, _, Some(new)) => out.put(Op::Add { key: new.key, value: new.value })?,
-            (_, Some(old), Some(new)) if old.value != new.value => {
-                out.put(Op::Change { key: new.key, value: new.value })?;
+        let (old, new) = (old.filter(|_| order.is_le()), new.filter(|_| order.is_ge()));
+        let op = match (old, new) {
+            (Some((Record { key, .. }, _)), None) => Op::Remove { key },
+            (None, Some((Record { key, value }, _))) => Op::Add { key, value },
+            (_, Some((Record { key, value }, _))) => Op::Change { key, value },
+            (None, None) => break,
+        };
+        if op.key() <= last.as_str() {
+            return Err(BadRecord::Rule {
+                key: op.key().to_owned(),
+                what: "it is not in its order, or twice",
             }
-            _ => {}
+            .into());
         }
-        if order.is_le() {
-            from.advance()?;
-        }
-        if order.is_ge() {
-            to.advance()?;
-        }
+        out.put(op)?;
+        op.key().clone_into(&mut last);
+        let (old, new) = (old.map(|(_, octets)| octets), new.map(|(_, octets)| octets));
+        from.pass(old.unwrap_or_default());
+        to.pass(new.unwrap_or_default());
     }
     let (packer, counts) = out.finish();
     Ok((packer.finish()?, counts))
@@ -187,35 +199,36 @@ pub fn apply<W: Write>(
     out: W,
 ) -> Result<W, DeltaError> {
     let mut delta = open(packed, from, to)?;
-    let mut table = records::Reader::new(table);
+    let mut table = Pieces::new(table);
     let mut out = records::Writer::new(out, to.bytes);
-    table.advance()?;
     while delta.advance()? {
         let Some(op) = delta.current() else { break };
-        let mut is_there = false;
-        while let Some(old) = table.current() {
-            match old.key.cmp(op.key()) {
-                Ordering::Less => out.pass(old)?,
-                order => {
-                    is_there = order.is_eq();
-                    break;
-                }
+        let there = loop {
+            let lines = table.lines()?;
+            let (below, octets) = (pieces::below(lines, op.key()), lines.len());
+            out.pass_lines(lines.get(..below).unwrap_or_default())?;
+            table.pass(below);
+            if below < octets || octets == 0 {
+                let line = pieces::line(table.lines()?);
+                break Some(line.len()).filter(|_| pieces::key_of(line) == op.key().as_bytes());
             }
-            table.advance()?;
-        }
-        if is_there != op.was_there() {
+        };
+        if there.is_some() != op.was_there() {
             return Err(DeltaError::Contradiction(op.key().to_owned()));
         }
         if let Some(value) = op.value() {
             out.put(Record { key: op.key(), value })?;
         }
-        if is_there {
-            table.advance()?;
-        }
+        table.pass(there.unwrap_or_default());
     }
-    while let Some(old) = table.current() {
-        out.pass(old)?;
-        table.advance()?;
+    loop {
+        let lines = table.lines()?;
+        if lines.is_empty() {
+            break;
+        }
+        let octets = lines.len();
+        out.pass_lines(lines)?;
+        table.pass(octets);
     }
     let (out, Summary { hash, bytes, records }) = out.finish()?;
     if (hash, bytes, records) == (to.hash, to.bytes, to.records) {

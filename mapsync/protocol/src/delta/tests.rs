@@ -127,6 +127,52 @@ fn steps_that_do_not_follow_one_another_are_not_put_together() {
     assert_eq!(composed(&[&ab, &lie]), Err("the delta contradicts what is there, at \"k\"".to_owned()));
 }
 
+#[test]
+fn a_table_of_many_pieces_changes_anywhere() {
+    let entry = |number: u32, value: u32| (format!("user{number:08}@example.org"), format!("box{value}"));
+    let mut from: Table = (0..60_000).map(|number| entry(number * 2, 1)).collect();
+    let mut to = from.clone();
+    let mut want = Counts::default();
+    for number in (0..60_000).step_by(97) {
+        let (key, value) = entry(number * 2, 2);
+        to.insert(key, value);
+        want.changed += 1;
+        let (key, value) = entry(number * 2 + 3, 1);
+        to.insert(key, value);
+        want.added += 1;
+        to.remove(&entry(number * 2 + 4, 1).0);
+        want.removed += 1;
+    }
+    // A whole piece that comes, and one that goes.
+    for number in 0..20_000 {
+        let key = format!("m{number:08}");
+        if number % 2 == 0 {
+            to.insert(key, String::new())
+        } else {
+            from.insert(key, String::new())
+        };
+    }
+    (want.added, want.removed) = (want.added + 10_000, want.removed + 10_000);
+    let (from, to) = (text(&from), text(&to));
+    let (packed, counts) = between(&from, &to);
+    assert_eq!(counts, want);
+    assert!(applied(&from, &packed, &file(&to)) == Ok(to.clone()));
+    let (back, counts) = between(&to, &from);
+    assert_eq!((counts.added, counts.removed), (want.removed, want.added));
+    assert!(applied(&to, &back, &file(&from)) == Ok(from));
+}
+
+#[test]
+fn what_is_no_table_has_no_change() {
+    let good = "a\t1\nb\t1\n";
+    for bad in ["a\t1\nb 2\n", "a\t1\nb\t2", "a\t1\n0\t2\n0\t1\n", "a\t1\nc\t1\nb\t2\n"] {
+        for (from, to) in [(good, bad), (bad, good)] {
+            let from = (from.as_bytes(), Hash::of(from.as_bytes()));
+            assert!(diff(from, (to.as_bytes(), Hash::of(to.as_bytes())), Vec::new()).is_err(), "{bad:?}");
+        }
+    }
+}
+
 fn some_table() -> impl Strategy<Value = Table> {
     proptest::collection::btree_map("[a-d]{1,2}", "[x-z]{0,2}", 0..12)
 }
