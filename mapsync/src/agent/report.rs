@@ -61,4 +61,4 @@ pub(super) fn disk_free(folder: &Path) -> u64 {
 
 const EVERY: Duration = Duration::from_secs(10);
 /// How long a host that fetches or compiles is not said to: mostly it has done so by then.
-const PASSING: Duration = Duration::from_millis(250);
+const PASSING: Duration = Duration::from_secs(1);
