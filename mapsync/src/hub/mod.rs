@@ -23,6 +23,7 @@ mod packs;
 mod questions;
 mod rollouts;
 mod settings;
+mod shared;
 mod sharing;
 mod small;
 mod store;
@@ -35,7 +36,7 @@ use std::fs;
 use std::net::SocketAddr;
 use std::path::Path;
 use std::sync::{Arc, Mutex};
-use std::time::{Duration, SystemTime};
+use std::time::Duration;
 
 use arc_swap::ArcSwap;
 use axum::Router;
@@ -52,22 +53,21 @@ use switchyard_daemon::process::Process;
 use switchyard_daemon::program::{Daemon, Fault};
 use switchyard_daemon::sockets::Listeners;
 use switchyard_daemon::{control, http};
-use switchyard_mapsync_protocol::rollout::Gates;
-use switchyard_mapsync_protocol::{Environment, Timestamp};
+use switchyard_mapsync_protocol::Environment;
 use tokio::sync::Semaphore;
 
 use self::api::routes;
-use self::board::{Board, Kind};
+use self::board::Board;
 use self::deltas::Deltas;
 use self::door::{Door, HANDSHAKES};
 use self::metrics::Metrics;
-use self::order::{Order, Peers};
+use self::order::Order;
 use self::packs::Packs;
-use self::settings::{Bounds, bounds, gates, mutual_tls, order, to_etcd};
+use self::settings::{bounds, gates, mutual_tls, order, to_etcd};
+use self::shared::{Rooms, Shared};
 use self::small::Small;
 use self::store::blobs::Blobs;
 use self::store::heads::Heads;
-use crate::identity::Identity;
 use crate::root;
 
 /// Uploads at once.
@@ -83,56 +83,6 @@ pub struct Hub {
     doors: Doors<Door>,
     control: Control,
     metrics_addresses: Vec<SocketAddr>,
-}
-
-/// What all requests share.
-#[derive(Debug, Clone)]
-pub(crate) struct Shared {
-    boards: Arc<BTreeMap<String, Arc<Board>>>,
-    blobs: Arc<Blobs>,
-    /// The small files among them that were asked for last.
-    small: Arc<Small>,
-    deltas: Arc<Deltas>,
-    packs: Arc<Packs>,
-    order: Arc<Order>,
-    peers: Arc<Peers>,
-    bounds: Arc<ArcSwap<Bounds>>,
-    uploads: Arc<Semaphore>,
-    clock: Clock,
-    drain: Drain,
-    metrics: Metrics,
-    /// What a step of a rollout must pass.
-    gates: Arc<ArcSwap<Gates>>,
-}
-
-impl Shared {
-    /// The environment that is asked for, if it is the caller's own.
-    fn board(&self, caller: &Identity, environment: &str) -> Result<Arc<Board>, api::problem::Problem> {
-        // An authority may serve several environments, and a certificate counts in its own only.
-        if caller.environment.to_string() != environment {
-            let why =
-                format!("the certificate counts in `{}`, and not in `{environment}`", caller.environment);
-            return Err(api::problem::Problem::forbidden(why));
-        }
-        let board = self.boards.get(environment).map(Arc::clone);
-        board.ok_or_else(|| api::problem::Problem::not_found(format!("`{environment}` is not served here")))
-    }
-
-    /// Tells the metrics and the list of hosts what is shown now.
-    fn tell(&self, board: &Board) {
-        let shown = board.watch().borrow().clone();
-        let generation = i64::try_from(shown.number(Kind::Head)).unwrap_or(i64::MAX);
-        let name = board.environment().to_string();
-        self.metrics.generation.with_label_values(&[&name]).set(generation);
-        if let Some(release) = shown.released() {
-            board.fleet.released(release.names(), release.sequence, self.clock.now_monotonic());
-        }
-    }
-
-    fn now(&self) -> Timestamp {
-        let since = self.clock.now_wall().duration_since(SystemTime::UNIX_EPOCH);
-        Timestamp(since.unwrap_or_default().as_secs())
-    }
 }
 
 impl Daemon for Hub {
@@ -185,21 +135,21 @@ impl Daemon for Hub {
         let (boards, blobs) = opened(&settings, !matches!(order, Order::Alone)).await?;
         let blobs = Arc::new(blobs);
         let packs = Packs::open(&settings.store, Arc::clone(&blobs))?;
-        let shared = Shared {
-            boards: Arc::new(boards),
+        let shared = Shared::new(Rooms {
+            boards,
             deltas: Arc::new(Deltas::new(Arc::clone(&blobs))),
             packs: Arc::new(packs),
             blobs,
-            small: Arc::default(),
-            order: Arc::new(order),
+            small: Small::default(),
+            order,
             peers: Arc::new(peers),
-            bounds: Arc::new(ArcSwap::from_pointee(bounds(&settings))),
-            uploads: Arc::new(Semaphore::new(UPLOADS)),
+            bounds: ArcSwap::from_pointee(bounds(&settings)),
+            uploads: Semaphore::new(UPLOADS),
             clock: Clock::system(),
             drain: process.drain.clone(),
             metrics: Metrics::register(&registry)?,
-            gates: Arc::new(ArcSwap::from_pointee(gates(&settings))),
-        };
+            gates: ArcSwap::from_pointee(gates(&settings)),
+        });
         shared.metrics.stored.set(i64::try_from(shared.blobs.octets()).unwrap_or(i64::MAX));
         shared.boards.values().for_each(|board| shared.tell(board));
         process.tasks.essential("order", order::heard(shared.clone()));

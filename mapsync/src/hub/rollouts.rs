@@ -27,7 +27,7 @@ pub(super) async fn drive(shared: Shared) {
     let mut driving: FuturesUnordered<_> =
         shared.boards.values().map(|board| go_on(&shared, board)).collect();
     let drive = async {
-        match &*shared.order {
+        match &shared.order {
             // It takes no pushes, so it publishes nothing.
             Order::Follows => std::future::pending().await,
             Order::Alone | Order::Ledger(_) => while driving.next().await.is_some() {},

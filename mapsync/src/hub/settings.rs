@@ -90,7 +90,7 @@ impl Hub {
 
         self.shared.peers.set_tls(to_peers);
         self.shared.gates.store(Arc::new(gates(&settings)));
-        if let Order::Ledger(ledger) = &*self.shared.order {
+        if let Order::Ledger(ledger) = &self.shared.order {
             ledger.set_tls(to_etcd);
         }
         self.shared.bounds.store(Arc::new(bounds(&settings)));

@@ -98,7 +98,7 @@ async fn round(
     // A host too many is none of the other hub's business.
     let _too_many = hear(shared, board, &words);
     let mut more = words.more;
-    if matches!(*shared.order, Order::Follows) {
+    if matches!(shared.order, Order::Follows) {
         let told = told(shared, board, places.told, places.run);
         if !told.words.is_empty() {
             hub.bring_words(&told).await?;

@@ -14,36 +14,38 @@ use switchyard_mapsync_protocol::status::{Counters, Progress, Status};
 use switchyard_mapsync_protocol::{Environment, Timestamp};
 use tokio::sync::Semaphore;
 
+use super::UPLOADS;
 use super::board::Board;
 use super::deltas::Deltas;
 use super::metrics::Metrics;
 use super::order::{Order, Peers};
 use super::packs::Packs;
 use super::settings::Bounds;
+use super::shared::{Rooms, Shared};
+use super::small::Small;
 use super::store::blobs::Blobs;
 use super::store::heads::Heads;
-use super::{Shared, UPLOADS};
 
 /// A hub alone, for the environment `live` with this first root, in a folder.
 pub(crate) fn hub(folder: &Path, root: &[u8], clock: Clock, drain: Drain) -> Shared {
     let heads = Arc::new(Heads::open(&folder.join("heads.redb")).unwrap());
     let board = Board::open(Environment::try_from("live".to_owned()).unwrap(), root, heads, None).unwrap();
     let blobs = Arc::new(Blobs::open(folder).unwrap());
-    Shared {
-        boards: Arc::new(BTreeMap::from([("live".to_owned(), Arc::new(board))])),
+    Shared::new(Rooms {
+        boards: BTreeMap::from([("live".to_owned(), Arc::new(board))]),
         deltas: Arc::new(Deltas::new(Arc::clone(&blobs))),
         packs: Arc::new(Packs::open(folder, Arc::clone(&blobs)).unwrap()),
         blobs,
-        small: Arc::default(),
-        order: Arc::new(Order::Alone),
+        small: Small::default(),
+        order: Order::Alone,
         peers: Arc::new(Peers::new(Vec::new(), nobody(), 1)),
-        bounds: Arc::new(ArcSwap::from_pointee(bounds())),
-        uploads: Arc::new(Semaphore::new(UPLOADS)),
+        bounds: ArcSwap::from_pointee(bounds()),
+        uploads: Semaphore::new(UPLOADS),
         clock,
         drain,
         metrics: Metrics::register(&Registry::new()).unwrap(),
-        gates: Arc::new(ArcSwap::from_pointee(Gates::default())),
-    }
+        gates: ArcSwap::from_pointee(Gates::default()),
+    })
 }
 
 /// Small ones.

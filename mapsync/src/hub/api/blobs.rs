@@ -37,7 +37,7 @@ pub(crate) async fn put_one(
     if shared.blobs.wanted(hash).is_some() {
         return Ok(StatusCode::OK.into_response());
     }
-    if matches!(*shared.order, Order::Follows) {
+    if matches!(shared.order, Order::Follows) {
         return Err(NotKept::Follows(shared.peers.names()).into());
     }
     let Ok(_place) = shared.uploads.try_acquire() else {

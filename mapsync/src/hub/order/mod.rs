@@ -42,7 +42,7 @@ pub(crate) enum Order {
 
 /// Takes what other hubs take, until this one drains.
 pub(crate) async fn heard(shared: Shared) {
-    match &*shared.order {
+    match &shared.order {
         Order::Alone => shared.drain.wait_started().await,
         Order::Follows => Box::pin(follow::follow(&shared)).await,
         Order::Ledger(ledger) => Box::pin(attend::attend(&shared, ledger)).await,
@@ -56,7 +56,7 @@ const COPYING: Duration = Duration::from_secs(15);
 
 /// Takes what is brought, if it is in order.
 pub(crate) async fn push(shared: &Shared, board: &Arc<Board>, brought: Brought) -> Result<Kept, NotKept> {
-    let kept = match &*shared.order {
+    let kept = match &shared.order {
         Order::Follows => return Err(NotKept::Follows(shared.peers.names())),
         Order::Alone => {
             let (blobs, now) = (Arc::clone(&shared.blobs), shared.now());
