@@ -1,7 +1,7 @@
 //! How long nothing has moved on a connection: an answer may be long, and an order may take its time, as long as
 //! something of it is heard now and then.
 
-use std::io;
+use std::io::{self, IoSlice};
 use std::pin::Pin;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::task::{Context, Poll};
@@ -56,6 +56,15 @@ pub struct Watched<S> {
     pub progress: Progress,
 }
 
+impl<S> Watched<S> {
+    fn wrote(&self, written: Poll<io::Result<usize>>) -> Poll<io::Result<usize>> {
+        if matches!(written, Poll::Ready(Ok(1..))) {
+            self.progress.moved();
+        }
+        written
+    }
+}
+
 impl<S: AsyncRead + Unpin> AsyncRead for Watched<S> {
     fn poll_read(
         mut self: Pin<&mut Self>,
@@ -78,10 +87,21 @@ impl<S: AsyncWrite + Unpin> AsyncWrite for Watched<S> {
         octets: &[u8],
     ) -> Poll<io::Result<usize>> {
         let written = Pin::new(&mut self.stream).poll_write(context, octets);
-        if matches!(written, Poll::Ready(Ok(1..))) {
-            self.progress.moved();
-        }
-        written
+        self.wrote(written)
+    }
+
+    // Without this the whole of an answer is copied once more before it is written.
+    fn poll_write_vectored(
+        mut self: Pin<&mut Self>,
+        context: &mut Context<'_>,
+        pieces: &[IoSlice<'_>],
+    ) -> Poll<io::Result<usize>> {
+        let written = Pin::new(&mut self.stream).poll_write_vectored(context, pieces);
+        self.wrote(written)
+    }
+
+    fn is_write_vectored(&self) -> bool {
+        self.stream.is_write_vectored()
     }
 
     fn poll_flush(mut self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<io::Result<()>> {
@@ -90,5 +110,33 @@ impl<S: AsyncWrite + Unpin> AsyncWrite for Watched<S> {
 
     fn poll_shutdown(mut self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<io::Result<()>> {
         Pin::new(&mut self.stream).poll_shutdown(context)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use tokio::io::AsyncWriteExt as _;
+    use tokio::time::advance;
+
+    use super::*;
+
+    #[tokio::test(start_paused = true)]
+    async fn whatever_is_written_moves() {
+        let (stream, _peer) = tokio::io::duplex(64);
+        let progress = Progress::new();
+        let mut watched = Watched { stream, progress: progress.clone() };
+        assert!(watched.is_write_vectored());
+        let long = Duration::from_secs(10);
+        for pieces in [false, true] {
+            let before = progress.last();
+            advance(long).await;
+            let written = if pieces {
+                watched.write_vectored(&[IoSlice::new(b"one"), IoSlice::new(b"two")]).await
+            } else {
+                watched.write(b"onetwo").await
+            };
+            assert_eq!(written.unwrap(), 6);
+            assert_eq!(progress.last(), before + long);
+        }
     }
 }
