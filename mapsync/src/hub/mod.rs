@@ -21,6 +21,7 @@ mod metrics;
 mod order;
 mod packs;
 mod questions;
+mod recent;
 mod rollouts;
 mod settings;
 mod shared;

@@ -3,7 +3,7 @@
 //! A host that has no table to lay a change over needs all of it, and packed that is a quarter or a fifth of the octets. One
 //! file is packed at a time, also when a thousand hosts ask for it. What was packed lies below the store in `packed/`; it is
 //! nothing that could not be made again, so that folder is emptied at a start and bounded by leaving out what was not
-//! asked for longest.
+//! asked for longest. Those of them that are not long are handed out from memory.
 
 use std::collections::VecDeque;
 use std::fs::{self, File};
@@ -12,12 +12,14 @@ use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
+use bytes::Bytes;
 use switchyard_mapsync_protocol::hash::Hash;
 use switchyard_mapsync_protocol::packed::Packer;
 use tempfile::NamedTempFile;
 use tokio::time::timeout;
 
-use super::small::SMALL;
+use super::recent::Recent;
+use super::small::{Octets, SMALL};
 use super::store::blobs::Blobs;
 
 /// What of `limits.store_size` they may take beside it.
@@ -26,6 +28,9 @@ pub(crate) const PART_OF_STORE: u64 = 4;
 const PATIENCE: Duration = Duration::from_secs(10);
 /// Files that are remembered.
 const KEPT: usize = 4096;
+/// The longest of them that is kept in memory, and how many octets of them are.
+const IN_MEMORY: u64 = 8 << 20;
+const ALL_IN_MEMORY: usize = 64 << 20;
 /// How long a file that could not be packed travels as it is, before that is tried again: a full disk does not stay full.
 const AGAIN: Duration = Duration::from_secs(60);
 
@@ -35,6 +40,7 @@ pub(crate) struct Packs {
     blobs: Arc<Blobs>,
     folder: PathBuf,
     kept: Mutex<VecDeque<Kept>>,
+    in_memory: Recent,
     /// Held while one is packed, also when nobody waits for it any more.
     packing: Arc<tokio::sync::Mutex<()>>,
 }
@@ -83,11 +89,12 @@ impl Packs {
             fs::remove_dir_all(&folder)?;
         }
         fs::create_dir_all(&folder)?;
-        Ok(Self { blobs, folder, kept: Mutex::default(), packing: Arc::default() })
+        let in_memory = Recent::new(KEPT, ALL_IN_MEMORY);
+        Ok(Self { blobs, folder, kept: Mutex::default(), in_memory, packing: Arc::default() })
     }
 
     /// A file packed, in a store of at most so many octets; none where it travels as it is.
-    pub(crate) async fn packed(self: Arc<Self>, hash: Hash, most: u64) -> Option<File> {
+    pub(crate) async fn packed(self: Arc<Self>, hash: Hash, most: u64) -> Option<Octets> {
         // A file that is not in the store any more is not here, and small ones are handed out from memory.
         if self.blobs.length(hash)? <= SMALL {
             return None;
@@ -117,8 +124,12 @@ impl Packs {
         self.folder.join(hash.to_string())
     }
 
-    fn opened(&self, kept: Kept) -> Option<File> {
-        if kept.octets() == 0 { None } else { File::open(self.path(kept.hash)).ok() }
+    fn opened(&self, kept: Kept) -> Option<Octets> {
+        if kept.octets() == 0 {
+            return None;
+        }
+        let here = self.in_memory.get(kept.hash).map(Octets::Here);
+        here.or_else(|| File::open(self.path(kept.hash)).ok().map(Octets::File))
     }
 
     /// What is known of a file; what does not hold any more is forgotten.
@@ -150,6 +161,9 @@ impl Packs {
         let kept = Kept { hash, became };
         if kept.octets() > 0 {
             to.persist(self.path(hash)).map_err(|error| error.error)?;
+            if packed <= IN_MEMORY {
+                self.in_memory.keep(hash, Bytes::from(fs::read(self.path(hash))?));
+            }
         }
         Ok(self.keep(kept, most))
     }
@@ -224,14 +238,26 @@ mod tests {
         let noise: Vec<u8> = (0..100_000).map(|_| chance.u8(..)).collect();
         let noise = put(&blobs, &noise).await;
         let length = async |hash: Hash, most: u64| {
-            Arc::clone(&packs).packed(hash, most).await.map(|file| file.metadata().unwrap().len())
+            Arc::clone(&packs).packed(hash, most).await.map(|octets| octets.length().unwrap())
         };
         let packed = length(one, 1_000_000).await.unwrap();
         assert!(packed < 40_000, "{packed} octets");
-        let file = Arc::clone(&packs).packed(one, 1_000_000).await.unwrap();
-        let mut unpacked = Vec::new();
-        Unpacker::new(io::BufReader::new(file), 1_000_000).unwrap().read_to_end(&mut unpacked).unwrap();
-        assert_eq!(Hash::of(&unpacked), one);
+        for in_memory in [true, false] {
+            let octets = match Arc::clone(&packs).packed(one, 1_000_000).await.unwrap() {
+                Octets::Here(octets) if in_memory => octets.to_vec(),
+                Octets::File(mut file) if !in_memory => {
+                    let mut octets = Vec::new();
+                    file.read_to_end(&mut octets).unwrap();
+                    octets
+                }
+                other => panic!("{other:?}"),
+            };
+            let mut unpacked = Vec::new();
+            Unpacker::new(&octets[..], 1_000_000).unwrap().read_to_end(&mut unpacked).unwrap();
+            assert_eq!(Hash::of(&unpacked), one);
+            // Others were asked for since.
+            packs.in_memory.keep(Hash::of(b"another"), Bytes::from(vec![0; ALL_IN_MEMORY]));
+        }
         for as_it_is in [small, noise, Hash::of(b"not here")] {
             assert_eq!(length(as_it_is, 1_000_000).await, None);
         }

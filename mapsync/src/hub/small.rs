@@ -1,14 +1,13 @@
-//! Small files that were asked for last, in memory: a thousand hosts that ask for the same do not open it a thousand
-//! times. A file is named by its hash, so it never becomes another.
+//! Small files that were asked for last, in memory ([`Recent`]): a thousand hosts that ask for the same do not open it a
+//! thousand times.
 
-use std::collections::VecDeque;
 use std::fs::File;
 use std::io::{self, Read as _};
-use std::sync::{Mutex, PoisonError};
 
 use bytes::Bytes;
 use switchyard_mapsync_protocol::hash::Hash;
 
+use super::recent::Recent;
 use super::store::blobs::Blobs;
 
 /// The longest file that is kept, and how many are.
@@ -16,10 +15,15 @@ pub(crate) const SMALL: u64 = 64 << 10;
 const KEPT: usize = 128;
 
 /// The files.
-#[derive(Debug, Default)]
+#[derive(Debug)]
 pub(crate) struct Small {
-    /// The one that was asked for last stands last.
-    kept: Mutex<VecDeque<(Hash, Bytes)>>,
+    kept: Recent,
+}
+
+impl Default for Small {
+    fn default() -> Self {
+        Self { kept: Recent::new(KEPT, KEPT * SMALL as usize) }
+    }
 }
 
 /// A file's octets.
@@ -48,7 +52,7 @@ impl Small {
         if blobs.length(hash).is_none() {
             return Ok(None);
         }
-        if let Some(octets) = self.kept(hash) {
+        if let Some(octets) = self.kept.get(hash) {
             return Ok(Some(Octets::Here(octets)));
         }
         let Some(file) = blobs.read(hash)? else { return Ok(None) };
@@ -58,27 +62,8 @@ impl Small {
         let mut octets = Vec::new();
         file.take(SMALL).read_to_end(&mut octets)?;
         let octets = Bytes::from(octets);
-        self.keep(hash, octets.clone());
+        self.kept.keep(hash, octets.clone());
         Ok(Some(Octets::Here(octets)))
-    }
-
-    fn kept(&self, hash: Hash) -> Option<Bytes> {
-        let mut kept = self.kept.lock().unwrap_or_else(PoisonError::into_inner);
-        let place = kept.iter().position(|(known, _)| *known == hash)?;
-        let asked = kept.remove(place)?;
-        let octets = asked.1.clone();
-        kept.push_back(asked);
-        Some(octets)
-    }
-
-    fn keep(&self, hash: Hash, octets: Bytes) {
-        let mut kept = self.kept.lock().unwrap_or_else(PoisonError::into_inner);
-        // Two may have read it at once.
-        kept.retain(|(known, _)| *known != hash);
-        kept.push_back((hash, octets));
-        if kept.len() > KEPT {
-            kept.pop_front();
-        }
     }
 }
 
@@ -111,7 +96,6 @@ mod tests {
             let other = bring(other.to_string().as_bytes()).await;
             assert!(ask(other).is_some());
         }
-        let kept = small.kept.lock().unwrap();
-        assert!(kept.len() == KEPT && kept.iter().all(|(hash, _)| *hash != first));
+        assert!(small.kept.get(first).is_none());
     }
 }

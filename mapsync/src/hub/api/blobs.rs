@@ -1,6 +1,5 @@
 //! Files by hash: taken once, handed out whole or in part.
 
-use std::fs::File;
 use std::io::{self, SeekFrom};
 use std::sync::Arc;
 use std::time::Duration;
@@ -79,7 +78,7 @@ pub(crate) async fn get_one(
     if method == Method::GET && takes_packed(&headers) {
         let most = shared.bounds.load().store / packs::PART_OF_STORE;
         if let Some(packed) = Arc::clone(&shared.packs).packed(hash, most).await {
-            return whole(packed, hash);
+            return whole(packed, hash).await.map_err(Problem::store);
         }
     }
     let octets = shared.small.octets(hash, &shared.blobs).map_err(Problem::store)?;
@@ -142,9 +141,9 @@ fn takes_packed(headers: &HeaderMap) -> bool {
 }
 
 /// A packed file.
-fn whole(packed: File, hash: Hash) -> Result<Response, Problem> {
-    let length = packed.metadata().map_err(Problem::store)?.len();
-    let stream = ReaderStream::with_capacity(tokio::fs::File::from_std(packed), PIECE);
+async fn whole(packed: Octets, hash: Hash) -> io::Result<Response> {
+    let length = packed.length()?;
+    let body = part(packed, 0, length).await?;
     let heading = [
         (header::CONTENT_TYPE, "application/octet-stream".to_owned()),
         (header::CONTENT_ENCODING, "zstd".to_owned()),
@@ -154,7 +153,7 @@ fn whole(packed: File, hash: Hash) -> Result<Response, Problem> {
         // RFC 9110 §8.8.3: another coding is another representation.
         (header::ETAG, format!("\"{hash}.zstd\"")),
     ];
-    Ok((heading, Body::from_stream(stream)).into_response())
+    Ok((heading, body).into_response())
 }
 
 fn named(hash: &str) -> Result<Hash, Problem> {
