@@ -3,7 +3,9 @@
 //! Each room changes the draft and the edit is noted with the change, so a signature made last is over what the
 //! MTA will pass on. Nothing is sent before the whole answer is known.
 
-use crate::message::{Field, Message, put_lines};
+use switchyard_smtp::wire::line_ends::put_lines;
+
+use crate::message::{Field, Message};
 
 /// One change, as an MTA is asked for it.
 #[derive(Debug, Clone, PartialEq, Eq)]

@@ -6,6 +6,7 @@
 use std::net::IpAddr;
 
 use switchyard_smtp::io::memory::{MemoryBudget, MemoryShare};
+use switchyard_smtp::wire::line_ends::put_lines;
 
 /// Fields of one message; the next makes it too large.
 const MAX_FIELDS: usize = 4_096;
@@ -112,6 +113,7 @@ impl Message {
         self.octets.extend_from_slice(name);
         let colon = self.octets.len();
         self.octets.push(b':');
+        // MTAs part folded lines by LF alone.
         put_lines(&mut self.octets, value);
         self.octets.extend_from_slice(b"\r\n");
         self.fields.push(Span { start, colon, end: self.octets.len() });
@@ -184,18 +186,6 @@ impl Message {
         self.fields = Vec::new();
         // An MTA that does not wait for answers tells all the rest: others have the room meanwhile.
         self.share.give_back();
-    }
-}
-
-/// Lines that end in CR LF, whatever they ended in: MTAs part folded lines by LF alone.
-pub(crate) fn put_lines(output: &mut Vec<u8>, text: &[u8]) {
-    let mut before = 0;
-    for &octet in text {
-        if octet == b'\n' && before != b'\r' {
-            output.push(b'\r');
-        }
-        output.push(octet);
-        before = octet;
     }
 }
 

@@ -8,6 +8,8 @@ use std::collections::HashSet;
 use std::fs;
 use std::path::{Path, PathBuf};
 
+use switchyard_smtp::wire::line_ends::lines;
+
 /// Where each package keeps its messages, and how their names end.
 const PLACES: &[(&str, &[&str])] = &[
     (
@@ -78,7 +80,7 @@ pub fn messages() -> Vec<Message> {
         gather(&folder, endings, &mut files);
         files.sort();
         for path in files {
-            let content = with_wire_line_ends(&fs::read(&path).expect("a message can be read"));
+            let content = lines(&fs::read(&path).expect("a message can be read")).to_vec();
             if is_message(&content) && seen.insert(content.clone()) {
                 let name = path.strip_prefix(&root).unwrap_or(&path).display().to_string();
                 messages.push(Message { name, content });
@@ -114,19 +116,4 @@ fn is_message(content: &[u8]) -> bool {
         let name = line.split(|&byte| byte == b':').next().unwrap_or_default();
         name.len() < line.len() && !name.is_empty() && name.iter().all(|byte| byte.is_ascii_graphic())
     })
-}
-
-/// LF alone becomes CR LF, and the last line gets an end.
-fn with_wire_line_ends(file: &[u8]) -> Vec<u8> {
-    let mut wire = Vec::with_capacity(file.len() + file.len() / 32);
-    for &byte in file {
-        if byte == b'\n' && wire.last() != Some(&b'\r') {
-            wire.push(b'\r');
-        }
-        wire.push(byte);
-    }
-    if !wire.ends_with(b"\r\n") {
-        wire.extend(b"\r\n");
-    }
-    wire
 }

@@ -8,6 +8,7 @@ use bytes::Bytes;
 use jiff::Timestamp;
 use switchyard_smtp::envelope::Content;
 use switchyard_smtp::wire::data::stuff;
+use switchyard_smtp::wire::line_ends::lines;
 
 use super::Said;
 
@@ -30,7 +31,7 @@ impl Message {
     /// A text of the behaviours' file.
     #[must_use]
     pub fn of_text(text: &str) -> Self {
-        Self::Whole(with_line_ends(text.as_bytes()))
+        Self::Whole(lines(text.as_bytes()))
     }
 
     /// A file beside it.
@@ -44,7 +45,7 @@ impl Message {
         if octets.len() as u64 > MAX_FILE {
             return Err(format!("{}: is longer than {MAX_FILE} octets", path.display()));
         }
-        Ok(Self::Whole(with_line_ends(&octets)))
+        Ok(Self::Whole(lines(&octets)))
     }
 
     /// What goes over the wire, known by `token` when it arrives.
@@ -86,21 +87,4 @@ fn made(given: &[(String, String)], said: &Said, token: &str) -> Bytes {
     }
     text.push_str("\r\nThis message was sent by `switchyard behave`.\r\n");
     text.into()
-}
-
-/// RFC 5321 §2.3.8: lines end in CR LF; texts on disk mostly end theirs in LF.
-fn with_line_ends(text: &[u8]) -> Bytes {
-    let mut octets = Vec::with_capacity(text.len() + text.len() / 32 + 2);
-    let mut last = 0;
-    for &octet in text {
-        if octet == b'\n' && last != b'\r' {
-            octets.push(b'\r');
-        }
-        octets.push(octet);
-        last = octet;
-    }
-    if last != b'\n' {
-        octets.extend_from_slice(b"\r\n");
-    }
-    octets.into()
 }

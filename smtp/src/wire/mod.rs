@@ -6,4 +6,5 @@ pub mod chunk;
 pub mod command;
 pub mod data;
 pub mod line;
+pub mod line_ends;
 pub mod reply;
