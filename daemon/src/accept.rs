@@ -9,6 +9,7 @@
 //! session ends or a growing delay has passed.
 
 mod fault;
+mod metrics;
 
 use std::fs::File;
 use std::future::Future;
@@ -23,8 +24,8 @@ use tokio::net::{TcpListener, TcpStream};
 use tokio::sync::{Notify, Semaphore};
 
 use self::fault::Fault;
+pub use self::metrics::AcceptMetrics;
 use crate::drain::Drain;
-use crate::metrics::{Counter, CounterVec, Gauge, MetricsError, Registry};
 
 /// How many sessions may be open at once. Clones share the count, so several listeners may share one cap.
 #[derive(Debug, Clone)]
@@ -44,17 +45,6 @@ struct House {
     refusals: Arc<Semaphore>,
     ended: Notify,
     metrics: AcceptMetrics,
-}
-
-/// What is counted while accepting.
-#[derive(Debug, Clone)]
-pub struct AcceptMetrics {
-    open: Gauge,
-    accepted: Counter,
-    refused: Counter,
-    dropped: Counter,
-    panicked: Counter,
-    faults: CounterVec,
 }
 
 /// The listening socket itself is broken.
@@ -284,21 +274,6 @@ impl Drop for Place {
             self.0.metrics.panicked.inc();
         }
         self.0.ended.notify_waiters();
-    }
-}
-
-impl AcceptMetrics {
-    /// `listener` names the metrics: `smtp_server` gives `switchyard_smtp_server_sessions`.
-    pub fn register(registry: &Registry, listener: &str) -> Result<Self, MetricsError> {
-        let name = |thing: &str| format!("{listener}_{thing}");
-        Ok(Self {
-            open: registry.gauge(&name("sessions"), "Sessions open now.")?,
-            accepted: registry.counter(&name("sessions_total"), "Sessions begun.")?,
-            refused: registry.counter(&name("refused_total"), "Connections refused: the house was full.")?,
-            dropped: registry.counter(&name("dropped_total"), "Connections closed: too many to refuse.")?,
-            panicked: registry.counter(&name("panics_total"), "Sessions ended by a fault in the program.")?,
-            faults: registry.counters(&name("accept_faults_total"), "Failed accepts.", &["fault"])?,
-        })
     }
 }
 

@@ -8,6 +8,7 @@ use tokio::sync::mpsc;
 use tokio::time::Instant;
 
 use super::*;
+use crate::metrics::Registry;
 
 /// An accept loop under test, with what it takes to talk to it.
 struct Site {

@@ -7,6 +7,8 @@
 //! addresses of theirs and of ours, made with one secret, are each other's. The first secret signs and all of
 //! them verify: a new one is put in front, and the old one goes when `max_age` has passed.
 
+mod day;
+
 use std::fs::File;
 use std::io::Read;
 use std::path::{Path, PathBuf};
@@ -15,6 +17,8 @@ use std::time::{Duration, SystemTime};
 use aws_lc_rs::{constant_time, hmac};
 use switchyard_daemon::metrics::{CounterVec, MetricsError, Registry};
 use switchyard_smtp::address::{Domain, Host, LocalPart, MAX_PATH, Mailbox};
+
+use self::day::{DAY, DAYS, read_day, today, write_day};
 
 /// What the settings say of it.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -65,10 +69,6 @@ pub const MIN_SECRET: usize = 8;
 pub const MAX_SECRET: usize = 1024;
 /// Characters of the hash in an address; local parts have room for no more.
 const HASH: usize = 4;
-/// Days are counted in two digits of base 32.
-const DAYS: u64 = 32 * 32;
-const DAY: u64 = 24 * 60 * 60;
-const BASE32: &[u8; 32] = b"ABCDEFGHIJKLMNOPQRSTUVWXYZ234567";
 const BASE64: &[u8; 64] = b"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/";
 
 /// Rewrites and reverses.
@@ -269,24 +269,6 @@ fn hash(key: &hmac::Key, parts: &[&str]) -> String {
     let [first, second, third, ..] = *tag.as_ref() else { return String::new() };
     let bits = u32::from_be_bytes([0, first, second, third]);
     [18, 12, 6, 0].map(|shift| char::from(BASE64[(bits >> shift) as usize & 63])).iter().collect()
-}
-
-fn today(now: SystemTime) -> u64 {
-    now.duration_since(SystemTime::UNIX_EPOCH).map_or(0, |since| since.as_secs() / DAY % DAYS)
-}
-
-fn write_day(day: u64) -> String {
-    [5, 0].map(|shift| char::from(BASE32[(day >> shift) as usize & 31])).iter().collect()
-}
-
-fn read_day(text: &str) -> Option<u64> {
-    if text.len() != 2 {
-        return None;
-    }
-    text.bytes().try_fold(0, |day, byte| {
-        let digit = BASE32.iter().position(|digit| *digit == byte.to_ascii_uppercase())?;
-        Some(day * 32 + digit as u64)
-    })
 }
 
 // ---------------------------------------------------------------------------------------------------------

@@ -9,8 +9,9 @@ use switchyard_smtp::envelope::{Body, Notify, Orcpt, Recipient, Ret, Sender, Tra
 use switchyard_smtp::status::EnhancedStatus;
 use switchyard_smtp::wire::command::Attributes;
 
+use super::progress::{AS_BEFORE, DEFERRED};
 use super::*;
-use crate::spool::message::{Holder, Outcome};
+use crate::spool::message::{GivenUp, Holder, Outcome, Progress, RecipientState, Rest};
 
 fn envelope(full: bool) -> Envelope {
     let mailbox = |text: &str| Mailbox::parse(text).unwrap();
