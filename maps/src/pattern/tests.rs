@@ -5,6 +5,7 @@ use proptest::prelude::*;
 use super::engine::Groups;
 use super::*;
 use crate::fault::Wrong;
+use crate::rules::testing::{balanced, one_by_one};
 
 /// Any value but `bad` is good.
 fn check(value: &str, _: rules::Template) -> Result<String, Wrong> {
@@ -198,23 +199,10 @@ fn text() -> impl Strategy<Value = String> {
             _ => format!("{mark}/{pattern}/{flag} v\n"),
         }
     });
-    proptest::collection::vec(line, 0..20).prop_map(|lines| {
-        let mut depth = 0;
-        let mut text = String::new();
-        for line in lines {
-            match line.as_str() {
-                "endif\n" if depth == 0 => continue,
-                "endif\n" => depth -= 1,
-                line if line.starts_with("if") => depth += 1,
-                _ => {}
-            }
-            text.push_str(&line);
-        }
-        text + &"endif\n".repeat(depth)
-    })
+    proptest::collection::vec(line, 0..20).prop_map(balanced)
 }
 
-/// Postfix's way: one rule after another, every pattern tried.
+/// Every pattern is tried.
 fn model(text: &str, key: &str) -> Option<u32> {
     let holds = |condition: &str| {
         let negated = condition.starts_with('!');
@@ -225,17 +213,7 @@ fn model(text: &str, key: &str) -> Option<u32> {
         let parsed = syntax::parse(pattern, flags, Dialect::Pcre).unwrap();
         Engine::new(&parsed.hir, Groups::Nobody).unwrap().is_match(key) != negated
     };
-    let mut skipped = 0;
-    for (number, line) in (1..).zip(text.lines()) {
-        match line.split_once(' ') {
-            None => skipped -= i32::from(skipped > 0),
-            Some(("if", _)) if skipped > 0 => skipped += 1,
-            Some(("if", condition)) => skipped += i32::from(!holds(condition)),
-            Some((condition, _)) if skipped == 0 && holds(condition) => return Some(number),
-            Some(_) => {}
-        }
-    }
-    None
+    one_by_one(text, holds).map(|(_, line)| line)
 }
 
 proptest! {

@@ -6,6 +6,8 @@
 
 mod blocks;
 pub mod fuzz;
+#[cfg(test)]
+pub(crate) mod testing;
 mod values;
 mod words;
 

@@ -10,6 +10,7 @@ use super::super::index::Index;
 use super::super::lists::Lists;
 use super::super::stretches;
 use super::{ask, build, table_of};
+use crate::rules::testing::{balanced, one_by_one};
 
 /// A table of few networks close together, so that they overlap.
 fn text() -> impl Strategy<Value = String> {
@@ -30,23 +31,10 @@ fn text() -> impl Strategy<Value = String> {
             _ => format!("{negated}{network} v{value}\n"),
         }
     });
-    proptest::collection::vec(line, 0..30).prop_map(|lines| {
-        let mut depth = 0;
-        let mut text = String::new();
-        for line in lines {
-            match line.as_str() {
-                "endif\n" if depth == 0 => continue,
-                "endif\n" => depth -= 1,
-                line if line.starts_with("if") => depth += 1,
-                _ => {}
-            }
-            text.push_str(&line);
-        }
-        text + &"endif\n".repeat(depth)
-    })
+    proptest::collection::vec(line, 0..30).prop_map(balanced)
 }
 
-/// Postfix's way: one rule after another.
+/// Every network is looked at.
 fn model(text: &str, key: IpAddr) -> Option<(String, u32)> {
     let matches = |pattern: &str| {
         let (negated, pattern) = match pattern.strip_prefix('!') {
@@ -67,19 +55,7 @@ fn model(text: &str, key: IpAddr) -> Option<(String, u32)> {
             _ => false,
         }
     };
-    let mut skipped = 0;
-    for (number, line) in (1..).zip(text.lines()) {
-        match line.split_once(' ') {
-            None => skipped -= i32::from(skipped > 0),
-            Some(("if", _)) if skipped > 0 => skipped += 1,
-            Some(("if", pattern)) => skipped += i32::from(!matches(pattern)),
-            Some((pattern, value)) if skipped == 0 && matches(pattern) => {
-                return Some((value.to_owned(), number));
-            }
-            Some(_) => {}
-        }
-    }
-    None
+    one_by_one(text, matches)
 }
 
 proptest! {
