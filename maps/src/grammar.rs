@@ -72,6 +72,19 @@ impl<'a> Grammar<'a> {
         Self { map: self.map, words: self.words, routes: HashMap::new() }
     }
 
+    /// All that decides, beside the text, what is read: grammars that say the same read alike.
+    pub(crate) fn rules(&self) -> String {
+        let Words { pools, origin, edge, milters, own } = self.words;
+        let Some(map) = self.map else { return String::new() };
+        let words = match map.values() {
+            Values::Route => format!("{pools:?} {own:?}"),
+            Values::Targets | Values::Address => format!("{origin:?}"),
+            Values::Access => format!("{edge:?} {milters:?}"),
+            Values::Relocated | Values::SigningKeys | Values::FieldEdits | Values::Nothing => String::new(),
+        };
+        format!("{} {words}", map.as_str())
+    }
+
     /// A key in the form that is asked.
     pub(crate) fn key<'t>(&self, text: &'t str) -> Result<Cow<'t, str>, Wrong> {
         match self.map.map(MapName::keys) {

@@ -4,7 +4,12 @@
 //! made from, and each one's identity. The manifest is written last and is what makes the folder a set. A
 //! daemon that is told to use a set (`maps.set`) reads no map text at all; whoever moves the link that the
 //! setting names to another folder puts that set in use.
+//!
+//! The manifest says of each table what decided its octets, so that the next set is made over this one ([`install_over`]):
+//! a table of which nothing changed is the same file under one more name, one of text that changed in some lines is
+//! made of the old one and those lines. Its octets are those that a compiler gives for all of the text.
 
+mod folder;
 mod open;
 
 use std::collections::BTreeMap;
@@ -17,18 +22,19 @@ use serde::{Deserialize, Serialize};
 use crate::artifact::container::VERSION;
 use crate::artifact::{Bytes, Container, Install};
 use crate::chain::{Member, Table};
-use crate::compile::{Keep, WriteSeek};
 use crate::fault::{Fault, Faults};
 use crate::name::MapName;
 use crate::options::MapOptions;
 use crate::remote::Remotes;
 use crate::set::{Files, MapSet, Slot};
+pub(crate) use folder::Beside;
+use folder::{Base, Folder, Written};
 pub(crate) use open::open;
 
 /// The file that makes a folder a set.
 pub const MANIFEST: &str = "manifest.json";
 /// The layout of the folder and of the manifest.
-const FORMAT: u32 = 2;
+const FORMAT: u32 = 3;
 /// How sets are made, tables and folder: a set made in another way cannot be opened.
 pub const LAYOUT: u32 = FORMAT << 16 | VERSION as u32;
 /// Octets of a manifest: some ten thousand tables.
@@ -38,7 +44,7 @@ const MAX_MANIFEST: u64 = 4 << 20;
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Manifest {
-    /// 2.
+    /// 3.
     pub format: u32,
     /// [`MapSet::digest`] of what was proved when it was installed, aliases followed to their ends among it: a set that
     /// answers like that one need not be proved again. In hexadecimal.
@@ -73,6 +79,30 @@ pub struct Artifact {
     pub identity: String,
     /// Keys or rules.
     pub records: u64,
+    /// What decided its octets; none of a table of several files, or of the settings.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub origin: Option<Origin>,
+}
+
+/// What decided a table's octets.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Origin {
+    /// BLAKE3 of its text, in hexadecimal.
+    pub source: String,
+    /// Of all else that decided, likewise: what the settings say, and this program's version.
+    pub rules: String,
+    /// Whether each key stands in the text once.
+    pub once: bool,
+}
+
+/// What may be known when a set is installed.
+#[derive(Debug, Clone, Default)]
+pub struct Over {
+    /// The folder of an installed set, which may have some of the tables.
+    pub base: Option<PathBuf>,
+    /// BLAKE3 of files that do not change any more.
+    pub hashes: BTreeMap<PathBuf, [u8; 32]>,
 }
 
 /// A set could not be installed.
@@ -96,6 +126,14 @@ pub enum InstallError {
 /// # Errors
 /// With everything that is wrong with the maps, or the disk's.
 pub fn install(options: &MapOptions, folder: &Path) -> Result<Manifest, InstallError> {
+    install_over(options, folder, &Over::default())
+}
+
+/// The same, with less work where another set has some of it.
+///
+/// # Errors
+/// As there.
+pub fn install_over(options: &MapOptions, folder: &Path, over: &Over) -> Result<Manifest, InstallError> {
     let disk = |file: &Path| {
         let file = file.to_owned();
         move |error| InstallError::Disk { file, error }
@@ -105,12 +143,13 @@ pub fn install(options: &MapOptions, folder: &Path) -> Result<Manifest, InstallE
         return Err(disk(folder)(io::Error::other("the folder is not empty: a set is never written over")));
     }
     let remotes = Remotes::unmetered(&options.remote);
-    let mut names = Names { folder, number: 0, written: Vec::new() };
-    let (set, faults) = MapSet::compile(options, &remotes, &mut Files::new(options), &mut names);
+    let mut into = Folder::new(folder, over.base.as_deref().and_then(Base::open));
+    let (set, faults) = MapSet::compile(options, &remotes, &mut Files::over(options, over), &mut into);
     if !faults.is_empty() {
         return Err(faults.into());
     }
-    let mut written = names.written.into_iter();
+    let proved = into.proved();
+    let mut written = into.written.into_iter();
     let mut maps = BTreeMap::new();
     for map in MapName::ALL {
         let Slot::Ready(chain) = set.get().slot(map) else { continue };
@@ -120,7 +159,7 @@ pub fn install(options: &MapOptions, folder: &Path) -> Result<Manifest, InstallE
         );
     }
     let manifest = Manifest { format: FORMAT, digest: hex(&set.get().digest()), maps };
-    verify(&manifest, folder)?;
+    verify_but(&manifest, folder, |artifact| proved.contains(&artifact.file))?;
     let file = folder.join(MANIFEST);
     let text = serde_json::to_string_pretty(&manifest).map_err(|error| disk(&file)(error.into()))?;
     let mut install = Install::create(&file).map_err(disk(&file))?;
@@ -129,34 +168,15 @@ pub fn install(options: &MapOptions, folder: &Path) -> Result<Manifest, InstallE
     Ok(manifest)
 }
 
-/// Artifacts as files of a folder, numbered in the order they are made.
-struct Names<'a> {
-    folder: &'a Path,
-    number: usize,
-    written: Vec<String>,
-}
-
-impl Keep for Names<'_> {
-    fn keep(&mut self, write: &mut dyn FnMut(&mut dyn WriteSeek) -> io::Result<()>) -> io::Result<Bytes> {
-        let name = format!("{}.swm", self.number);
-        self.number += 1;
-        let file = self.folder.join(&name);
-        let mut install = Install::create(&file)?;
-        write(&mut install)?;
-        install.commit()?;
-        self.written.push(name);
-        Bytes::open(&file)
-    }
-}
-
-fn entry(member: &Member, written: &mut impl Iterator<Item = String>) -> Entry {
+fn entry(member: &Member, written: &mut impl Iterator<Item = Written>) -> Entry {
     let members = match &member.table {
         Table::Union(members) => members.iter().map(|member| entry(member, written)).collect(),
         _ => Vec::new(),
     };
     let artifact = member.table.container().and_then(|container| {
         let (identity, records) = (hex(&container.identity()), container.head().records);
-        Some(Artifact { file: written.next()?, identity, records })
+        let Written { file, made } = written.next()?;
+        Some(Artifact { file, identity, records, origin: made.origin })
     });
     Entry { table: member.spec.to_string(), source: member.file.to_path_buf(), artifact, members }
 }
@@ -170,11 +190,21 @@ pub(crate) fn hex(octets: &[u8; 32]) -> String {
 /// # Errors
 /// With all that is damaged.
 pub fn verify(manifest: &Manifest, folder: &Path) -> Result<(), Faults> {
+    verify_but(manifest, folder, |_| false)
+}
+
+fn verify_but(
+    manifest: &Manifest,
+    folder: &Path,
+    is_proved: impl Fn(&Artifact) -> bool,
+) -> Result<(), Faults> {
     let mut faults = Faults::default();
     let mut open: Vec<&Entry> = manifest.maps.values().flatten().collect();
     while let Some(entry) = open.pop() {
         open.extend(&entry.members);
-        let Some(artifact) = &entry.artifact else { continue };
+        let Some(artifact) = entry.artifact.as_ref().filter(|artifact| !is_proved(artifact)) else {
+            continue;
+        };
         let verified = container(artifact, folder).and_then(|container| {
             Table::open(container).and_then(|table| table.verify()).map_err(|bad| bad.to_string())
         });

@@ -10,6 +10,7 @@ use std::path::Path;
 
 use memchr::memchr_iter;
 
+use crate::artifact::Bytes;
 use crate::source::MAX_LINE;
 
 /// Octets of a map's file.
@@ -40,6 +41,18 @@ pub(crate) fn whole(file: &Path) -> Result<Vec<u8>, Unread> {
         return Err(Unread::NotAFile);
     }
     steady(&mut File::open(file)?, || ())
+}
+
+/// A file that nobody changes any more: mapped where nobody may write to it.
+pub(crate) fn settled(file: &Path) -> Result<Bytes, Unread> {
+    let metadata = fs::metadata(file)?;
+    if !metadata.is_file() {
+        return Err(Unread::NotAFile);
+    }
+    if metadata.len() > MAX_FILE {
+        return Err(Unread::TooLarge);
+    }
+    Ok(Bytes::open(file)?)
 }
 
 /// Reads it twice: times of files tell changes apart only when some milliseconds lie between them. `between` is

@@ -16,7 +16,7 @@ use crate::compile::{Compiler, InMemory, Keep, Read, Texts};
 use crate::entry::Route;
 use crate::fault::{Fault, Faults};
 use crate::grammar::{Grammar, Words};
-use crate::installed;
+use crate::installed::{self, Beside, Over};
 use crate::lookup::{self, Rules};
 use crate::loops::Loops;
 use crate::name::{MapName, Values};
@@ -95,12 +95,28 @@ impl MapSet {
     pub fn start_with(options: &MapOptions, remotes: &Remotes) -> (Verified<Self>, Faults) {
         match &options.installed {
             Some(folder) => installed::open(folder, options, remotes),
-            None => {
-                let mut files = Files::new(options);
-                let (Verified(set), faults) = Self::compile(options, remotes, &mut files, &mut InMemory);
-                (Verified(Self { files: files.asked, ..set }), faults)
-            }
+            None => Self::start_of(options, remotes, Files::new(options), &mut InMemory),
         }
+    }
+
+    /// The same, with the tables that an installed set has as they are there.
+    #[must_use]
+    pub fn start_over(options: &MapOptions, over: &Over) -> (Verified<Self>, Faults) {
+        if over.base.is_none() || options.installed.is_some() {
+            return Self::start(options);
+        }
+        let remotes = Remotes::unmetered(&options.remote);
+        Self::start_of(options, &remotes, Files::over(options, over), &mut Beside::new(over))
+    }
+
+    fn start_of(
+        options: &MapOptions,
+        remotes: &Remotes,
+        mut files: Files<'_>,
+        keep: &mut impl Keep,
+    ) -> (Verified<Self>, Faults) {
+        let (Verified(set), faults) = Self::compile(options, remotes, &mut files, keep);
+        (Verified(Self { files: files.asked(), ..set }), faults)
     }
 
     /// Makes a set from texts; only the maps given are in it.

@@ -11,7 +11,7 @@ use crate::sample::Site;
 pub(crate) fn report(map: &Exact, site: &Site) {
     let ops: Vec<Op<'_>> = (0..site.keys.len()).step_by(100).map(|number| op(site, number)).collect();
     let start = Instant::now();
-    let merged = merge(map, &ops, std::io::Cursor::new(Vec::new())).unwrap().into_inner();
+    let merged = merge(map, &ops, Some, std::io::Cursor::new(Vec::new())).unwrap().into_inner();
     println!("1 % delta           {:>10.3} s", start.elapsed().as_secs_f64());
     let merged = Exact::open(Container::open(merged.into()).unwrap()).unwrap();
     let start = Instant::now();

@@ -3,6 +3,8 @@
 //! A table of text becomes an [artifact](crate::artifact), in memory or as an installed file; the other kinds
 //! need none.
 
+mod changed;
+mod over;
 mod ports;
 mod text;
 
@@ -16,6 +18,7 @@ use crate::chain::{Member, Table};
 use crate::cidr::{self, Cidr};
 use crate::fault::{Fault, Faults, Wrong};
 use crate::grammar::Grammar;
+use crate::installed::Origin;
 use crate::name::{MapName, Values};
 use crate::pattern::{self, Dialect, Patterns};
 use crate::random::Weighted;
@@ -25,7 +28,7 @@ use crate::source::BadLine;
 use crate::spec::{Choice, Pair, Rules, TableSpec};
 use crate::text::aliases::Aliases;
 
-pub(crate) use self::ports::{InMemory, Keep, Read, Source, Texts, WriteSeek};
+pub(crate) use self::ports::{Before, InMemory, Keep, Made, Read, Source, Texts, WriteSeek};
 
 /// Makes the tables of one map.
 pub(crate) struct Compiler<'a, R, K> {
@@ -43,20 +46,27 @@ impl<R: Read, K: Keep> Compiler<'_, R, K> {
     pub(crate) fn table(&mut self, spec: &TableSpec) -> Result<Member, Faults> {
         let word: Arc<str> = spec.to_string().into();
         let mut file: Arc<Path> = Path::new(&*word).into();
+        let takes_parts = spec.takes_partial_keys();
+        if let Some((file, table)) = spec.file().and_then(|name| self.again(name, &word)) {
+            return Ok(Member { table, file, spec: word, takes_parts });
+        }
         let table = match spec {
             TableSpec::Text { file: name, .. } => {
                 let source = self.source(name)?;
                 file = Arc::clone(&source.file);
-                Table::Exact(self.text(&source)?)
+                Table::Exact(match self.over_before(&source, &word) {
+                    Some(exact) => exact,
+                    None => self.text(&source, &word)?,
+                })
             }
             TableSpec::Cidr(rules) => {
                 let source = self.rules(rules, &mut file)?;
                 let built = cidr::compile(source.lines(), &mut |value, template| self.check(value, template));
-                let kept = self.built(built, &file)?;
+                let kept = self.built(built, self.origin(&source, &word), &file)?;
                 Table::Cidr(Cidr::open(kept).map_err(|bad| self.whole(&file, &bad))?)
             }
-            TableSpec::Regexp(rules) => self.patterns(rules, Dialect::Posix, &mut file)?,
-            TableSpec::Pcre(rules) => self.patterns(rules, Dialect::Pcre, &mut file)?,
+            TableSpec::Regexp(rules) => self.patterns(rules, Dialect::Posix, &word, &mut file)?,
+            TableSpec::Pcre(rules) => self.patterns(rules, Dialect::Pcre, &word, &mut file)?,
             TableSpec::Inline(pairs) => Table::Exact(self.inline(pairs, &file)?),
             TableSpec::Static(value) => Table::Static(self.written(value, &file)?.into()),
             TableSpec::Fail(reason) => Table::Fail(reason.as_str().into()),
@@ -78,10 +88,10 @@ impl<R: Read, K: Keep> Compiler<'_, R, K> {
             TableSpec::Aliases { file: name } => {
                 let source = self.source(name)?;
                 file = Arc::clone(&source.file);
-                Table::Exact(self.aliases(&source)?)
+                Table::Exact(self.aliases(&source, &word)?)
             }
         };
-        Ok(Member { table, file, spec: word, takes_parts: spec.takes_partial_keys() })
+        Ok(Member { table, file, spec: word, takes_parts })
     }
 
     fn source(&mut self, name: &Path) -> Result<Source, Fault> {
@@ -95,11 +105,17 @@ impl<R: Read, K: Keep> Compiler<'_, R, K> {
         Ok(source)
     }
 
-    fn patterns(&mut self, rules: &Rules, dialect: Dialect, file: &mut Arc<Path>) -> Result<Table, Faults> {
+    fn patterns(
+        &mut self,
+        rules: &Rules,
+        dialect: Dialect,
+        word: &str,
+        file: &mut Arc<Path>,
+    ) -> Result<Table, Faults> {
         let source = self.rules(rules, file)?;
         let built =
             pattern::compile(source.lines(), dialect, &mut |value, template| self.check(value, template));
-        let kept = self.built(built, file)?;
+        let kept = self.built(built, self.origin(&source, word), file)?;
         Ok(Table::Pattern(Patterns::open(kept).map_err(|bad| self.whole(file, &bad))?))
     }
 
@@ -122,26 +138,31 @@ impl<R: Read, K: Keep> Compiler<'_, R, K> {
             }
             Rules::Inline(lines) => {
                 let (file, bytes) = (Arc::clone(file), lines.join("\n").into_bytes());
-                Ok(Source { map: self.map, file, bytes })
+                Ok(Source { map: self.map, file, bytes: bytes.into(), hash: None })
             }
         }
     }
 
     /// Reads the lines of a text table.
-    fn text(&mut self, source: &Source) -> Result<Exact, Faults> {
+    fn text(&mut self, source: &Source, word: &str) -> Result<Exact, Faults> {
         let (builder, bad) = text::read(&source.bytes, &self.grammar);
         let faults = self.told(bad, &source.file);
-        self.finish(builder, &source.file, faults)
+        self.finish(builder, self.origin(source, word), &source.file, faults)
     }
 
     /// Reads an aliases(5) file, and the files of the site that it includes.
-    fn aliases(&mut self, source: &Source) -> Result<Exact, Faults> {
+    fn aliases(&mut self, source: &Source, word: &str) -> Result<Exact, Faults> {
+        let origin = self.origin(source, word);
         let Self { map, read, grammar, .. } = self;
         let map = *map;
         let mut builder = ExactBuilder::new();
         let mut faults = Faults::default();
         let is_list = map.is_some_and(|map| map.values() == Values::Nothing);
-        let mut open = |name: &Path| read.read(map, name);
+        let mut includes = false;
+        let mut open = |name: &Path| {
+            includes = true;
+            read.read(map, name)
+        };
         for alias in Aliases::new(source, &mut open) {
             let added = alias.and_then(|alias| {
                 let key = grammar.key(&alias.key).map_err(|wrong| alias.key_fault(wrong))?;
@@ -154,7 +175,9 @@ impl<R: Read, K: Keep> Compiler<'_, R, K> {
                 faults.push(fault);
             }
         }
-        self.finish(builder, &source.file, faults)
+        // The text alone does not say any more what comes of it.
+        let origin = origin.filter(|_| !includes);
+        self.finish(builder, origin, &source.file, faults)
     }
 
     /// The entries of an `inline:` table.
@@ -170,12 +193,13 @@ impl<R: Read, K: Keep> Compiler<'_, R, K> {
                 faults.push(self.whole(file, &wrong.what));
             }
         }
-        self.finish(builder, file, faults)
+        self.finish(builder, None, file, faults)
     }
 
     fn finish(
         &mut self,
         builder: ExactBuilder,
+        origin: Option<Origin>,
         file: &Arc<Path>,
         mut faults: Faults,
     ) -> Result<Exact, Faults> {
@@ -199,20 +223,28 @@ impl<R: Read, K: Keep> Compiler<'_, R, K> {
                 return Err(faults);
             }
         };
-        let kept = self.keep.keep(&mut |mut out| built.write(&mut out).map(drop));
+        let origin = origin.map(|origin| Origin { once: built.repeated().total == 0, ..origin });
+        let made = Made { origin, is_over: false };
+        let kept = self.keep.keep(made, &mut |mut out| built.write(&mut out).map(drop));
         let kept = kept.map_err(|error| self.whole(file, &format!("cannot be kept: {error}")))?;
         let opened = Container::open(kept).and_then(Exact::open);
         opened.map_err(|bad| self.whole(file, &bad).into())
     }
 
     /// Keeps a table of rules, once nothing is wrong with it.
-    fn built(&mut self, built: Result<BuiltRules, BadLines>, file: &Arc<Path>) -> Result<Container, Faults> {
+    fn built(
+        &mut self,
+        built: Result<BuiltRules, BadLines>,
+        origin: Option<Origin>,
+        file: &Arc<Path>,
+    ) -> Result<Container, Faults> {
         let built = match built {
             Ok(built) if built.dead.is_empty() || self.allow_dead_rules => built,
             Ok(built) => return Err(self.told(built.dead, file)),
             Err(bad) => return Err(self.told(bad, file)),
         };
-        let kept = self.keep.keep(&mut |out| out.write_all(&built.bytes));
+        let made = Made { origin, is_over: false };
+        let kept = self.keep.keep(made, &mut |out| out.write_all(&built.bytes));
         let kept = kept.map_err(|error| self.whole(file, &format!("cannot be kept: {error}")))?;
         Container::open(kept).map_err(|bad| self.whole(file, &bad).into())
     }

@@ -4,8 +4,10 @@ use std::io::{self, Seek, Write};
 use std::path::Path;
 use std::sync::Arc;
 
-use crate::artifact::Bytes;
+use crate::artifact::{Bytes, Exact};
+use crate::chain::Table;
 use crate::fault::Fault;
+use crate::installed::Origin;
 use crate::name::MapName;
 use crate::source::Lines;
 
@@ -14,19 +16,56 @@ use crate::source::Lines;
 pub(crate) struct Source {
     pub(crate) map: Option<MapName>,
     pub(crate) file: Arc<Path>,
-    pub(crate) bytes: Vec<u8>,
+    pub(crate) bytes: Bytes,
+    /// BLAKE3 of the octets, where somebody wants to know what tables are made of.
+    pub(crate) hash: Option<blake3::Hash>,
 }
 
 /// Gives the octets of the files that tables name.
 pub(crate) trait Read {
     /// Reads one, or says why not.
     fn read(&mut self, map: Option<MapName>, file: &Path) -> Result<Source, Fault>;
+
+    /// The place of a file, and the hash of what stands there, where that is known or wanted.
+    fn hash(&self, _file: &Path) -> Option<(Arc<Path>, blake3::Hash)> {
+        None
+    }
 }
 
 /// Where artifacts go, and come back to be asked.
 pub(crate) trait Keep {
     /// Keeps what `write` writes.
-    fn keep(&mut self, write: &mut dyn FnMut(&mut dyn WriteSeek) -> io::Result<()>) -> io::Result<Bytes>;
+    fn keep(
+        &mut self,
+        made: Made,
+        write: &mut dyn FnMut(&mut dyn WriteSeek) -> io::Result<()>,
+    ) -> io::Result<Bytes>;
+
+    /// Keeps once more what an earlier set made of this.
+    fn again(&mut self, _source: &blake3::Hash, _rules: &str) -> Option<Table> {
+        None
+    }
+
+    /// What an earlier set made by these rules, of another text.
+    fn before(&self, _rules: &str) -> Option<Before> {
+        None
+    }
+}
+
+/// How an artifact comes to be.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct Made {
+    /// What it is made of, where that is one file.
+    pub(crate) origin: Option<Origin>,
+    /// Made over a table that was proved, by changes that were: it needs no reading back.
+    pub(crate) is_over: bool,
+}
+
+/// A table of whole keys that an earlier set made, and the text that it was made of.
+#[derive(Debug)]
+pub(crate) struct Before {
+    pub(crate) exact: Exact,
+    pub(crate) text: Bytes,
 }
 
 /// A file, or memory.
@@ -38,7 +77,11 @@ impl<W: Write + Seek> WriteSeek for W {}
 pub(crate) struct InMemory;
 
 impl Keep for InMemory {
-    fn keep(&mut self, write: &mut dyn FnMut(&mut dyn WriteSeek) -> io::Result<()>) -> io::Result<Bytes> {
+    fn keep(
+        &mut self,
+        _made: Made,
+        write: &mut dyn FnMut(&mut dyn WriteSeek) -> io::Result<()>,
+    ) -> io::Result<Bytes> {
         let mut memory = io::Cursor::new(Vec::new());
         write(&mut memory)?;
         Ok(Bytes::kept(memory.into_inner()))
@@ -58,6 +101,11 @@ pub(crate) struct Texts<'a>(pub(crate) &'a [(MapName, &'a str)]);
 impl Read for Texts<'_> {
     fn read(&mut self, map: Option<MapName>, file: &Path) -> Result<Source, Fault> {
         let text = self.0.iter().find(|(name, _)| Some(*name) == map).map(|(_, text)| *text);
-        Ok(Source { map, file: file.into(), bytes: text.unwrap_or_default().as_bytes().to_vec() })
+        Ok(Source {
+            map,
+            file: file.into(),
+            bytes: text.unwrap_or_default().as_bytes().to_vec().into(),
+            hash: None,
+        })
     }
 }

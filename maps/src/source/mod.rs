@@ -135,7 +135,7 @@ impl<'a> Iterator for Lines<'a> {
 }
 
 /// True when the line that starts here starts with a blank, is empty, or is a comment: it begins no entry.
-fn goes_on(rest: &[u8]) -> bool {
+pub(crate) fn goes_on(rest: &[u8]) -> bool {
     matches!(rest, [b' ' | b'\t' | b'#' | b'\n', ..] | [b'\r', b'\n', ..])
 }
 

@@ -14,6 +14,10 @@ pub(crate) struct Part<'a> {
 }
 
 impl<'a> Part<'a> {
+    pub(crate) fn new(bytes: &'a [u8], before: u32) -> Self {
+        Self { bytes, before }
+    }
+
     pub(crate) fn lines(&self) -> Lines<'a> {
         match self.before {
             0 => Lines::new(self.bytes),

@@ -53,6 +53,9 @@ pub enum MergeError {
     /// A key to be deleted is not there: the changes are another map's.
     #[error("{0:?} is deleted, but it is not there")]
     Missing(String),
+    /// A key that stays has a line that is gone.
+    #[error("a key of line {0} stays, and the line does not")]
+    Line(u32),
     /// A new entry is over a limit.
     #[error(transparent)]
     TooLarge(#[from] TooLarge),
@@ -67,15 +70,21 @@ pub enum MergeError {
     Write(#[from] io::Error),
 }
 
-/// Writes the map that `ops`, in any order, make of `base`, and gives the output back.
+/// Writes the map that `ops`, in any order, make of `base`, and gives the output back. `moved` says where the line of a
+/// record that stays stands by now.
 ///
 /// # Errors
 /// The changes do not fit the map, or the output's own; what was written so far is then of no use.
-pub fn merge<W: Write + Seek>(base: &Exact, ops: &[Op<'_>], out: W) -> Result<W, MergeError> {
+pub fn merge<W: Write + Seek>(
+    base: &Exact,
+    ops: &[Op<'_>],
+    moved: impl Fn(u32) -> Option<u32>,
+    out: W,
+) -> Result<W, MergeError> {
     let mut changes = Changes::of(base, ops)?;
     // A builder takes the first seed that fits; only of the first one is it known that none fits before.
     if base.seed() != FIRST_SEED {
-        return rebuild(base, &changes, out);
+        return rebuild(base, &changes, moved, out);
     }
     let hashes = base.hashes()?;
     // Counted, not reckoned from the head's claim: it decides how much memory is taken.
@@ -89,7 +98,7 @@ pub fn merge<W: Write + Seek>(base: &Exact, ops: &[Op<'_>], out: W) -> Result<W,
     let buckets = buckets_for(room);
     let records = u32::try_from(all.len()).map_err(|_| TooLarge::Entries)?.into();
     if is_crowded(&all, buckets, |hash| *hash) {
-        return rebuild(base, &changes, out);
+        return rebuild(base, &changes, moved, out);
     }
     drop(all);
     let links = changes.link(base)?;
@@ -99,7 +108,7 @@ pub fn merge<W: Write + Seek>(base: &Exact, ops: &[Op<'_>], out: W) -> Result<W,
     let entries = merged.map(|entry| match entry? {
         Merge::Kept(hash, Record { key, value, line }) => {
             let value = *links.get(value as usize).ok_or_else(|| base.no_value(value))?;
-            Ok(Entry { hash, key, value, line })
+            Ok(Entry { hash, key, value, line: moved(line).ok_or(MergeError::Line(line))? })
         }
         Merge::Put(change, value, line) => {
             Ok(Entry { hash: change.hash, key: change.op.key().as_bytes(), value, line })
@@ -112,12 +121,17 @@ pub fn merge<W: Write + Seek>(base: &Exact, ops: &[Op<'_>], out: W) -> Result<W,
 }
 
 /// The slow way, for a base or a result with crowded buckets.
-fn rebuild<W: Write + Seek>(base: &Exact, changes: &Changes<'_>, out: W) -> Result<W, MergeError> {
+fn rebuild<W: Write + Seek>(
+    base: &Exact,
+    changes: &Changes<'_>,
+    moved: impl Fn(u32) -> Option<u32>,
+    out: W,
+) -> Result<W, MergeError> {
     let mut builder = ExactBuilder::new();
     for record in base {
         let (key, value, line) = record?;
         if !changes.has(base.hash.of(key.as_bytes()), key) {
-            builder.push(key, value, line)?;
+            builder.push(key, value, moved(line).ok_or(MergeError::Line(line))?)?;
         }
     }
     for change in &changes.sorted {

@@ -8,8 +8,12 @@ use super::*;
 
 /// Files by their names, the first called `etc/aliases`.
 fn read(text: &str, files: &[(&str, &str)]) -> Vec<Result<Alias, String>> {
-    let file =
-        |name: &Path, text: &str| Source { map: None, file: name.into(), bytes: text.as_bytes().into() };
+    let file = |name: &Path, text: &str| Source {
+        map: None,
+        file: name.into(),
+        bytes: text.as_bytes().to_vec().into(),
+        hash: None,
+    };
     let files: BTreeMap<&str, &str> = files.iter().copied().collect();
     let mut open = |name: &Path| match files.get(&name.display().to_string().as_str()) {
         Some(text) => Ok(file(name, text)),

@@ -3,7 +3,7 @@
 use super::*;
 
 fn merged(base: &Exact, ops: &[Op<'_>]) -> Result<Vec<u8>, MergeError> {
-    merge(base, ops, std::io::Cursor::new(Vec::new())).map(std::io::Cursor::into_inner)
+    merge(base, ops, Some, std::io::Cursor::new(Vec::new())).map(std::io::Cursor::into_inner)
 }
 
 fn put(key: &str, value: &str, line: u32) -> Op<'static> {

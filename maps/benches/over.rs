@@ -1,0 +1,94 @@
+//! A set of a million aliases made over another one: `cargo bench -p switchyard-maps --bench over`.
+//!
+//! Of the next text one line in a hundred is another one, as an agent gets it: read-only, its hash known. A figure is the CPU
+//! that this process took, all its threads and the kernel's part for them, and the time that passed, with what the disk took.
+#![forbid(unsafe_code)]
+#![allow(
+    clippy::print_stdout,
+    clippy::unwrap_used,
+    reason = "a benchmark prints what it found, and stops when it cannot go on"
+)]
+
+use std::fs::{self, File, Permissions};
+use std::io::Write as _;
+use std::os::unix::fs::PermissionsExt as _;
+use std::path::{Path, PathBuf};
+use std::time::Instant;
+
+use rustix::time::{ClockId, clock_gettime};
+use switchyard_maps::installed::{self, Over};
+use switchyard_maps::{MapName, MapOptions, MapSet};
+
+const ENTRIES: u64 = 1_000_000;
+const ROUNDS: usize = 5;
+
+fn main() {
+    let folder = PathBuf::from(env!("CARGO_TARGET_TMPDIR")).join("over");
+    let _ = fs::remove_dir_all(&folder);
+    let options = |name: &str| {
+        let options = MapOptions { folder: folder.join(name), ..MapOptions::default() };
+        options.with_file(MapName::VirtualAlias, "alias")
+    };
+    let over = |base: Option<&str>, texts: &str| {
+        let file = folder.join(texts).join("alias");
+        let hash = *blake3::hash(&fs::read(&file).unwrap()).as_bytes();
+        Over { base: base.map(|base| folder.join(base)), hashes: [(file, hash)].into() }
+    };
+    for (name, every) in [("old", u64::MAX), ("new", 100)] {
+        write(&folder.join(name), every);
+    }
+    println!("{ENTRIES} aliases                CPU      time");
+    let old = over(None, "old");
+    measured("compiled", 1, |_| {
+        drop(installed::install_over(&options("old"), &folder.join("base"), &old).unwrap());
+    });
+    let set = |what: &str, round: usize| folder.join(format!("{what}-{round}"));
+    let same = over(Some("base"), "old");
+    measured("nothing changed", ROUNDS, |round| {
+        drop(installed::install_over(&options("old"), &set("same", round), &same).unwrap());
+    });
+    let changed = over(Some("base"), "new");
+    measured("1 % changed", ROUNDS, |round| {
+        drop(installed::install_over(&options("new"), &set("changed", round), &changed).unwrap());
+    });
+    let opened = MapOptions { installed: Some(set("changed", 0)), ..options("new") };
+    measured("opened", ROUNDS, |_| drop(MapSet::load(&opened).unwrap()));
+    let _ = fs::remove_dir_all(&folder);
+}
+
+/// One entry in so many leads elsewhere, one of ten of those came instead of another one.
+fn write(folder: &Path, every: u64) {
+    fs::create_dir_all(folder).unwrap();
+    let mut text = String::new();
+    for number in 0..ENTRIES {
+        let (key, value) = match number % every {
+            1 if (number / every).is_multiple_of(10) => (number * 1000 + 1, number * 7 % 200),
+            1 => (number * 1000, 200),
+            _ => (number * 1000, number * 7 % 200),
+        };
+        text.push_str(&format!("user{key:012}@example.org\tbox{value}@example.net\n"));
+    }
+    let place = folder.join("alias");
+    File::create(&place).unwrap().write_all(text.as_bytes()).unwrap();
+    fs::set_permissions(&place, Permissions::from_mode(0o444)).unwrap();
+}
+
+/// The median of some rounds.
+fn measured(what: &str, rounds: usize, mut work: impl FnMut(usize)) {
+    let mut figures: Vec<[f64; 2]> = (0..rounds)
+        .map(|round| {
+            let (cpu_before, start) = (cpu(), Instant::now());
+            work(round);
+            [cpu() - cpu_before, start.elapsed().as_secs_f64()]
+        })
+        .collect();
+    figures.sort_by(|one, other| one[0].total_cmp(&other[0]));
+    let [cpu, time] = figures[rounds / 2];
+    println!("{what:<20} {:>8.0} ms {:>8.0} ms", cpu * 1e3, time * 1e3);
+}
+
+/// Seconds that this process has had of all processors.
+fn cpu() -> f64 {
+    let time = clock_gettime(ClockId::ProcessCPUTime);
+    time.tv_sec as f64 + time.tv_nsec as f64 / 1e9
+}

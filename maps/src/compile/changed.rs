@@ -1,0 +1,230 @@
+//! What changed between two texts of one table, line by line, as changes of keys.
+//!
+//! Lines that stand in both, in one order, are stretches; what lies between two stretches was taken out of the one
+//! text and put into the other. However the stretches were found, they say the truth: badly found ones only say it
+//! at length. Where a stretch can't be read by itself, because an entry goes on over its border, nothing is said.
+
+use crate::artifact::Exact;
+use crate::artifact::exact::Op;
+use crate::grammar::Grammar;
+use crate::source::{self, Part, goes_on};
+
+/// What leads from a table to the next.
+#[derive(Debug)]
+pub(super) struct Changed {
+    pub(super) ops: Vec<Op<'static>>,
+    /// Where each line of the old text stands in the new one; nowhere is 0. From line 1.
+    moved: Vec<u32>,
+}
+
+/// An entry of a text.
+#[derive(Debug)]
+struct Entry {
+    key: String,
+    value: String,
+    line: u32,
+}
+
+impl Changed {
+    /// The changes from `old`, of which `base` was made, each key of it standing there once, to `new`. None when the
+    /// texts differ in much, cannot be compared, or something is wrong with the new one.
+    pub(super) fn between(base: &Exact, old: &[u8], new: &[u8], grammar: &mut Grammar<'_>) -> Option<Self> {
+        let most_lines = usize::try_from(base.len()).ok()?.saturating_mul(MOST_LINES_A_KEY).max(LEAST_LINES);
+        let mut side = Sides::new(old, new, most_lines);
+        let (mut removed, mut added) = (Vec::new(), Vec::new());
+        while let Some([of_old, of_new]) = side.next_difference()? {
+            read(&of_old, grammar, &mut removed)?;
+            read(&of_new, grammar, &mut added)?;
+        }
+        let ops = ops(base, removed, added)?;
+        Some(Self { ops, moved: side.moved })
+    }
+
+    /// Where a line that stayed stands now.
+    pub(super) fn moved(&self, line: u32) -> Option<u32> {
+        let place = usize::try_from(line).ok()?.checked_sub(1)?;
+        self.moved.get(place).copied().filter(|line| *line > 0)
+    }
+}
+
+/// The changes of keys, if the base has what was taken out and has not what is put in.
+fn ops(base: &Exact, mut removed: Vec<Entry>, mut added: Vec<Entry>) -> Option<Vec<Op<'static>>> {
+    let by_key = |one: &Entry, other: &Entry| one.key.cmp(&other.key);
+    removed.sort_unstable_by(by_key);
+    added.sort_unstable_by(by_key);
+    let was_there =
+        |entry: &Entry| base.find(&entry.key).ok().flatten().is_some_and(|at| at.line == entry.line);
+    let twice = |entries: &[Entry]| entries.array_windows::<2>().any(|[one, other]| one.key == other.key);
+    if twice(&added) || twice(&removed) || !removed.iter().all(was_there) {
+        return None;
+    }
+    let has =
+        |entries: &[Entry], key: &str| entries.binary_search_by(|entry| entry.key.as_str().cmp(key)).is_ok();
+    let is_new = |entry: &Entry| has(&removed, &entry.key) || matches!(base.find(&entry.key), Ok(None));
+    if !added.iter().all(is_new) {
+        return None;
+    }
+    removed.retain(|entry| !has(&added, &entry.key));
+    let delete = |entry: Entry| Op::Delete { key: entry.key.into() };
+    let put = |entry: Entry| Op::Put { key: entry.key.into(), value: entry.value.into(), line: entry.line };
+    Some(removed.into_iter().map(delete).chain(added.into_iter().map(put)).collect())
+}
+
+/// Reads the entries of a few lines.
+fn read(part: &Part<'_>, grammar: &mut Grammar<'_>, entries: &mut Vec<Entry>) -> Option<()> {
+    for line in part.lines() {
+        let line = line.ok()?;
+        let entry = source::split(&line.text).ok()?;
+        let key = grammar.key(entry.key).ok()?.into_owned();
+        let value = grammar.value(&key, entry.value).ok()?.into_owned();
+        entries.push(Entry { key, value, line: line.number() });
+    }
+    Some(())
+}
+
+// ---------------------------------------------------------------------------------------------------------
+
+/// One of the texts, and how far it was walked.
+#[derive(Debug, Clone, Copy)]
+struct Walked<'a> {
+    rest: &'a [u8],
+    /// Lines before the rest.
+    lines: u32,
+}
+
+/// Both texts, walked through at once.
+#[derive(Debug)]
+struct Sides<'a> {
+    old: Walked<'a>,
+    new: Walked<'a>,
+    /// Lines that may still differ.
+    budget: usize,
+    most_lines: usize,
+    moved: Vec<u32>,
+}
+
+impl<'a> Sides<'a> {
+    fn new(old: &'a [u8], new: &'a [u8], most_lines: usize) -> Self {
+        let whole = |rest| Walked { rest, lines: 0 };
+        let budget = (most_lines / MOST_LINES_A_KEY / 10 * MOST_IN_TEN).max(LEAST_LINES);
+        Self { old: whole(old), new: whole(new), budget, most_lines, moved: Vec::new() }
+    }
+
+    /// What differs next, nothing at the end of both; none of it when this is no way to compare them.
+    fn next_difference(&mut self) -> Option<Option<[Part<'a>; 2]>> {
+        self.pass_same()?;
+        if self.old.rest.is_empty() && self.new.rest.is_empty() {
+            return Some(None);
+        }
+        let (old, new) = (self.old, self.new);
+        self.pass_differing()?;
+        // What goes on with the entry above it belongs to that.
+        if goes_on(self.old.rest) || goes_on(self.new.rest) {
+            return None;
+        }
+        Some(Some([old.up_to(&self.old)?, new.up_to(&self.new)?]))
+    }
+
+    /// Goes to the first line that differs.
+    fn pass_same(&mut self) -> Option<()> {
+        let same = same_front(self.old.rest, self.new.rest);
+        let (front, _) = self.old.rest.split_at(same);
+        let is_end = same == self.old.rest.len() && same == self.new.rest.len();
+        let end = if is_end { same } else { memchr::memrchr(b'\n', front).map_or(0, |end| end + 1) };
+        let before = (self.old.lines, self.new.lines);
+        self.old.pass(end)?;
+        self.new.pass(end)?;
+        self.remember(self.old.lines, before.1 + 1..self.new.lines + 1)
+    }
+
+    /// Notes where lines of the old text are, up to this one.
+    fn remember(&mut self, old_lines: u32, at: impl Iterator<Item = u32>) -> Option<()> {
+        let lines = usize::try_from(old_lines).ok()?;
+        if lines > self.most_lines {
+            return None;
+        }
+        self.moved.extend(at);
+        self.moved.resize(lines, 0);
+        Some(())
+    }
+
+    /// Goes to the next line that is the same in both.
+    fn pass_differing(&mut self) -> Option<()> {
+        loop {
+            let (old, new) = (self.old.line(), self.new.line());
+            if old == new {
+                break;
+            }
+            let (pass_old, pass_new) = match (old.is_empty(), new.is_empty()) {
+                (true, _) => (false, true),
+                (_, true) => (true, false),
+                // One line changed, went or came; else as if both were sorted.
+                _ => match (self.old.after(old), self.new.after(new)) {
+                    (next, other) if next == other => (true, true),
+                    (next, _) if next == new => (true, false),
+                    (_, next) if next == old => (false, true),
+                    _ => (old < new, old >= new),
+                },
+            };
+            self.budget = self.budget.checked_sub(1)?;
+            if pass_old {
+                self.old.pass(old.len())?;
+            }
+            if pass_new {
+                self.new.pass(new.len())?;
+            }
+        }
+        self.remember(self.old.lines, std::iter::empty())
+    }
+}
+
+impl<'a> Walked<'a> {
+    /// The next line with its end; empty behind the last one.
+    fn line(&self) -> &'a [u8] {
+        line_of(self.rest)
+    }
+
+    /// The line behind the next one.
+    fn after(&self, line: &[u8]) -> &'a [u8] {
+        line_of(self.rest.get(line.len()..).unwrap_or_default())
+    }
+
+    fn pass(&mut self, octets: usize) -> Option<()> {
+        let (front, rest) = self.rest.split_at_checked(octets)?;
+        let lines = memchr::memchr_iter(b'\n', front).count();
+        // The last line may have no end.
+        let lines = lines + usize::from(rest.is_empty() && !front.is_empty() && !front.ends_with(b"\n"));
+        self.lines = self.lines.checked_add(u32::try_from(lines).ok()?)?;
+        self.rest = rest;
+        Some(())
+    }
+
+    /// What lies between here and there.
+    fn up_to(&self, end: &Self) -> Option<Part<'a>> {
+        let (bytes, _) = self.rest.split_at_checked(self.rest.len().checked_sub(end.rest.len())?)?;
+        Some(Part::new(bytes, self.lines))
+    }
+}
+
+fn line_of(text: &[u8]) -> &[u8] {
+    let end = memchr::memchr(b'\n', text).map_or(text.len(), |end| end + 1);
+    text.split_at(end).0
+}
+
+/// How many octets both begin with.
+fn same_front(one: &[u8], other: &[u8]) -> usize {
+    let ((ones, _), (others, _)) = (one.as_chunks::<64>(), other.as_chunks::<64>());
+    let whole = 64 * ones.iter().zip(others).take_while(|(one, other)| one == other).count();
+    let (one, other) = (one.split_at(whole).1, other.split_at(whole).1);
+    whole + one.iter().zip(other).take_while(|(one, other)| one == other).count()
+}
+
+/// Of ten keys' lines so many may differ: beyond, a compiler is as fast.
+const MOST_IN_TEN: usize = 3;
+/// Lines that a key may have, comments among them: where each went is remembered.
+const MOST_LINES_A_KEY: usize = 8;
+/// A small table may have more.
+const LEAST_LINES: usize = 1 << 10;
+
+#[cfg(test)]
+mod tests;

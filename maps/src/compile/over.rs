@@ -1,0 +1,61 @@
+//! Tables of files that an earlier set has: those that did not change are taken as they are, those of text that
+//! changed a little are made of what is there and what changed.
+//!
+//! Whatever is surprising on the way ends it, and the table is compiled of its text: so the octets are those of a
+//! compiler in any case, and what is wrong with a text is told by the one who reads all of it.
+
+use std::io;
+use std::path::Path;
+use std::sync::Arc;
+
+use super::changed::Changed;
+use super::{Before, Compiler, Keep, Made, Read, Source};
+use crate::artifact::exact::{MergeError, merge};
+use crate::artifact::{Container, Exact};
+use crate::chain::Table;
+use crate::installed::Origin;
+
+impl<R: Read, K: Keep> Compiler<'_, R, K> {
+    /// What a table of this text is made of.
+    pub(super) fn origin(&self, source: &Source, word: &str) -> Option<Origin> {
+        let source = source.hash?.to_hex().to_string();
+        Some(Origin { source, rules: self.rules_of(word), once: false })
+    }
+
+    /// All that decides what comes of a text, as one hash. Another version of this program may read otherwise.
+    fn rules_of(&self, word: &str) -> String {
+        let mut hasher = blake3::Hasher::new();
+        let (version, grammar) = (env!("CARGO_PKG_VERSION"), self.grammar.rules());
+        for part in [version, word, &grammar, if self.allow_dead_rules { "dead rules" } else { "" }] {
+            hasher.update(&(part.len() as u64).to_le_bytes()).update(part.as_bytes());
+        }
+        hasher.finalize().to_hex().to_string()
+    }
+
+    /// The table of a file that did not change.
+    pub(super) fn again(&mut self, name: &Path, word: &str) -> Option<(Arc<Path>, Table)> {
+        let (file, hash) = self.read.hash(name)?;
+        let rules = self.rules_of(word);
+        Some((file, self.keep.again(&hash, &rules)?))
+    }
+
+    /// The table of a text that changed in some lines.
+    pub(super) fn over_before(&mut self, source: &Source, word: &str) -> Option<Exact> {
+        let origin = self.origin(source, word)?;
+        let Before { exact: base, text } = self.keep.before(&origin.rules)?;
+        let changed = Changed::between(&base, &text, &source.bytes, &mut self.grammar.twin())?;
+        let made = Made { origin: Some(Origin { once: true, ..origin }), is_over: true };
+        let kept = self.keep.keep(made, &mut |mut out| {
+            merge(&base, &changed.ops, |line| changed.moved(line), &mut out).map(drop).map_err(as_io)
+        });
+        // A disk that is full is so for a compiler, too, which says it.
+        Container::open(kept.ok()?).and_then(Exact::open).ok()
+    }
+}
+
+fn as_io(error: MergeError) -> io::Error {
+    match error {
+        MergeError::Write(error) => error,
+        error => io::Error::other(error),
+    }
+}
