@@ -9,6 +9,7 @@ use std::time::{Duration, Instant};
 use switchyard_config::Site;
 use switchyard_config::site::Role;
 use switchyard_maps::explain::{self, Explanation, Outcome, Step};
+use switchyard_maps::installed::Over;
 use switchyard_smtp::reply::table;
 use tokio::time::timeout;
 
@@ -31,12 +32,25 @@ impl Offline {
     /// # Errors
     /// When a host's settings are wrong.
     pub fn load(site: &Site, behaviours: &[Behaviour], deadline: Duration) -> Result<Self, WayError> {
+        Self::load_over(site, behaviours, deadline, &Over::default())
+    }
+
+    /// The same, where an installed set has some of the tables.
+    ///
+    /// # Errors
+    /// As there.
+    pub fn load_over(
+        site: &Site,
+        behaviours: &[Behaviour],
+        deadline: Duration,
+        over: &Over,
+    ) -> Result<Self, WayError> {
         let mut ways = BTreeMap::new();
         for role in behaviours.iter().map(|behaviour| behaviour.role) {
             if ways.contains_key(role.as_str()) {
                 continue;
             }
-            if let Some(way) = Way::from_role(site, role)? {
+            if let Some(way) = Way::from_role(site, role, over)? {
                 ways.insert(role.as_str(), way);
             }
         }

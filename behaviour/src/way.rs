@@ -8,6 +8,7 @@ use std::net::IpAddr;
 use switchyard_config::site::{Host, HostSettings, NoSuchHost, Role};
 use switchyard_config::{Faults, Site};
 use switchyard_maps::explain::{Explanation, Message};
+use switchyard_maps::installed::Over;
 use switchyard_maps::{MapHandle, MapSet, Snapshot};
 
 use crate::texts;
@@ -49,7 +50,7 @@ impl Way {
     pub fn through(site: &Site, host: &str) -> Result<Self, WayError> {
         let found = site.host(host);
         let host = found.map_err(|error: NoSuchHost| WayError::NoSuchHost(site.fault(error)))?;
-        Self::over(site, &[host])
+        Self::of(site, &[host], &Over::default())
     }
 
     /// The usual one: the first mx and the first router; where the site has neither, its first host that mail passes.
@@ -61,47 +62,48 @@ impl Way {
             [Role::Mx, Role::Router].into_iter().filter_map(|role| first(site, role)).collect();
         if hosts.is_empty() {
             let first = site.hosts.iter().find(|host| host.role.is_of_mail()).or(site.hosts.first());
-            return Self::over(site, &first.into_iter().collect::<Vec<_>>());
+            return Self::of(site, &first.into_iter().collect::<Vec<_>>(), &Over::default());
         }
-        Self::over(site, &hosts)
+        Self::of(site, &hosts, &Over::default())
     }
 
-    /// From the first host of a role on: behind an mx stands the first router. None when the site has no such host.
+    /// From the first host of a role on: behind an mx stands the first router. None when the site has no such host. Tables
+    /// that an installed set has are taken as they are.
     ///
     /// # Errors
     /// When the settings of one are wrong.
-    pub fn from_role(site: &Site, role: Role) -> Result<Option<Self>, WayError> {
+    pub fn from_role(site: &Site, role: Role, over: &Over) -> Result<Option<Self>, WayError> {
         let Some(entry) = first(site, role) else { return Ok(None) };
         let behind = (role == Role::Mx).then(|| first(site, Role::Router)).flatten();
         let hosts: Vec<&Host> = [Some(entry), behind].into_iter().flatten().collect();
-        Self::over(site, &hosts).map(Some)
+        Self::of(site, &hosts, over).map(Some)
     }
 
     /// A host that runs by these settings, with the maps that they name; of no site.
     #[must_use]
     pub fn running(settings: HostSettings) -> Self {
         let mut way = Self { hosts: Vec::new(), faults: Vec::new() };
-        way.push(None, settings);
+        way.push(None, settings, &Over::default());
         way
     }
 
-    fn over(site: &Site, hosts: &[&Host]) -> Result<Self, WayError> {
+    fn of(site: &Site, hosts: &[&Host], over: &Over) -> Result<Self, WayError> {
         let mut way = Self { hosts: Vec::new(), faults: Vec::new() };
         for host in hosts {
             let settings = site.settings(host).map_err(WayError::Settings)?;
             let settings = texts::in_folder(site, settings);
-            way.push(host.addresses.first().copied(), settings);
+            way.push(host.addresses.first().copied(), settings, over);
         }
         Ok(way)
     }
 
-    fn push(&mut self, address: Option<IpAddr>, settings: HostSettings) {
+    fn push(&mut self, address: Option<IpAddr>, settings: HostSettings, over: &Over) {
         let options = match &settings {
             HostSettings::Mx(settings) => &settings.maps,
             HostSettings::Router(settings) => &settings.maps,
         };
         // As a daemon starts with them: a map that is bad is unavailable, and what is wrong with it is said.
-        let (set, faults) = MapSet::start(options);
+        let (set, faults) = MapSet::start_over(options, over);
         self.faults.extend(faults.iter().cloned());
         self.hosts.push(OnTheWay { address, settings, maps: MapHandle::new(set).snapshot() });
     }

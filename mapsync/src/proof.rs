@@ -8,6 +8,7 @@ use switchyard_behaviour::judge::{State, Verdict};
 use switchyard_behaviour::offline::Offline;
 use switchyard_behaviour::{Behaviour, load};
 use switchyard_config::Site;
+use switchyard_maps::installed::Over;
 
 /// What the site's own behaviours came to.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
@@ -25,8 +26,16 @@ pub struct Proof {
 /// # Errors
 /// When they cannot be read, or a host has no settings.
 pub async fn prove(site: &Site) -> Result<Proof, String> {
+    prove_over(site, &Over::default()).await
+}
+
+/// The same, where an installed set has some of the tables.
+///
+/// # Errors
+/// As there.
+pub async fn prove_over(site: &Site, over: &Over) -> Result<Proof, String> {
     let behaviours = load(site).map_err(|faults| faults.to_string())?;
-    let offline = Offline::load(site, &behaviours, PATIENCE).map_err(|error| error.to_string())?;
+    let offline = Offline::load_over(site, &behaviours, PATIENCE, over).map_err(|error| error.to_string())?;
     let mut proof = Proof::default();
     for behaviour in &behaviours {
         let verdict = offline.run(behaviour).await;

@@ -22,6 +22,11 @@ impl Hash {
     pub fn of(octets: &[u8]) -> Self {
         Self(*blake3::hash(octets).as_bytes())
     }
+
+    /// Its octets.
+    pub fn as_bytes(&self) -> &[u8; 32] {
+        &self.0
+    }
 }
 
 impl From<blake3::Hash> for Hash {

@@ -15,11 +15,12 @@ use switchyard_config::document::Document;
 use switchyard_config::render::{Origins, render};
 use switchyard_config::site::{Daemon, Host, HostSettings, NoSuchHost, Role};
 use switchyard_config::{Faults, Site};
-use switchyard_maps::installed::{self, InstallError};
+use switchyard_maps::installed::{self, InstallError, Over};
+use switchyard_mapsync_protocol::head;
 
 use super::counts;
 use super::disk::{DiskError, Making, NEXT};
-use crate::proof::{Proof, prove};
+use crate::proof::{Proof, prove_over};
 
 /// What a set says about its host.
 #[derive(Debug)]
@@ -59,12 +60,6 @@ pub enum Unfit {
     Disk(#[from] DiskError),
 }
 
-/// Where the daemon of a host says what it counts, by the site's files in this folder; none where nothing tells.
-pub(super) fn counted_at(site: &Path, host: &str) -> Option<SocketAddr> {
-    let site = Site::load(site).ok()?;
-    metrics(&site, site.host(host).ok()?).ok()?
-}
-
 fn metrics(site: &Site, host: &Host) -> Result<Option<SocketAddr>, Faults> {
     Ok(match host.role {
         // No mail passes it.
@@ -76,11 +71,29 @@ fn metrics(site: &Site, host: &Host) -> Result<Option<SocketAddr>, Faults> {
     })
 }
 
+/// What a set may be made over.
+#[derive(Debug, Clone, Copy, Default)]
+pub struct Known<'a> {
+    /// The folder of a set that was made for this host.
+    pub base: Option<&'a Path>,
+    /// The site's files, as they were signed and as they stand there.
+    pub files: &'a [head::File],
+}
+
+impl Known<'_> {
+    /// Over which compiled maps the texts of this set are made.
+    fn over(&self, making: &Making, base: Option<PathBuf>) -> Over {
+        let site = making.path().join(SITE);
+        let hash = |file: &head::File| (site.join(file.path.as_str()), *file.hash.as_bytes());
+        Over { base, hashes: self.files.iter().map(hash).collect() }
+    }
+}
+
 /// Makes a host of the site's files, which stand in `site/` already.
 ///
 /// # Errors
 /// When the host could not run by it; nothing is in use of it then.
-pub async fn make(making: &Making, host: &str, current: &Path) -> Result<Made, Unfit> {
+pub async fn make(making: &Making, host: &str, current: &Path, known: Known<'_>) -> Result<Made, Unfit> {
     let site = Site::load(&making.path().join(SITE))?;
     let host = site.host(host)?;
     let control = site.control(host)?;
@@ -89,11 +102,15 @@ pub async fn make(making: &Making, host: &str, current: &Path) -> Result<Made, U
         let document = document(&site, host, daemon, current)?;
         making.write(&daemon.file(), render(&document, Origins::Hidden).as_bytes())?;
         if let Some(maps) = texts::of_daemon(&site, host, daemon)? {
-            installed::install(&maps, &making.path().join(maps_of(host, daemon)))?;
+            let folder = maps_of(host, daemon);
+            let over = known.over(making, known.base.map(|base| base.join(&folder)));
+            installed::install_over(&maps, &making.path().join(folder), &over)?;
         }
     }
     let daemon = host.role.daemon();
-    let proof = prove(&site).await.map_err(Unfit::Behaviours)?;
+    // Many hosts of the site have tables in common with this one.
+    let over = known.over(making, Some(making.path().join(MAPS)));
+    let proof = prove_over(&site, &over).await.map_err(Unfit::Behaviours)?;
     match (proof.broken.is_empty(), proof.unasked.is_empty()) {
         (true, true) => Ok(Made { role: host.role.as_str(), daemon, control, metrics, proof }),
         (true, false) => Err(Unfit::Unasked(proof.unasked.join("\n"))),

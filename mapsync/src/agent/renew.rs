@@ -52,5 +52,5 @@ async fn again(disk: &Arc<Disk>, set: Set, name: &str) -> Result<(), Unfit> {
     if let Some(file) = missing.first() {
         return Err(Unfit::Later(format!("{} is not on this disk any more as it was signed", file.path)));
     }
-    complete(making, set, host, disk.current()).await
+    complete(making, set, host, disk).await
 }

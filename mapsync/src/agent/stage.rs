@@ -3,7 +3,7 @@
 
 use std::collections::BTreeMap;
 use std::fs::{self, File};
-use std::io::{self, Read, Write};
+use std::io::{self, Read as _};
 use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
@@ -18,7 +18,7 @@ use switchyard_mapsync_protocol::trust::HeadRef;
 
 use super::disk::{Disk, DiskError, Making, WHOLE, set_name};
 use super::fetch::fetch;
-use super::host::{self, SITE, Unfit};
+use super::host::{self, Known, SITE, Unfit};
 use super::hubs::Hubs;
 use super::metrics::Metrics;
 
@@ -64,12 +64,7 @@ pub(super) fn sets(disk: &Disk, host: &str) -> Result<Vec<Set>, DiskError> {
     let mut sets = Vec::new();
     for name in disk.sets()? {
         match Set::read(&disk.set(&name)) {
-            Ok(mut set) if set.host == host && set_name(&set.name) == name => {
-                // A set of an earlier version does not say; its mail counts all the same.
-                set.metrics =
-                    set.metrics.or_else(|| host::counted_at(&disk.set(&name).join(SITE), &set.host));
-                sets.push(set);
-            }
+            Ok(set) if set.host == host && set_name(&set.name) == name => sets.push(set),
             _ => {
                 tracing::warn!(
                     set = name,
@@ -92,6 +87,17 @@ pub(super) fn stock(disk: &Disk) -> BTreeMap<Hash, Vec<PathBuf>> {
         }
     }
     stock
+}
+
+/// The folder of the set that the next one is made over: the one in use, or else the newest.
+fn base(disk: &Disk, host: &str) -> Option<PathBuf> {
+    let of_host = |name: &String| {
+        let set = Set::read(&disk.set(name)).ok()?;
+        (set.host == host && set_name(&set.name) == *name).then_some(set.name.generation)
+    };
+    let in_use = disk.in_use().filter(|name| of_host(name).is_some());
+    let newest = || disk.sets().ok()?.into_iter().max_by_key(|name| of_host(name));
+    in_use.or_else(newest).filter(|name| of_host(name).is_some()).map(|name| disk.set(&name))
 }
 
 /// What sets are made from.
@@ -125,7 +131,7 @@ async fn make(means: Means, set: agent::Set) -> Result<(), agent::Unfit> {
         again(&means, &file).await?;
         making.link(&place(&file), &means.disk.fetched(file.hash)).map_err(|error| later(&error))?;
     }
-    complete(making, set, means.host, means.disk.current()).await
+    complete(making, set, means.host, &means.disk).await
 }
 
 /// Makes a set of its files, which stand in it already.
@@ -133,13 +139,15 @@ pub(super) async fn complete(
     making: Making,
     set: agent::Set,
     host: String,
-    current: PathBuf,
+    disk: &Disk,
 ) -> Result<(), agent::Unfit> {
+    let (current, base) = (disk.current(), base(disk, &host));
     let later = |error: &dyn std::fmt::Display| agent::Unfit::Later(error.to_string());
     let runtime = tokio::runtime::Handle::current();
     // Compiling may take seconds: not on a thread that hears hubs.
     blocking(move || {
-        let made = runtime.block_on(host::make(&making, &host, &current));
+        let known = Known { base: base.as_deref(), files: &set.head.files };
+        let made = runtime.block_on(host::make(&making, &host, &current, known));
         let made = made.map_err(|unfit| match unfit {
             // The disk, or a table's server, may do it another time.
             Unfit::Disk(_) | Unfit::Maps(InstallError::Disk { .. }) | Unfit::Unasked(_) => later(&unfit),
@@ -176,7 +184,7 @@ pub(super) fn lay_down(
         let fetched = disk.fetched(file.hash);
         if fetched.exists() {
             making.link(&place(&file), &fetched)?;
-        } else if !copied(stock.get(&file.hash).map_or(&[][..], Vec::as_slice), &making, &file)? {
+        } else if !linked(stock.get(&file.hash).map_or(&[][..], Vec::as_slice), &making, &file)? {
             missing.push(file);
         }
     }
@@ -195,38 +203,24 @@ async fn again(means: &Means, file: &head::File) -> Result<(), agent::Unfit> {
     Err(agent::Unfit::Later(format!("{} is damaged on this disk, and no hub gives it", file.path)))
 }
 
-fn copied(from: &[PathBuf], making: &Making, file: &head::File) -> Result<bool, DiskError> {
-    let place = place(file);
-    for from in from {
-        let Ok(from) = File::open(from) else { continue };
-        let mut to = making.create(&place)?;
-        match copy(from, &mut to, file) {
-            Ok(true) => return Ok(true),
-            Ok(false) => making.remove(&place)?,
-            Err(error) => return Err(DiskError { at: making.path().join(place), error }),
-        }
-    }
-    Ok(false)
+/// Links a file of another set, if it is still the one that was signed. It is never written again.
+fn linked(from: &[PathBuf], making: &Making, file: &head::File) -> Result<bool, DiskError> {
+    // What cannot be read is not the one either.
+    let Some(from) = from.iter().find(|from| measure(from, file.bytes).is_ok_and(|hash| hash == file.hash))
+    else {
+        return Ok(false);
+    };
+    making.link(&place(file), from)?;
+    Ok(true)
 }
 
 fn place(file: &head::File) -> String {
     format!("{SITE}/{}", file.path)
 }
 
-/// Copies a file, and says whether it is the one.
-fn copy(mut from: File, to: &mut File, file: &head::File) -> io::Result<bool> {
-    let (mut hasher, mut piece, mut length) = (blake3::Hasher::new(), vec![0; PIECE], 0);
-    loop {
-        // What cannot be read is not the one either.
-        let Ok(read) = from.read(&mut piece) else { return Ok(false) };
-        let (octets, _) = piece.split_at(read);
-        if octets.is_empty() {
-            return Ok(length == file.bytes && Hash::from(hasher.finalize()) == file.hash);
-        }
-        length += read as u64;
-        hasher.update(octets);
-        to.write_all(octets)?;
-    }
+/// The hash of a file. One octet more than was signed is enough to be another one.
+pub(super) fn measure(at: &Path, most: u64) -> io::Result<Hash> {
+    let mut hasher = blake3::Hasher::new();
+    hasher.update_reader(File::open(at)?.take(most.saturating_add(1)))?;
+    Ok(Hash::from(hasher.finalize()))
 }
-
-const PIECE: usize = 1 << 20;

@@ -1,6 +1,7 @@
 //! Sets of the example site, made for its hosts.
 
 use std::fs;
+use std::os::unix::fs::MetadataExt as _;
 
 use switchyard_config::example::FILES;
 use switchyard_config::reference::Change;
@@ -12,6 +13,17 @@ use crate::agent::disk::Disk;
 
 /// A set of the example site, some files of which are others.
 async fn set(disk: &Disk, name: &str, host: &str, other: &[(&str, &str)]) -> Result<Made, Unfit> {
+    set_over(disk, name, host, other, None).await
+}
+
+/// The same over another set.
+async fn set_over(
+    disk: &Disk,
+    name: &str,
+    host: &str,
+    other: &[(&str, &str)],
+    base: Option<&Path>,
+) -> Result<Made, Unfit> {
     let making = disk.begin(name).unwrap();
     for (path, text) in FILES {
         let text = other.iter().find(|(name, _)| name == path).map_or(*text, |(_, text)| text);
@@ -20,7 +32,7 @@ async fn set(disk: &Disk, name: &str, host: &str, other: &[(&str, &str)]) -> Res
     for (path, text) in other.iter().filter(|(path, _)| FILES.iter().all(|(name, _)| name != path)) {
         making.write(&format!("{SITE}/{path}"), text.as_bytes()).unwrap();
     }
-    let made = make(&making, host, &disk.current()).await?;
+    let made = make(&making, host, &disk.current(), Known { base, files: &[] }).await?;
     making.finish(b"{}").unwrap();
     Ok(made)
 }
@@ -40,6 +52,37 @@ async fn a_host_gets_settings_and_maps_that_its_daemon_reads() {
     assert!(faults.is_empty(), "{faults}");
     let found = MapHandle::new(maps).snapshot().recipient(&"alice@example.org".parse().unwrap());
     assert!(format!("{found:?}").contains("Found"), "{found:?}");
+}
+
+#[tokio::test]
+async fn a_table_that_did_not_change_is_the_same_file_and_one_that_did_is_as_if_compiled() {
+    let root = tempfile::tempdir().unwrap();
+    let disk = Disk::open(root.path()).unwrap();
+    let host = "router1.example.org";
+    set(&disk, "1-a", host, &[]).await.unwrap();
+    let aliases = FILES.iter().find(|(name, _)| *name == "maps/virtual_alias").unwrap().1;
+    let aliases = format!("more@example.org alice@example.org\n{aliases}");
+    let other = [("maps/virtual_alias", &*aliases)];
+    let base = disk.set("1-a");
+    set_over(&disk, "2-b", host, &other, Some(&base)).await.unwrap();
+    set(&disk, "3-c", host, &other).await.unwrap();
+
+    let [old, over, fresh] = ["1-a", "2-b", "3-c"].map(|name| disk.set(name).join(MAPS));
+    let manifest = installed::manifest(&over).unwrap();
+    let (mut same, mut made) = (Vec::new(), Vec::new());
+    for (map, entry) in manifest.maps.iter().flat_map(|(map, entries)| entries.iter().map(move |e| (map, e)))
+    {
+        let Some(artifact) = &entry.artifact else { continue };
+        let octets = |set: &Path| fs::read(set.join(&artifact.file)).unwrap();
+        assert!(octets(&over) == octets(&fresh), "{map}");
+        let file = |set: &Path| fs::metadata(set.join(&artifact.file)).unwrap().ino();
+        if file(&over) == file(&old) { same.push(map.as_str()) } else { made.push(map.as_str()) }
+    }
+    assert_eq!(made, ["virtual_alias"]);
+    assert!(same.len() > 1, "{same:?}");
+    // The one that it was made over may go.
+    disk.remove("1-a").unwrap();
+    installed::verify(&manifest, &over).unwrap();
 }
 
 #[tokio::test]

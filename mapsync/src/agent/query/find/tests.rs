@@ -1,15 +1,17 @@
 //! A host of the example site that is asked.
 
-use std::fs;
+use std::fs::{self, File};
+use std::io;
 use std::os::unix::fs::PermissionsExt as _;
 
 use switchyard_config::example::FILES;
+use switchyard_mapsync_protocol::hash::Hash;
 use switchyard_mapsync_protocol::head::HeadRef;
 use switchyard_mapsync_protocol::question::Outcome;
 
 use super::*;
 use crate::agent::disk::set_name;
-use crate::agent::host::make;
+use crate::agent::host::{Known, make};
 use crate::testing::head;
 
 /// A host that has generation 7 in use, and its folder.
@@ -30,7 +32,7 @@ async fn host_of(site: &[(&str, &str)], name: &str) -> (tempfile::TempDir, Disk)
     for (path, text) in site {
         making.write(&format!("{SITE}/{path}"), text.as_bytes()).unwrap();
     }
-    let made = make(&making, name, &disk.current()).await.unwrap();
+    let made = make(&making, name, &disk.current(), Known::default()).await.unwrap();
     let set = Set {
         name: at,
         head,
