@@ -212,8 +212,14 @@ impl MapSet {
         let answers = |local: &str, host: &str| lookup::answers(&chain.asking(), local, host, &self.rules);
         for (exact, member) in chain.exact() {
             // A table that is damaged says so to whoever asks it. Most aliases end where they point: that is
-            // seen without making addresses of them.
-            let entries = exact.iter().flatten().filter(|(_, text, _)| alias::leads_on(text, answers));
+            // seen without making addresses of them, and once for all that point there.
+            let leads_on = |number| alias::leads_on(exact.value(number).unwrap_or_default(), answers);
+            let leads_on: Vec<bool> = (0..exact.values() as u32).map(leads_on).collect();
+            if !leads_on.contains(&true) {
+                continue;
+            }
+            let entries = exact.numbered().flatten();
+            let entries = entries.filter(|(_, value, _)| leads_on.get(*value as usize) == Some(&true));
             let mut entries: Vec<(u32, &str)> = entries.map(|(key, _, line)| (line, key)).collect();
             entries.sort_unstable();
             for (line, key) in entries {

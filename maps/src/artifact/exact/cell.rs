@@ -195,50 +195,66 @@ impl<'a> Iterator for Records<'a> {
 
 // ---------------------------------------------------------------------------------------------------------
 
-/// Collects the records of one bucket.
-#[derive(Debug, Default)]
+/// Collects the records of one bucket: each goes to its place in the cell, while there is room.
+#[derive(Debug)]
 pub(super) struct Builder {
-    /// Each key's hash, and where its record starts and ends in `records`.
-    slots: Vec<(u64, usize, usize)>,
+    cell: [u8; CELL],
+    /// Records in the cell, and where the last of them ends.
+    slots: usize,
+    end: usize,
+    /// Those behind it: each key's hash, and where its record starts and ends in `records`.
+    others: Vec<(u64, usize, usize)>,
     records: Vec<u8>,
+}
+
+impl Default for Builder {
+    fn default() -> Self {
+        Self { cell: [0; CELL], slots: 0, end: 0, others: Vec::new(), records: Vec::new() }
+    }
 }
 
 impl Builder {
     pub(super) fn push(&mut self, hash: u64, record: Record<'_>) {
+        let end = self.end + NUMBERS + record.key.len();
+        let (head, room) = self.cell.split_at_mut(HEAD);
+        // Behind one that has no room are all that follow it.
+        if self.slots < SLOTS
+            && self.others.is_empty()
+            && let Some((value, rest)) = room.get_mut(self.end..end).and_then(<[u8]>::split_first_chunk_mut)
+            && let Some((line, key)) = rest.split_first_chunk_mut()
+        {
+            *value = record.value.to_le_bytes();
+            *line = record.line.to_le_bytes();
+            key.copy_from_slice(record.key);
+            head[self.slots] = fingerprint(hash);
+            head[BOUNDS + self.slots] = self.end as u8;
+            head[BOUNDS + self.slots + 1] = end as u8;
+            (self.slots, self.end) = (self.slots + 1, end);
+            return;
+        }
         let start = self.records.len();
         record.put(&mut self.records);
-        self.slots.push((hash, start, self.records.len()));
+        self.others.push((hash, start, self.records.len()));
     }
 
     /// The cell, and the records behind it, which go to the end of `behind`, where `before` octets of other buckets'
     /// lie before it; it is empty again. None when they are more than the format can say.
     pub(super) fn finish(&mut self, before: usize, behind: &mut Vec<u8>) -> Option<[u8; CELL]> {
-        let mut cell = [0; CELL];
-        let (head, room) = cell.split_at_mut(HEAD);
-        let fits =
-            |(number, (_, _, end)): &(usize, &(u64, usize, usize))| *number < SLOTS && *end <= room.len();
-        let here = self.slots.iter().enumerate().take_while(fits).count();
-        for (slot, (hash, start, end)) in self.slots.iter().take(here).enumerate() {
-            head[slot] = fingerprint(*hash);
-            head[BOUNDS + slot] = *start as u8;
-            head[BOUNDS + slot + 1] = *end as u8;
-        }
-        let end = here.checked_sub(1).and_then(|last| self.slots.get(last)).map_or(0, |(_, _, end)| *end);
-        room[..end].copy_from_slice(&self.records[..end]);
-        let rest = &self.slots[here..];
-        if !rest.is_empty() {
+        let mut cell = std::mem::replace(&mut self.cell, [0; CELL]);
+        (self.slots, self.end) = (0, 0);
+        if !self.others.is_empty() {
             let start = u32::try_from((before + behind.len()) / UNIT).ok()?;
-            head[HEAD - 4..].copy_from_slice(&start.to_le_bytes());
-            behind.push(rest.len() as u8);
-            for (hash, start, end) in rest {
-                head[SLOTS] |= mark(*hash);
+            cell[HEAD - 4..HEAD].copy_from_slice(&start.to_le_bytes());
+            behind.push(self.others.len() as u8);
+            for (hash, start, end) in &self.others {
+                cell[SLOTS] |= mark(*hash);
                 behind.extend_from_slice(&((end - start - NUMBERS) as u16).to_le_bytes());
                 behind.extend_from_slice(&self.records[*start..*end]);
             }
             behind.resize(behind.len().next_multiple_of(UNIT), 0);
+            self.others.clear();
+            self.records.clear();
         }
-        self.slots.clear();
-        self.records.clear();
         Some(cell)
     }
 }

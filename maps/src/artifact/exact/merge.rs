@@ -11,7 +11,7 @@ use std::slice;
 
 use super::cell::Record;
 use super::encode::{Entry, Plan, encode};
-use super::hash::{FIRST_SEED, Hash, buckets_for, is_crowded, room_of};
+use super::hash::{FIRST_SEED, buckets_for, is_crowded, room_of};
 use super::values::Values;
 use super::walk::Walk;
 use super::{BuildError, Exact, ExactBuilder, MOST_KEY, MOST_VALUE, TooLarge};
@@ -86,16 +86,9 @@ pub fn merge<W: Write + Seek>(
     if base.seed() != FIRST_SEED {
         return rebuild(base, &changes, moved, out);
     }
-    let hashes = base.hashes()?;
-    // Counted, not reckoned from the head's claim: it decides how much memory is taken.
-    let mut room = 0;
-    let all = Merged::new(base, &hashes, &changes.sorted).map(|entry| {
-        let entry = entry?;
-        room += room_of(entry.key());
-        Ok(entry.hash())
-    });
-    let all = all.collect::<Result<Vec<u64>, MergeError>>()?;
-    let buckets = buckets_for(room);
+    let (hashes, room) = base.hashes()?;
+    let buckets = buckets_for(changes.room_after(room));
+    let all = changes.hashes_after(&hashes);
     let records = u32::try_from(all.len()).map_err(|_| TooLarge::Entries)?.into();
     if is_crowded(&all, buckets, |hash| *hash) {
         return rebuild(base, &changes, moved, out);
@@ -148,8 +141,16 @@ fn rebuild<W: Write + Seek>(
 struct Change<'o> {
     hash: u64,
     op: &'o Op<'o>,
+    /// Whether the base has the key.
+    was_there: bool,
     /// The new value's number.
     value: u32,
+}
+
+impl Change<'_> {
+    fn is_put(&self) -> bool {
+        matches!(self.op, Op::Put { .. })
+    }
 }
 
 /// The changes in the map's order.
@@ -181,7 +182,8 @@ impl<'o> Changes<'o> {
                     number = values.number(value).ok_or(TooLarge::Entries)?;
                 }
             }
-            sorted.push(Change { hash: base.hash.of(key.as_bytes()), op, value: number });
+            let hash = base.hash.of(key.as_bytes());
+            sorted.push(Change { hash, op, was_there: known, value: number });
         }
         sorted.sort_by(|one, other| (one.hash, one.op.key()).cmp(&(other.hash, other.op.key())));
         if let Some([twice, _]) =
@@ -194,6 +196,32 @@ impl<'o> Changes<'o> {
 
     fn has(&self, hash: u64, key: &str) -> bool {
         self.sorted.binary_search_by(|change| (change.hash, change.op.key()).cmp(&(hash, key))).is_ok()
+    }
+
+    /// What the keys are reckoned to take, of what those of the base do.
+    fn room_after(&self, room: u64) -> u64 {
+        self.sorted.iter().fold(room, |room, change| {
+            let of_key = room_of(change.op.key().as_bytes());
+            let room = if change.was_there { room.saturating_sub(of_key) } else { room };
+            if change.is_put() { room + of_key } else { room }
+        })
+    }
+
+    /// The hashes of all keys in order, of those of the base.
+    fn hashes_after(&self, hashes: &[u64]) -> Vec<u64> {
+        let mut all = Vec::with_capacity(hashes.len() + self.sorted.len());
+        let mut rest = hashes;
+        for change in &self.sorted {
+            let (before, from) = rest.split_at(rest.partition_point(|hash| *hash < change.hash));
+            all.extend_from_slice(before);
+            // Of several keys of one hash it does not matter which one goes.
+            rest = if change.was_there { from.get(1..).unwrap_or_default() } else { from };
+            if change.is_put() {
+                all.push(change.hash);
+            }
+        }
+        all.extend_from_slice(rest);
+        all
     }
 
     /// For each value of the base the number it has among all: a new value's where the text is the same.
@@ -215,22 +243,6 @@ enum Merge<'a> {
     Kept(u64, Record<'a>),
     /// A new one, with its value's number and its line.
     Put(&'a Change<'a>, u32, u32),
-}
-
-impl Merge<'_> {
-    fn hash(&self) -> u64 {
-        match self {
-            Self::Kept(hash, _) => *hash,
-            Self::Put(change, ..) => change.hash,
-        }
-    }
-
-    fn key(&self) -> &[u8] {
-        match self {
-            Self::Kept(_, record) => record.key,
-            Self::Put(change, ..) => change.op.key().as_bytes(),
-        }
-    }
 }
 
 /// Walks along base and changes at once.
@@ -272,20 +284,5 @@ impl<'a> Iterator for Merged<'a> {
                 return Some(Ok(Merge::Put(change, change.value, *line)));
             }
         }
-    }
-}
-
-impl Exact {
-    /// The hashes of all keys, in order.
-    fn hashes(&self) -> Result<Vec<u64>, Corrupt> {
-        // The head's count is only a claim: it must not decide how much memory is taken.
-        let mut hashes = Vec::with_capacity(
-            usize::try_from(self.len()).unwrap_or(0).min((self.cells.len() + self.behind.len()) / 4),
-        );
-        let hash: Hash = self.hash;
-        for record in self.walk() {
-            hashes.push(hash.of(record?.key));
-        }
-        Ok(hashes)
     }
 }

@@ -2,6 +2,7 @@
 
 use super::Exact;
 use super::cell::{self, Record};
+use super::hash::room_of;
 use crate::artifact::container::Corrupt;
 
 /// Key, value and line of every record; ends at the first one that cannot be read.
@@ -15,6 +16,29 @@ impl Exact {
     #[must_use]
     pub fn iter(&self) -> Records<'_> {
         Records { walk: self.walk() }
+    }
+
+    /// The same with the values' numbers in place of their texts.
+    pub(crate) fn numbered(&self) -> impl Iterator<Item = Result<(&str, u32, u32), Corrupt>> {
+        self.walk().map(|record| {
+            let Record { key, value, line } = record?;
+            Ok((self.text_of(key)?, value, line))
+        })
+    }
+
+    /// The hashes of all keys, in order, and what the keys are reckoned to take.
+    pub(super) fn hashes(&self) -> Result<(Vec<u64>, u64), Corrupt> {
+        // The head's count is only a claim: it must not decide how much memory is taken.
+        let mut hashes = Vec::with_capacity(
+            usize::try_from(self.len()).unwrap_or(0).min((self.cells.len() + self.behind.len()) / 4),
+        );
+        let mut room = 0;
+        for record in self.walk() {
+            let Record { key, .. } = record?;
+            hashes.push(self.hash.of(key));
+            room += room_of(key);
+        }
+        Ok((hashes, room))
     }
 
     pub(super) fn walk(&self) -> Walk<'_> {
