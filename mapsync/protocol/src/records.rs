@@ -1,8 +1,8 @@
 //! A table in its one spelling: `key`, a tab, `value`, a line end; keys rise octet by octet and none stands twice.
 //!
 //! Two tables with the same entries are the same octets, so a hash names the entries, and what changed between
-//! two tables is found by walking through both at once. Nothing here holds more than two lines: a table of ten
-//! million entries is written ([`Writer`]), read ([`Reader`]) and measured ([`measure`]) as it passes.
+//! two tables is found by walking through both at once. Nothing here holds more than two lines and a piece of fixed length:
+//! a table of ten million entries is written ([`Writer`]), read ([`Reader`]) and measured ([`measure`]) as it passes.
 
 use std::io::{BufRead, Write};
 
