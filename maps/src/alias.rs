@@ -184,8 +184,8 @@ struct Step {
     depth: usize,
 }
 
-/// Follows aliases to their ends, in the order of the map, each address once whatever its case. An address that stands among
-/// its own targets is an end, as in Postfix: that is how a copy is kept.
+/// Follows aliases to their ends, in the order of the map, each address once whatever its case. An address that
+/// stands among its own targets is an end, as in Postfix: that is how a copy is kept.
 pub(crate) fn expand(
     start: &Mailbox,
     ask: impl Fn(&Mailbox) -> Answer<Vec<Mailbox>>,

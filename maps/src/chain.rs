@@ -175,8 +175,8 @@ impl Chain {
         self.members.iter().map(|member| member.table.len()).sum()
     }
 
-    /// What one of its tables says, without those before it: nothing where it is not here; none where it cannot say. One
-    /// that says what no admin wrote stands for itself, by its name.
+    /// What one of its tables says, without those before it: nothing where it is not here; none where it cannot say.
+    /// One that says what no admin wrote stands for itself, by its name.
     pub(crate) fn alone(&self, spec: &str, key: &str, given: &str) -> Option<Option<String>> {
         let Some(member) = self.member(spec) else { return Some(None) };
         if !member.table.is_written() {

@@ -153,7 +153,8 @@ impl MapSet {
         (Verified(Self::of_slots(slots, options, None, &mut all)), all)
     }
 
-    /// Puts maps together that were read one by one. A set with the digest of a `proven` one need not be proved again.
+    /// Puts maps together that were read one by one. A set with the digest of a `proven` one need not be proved
+    /// again.
     pub(crate) fn of_slots(
         slots: Slots,
         options: &MapOptions,

@@ -91,8 +91,8 @@ fn usual() -> Result<PathBuf, String> {
 }
 
 impl Office {
-    /// The first hub that answers and is not behind what was seen before; a hub that shows what is not to be trusted is no
-    /// reason to ask another quietly.
+    /// The first hub that answers and is not behind what was seen before; a hub that shows what is not to be trusted
+    /// is no reason to ask another quietly.
     async fn meet(&self, output: &mut Output) -> Result<Admin, String> {
         let tls = &self.settings.tls;
         let tls = MutualTls {

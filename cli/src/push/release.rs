@@ -171,7 +171,8 @@ impl Arguments {
 }
 
 impl Desk<'_> {
-    /// Signs a release, brings it if it is signed by enough, and says what it is; one that is not `alone` two must sign.
+    /// Signs a release, brings it if it is signed by enough, and says what it is; one that is not `alone` two must
+    /// sign.
     async fn release(&mut self, reach: Reach, at: HeadRef, alone: bool) -> Result<Exit, String> {
         match self.admin.put_in_use(reach, at, alone, &self.keys).await {
             Err(error) => self.not_in_force(&error),

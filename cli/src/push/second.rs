@@ -72,7 +72,8 @@ impl Desk<'_> {
         self.say_waits(file, generation)
     }
 
-    /// What was laid down before, says the same, and can still be signed: a push that is repeated signs no more of them.
+    /// What was laid down before, says the same, and can still be signed: a push that is repeated signs no more of
+    /// them.
     pub(super) async fn waits_already(
         &mut self,
         what: &str,

@@ -13,8 +13,8 @@ use super::fleet::{SILENT, printable};
 use super::text;
 
 impl Desk<'_> {
-    /// Says who goes back, and to what. Whether it is to be undone: not if it is not what is released and no host has it,
-    /// unless that is wished all the same. A hub that has just started has heard no host yet.
+    /// Says who goes back, and to what. Whether it is to be undone: not if it is not what is released and no host has
+    /// it, unless that is wished all the same. A hub that has just started has heard no host yet.
     pub(super) async fn looked_before(&mut self, at: HeadRef, anyway: bool) -> Result<bool, String> {
         let hosts = match self.admin.hub().fleet().await {
             Ok(fleet) => fleet.hosts,

@@ -1,9 +1,9 @@
 //! A question to all hosts at once, and what a host answers.
 //!
-//! An admin asks a hub, the hub tells every host that listens, and each answers for itself. What can be asked is named
-//! here ([`Check`]); nothing else is done because of a question, and nothing on a host changes. Neither side is signed:
-//! whoever asks shows a certificate with the right to it, an answer counts only from the host whose certificate it came
-//! with, and a hub that asks on its own learns what the files that it hands out say already.
+//! An admin asks a hub, the hub tells every host that listens, and each answers for itself. What can be asked is
+//! named here ([`Check`]); nothing else is done because of a question, and nothing on a host changes. Neither side is
+//! signed: whoever asks shows a certificate with the right to it, an answer counts only from the host whose
+//! certificate it came with, and a hub that asks on its own learns what the files that it hands out say already.
 
 use serde::{Deserialize, Serialize};
 

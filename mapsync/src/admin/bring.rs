@@ -1,8 +1,8 @@
 //! A signed message on its way to the hubs, and what is done when the answer is lost.
 //!
-//! A hub may have taken a message and die before it says so, or the line may. So it is asked what it has, and if that is
-//! not there, the same octets are brought once more; another hub is asked where this one is gone. Nothing is signed for
-//! it: hubs take one message twice as one.
+//! A hub may have taken a message and die before it says so, or the line may. So it is asked what it has, and if that
+//! is not there, the same octets are brought once more; another hub is asked where this one is gone. Nothing is
+//! signed for it: hubs take one message twice as one.
 
 use std::mem;
 use std::time::Duration;
@@ -59,8 +59,8 @@ impl Admin {
         Ok(())
     }
 
-    /// The first of the other hubs that has it, or takes it now. A no from one of them says nothing: it may lag behind, or
-    /// take no pushes.
+    /// The first of the other hubs that has it, or takes it now. A no from one of them says nothing: it may lag
+    /// behind, or take no pushes.
     async fn found_elsewhere(&mut self, message: &Message) -> Option<(Hub, Found)> {
         for mut hub in mem::take(&mut self.others) {
             match found(&mut hub, message).await {

@@ -48,7 +48,8 @@ pub struct Disk {
 }
 
 /// The name of a head's set: its generation for people, enough of its hash that no two heads share one, and how its
-/// maps are made. After an upgrade that makes them in another way, what is on disk is no set any more and is made again.
+/// maps are made. After an upgrade that makes them in another way, what is on disk is no set any more and is made
+/// again.
 #[must_use]
 pub fn set_name(head: &HeadRef) -> String {
     let hash = head.hash.to_string();

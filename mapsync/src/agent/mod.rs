@@ -1,10 +1,10 @@
 //! The agent of a host: takes what admins signed, proves it, and puts it in use.
 //!
-//! What to do is decided by `switchyard_mapsync_protocol::agent`, which has no hands; here are its hands. `life` tells it
-//! what happens and does what it answers: `ears` hear the `hubs`, `fetch` brings files, `stage` makes a set of them by
-//! [`host`] (settings, compiled maps, behaviours) and [`disk`] (whole and durable), the link `current` moves and
-//! daemons read it. Nothing else is told to them. `deaths` and `counts` see how their daemon takes it, `report` tells the
-//! hubs, and `query` answers what an admin asks of all hosts.
+//! What to do is decided by `switchyard_mapsync_protocol::agent`, which has no hands; here are its hands. `life`
+//! tells it what happens and does what it answers: `ears` hear the `hubs`, `fetch` brings files, `stage` makes a set
+//! of them by [`host`] (settings, compiled maps, behaviours) and [`disk`] (whole and durable), the link `current`
+//! moves and daemons read it. Nothing else is told to them. `deaths` and `counts` see how their daemon takes it,
+//! `report` tells the hubs, and `query` answers what an admin asks of all hosts.
 //!
 //! Invariants kept here:
 //! - What is in use was signed, is whole, and did on this host what the site's behaviours say.

@@ -1,8 +1,9 @@
 //! The hub: keeps what admins signed, tells every host at once, hands the files out.
 //!
 //! The way of a push: `door` (the handshake, who it is) → `api` (whether they may) → `api/generations` → `board`
-//! (checked as a host would, kept, shown) → everyone who waits. Files come before the generation that names them. Where
-//! there are several hubs, `order` says which message comes next, and `sharing` what hosts say to others of them.
+//! (checked as a host would, kept, shown) → everyone who waits. Files come before the generation that names them.
+//! Where there are several hubs, `order` says which message comes next, and `sharing` what hosts say to others of
+//! them.
 //!
 //! Invariants kept here:
 //! - Nothing is shown that a host would refuse, and nothing that is not durable.

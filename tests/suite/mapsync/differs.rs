@@ -1,6 +1,6 @@
-//! A set that waits on a host is asked beside the one in use, by the questions of real mail: where it says what nobody
-//! meant, its rollout is undone before that host has it. What was mended goes the same steps, is asked the same, and
-//! comes to be in use.
+//! A set that waits on a host is asked beside the one in use, by the questions of real mail: where it says what
+//! nobody meant, its rollout is undone before that host has it. What was mended goes the same steps, is asked the
+//! same, and comes to be in use.
 
 use std::fs;
 use std::net::SocketAddr;

@@ -1,4 +1,5 @@
-//! A generation by steps: the hub goes them as long as hosts say that all is well, and undoes what does harm, by itself.
+//! A generation by steps: the hub goes them as long as hosts say that all is well, and undoes what does harm, by
+//! itself.
 
 use switchyard_tests::expect;
 

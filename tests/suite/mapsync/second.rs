@@ -1,4 +1,5 @@
-//! To all hosts at once: what one admin begins, another one signs as well, and the hub takes nothing else past the steps.
+//! To all hosts at once: what one admin begins, another one signs as well, and the hub takes nothing else past the
+//! steps.
 
 use std::fs;
 

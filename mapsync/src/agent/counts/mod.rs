@@ -1,11 +1,11 @@
 //! What the host's daemon does with mail, by its own metrics: a rollout compares hosts that have a new set with those
 //! that do not.
 //!
-//! The daemon is asked again and again where its settings say that it tells them, more often for a while after a flip.
-//! What it counts is told as what was added since the agent began. What was added over a flip belongs to neither set,
-//! and is left out. What its candidate would answer otherwise is told with that candidate's name, and counts for the
-//! set that waits here only if it is the same: the daemon is told of another one a while after we are. A daemon that
-//! does not answer adds nothing: to a rollout, no mail where others have some is no good sign.
+//! The daemon is asked again and again where its settings say that it tells them, more often for a while after a
+//! flip. What it counts is told as what was added since the agent began. What was added over a flip belongs to
+//! neither set, and is left out. What its candidate would answer otherwise is told with that candidate's name, and
+//! counts for the set that waits here only if it is the same: the daemon is told of another one a while after we are.
+//! A daemon that does not answer adds nothing: to a rollout, no mail where others have some is no good sign.
 
 mod ask;
 mod page;
