@@ -13,8 +13,7 @@ use crate::source::{self, Part, goes_on};
 #[derive(Debug)]
 pub(super) struct Changed {
     pub(super) ops: Vec<Op<'static>>,
-    /// Where each line of the old text stands in the new one; nowhere is 0. From line 1.
-    moved: Vec<u32>,
+    moved: Moved,
 }
 
 /// An entry of a text.
@@ -42,8 +41,7 @@ impl Changed {
 
     /// Where a line that stayed stands now.
     pub(super) fn moved(&self, line: u32) -> Option<u32> {
-        let place = usize::try_from(line).ok()?.checked_sub(1)?;
-        self.moved.get(place).copied().filter(|line| *line > 0)
+        self.moved.place(line)
     }
 }
 
@@ -84,6 +82,42 @@ fn read(part: &Part<'_>, grammar: &mut Grammar<'_>, entries: &mut Vec<Entry>) ->
 
 // ---------------------------------------------------------------------------------------------------------
 
+/// Lines that stand in both texts one after the other.
+#[derive(Debug)]
+struct Stretch {
+    /// The first of them in the old text, and the one behind them.
+    start: u32,
+    end: u32,
+    /// The first of them in the new text.
+    new: u32,
+}
+
+/// Where lines of the old text stand in the new one. Records ask in no order, so that what is read for most of them
+/// has to be small: an entry for each line would be a trip to memory for each record.
+#[derive(Debug, Default)]
+struct Moved {
+    stretches: Vec<Stretch>,
+    /// For each [`BLOCK`] of lines the first stretch that ends behind its first line.
+    firsts: Vec<u32>,
+}
+
+impl Moved {
+    fn place(&self, line: u32) -> Option<u32> {
+        let first = *self.firsts.get(usize::try_from(line / BLOCK).ok()?)?;
+        let mut stretches = self.stretches.get(usize::try_from(first).ok()?..)?.iter();
+        let stretch = stretches.find(|stretch| line < stretch.end)?;
+        Some(stretch.new + line.checked_sub(stretch.start)?)
+    }
+
+    fn push(&mut self, stretch: Stretch) -> Option<()> {
+        let number = u32::try_from(self.stretches.len()).ok()?;
+        let blocks = usize::try_from(stretch.end.div_ceil(BLOCK)).ok()?;
+        self.firsts.resize(blocks.max(self.firsts.len()), number);
+        self.stretches.push(stretch);
+        Some(())
+    }
+}
+
 /// One of the texts, and how far it was walked.
 #[derive(Debug, Clone, Copy)]
 struct Walked<'a> {
@@ -100,14 +134,14 @@ struct Sides<'a> {
     /// Lines that may still differ.
     budget: usize,
     most_lines: usize,
-    moved: Vec<u32>,
+    moved: Moved,
 }
 
 impl<'a> Sides<'a> {
     fn new(old: &'a [u8], new: &'a [u8], most_lines: usize) -> Self {
         let whole = |rest| Walked { rest, lines: 0 };
         let budget = (most_lines / MOST_LINES_A_KEY / 10 * MOST_IN_TEN).max(LEAST_LINES);
-        Self { old: whole(old), new: whole(new), budget, most_lines, moved: Vec::new() }
+        Self { old: whole(old), new: whole(new), budget, most_lines, moved: Moved::default() }
     }
 
     /// What differs next, nothing at the end of both; none of it when this is no way to compare them.
@@ -131,21 +165,14 @@ impl<'a> Sides<'a> {
         let (front, _) = self.old.rest.split_at(same);
         let is_end = same == self.old.rest.len() && same == self.new.rest.len();
         let end = if is_end { same } else { memchr::memrchr(b'\n', front).map_or(0, |end| end + 1) };
-        let before = (self.old.lines, self.new.lines);
+        let (start, new) = (self.old.lines + 1, self.new.lines + 1);
         self.old.pass(end)?;
         self.new.pass(end)?;
-        self.remember(self.old.lines, before.1 + 1..self.new.lines + 1)
-    }
-
-    /// Notes where lines of the old text are, up to this one.
-    fn remember(&mut self, old_lines: u32, at: impl Iterator<Item = u32>) -> Option<()> {
-        let lines = usize::try_from(old_lines).ok()?;
-        if lines > self.most_lines {
+        let end = self.old.lines.checked_add(1)?;
+        if usize::try_from(end).ok()? > self.most_lines {
             return None;
         }
-        self.moved.extend(at);
-        self.moved.resize(lines, 0);
-        Some(())
+        if end > start { self.moved.push(Stretch { start, end, new }) } else { Some(()) }
     }
 
     /// Goes to the next line that is the same in both.
@@ -174,7 +201,7 @@ impl<'a> Sides<'a> {
                 self.new.pass(new.len())?;
             }
         }
-        self.remember(self.old.lines, std::iter::empty())
+        Some(())
     }
 }
 
@@ -221,8 +248,10 @@ fn same_front(one: &[u8], other: &[u8]) -> usize {
 
 /// Of ten keys' lines so many may differ: beyond, a compiler is as fast.
 const MOST_IN_TEN: usize = 3;
-/// Lines that a key may have, comments among them: where each went is remembered.
+/// Lines that a key may have, comments among them: of each block of them something is remembered.
 const MOST_LINES_A_KEY: usize = 8;
+/// Lines that are looked up together.
+const BLOCK: u32 = 64;
 /// A small table may have more.
 const LEAST_LINES: usize = 1 << 10;
 

@@ -121,6 +121,30 @@ pub(super) fn is_crowded<T>(sorted: &[T], buckets: u64, hash: impl Fn(&T) -> u64
     sorted.iter().zip(sorted.iter().skip(MOST_IN_BUCKET)).any(|(one, other)| bucket(one) == bucket(other))
 }
 
+/// The same, of hashes that come one by one in their order.
+#[derive(Debug)]
+pub(super) struct Counted {
+    buckets: u64,
+    pub(super) all: usize,
+    pub(super) is_crowded: bool,
+    bucket: u64,
+    in_bucket: usize,
+}
+
+impl Counted {
+    pub(super) fn new(buckets: u64) -> Self {
+        Self { buckets, all: 0, is_crowded: false, bucket: 0, in_bucket: 0 }
+    }
+
+    pub(super) fn push(&mut self, hash: u64) {
+        let bucket = bucket_of(hash, self.buckets);
+        self.in_bucket = if bucket == self.bucket { self.in_bucket + 1 } else { 1 };
+        self.bucket = bucket;
+        self.is_crowded |= self.in_bucket > MOST_IN_BUCKET;
+        self.all += 1;
+    }
+}
+
 /// What a bucket keeps of a hash: bits that say nothing about the bucket. Never zero, which is no record's.
 #[inline]
 pub(super) fn fingerprint(hash: u64) -> u8 {

@@ -11,7 +11,7 @@ use std::slice;
 
 use super::cell::Record;
 use super::encode::{Entry, Plan, encode};
-use super::hash::{FIRST_SEED, buckets_for, is_crowded, room_of};
+use super::hash::{Counted, FIRST_SEED, buckets_for, room_of};
 use super::values::Values;
 use super::walk::Walk;
 use super::{BuildError, Exact, ExactBuilder, MOST_KEY, MOST_VALUE, TooLarge};
@@ -88,12 +88,11 @@ pub fn merge<W: Write + Seek>(
     }
     let (hashes, room) = base.hashes()?;
     let buckets = buckets_for(changes.room_after(room));
-    let all = changes.hashes_after(&hashes);
-    let records = u32::try_from(all.len()).map_err(|_| TooLarge::Entries)?.into();
-    if is_crowded(&all, buckets, |hash| *hash) {
+    let (records, is_crowded) = changes.count_after(&hashes, buckets);
+    let records = u32::try_from(records).map_err(|_| TooLarge::Entries)?.into();
+    if is_crowded {
         return rebuild(base, &changes, moved, out);
     }
-    drop(all);
     let links = changes.link(base)?;
     let news = changes.values.len();
     let plan = Plan { seed: FIRST_SEED, records, buckets, values: news + base.values() };
@@ -207,21 +206,20 @@ impl<'o> Changes<'o> {
         })
     }
 
-    /// The hashes of all keys in order, of those of the base.
-    fn hashes_after(&self, hashes: &[u64]) -> Vec<u64> {
-        let mut all = Vec::with_capacity(hashes.len() + self.sorted.len());
-        let mut rest = hashes;
+    /// How many keys there are in the end, of those with these hashes in the base, and whether a bucket holds too many.
+    fn count_after(&self, hashes: &[u64], buckets: u64) -> (usize, bool) {
+        let (mut counted, mut rest) = (Counted::new(buckets), hashes);
         for change in &self.sorted {
             let (before, from) = rest.split_at(rest.partition_point(|hash| *hash < change.hash));
-            all.extend_from_slice(before);
+            before.iter().for_each(|hash| counted.push(*hash));
             // Of several keys of one hash it does not matter which one goes.
             rest = if change.was_there { from.get(1..).unwrap_or_default() } else { from };
             if change.is_put() {
-                all.push(change.hash);
+                counted.push(change.hash);
             }
         }
-        all.extend_from_slice(rest);
-        all
+        rest.iter().for_each(|hash| counted.push(*hash));
+        (counted.all, counted.is_crowded)
     }
 
     /// For each value of the base the number it has among all: a new value's where the text is the same.
