@@ -1,8 +1,9 @@
 //! One file from one hub: what changed of it, or the whole; on disk by its hash, and nothing that is not what its
 //! hash and length say.
 
-use std::fs::{self, File};
+use std::fs::{self, File, Permissions};
 use std::io::{BufReader, BufWriter, Seek as _, Write as _};
+use std::os::unix::fs::PermissionsExt as _;
 use std::path::Path;
 use std::sync::Arc;
 
@@ -34,7 +35,11 @@ pub(super) async fn fetch(
         None => whole(&disk, &hubs, hub, &file, &metrics).await,
         Some(base) => changed(&disk, &hubs, hub, &file, base, &metrics).await,
     };
-    let kept = made.and_then(|made| made.persist(&place).map_err(away));
+    let kept = made.and_then(|made| {
+        // It is never written again: whoever makes a set of it may look at it where it lies.
+        made.as_file().set_permissions(Permissions::from_mode(0o444)).map_err(away)?;
+        made.persist(&place).map_err(away)
+    });
     match kept {
         Ok(_) => Outcome::Got,
         Err(outcome) => {
