@@ -9,10 +9,12 @@ pub mod daemon;
 pub mod power;
 pub mod settings;
 
+use std::collections::BTreeSet;
 use std::fs::{self, File};
 use std::io::Write as _;
 use std::net::{IpAddr, Ipv4Addr, SocketAddr, TcpListener};
 use std::path::{Path, PathBuf};
+use std::sync::Mutex;
 use std::sync::atomic::{AtomicU32, Ordering};
 
 use tempfile::TempDir;
@@ -25,6 +27,8 @@ use settings::Settings;
 pub struct Site {
     folder: TempDir,
     ip: IpAddr,
+    /// Ports that somebody was given, who may not listen there yet.
+    given: Mutex<BTreeSet<u16>>,
 }
 
 /// The domains that our own mail goes to.
@@ -38,7 +42,7 @@ impl Site {
     #[must_use]
     pub fn new() -> Self {
         let folder = TempDir::with_prefix("switchyard-site-").expect("a folder for the site");
-        let site = Self { folder, ip: own_address() };
+        let site = Self { folder, ip: own_address(), given: Mutex::default() };
         let maps = site.path("maps");
         fs::create_dir(&maps).expect("a folder for the maps");
         site.write("maps/relay_domains", RELAY_DOMAINS);
@@ -66,14 +70,20 @@ impl Site {
         self.folder.path().join(name)
     }
 
-    /// An address of its own with a port that nobody listens on.
+    /// An address of its own with a port that nobody listens on, and that nobody was given before.
     ///
     /// # Panics
     /// When there is none.
     #[must_use]
     pub fn free_address(&self) -> SocketAddr {
-        let listener = TcpListener::bind((self.ip, 0)).expect("a free port");
-        listener.local_addr().expect("a bound socket has an address")
+        let mut given = self.given.lock().expect("nobody panics over it");
+        loop {
+            let listener = TcpListener::bind((self.ip, 0)).expect("a free port");
+            let address = listener.local_addr().expect("a bound socket has an address");
+            if given.insert(address.port()) {
+                return address;
+            }
+        }
     }
 
     /// A router that hands everything to `next_hop`, and tries again soon. Its spool is small, so that the
