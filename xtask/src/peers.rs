@@ -29,6 +29,8 @@ const PEERS: &[Peer] = &[
     Peer { package: "db5.3-util", proof: "/usr/bin/db5.3_load" },
     Peer { package: "postfix-pcre", proof: "/usr/lib/postfix/postfix-pcre.so" },
     Peer { package: "swaks", proof: "/usr/bin/swaks" },
+    // Of swaks, for TLS.
+    Peer { package: "libnet-ssleay-perl", proof: "/usr/share/doc/libnet-ssleay-perl/copyright" },
     Peer { package: "sslscan", proof: "/usr/bin/sslscan" },
     Peer { package: "openssl", proof: "/usr/bin/openssl" },
     Peer { package: "python3", proof: "/usr/bin/python3" },

@@ -12,7 +12,7 @@ const PROGRAM: &str = "/usr/bin/swaks";
 pub struct Outcome {
     /// Whether swaks found all well.
     pub well: bool,
-    /// The whole dialogue.
+    /// The whole dialogue, and behind it why there was none.
     pub transcript: String,
 }
 
@@ -28,6 +28,7 @@ pub fn swaks(server: SocketAddr, to: &str, options: &[&str]) -> Outcome {
         .args(options)
         .output()
         .expect("swaks starts");
-    let transcript = String::from_utf8_lossy(&output.stdout).into_owned();
+    let transcript = [output.stdout, output.stderr].concat();
+    let transcript = String::from_utf8_lossy(&transcript).into_owned();
     Outcome { well: output.status.success(), transcript }
 }
