@@ -31,7 +31,9 @@ impl Changed {
         let most_lines = usize::try_from(base.len()).ok()?.saturating_mul(MOST_LINES_A_KEY).max(LEAST_LINES);
         let mut side = Sides::new(old, new, most_lines);
         let (mut removed, mut added) = (Vec::new(), Vec::new());
+        let mut octets = MOST_OCTETS;
         while let Some([of_old, of_new]) = side.next_difference()? {
+            octets = octets.checked_sub(of_old.len() + of_new.len())?;
             read(&of_old, grammar, &mut removed)?;
             read(&of_new, grammar, &mut added)?;
         }
@@ -139,7 +141,8 @@ struct Sides<'a> {
 
 impl<'a> Sides<'a> {
     fn new(old: &'a [u8], new: &'a [u8], most_lines: usize) -> Self {
-        let whole = |rest| Walked { rest, lines: 0 };
+        // A mark is none of the first line: that may stand in the middle of the other text.
+        let whole = |text| Walked { rest: source::unmarked(text), lines: 0 };
         let budget = (most_lines / MOST_LINES_A_KEY / 10 * MOST_IN_TEN).max(LEAST_LINES);
         Self { old: whole(old), new: whole(new), budget, most_lines, moved: Moved::default() }
     }
@@ -248,6 +251,8 @@ fn same_front(one: &[u8], other: &[u8]) -> usize {
 
 /// Of ten keys' lines so many may differ: beyond, a compiler is as fast.
 const MOST_IN_TEN: usize = 3;
+/// Octets of lines that differ, so that what is held of them is less than a compiler holds of all.
+const MOST_OCTETS: usize = 64 << 20;
 /// Lines that a key may have, comments among them: of each block of them something is remembered.
 const MOST_LINES_A_KEY: usize = 8;
 /// Lines that are looked up together.

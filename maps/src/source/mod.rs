@@ -56,8 +56,7 @@ pub(crate) struct Lines<'a> {
 
 impl<'a> Lines<'a> {
     pub(crate) fn new(bytes: &'a [u8]) -> Self {
-        // Some editors mark UTF-8 with U+FEFF.
-        Self { rest: bytes.strip_prefix(b"\xef\xbb\xbf").unwrap_or(bytes), number: 0 }
+        Self::after(0, unmarked(bytes))
     }
 
     /// The lines of a text that goes on after so many others.
@@ -132,6 +131,11 @@ impl<'a> Iterator for Lines<'a> {
         }
         wrong.map(Err).or_else(|| line.map(Ok))
     }
+}
+
+/// A text without its mark: some editors begin UTF-8 with U+FEFF. Anywhere else that is a character as any.
+pub(crate) fn unmarked(text: &[u8]) -> &[u8] {
+    text.strip_prefix(b"\xef\xbb\xbf").unwrap_or(text)
 }
 
 /// True when the line that starts here starts with a blank, is empty, or is a comment: it begins no entry.

@@ -3,7 +3,7 @@
 
 use memchr::{memchr, memchr_iter};
 
-use super::{Lines, goes_on};
+use super::{Lines, goes_on, unmarked};
 
 /// Some lines of a text.
 #[derive(Debug, Clone, Copy)]
@@ -14,20 +14,24 @@ pub(crate) struct Part<'a> {
 }
 
 impl<'a> Part<'a> {
+    /// Of a text without its mark.
     pub(crate) fn new(bytes: &'a [u8], before: u32) -> Self {
         Self { bytes, before }
     }
 
+    /// How many octets it has.
+    pub(crate) fn len(&self) -> usize {
+        self.bytes.len()
+    }
+
     pub(crate) fn lines(&self) -> Lines<'a> {
-        match self.before {
-            0 => Lines::new(self.bytes),
-            before => Lines::after(before, self.bytes),
-        }
+        Lines::after(self.before, self.bytes)
     }
 }
 
 /// The parts of a text, of about so many octets each, in their order.
-pub(crate) fn parts(mut rest: &[u8], octets: usize) -> Vec<Part<'_>> {
+pub(crate) fn parts(text: &[u8], octets: usize) -> Vec<Part<'_>> {
+    let mut rest = unmarked(text);
     let mut parts = Vec::with_capacity(rest.len() / octets.max(1) + 1);
     let mut before = 0;
     while !rest.is_empty() {
@@ -75,12 +79,15 @@ mod tests {
         let text = b"\xef\xbb\xbfa 1\n b\n\n# c\n\r\nd 2\ne 3\n";
         let parts = parts(text, 2);
         let starts: Vec<_> = parts.iter().map(|part| (part.bytes[0], part.before)).collect();
-        assert_eq!(starts, [(0xef, 0), (b'd', 5), (b'e', 6)]);
+        assert_eq!(starts, [(b'a', 0), (b'd', 5), (b'e', 6)]);
     }
 
     proptest! {
         #[test]
-        fn parts_are_read_as_the_whole_is(text in "([ \t#]?[a-c\u{7f}]{0,3}\r?\n){0,20}", octets in 0_usize..30) {
+        fn parts_are_read_as_the_whole_is(
+            text in "\u{feff}?(\u{feff}?[ \t#]?[a-c\u{7f}]{0,3}\r?\n){0,20}",
+            octets in 0_usize..30,
+        ) {
             let whole = read(Lines::new(text.as_bytes()));
             let parts = parts(text.as_bytes(), octets);
             let together: Read = parts.iter().flat_map(|part| read(part.lines())).collect();

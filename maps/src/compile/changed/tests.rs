@@ -85,6 +85,26 @@ fn what_cannot_be_seen_from_some_lines_is_left_to_a_compiler() {
     nothing(&users(5_000..9_000));
     nothing(&"\n".repeat(100_000));
     nothing(&format!("{}{old}", "#\n".repeat(3_000)));
+    nothing(&(old.clone() + &format!("#{}\n", "-".repeat((1 << 20) - 1)).repeat(64)));
+}
+
+#[test]
+fn a_mark_belongs_to_no_line() {
+    let mark = |text: &str| format!("\u{feff}{text}");
+    let old = users(0..3_000);
+    assert_merges(&old, &mark(&old));
+    assert_merges(&mark(&old), &old);
+    assert_merges(&mark(&old), &mark(&format!("alias@example.org\tbox1@example.net\n{old}")));
+    assert_merges(&mark(&old), &mark(&users(1..3_000)));
+    // In the middle it is a character as any.
+    let marked_within = old.replace("user02000", "\u{feff}user02000");
+    for new in [users(3_000..3_001) + &mark(&old), mark(&mark(&old)), marked_within] {
+        let want = compiled(new.as_bytes()).map(|(octets, _)| octets);
+        for old in [&old, &mark(&old)] {
+            let have = merged(old.as_bytes(), new.as_bytes());
+            assert!(have.is_none() || have == want, "{old:.40?} to {new:.40?}");
+        }
+    }
 }
 
 #[test]
@@ -103,6 +123,8 @@ fn line() -> impl Strategy<Value = String> {
     prop_oneof![
         12 => (0..60_u32, 0..3_u32).prop_map(|(key, value)| format!("user{key:02}@example.org box{value}@example.net")),
         1 => (0..60_u32).prop_map(|key| format!("USER{key:02}@example.org\tbox0@example.net")),
+        1 => (0..60_u32).prop_map(|key| format!("\u{feff}user{key:02}@example.org box0@example.net")),
+        1 => (0..60_u32).prop_map(|key| format!("user{key:02}@example.org box1@example.net\r")),
         1 => Just("# a comment".to_owned()),
         1 => Just(String::new()),
         1 => Just("  , more@example.net".to_owned()),
