@@ -5,12 +5,14 @@
 //! daemon that is told to use a set (`maps.set`) reads no map text at all; whoever moves the link that the
 //! setting names to another folder puts that set in use.
 //!
-//! The manifest says of each table what decided its octets, so that the next set is made over this one ([`install_over`]):
-//! a table of which nothing changed is the same file under one more name, one of text that changed in some lines is
-//! made of the old one and those lines. Its octets are those that a compiler gives for all of the text.
+//! The manifest says of each table what decided its octets, so that the next set is made over this one
+//! ([`install_over`]): a table of which nothing changed is the same file under one more name, one of text that
+//! changed in some lines is made of the old one and those lines. Its octets are those that a compiler gives for all
+//! of the text.
 
 mod folder;
 mod open;
+mod over;
 
 use std::collections::BTreeMap;
 use std::fs;
@@ -22,6 +24,7 @@ use serde::{Deserialize, Serialize};
 use crate::artifact::container::VERSION;
 use crate::artifact::{Bytes, Container, Install};
 use crate::chain::{Member, Table};
+use crate::compile::RULES;
 use crate::fault::{Fault, Faults};
 use crate::name::MapName;
 use crate::options::MapOptions;
@@ -30,13 +33,14 @@ use crate::set::{Files, MapSet, Slot};
 pub(crate) use folder::Beside;
 use folder::{Base, Folder, Written};
 pub(crate) use open::open;
+pub use over::{Installed, Over, Ways};
 
 /// The file that makes a folder a set.
 pub const MANIFEST: &str = "manifest.json";
 /// The layout of the folder and of the manifest.
 const FORMAT: u32 = 3;
-/// How sets are made, tables and folder: a set made in another way cannot be opened.
-pub const LAYOUT: u32 = FORMAT << 16 | VERSION as u32;
+/// How sets are made, texts read, tables and folder: a set made in another way is made again.
+pub const LAYOUT: u32 = (RULES as u32) << 24 | FORMAT << 16 | VERSION as u32;
 /// Octets of a manifest: some ten thousand tables.
 const MAX_MANIFEST: u64 = 4 << 20;
 
@@ -90,19 +94,10 @@ pub struct Artifact {
 pub struct Origin {
     /// BLAKE3 of its text, in hexadecimal.
     pub source: String,
-    /// Of all else that decided, likewise: what the settings say, and this program's version.
+    /// Of all else that decided, likewise: what the settings say, and how this program reads.
     pub rules: String,
     /// Whether each key stands in the text once.
     pub once: bool,
-}
-
-/// What may be known when a set is installed.
-#[derive(Debug, Clone, Default)]
-pub struct Over {
-    /// The folder of an installed set, which may have some of the tables.
-    pub base: Option<PathBuf>,
-    /// BLAKE3 of files that do not change any more.
-    pub hashes: BTreeMap<PathBuf, [u8; 32]>,
 }
 
 /// A set could not be installed.
@@ -126,14 +121,15 @@ pub enum InstallError {
 /// # Errors
 /// With everything that is wrong with the maps, or the disk's.
 pub fn install(options: &MapOptions, folder: &Path) -> Result<Manifest, InstallError> {
-    install_over(options, folder, &Over::default())
+    install_over(options, folder, &Over::default()).map(|installed| installed.manifest)
 }
 
-/// The same, with less work where another set has some of it.
+/// The same, with less work where another set has some of it: what comes from there was proved there, and is not read
+/// back.
 ///
 /// # Errors
 /// As there.
-pub fn install_over(options: &MapOptions, folder: &Path, over: &Over) -> Result<Manifest, InstallError> {
+pub fn install_over(options: &MapOptions, folder: &Path, over: &Over) -> Result<Installed, InstallError> {
     let disk = |file: &Path| {
         let file = file.to_owned();
         move |error| InstallError::Disk { file, error }
@@ -148,7 +144,7 @@ pub fn install_over(options: &MapOptions, folder: &Path, over: &Over) -> Result<
     if !faults.is_empty() {
         return Err(faults.into());
     }
-    let proved = into.proved();
+    let (proved, ways) = (into.proved(), into.ways());
     let mut written = into.written.into_iter();
     let mut maps = BTreeMap::new();
     for map in MapName::ALL {
@@ -165,7 +161,7 @@ pub fn install_over(options: &MapOptions, folder: &Path, over: &Over) -> Result<
     let mut install = Install::create(&file).map_err(disk(&file))?;
     install.write_all(text.as_bytes()).and_then(|()| install.write_all(b"\n")).map_err(disk(&file))?;
     install.commit().map_err(disk(&file))?;
-    Ok(manifest)
+    Ok(Installed { manifest, ways })
 }
 
 fn entry(member: &Member, written: &mut impl Iterator<Item = Written>) -> Entry {
@@ -253,12 +249,20 @@ fn text(file: &Path) -> Result<Vec<u8>, String> {
 }
 
 fn container(artifact: &Artifact, folder: &Path) -> Result<Container, String> {
+    container_by(artifact, folder, Bytes::open)
+}
+
+fn container_by(
+    artifact: &Artifact,
+    folder: &Path,
+    open: impl FnOnce(&Path) -> io::Result<Bytes>,
+) -> Result<Container, String> {
     // A name, never a way out of the folder.
     let name = Path::new(&artifact.file);
     if name.file_name() != Some(name.as_os_str()) {
         return Err(format!("`{}` is no file of the set", artifact.file));
     }
-    let bytes = Bytes::open(&folder.join(name)).map_err(|error| format!("{}: {error}", artifact.file))?;
+    let bytes = open(&folder.join(name)).map_err(|error| format!("{}: {error}", artifact.file))?;
     let container = Container::open(bytes).map_err(|bad| format!("{}: {bad}", artifact.file))?;
     if hex(&container.identity()) != artifact.identity {
         return Err(format!("{}: not the file that the manifest names", artifact.file));

@@ -5,18 +5,17 @@
 //! one and half of a new one is neither.
 
 use std::fs::{self, File};
-use std::io::{self, Read as _, Seek as _};
+use std::io::{self, Seek as _};
 use std::path::Path;
 
 use memchr::memchr_iter;
 
 use crate::artifact::Bytes;
+use crate::artifact::bytes::{PART, some};
 use crate::source::MAX_LINE;
 
 /// Octets of a map's file.
 const MAX_FILE: u64 = 1 << 30;
-/// Octets read at once.
-const PART: usize = 1 << 18;
 
 /// Why a file is not read.
 #[derive(Debug, thiserror::Error)]
@@ -29,6 +28,8 @@ pub(crate) enum Unread {
     TooLarge,
     #[error("cannot be read: it changed while it was read")]
     Changed,
+    #[error("cannot be read: its octets are others than its hash says")]
+    Other,
     /// A line that has no end, and its number.
     #[error("a line of more than {MAX_LINE} octets")]
     Line(u32),
@@ -43,8 +44,8 @@ pub(crate) fn whole(file: &Path) -> Result<Vec<u8>, Unread> {
     steady(&mut File::open(file)?, || ())
 }
 
-/// A file that nobody changes any more: mapped where nobody may write to it.
-pub(crate) fn settled(file: &Path) -> Result<Bytes, Unread> {
+/// A file that nobody changes any more, and its hash: mapped where nobody may write to it, after all of it was read.
+pub(crate) fn settled(file: &Path) -> Result<(Bytes, blake3::Hash), Unread> {
     let metadata = fs::metadata(file)?;
     if !metadata.is_file() {
         return Err(Unread::NotAFile);
@@ -52,7 +53,12 @@ pub(crate) fn settled(file: &Path) -> Result<Bytes, Unread> {
     if metadata.len() > MAX_FILE {
         return Err(Unread::TooLarge);
     }
-    Ok(Bytes::open(file)?)
+    let (mut hasher, mut lines) = (blake3::Hasher::new(), Lengths::default());
+    let bytes = Bytes::open_through(file, |part| {
+        hasher.update(part);
+        lines.pass(part)
+    })?;
+    Ok((bytes, hasher.finalize()))
 }
 
 /// Reads it twice: times of files tell changes apart only when some milliseconds lie between them. `between` is
@@ -62,24 +68,14 @@ fn steady(file: &mut File, mut between: impl FnMut()) -> Result<Vec<u8>, Unread>
     if before.len() > MAX_FILE {
         return Err(Unread::TooLarge);
     }
-    let (mut octets, mut line, mut number) = (Vec::new(), 0, 1);
+    let (mut octets, mut lines) = (Vec::new(), Lengths::default());
     let mut part = vec![0; PART];
     loop {
         let read = some(file, &mut part)?;
         if read.is_empty() {
             break;
         }
-        let mut start = 0;
-        for end in memchr_iter(b'\n', read).chain([read.len()]) {
-            // What ends with the part may go on in the next one.
-            line += end - start;
-            if line > MAX_LINE {
-                return Err(Unread::Line(number));
-            }
-            if end < read.len() {
-                (line, number, start) = (0, number.saturating_add(1), end + 1);
-            }
-        }
+        lines.pass(read)?;
         if octets.len() as u64 + read.len() as u64 > before.len() {
             return Err(Unread::Changed);
         }
@@ -108,21 +104,37 @@ fn steady(file: &mut File, mut between: impl FnMut()) -> Result<Vec<u8>, Unread>
     Ok(octets)
 }
 
-/// What there is, up to a part of it; nothing at the end.
-fn some<'a>(file: &mut File, part: &'a mut [u8]) -> io::Result<&'a [u8]> {
-    loop {
-        match file.read(part) {
-            Ok(length) => return Ok(part.get(..length).unwrap_or_default()),
-            Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
-            Err(error) => return Err(error),
+/// How long the lines of a file are that is read in parts.
+#[derive(Debug, Default)]
+struct Lengths {
+    /// Whole ones.
+    lines: u32,
+    /// Octets of the one behind them, so far.
+    line: usize,
+}
+
+impl Lengths {
+    fn pass(&mut self, part: &[u8]) -> Result<(), Unread> {
+        let mut start = 0;
+        for end in memchr_iter(b'\n', part).chain([part.len()]) {
+            // What ends with the part may go on in the next one.
+            self.line += end - start;
+            if self.line > MAX_LINE {
+                return Err(Unread::Line(self.lines.saturating_add(1)));
+            }
+            if end < part.len() {
+                (self.lines, self.line, start) = (self.lines.saturating_add(1), 0, end + 1);
+            }
         }
+        Ok(())
     }
 }
 
 #[cfg(test)]
 mod tests {
+    use std::fs::Permissions;
     use std::io::Write as _;
-    use std::os::unix::fs::FileExt as _;
+    use std::os::unix::fs::{FileExt as _, PermissionsExt as _};
 
     use super::*;
 
@@ -190,6 +202,24 @@ mod tests {
         octets.resize(octets.len() + MAX_LINE, b'x');
         assert_eq!(whole(file(&octets).path()).unwrap(), octets);
         octets.push(b'x');
-        assert!(matches!(whole(file(&octets).path()), Err(Unread::Line(3))));
+        let file = file(&octets);
+        assert!(matches!(whole(file.path()), Err(Unread::Line(3))));
+        assert!(matches!(settled(file.path()), Err(Unread::Line(3))));
+        // As it is when it is mapped.
+        file.as_file().set_permissions(Permissions::from_mode(0o444)).unwrap();
+        assert!(matches!(settled(file.path()), Err(Unread::Line(3))));
+    }
+
+    #[test]
+    fn a_file_that_is_mapped_is_read_first() {
+        for octets in [&b"a\n"[..], &text()] {
+            let file = file(octets);
+            for mode in [0o644, 0o444] {
+                file.as_file().set_permissions(Permissions::from_mode(mode)).unwrap();
+                let (bytes, hash) = settled(file.path()).unwrap();
+                assert_eq!((&*bytes, hash), (octets, blake3::hash(octets)), "{mode:o}");
+                assert_eq!(matches!(bytes, Bytes::Mapped(_)), mode == 0o444);
+            }
+        }
     }
 }

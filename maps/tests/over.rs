@@ -8,7 +8,7 @@ use std::io::Write as _;
 use std::os::unix::fs::{MetadataExt as _, PermissionsExt as _};
 use std::path::PathBuf;
 
-use switchyard_maps::installed::{self, InstallError, Manifest, Over};
+use switchyard_maps::installed::{self, InstallError, Installed, Manifest, Over, Ways};
 use switchyard_maps::{MapName, MapOptions, TableSpec};
 use tempfile::TempDir;
 
@@ -54,11 +54,18 @@ impl Ground {
         MapOptions { folder, tables, origin, ..MapOptions::default() }
     }
 
-    /// Installs a set over another one, and compares it with one that is compiled. Gives the names of the tables that
-    /// are the other's files.
-    fn install(&self, options: &MapOptions, over: &Over, name: &str) -> (Manifest, BTreeSet<String>) {
+    /// Another file in the place of a text, as editors do.
+    fn edit(&self, name: &str, text: &str) {
+        let file = self.place(name);
+        fs::remove_file(&file).unwrap();
+        File::create(&file).unwrap().write_all(text.as_bytes()).unwrap();
+    }
+
+    /// Installs a set over another one, and compares it with one that is compiled. Gives how its tables came to be, and
+    /// the names of those that are the other's files.
+    fn install(&self, options: &MapOptions, over: &Over, name: &str) -> (Ways, BTreeSet<String>) {
         let set = self.place(name);
-        let manifest = installed::install_over(options, &set, over).unwrap();
+        let Installed { manifest, ways } = installed::install_over(options, &set, over).unwrap();
         installed::verify(&manifest, &set).unwrap();
         let fresh = self.place(&format!("{name}-fresh"));
         assert_eq!(installed::install(options, &fresh).unwrap(), manifest);
@@ -74,7 +81,8 @@ impl Ground {
                 kept.insert(entry.table.clone());
             }
         }
-        (manifest, kept)
+        assert_eq!(ways.linked, kept.len());
+        (ways, kept)
     }
 }
 
@@ -101,21 +109,25 @@ fn names(names: &[&str]) -> BTreeSet<String> {
     names.iter().map(|name| (*name).to_owned()).collect()
 }
 
-/// Every table that is made of one file.
+fn ways(compiled: usize, merged: usize, linked: usize) -> Ways {
+    Ways { compiled, merged, linked }
+}
+
+/// Every table that is made of one file. There is one of two files, and one of the settings.
 const OF_FILES: [&str; 5] = ["hash:transport", "regexp:transport.re", "alias", "recipients", "cidr:clients"];
 
 #[test]
 fn tables_that_did_not_change_are_the_files_that_are_there() {
     let ground = Ground::new();
     installed::install(&ground.texts("1", &[]), &ground.place("a")).unwrap();
-    let (_, kept) = ground.install(&ground.texts("2", &[]), &over(ground.place("a")), "b");
-    assert_eq!(kept, names(&OF_FILES), "the one of two files is compiled");
+    let (made, kept) = ground.install(&ground.texts("2", &[]), &over(ground.place("a")), "b");
+    assert_eq!((made, kept), (ways(2, 0, 5), names(&OF_FILES)));
     // A file that is included is none of the table's own.
     let staff = ground.texts("3", &[("staff", "jim@a.example\n")]);
     assert_eq!(ground.install(&staff, &over(ground.place("b")), "c").1, names(&OF_FILES));
     // No base, and one that is none.
-    assert_eq!(ground.install(&staff, &Over::default(), "d").1, names(&[]));
-    assert_eq!(ground.install(&staff, &over(ground.place("3")), "e").1, names(&[]));
+    assert_eq!(ground.install(&staff, &Over::default(), "d").0, ways(7, 0, 0));
+    assert_eq!(ground.install(&staff, &over(ground.place("3")), "e").0, ways(7, 0, 0));
 }
 
 #[test]
@@ -125,17 +137,16 @@ fn tables_that_changed_are_those_that_a_compiler_makes() {
     let changed =
         recipients(3..1_999, "User9999@A.example x\n").replace("user1000@a.example x", "new@a.example");
     let files = [("recipients", &*changed), ("clients", "192.0.2.0/25 REJECT\n"), ("alias", "# nobody\n")];
-    let (_, kept) = ground.install(&ground.texts("2", &files), &over(ground.place("a")), "b");
-    assert_eq!(kept, names(&["hash:transport", "regexp:transport.re"]));
+    let (made, kept) = ground.install(&ground.texts("2", &files), &over(ground.place("a")), "b");
+    assert_eq!((made, kept), (ways(3, 2, 2), names(&["hash:transport", "regexp:transport.re"])));
     // And those of which a compiler makes another one.
     let twice = recipients(0..2_000, "USER0007@a.example x\n");
     let files = [("recipients", &*twice)];
-    ground.install(&ground.texts("3", &files), &over(ground.place("b")), "c");
-    ground.install(
-        &ground.texts("4", &[("recipients", &recipients(1..2_000, ""))]),
-        &over(ground.place("c")),
-        "d",
-    );
+    let (made, _) = ground.install(&ground.texts("3", &files), &over(ground.place("b")), "c");
+    assert_eq!(made, ways(4, 1, 2));
+    let files = [("recipients", &*recipients(1..2_000, ""))];
+    let (made, _) = ground.install(&ground.texts("4", &files), &over(ground.place("c")), "d");
+    assert_eq!(made, ways(3, 0, 4), "a key that stands there twice may have either line");
 }
 
 #[test]
@@ -186,11 +197,32 @@ fn a_base_that_is_damaged_is_of_no_use() {
     let (_, kept) = ground.install(&same, &over(ground.place("a")), "b");
     assert!(!kept.contains("recipients") && kept.contains("hash:transport"), "{kept:?}");
     let changed = ground.texts("3", &[("recipients", &recipients(1..2_000, ""))]);
-    ground.install(&changed, &over(ground.place("a")), "c");
-    // The text that it was made of is another one by now: what is made of both is seen to be none.
-    let text = ground.place("2").join("recipients");
-    File::create(&text).unwrap().write_all(recipients(5..3_000, "").as_bytes()).unwrap();
-    ground.install(&changed, &over(ground.place("b")), "d");
+    let (made, _) = ground.install(&changed, &over(ground.place("a")), "c");
+    assert_eq!(made, ways(3, 0, 4));
+    let (made, _) = ground.install(&changed, &over(ground.place("b")), "d");
+    assert_eq!(made, ways(2, 1, 4));
+}
+
+#[test]
+fn a_text_that_is_another_one_by_now_is_not_what_the_base_was_made_of() {
+    let ground = Ground::new();
+    let text = "ann@a.example joe@b.example\njim@a.example joe@b.example\n";
+    installed::install(&ground.texts("1", &[("alias", text)]), &ground.place("a")).unwrap();
+    // The same comes by the next set as well.
+    let edits = [
+        text.replacen("joe", "jim", 1),
+        format!("# why\n{text}"),
+        format!("{text}joe@a.example joe@b.example\n"),
+    ];
+    for (number, edited) in edits.iter().enumerate() {
+        ground.edit("1/alias", edited);
+        let next = ground.texts(&format!("next-{number}"), &[("alias", edited)]);
+        let (made, _) = ground.install(&next, &over(ground.place("a")), &format!("set-{number}"));
+        assert_eq!(made, ways(3, 0, 4), "{edited}");
+    }
+    fs::remove_file(ground.place("1/alias")).unwrap();
+    let (made, _) = ground.install(&ground.texts("2", &[]), &over(ground.place("a")), "b");
+    assert_eq!(made, ways(3, 0, 4));
 }
 
 #[test]
@@ -210,6 +242,29 @@ fn a_hash_that_is_known_is_believed_and_a_file_of_one_name_is_not_another_s() {
     };
     // Read-only, it is mapped.
     fs::set_permissions(next.folder.join("recipients"), Permissions::from_mode(0o444)).unwrap();
-    let (_, kept) = ground.install(&next, &known, "b");
+    let (made, kept) = ground.install(&next, &known, "b");
     assert_eq!(kept, names(&["hash:transport", "regexp:transport.re", "alias", "cidr:clients"]));
+    assert_eq!(made.merged, 1);
+}
+
+#[test]
+fn what_has_another_hash_or_no_end_is_refused_whether_it_is_known_or_not() {
+    let ground = Ground::new();
+    installed::install(&ground.texts("1", &[]), &ground.place("a")).unwrap();
+    let known = |options: &MapOptions, hash: blake3::Hash| {
+        let hashes = [(options.folder.join("recipients"), *hash.as_bytes())].into();
+        Over { base: Some(ground.place("a")), hashes }
+    };
+    let next = ground.texts("2", &[("recipients", &recipients(0..1_999, ""))]);
+    let error = installed::install_over(&next, &ground.place("b"), &known(&next, blake3::hash(b"else")));
+    let told = error.unwrap_err().to_string();
+    assert!(told.contains("recipients: ") && told.contains("others than its hash says"), "{told}");
+
+    let long = format!("#{}\n{}", "-".repeat(2 << 20), recipients(0..2_000, ""));
+    let next = ground.texts("3", &[("recipients", &long)]);
+    let known = known(&next, blake3::hash(long.as_bytes()));
+    let over = installed::install_over(&next, &ground.place("c"), &known).unwrap_err().to_string();
+    let fresh = installed::install(&next, &ground.place("d")).unwrap_err().to_string();
+    assert_eq!(over, fresh);
+    assert!(over.contains("recipients:1:1: a line of more than"), "{over}");
 }

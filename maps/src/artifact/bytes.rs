@@ -1,7 +1,8 @@
 //! The octets of a compiled map, wherever they lie.
 //!
 //! An installed file is mapped: opening costs the same for ten entries and ten million, and two daemons share
-//! its pages. A file that somebody may still write to is read into memory instead.
+//! its pages. So is a text that nobody may write to any more, as a host's agent lays it down. A file that somebody may
+//! still write to is read into memory instead.
 
 use std::fs::{self, File};
 use std::hint::black_box;
@@ -32,19 +33,42 @@ impl Bytes {
     /// # Errors
     /// The file cannot be read, is no file, or would have to be read and is longer than [`Self::MOST_READ`].
     pub fn open(path: &Path) -> io::Result<Self> {
-        // Opening a pipe would wait for its writer, so this asks first.
-        regular(&fs::metadata(path)?)?;
-        let file = File::open(path)?;
-        let metadata = file.metadata()?;
-        regular(&metadata)?;
-        // An empty file has no page to map.
-        if metadata.permissions().mode() & 0o222 == 0 && metadata.len() > 0 {
-            let map = mapped::map(&file)?;
-            // Only advice: reads the file into huge pages where it is not in memory yet. [`super::Install`] has
-            // written it into such already.
-            let _ = map.advise(Advice::HugePage);
-            return Ok(Self::Mapped(map));
+        let (file, is_installed) = open(path)?;
+        if is_installed { Self::map(&file) } else { Self::read(file) }
+    }
+
+    /// The same, after `look` has seen all of it in parts and found nothing wrong. They are read: what the disk does
+    /// not give any more is an error then, where the first look at its mapped page would be this process's end.
+    pub(crate) fn open_through<E: From<io::Error>>(
+        path: &Path,
+        mut look: impl FnMut(&[u8]) -> Result<(), E>,
+    ) -> Result<Self, E> {
+        let (mut file, is_installed) = open(path)?;
+        if !is_installed {
+            let octets = Self::read(file)?;
+            look(&octets)?;
+            return Ok(octets);
         }
+        let mut room = vec![0; PART];
+        loop {
+            let part = some(&mut file, &mut room)?;
+            if part.is_empty() {
+                break;
+            }
+            look(part)?;
+        }
+        Ok(Self::map(&file)?)
+    }
+
+    fn map(file: &File) -> io::Result<Self> {
+        let map = mapped::map(file)?;
+        // Only advice: reads the file into huge pages where it is not in memory yet. [`super::Install`] has
+        // written it into such already.
+        let _ = map.advise(Advice::HugePage);
+        Ok(Self::Mapped(map))
+    }
+
+    fn read(file: File) -> io::Result<Self> {
         let mut octets = Vec::new();
         file.take(Self::MOST_READ + 1).read_to_end(&mut octets)?;
         if octets.len() as u64 > Self::MOST_READ {
@@ -94,6 +118,9 @@ impl Bytes {
     }
 }
 
+/// Octets read at once.
+pub(crate) const PART: usize = 1 << 18;
+
 /// Octets that [`Bytes::kept`] copies: some 3 ms for a MiB.
 const WORTH_A_COPY: Range<usize> = 2 << 20..32 << 20;
 
@@ -106,6 +133,29 @@ pub(crate) const LINE: usize = 64;
 pub(crate) fn touch(octets: &[u8]) {
     // One number of all, as each that is kept would be one more to write.
     black_box(octets.iter().step_by(LINE).fold(0, |all, octet| all ^ octet));
+}
+
+/// A file, and whether it may be mapped.
+fn open(path: &Path) -> io::Result<(File, bool)> {
+    // Opening a pipe would wait for its writer, so this asks first.
+    regular(&fs::metadata(path)?)?;
+    let file = File::open(path)?;
+    let metadata = file.metadata()?;
+    regular(&metadata)?;
+    // An empty file has no page to map.
+    let is_installed = metadata.permissions().mode() & 0o222 == 0 && metadata.len() > 0;
+    Ok((file, is_installed))
+}
+
+/// What there is, up to so much of it; nothing at the end.
+pub(crate) fn some<'a>(file: &mut File, room: &'a mut [u8]) -> io::Result<&'a [u8]> {
+    loop {
+        match file.read(room) {
+            Ok(length) => return Ok(room.get(..length).unwrap_or_default()),
+            Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
+            Err(error) => return Err(error),
+        }
+    }
 }
 
 fn regular(metadata: &fs::Metadata) -> io::Result<()> {

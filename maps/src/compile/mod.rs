@@ -28,7 +28,8 @@ use crate::source::BadLine;
 use crate::spec::{Choice, Pair, Rules, TableSpec};
 use crate::text::aliases::Aliases;
 
-pub(crate) use self::ports::{Before, InMemory, Keep, Made, Read, Source, Texts, WriteSeek};
+pub(crate) use self::over::RULES;
+pub(crate) use self::ports::{Before, InMemory, Keep, Made, Read, Source, Texts, Way, WriteSeek};
 
 /// Makes the tables of one map.
 pub(crate) struct Compiler<'a, R, K> {
@@ -224,7 +225,7 @@ impl<R: Read, K: Keep> Compiler<'_, R, K> {
             }
         };
         let origin = origin.map(|origin| Origin { once: built.repeated().total == 0, ..origin });
-        let made = Made { origin, is_over: false };
+        let made = Made { origin, way: Way::Compiled };
         let kept = self.keep.keep(made, &mut |mut out| built.write(&mut out).map(drop));
         let kept = kept.map_err(|error| self.whole(file, &format!("cannot be kept: {error}")))?;
         let opened = Container::open(kept).and_then(Exact::open);
@@ -243,7 +244,7 @@ impl<R: Read, K: Keep> Compiler<'_, R, K> {
             Ok(built) => return Err(self.told(built.dead, file)),
             Err(bad) => return Err(self.told(bad, file)),
         };
-        let made = Made { origin, is_over: false };
+        let made = Made { origin, way: Way::Compiled };
         let kept = self.keep.keep(made, &mut |out| out.write_all(&built.bytes));
         let kept = kept.map_err(|error| self.whole(file, &format!("cannot be kept: {error}")))?;
         Container::open(kept).map_err(|bad| self.whole(file, &bad).into())

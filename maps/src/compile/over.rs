@@ -9,11 +9,15 @@ use std::path::Path;
 use std::sync::Arc;
 
 use super::changed::Changed;
-use super::{Before, Compiler, Keep, Made, Read, Source};
+use super::{Before, Compiler, Keep, Made, Read, Source, Way};
 use crate::artifact::exact::{MergeError, merge};
 use crate::artifact::{Container, Exact};
 use crate::chain::Table;
 use crate::installed::Origin;
+
+/// How texts are read: one more whenever the same text comes to other octets, or what was taken is refused. What was
+/// made by another number is made anew. The tables of `maps/tests/golden.rs` say when.
+pub(crate) const RULES: u8 = 1;
 
 impl<R: Read, K: Keep> Compiler<'_, R, K> {
     /// What a table of this text is made of.
@@ -22,11 +26,11 @@ impl<R: Read, K: Keep> Compiler<'_, R, K> {
         Some(Origin { source, rules: self.rules_of(word), once: false })
     }
 
-    /// All that decides what comes of a text, as one hash. Another version of this program may read otherwise.
+    /// All that decides what comes of a text, as one hash.
     fn rules_of(&self, word: &str) -> String {
         let mut hasher = blake3::Hasher::new();
-        let (version, grammar) = (env!("CARGO_PKG_VERSION"), self.grammar.rules());
-        for part in [version, word, &grammar, if self.allow_dead_rules { "dead rules" } else { "" }] {
+        let (number, grammar) = (RULES.to_string(), self.grammar.rules());
+        for part in [&*number, word, &grammar, if self.allow_dead_rules { "dead rules" } else { "" }] {
             hasher.update(&(part.len() as u64).to_le_bytes()).update(part.as_bytes());
         }
         hasher.finalize().to_hex().to_string()
@@ -44,7 +48,7 @@ impl<R: Read, K: Keep> Compiler<'_, R, K> {
         let origin = self.origin(source, word)?;
         let Before { exact: base, text } = self.keep.before(&origin.rules)?;
         let changed = Changed::between(&base, &text, &source.bytes, &mut self.grammar.twin())?;
-        let made = Made { origin: Some(Origin { once: true, ..origin }), is_over: true };
+        let made = Made { origin: Some(Origin { once: true, ..origin }), way: Way::Merged };
         let kept = self.keep.keep(made, &mut |mut out| {
             merge(&base, &changed.ops, |line| changed.moved(line), &mut out).map(drop).map_err(as_io)
         });

@@ -27,7 +27,7 @@ pub(crate) trait Read {
     fn read(&mut self, map: Option<MapName>, file: &Path) -> Result<Source, Fault>;
 
     /// The place of a file, and the hash of what stands there, where that is known or wanted.
-    fn hash(&self, _file: &Path) -> Option<(Arc<Path>, blake3::Hash)> {
+    fn hash(&mut self, _file: &Path) -> Option<(Arc<Path>, blake3::Hash)> {
         None
     }
 }
@@ -47,7 +47,7 @@ pub(crate) trait Keep {
     }
 
     /// What an earlier set made by these rules, of another text.
-    fn before(&self, _rules: &str) -> Option<Before> {
+    fn before(&mut self, _rules: &str) -> Option<Before> {
         None
     }
 }
@@ -57,8 +57,18 @@ pub(crate) trait Keep {
 pub(crate) struct Made {
     /// What it is made of, where that is one file.
     pub(crate) origin: Option<Origin>,
-    /// Made over a table that was proved, by changes that were: it needs no reading back.
-    pub(crate) is_over: bool,
+    pub(crate) way: Way,
+}
+
+/// How a table comes to be.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Way {
+    /// Read and checked from its first line to its last.
+    Compiled,
+    /// Made of an earlier one that was proved, and of changes that were.
+    Merged,
+    /// An earlier one that was proved, under one more name.
+    Linked,
 }
 
 /// A table of whole keys that an earlier set made, and the text that it was made of.

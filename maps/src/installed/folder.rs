@@ -5,10 +5,10 @@ use std::fs;
 use std::io;
 use std::path::{Path, PathBuf};
 
-use super::{Artifact, Entry, Origin, Over, container, manifest};
+use super::{Artifact, Entry, Origin, Over, Ways, container_by, manifest};
 use crate::artifact::{Bytes, Container, Exact, Install};
 use crate::chain::Table;
-use crate::compile::{Before, InMemory, Keep, Made, WriteSeek};
+use crate::compile::{Before, InMemory, Keep, Made, Way, WriteSeek};
 use crate::read;
 
 /// Artifacts as files of a folder, numbered in the order they are made.
@@ -32,8 +32,14 @@ impl<'a> Folder<'a> {
 
     /// The names of those that need no reading back: their octets were proved where they come from.
     pub(super) fn proved(&self) -> BTreeSet<String> {
-        let proved = self.written.iter().filter(|written| written.made.is_over);
+        let proved = self.written.iter().filter(|written| written.made.way != Way::Compiled);
         proved.map(|written| written.file.clone()).collect()
+    }
+
+    pub(super) fn ways(&self) -> Ways {
+        let mut ways = Ways::default();
+        self.written.iter().for_each(|written| ways.add(written.made.way));
+        ways
     }
 
     fn next_name(&self) -> String {
@@ -57,21 +63,26 @@ impl Keep for Folder<'_> {
     }
 
     fn again(&mut self, source: &blake3::Hash, rules: &str) -> Option<Table> {
-        let base = self.base.as_ref()?;
-        let (old, table) = base.table(source, rules)?;
         let name = self.next_name();
+        let base = self.base.as_mut()?;
+        let (old, table) = base.table(source, rules)?;
         // Another name of the same file: where the file system has none, it is compiled.
         fs::hard_link(base.folder.join(&old.file), self.folder.join(&name)).ok()?;
-        let made = Made { origin: old.origin.clone(), is_over: true };
+        let made = Made { origin: old.origin, way: Way::Linked };
         self.written.push(Written { file: name, made });
         Some(table)
     }
 
-    fn before(&self, rules: &str) -> Option<Before> {
-        let base = self.base.as_ref()?;
-        let (old, text) = base.made_by(rules, |origin| origin.once)?;
-        let exact = Exact::open(base.sound(old)?).ok()?;
-        Some(Before { exact, text: read::settled(text).ok()? })
+    fn before(&mut self, rules: &str) -> Option<Before> {
+        let base = self.base.as_mut()?;
+        let Old { artifact, text } = base.made_by(rules, |origin| origin.once)?;
+        let (text, hash) = read::settled(&text).ok()?;
+        // It may be another one by now: then nobody knows of which lines the table was made.
+        if artifact.origin.as_ref()?.source != hash.to_hex().as_str() {
+            return None;
+        }
+        let exact = Exact::open(base.sound(&artifact)?).ok()?;
+        Some(Before { exact, text })
     }
 }
 
@@ -97,7 +108,7 @@ impl Keep for Beside {
     }
 
     fn again(&mut self, source: &blake3::Hash, rules: &str) -> Option<Table> {
-        self.0.as_ref()?.table(source, rules).map(|(_, table)| table)
+        self.0.as_mut()?.table(source, rules).map(|(_, table)| table)
     }
 }
 
@@ -107,8 +118,15 @@ impl Keep for Beside {
 #[derive(Debug)]
 pub(super) struct Base {
     folder: PathBuf,
-    /// What was made, and the file that it was made of.
-    tables: Vec<(Artifact, PathBuf)>,
+    tables: Vec<Old>,
+}
+
+/// One of them.
+#[derive(Debug, Clone)]
+struct Old {
+    artifact: Artifact,
+    /// The file that it was made of.
+    text: PathBuf,
 }
 
 impl Base {
@@ -119,27 +137,40 @@ impl Base {
         let mut tables = Vec::new();
         while let Some(entry) = open.pop() {
             open.extend(entry.members);
-            tables.extend(entry.artifact.map(|artifact| (artifact, entry.source)));
+            let text = entry.source;
+            tables.extend(entry.artifact.map(|artifact| Old { artifact, text }));
         }
         Some(Self { folder: folder.to_owned(), tables })
     }
 
-    fn made_by(&self, rules: &str, fits: impl Fn(&Origin) -> bool) -> Option<(&Artifact, &Path)> {
+    fn made_by(&self, rules: &str, fits: impl Fn(&Origin) -> bool) -> Option<Old> {
         let has = |origin: &Origin| origin.rules == rules && fits(origin);
-        let found = self.tables.iter().find(|(artifact, _)| artifact.origin.as_ref().is_some_and(has));
-        found.map(|(artifact, text)| (artifact, text.as_path()))
+        self.tables.iter().find(|old| old.artifact.origin.as_ref().is_some_and(has)).cloned()
     }
 
     /// The table of a text that did not change.
-    fn table(&self, source: &blake3::Hash, rules: &str) -> Option<(&Artifact, Table)> {
-        let (artifact, _) = self.made_by(rules, |origin| origin.source == source.to_hex().as_str())?;
-        Some((artifact, Table::open(self.sound(artifact)?).ok()?))
+    fn table(&mut self, source: &blake3::Hash, rules: &str) -> Option<(Artifact, Table)> {
+        let Old { artifact, .. } = self.made_by(rules, |origin| origin.source == source.to_hex().as_str())?;
+        let table = Table::open(self.sound(&artifact)?).ok()?;
+        Some((artifact, table))
     }
 
-    /// An artifact that is as it was when it was proved. The disk may have lost some of it since.
-    fn sound(&self, artifact: &Artifact) -> Option<Container> {
-        let container = container(artifact, &self.folder).ok()?;
-        container.verify().ok()?;
-        Some(container)
+    /// An artifact that is as it was when it was proved. The disk may have lost some of it since: that is told once.
+    fn sound(&mut self, artifact: &Artifact) -> Option<Container> {
+        let open = |file: &Path| Bytes::open_through(file, |_| Ok::<_, io::Error>(()));
+        let container = container_by(artifact, &self.folder, open);
+        let verified = container.and_then(|container| match container.verify() {
+            Ok(()) => Ok(container),
+            Err(bad) => Err(format!("{}: {bad}", artifact.file)),
+        });
+        match verified {
+            Ok(container) => Some(container),
+            Err(why) => {
+                let set = self.folder.display();
+                tracing::warn!(%set, why, "a table of this set is damaged, and of no use to the next one");
+                self.tables.retain(|old| old.artifact.file != artifact.file);
+                None
+            }
+        }
     }
 }

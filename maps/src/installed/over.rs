@@ -1,0 +1,60 @@
+//! What a set is installed over, and what came of it.
+
+use std::collections::BTreeMap;
+use std::ops::AddAssign;
+use std::path::PathBuf;
+
+use super::Manifest;
+use crate::compile::Way;
+
+/// What may be known when a set is installed.
+///
+/// Files that nobody may write to by their mode are mapped: whoever names one here vouches that nobody writes to it in
+/// any way while it is looked at. It may be removed, or another one be put in its place.
+#[derive(Debug, Clone, Default)]
+pub struct Over {
+    /// The folder of an installed set, which may have some of the tables. Neither its files change any more, nor the
+    /// texts that it names.
+    pub base: Option<PathBuf>,
+    /// BLAKE3 of files that do not change any more. It is believed of a table that the base has; what is compiled is
+    /// refused when it is another one.
+    pub hashes: BTreeMap<PathBuf, [u8; 32]>,
+}
+
+/// A set that was installed.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Installed {
+    /// What it holds.
+    pub manifest: Manifest,
+    /// How its files came to be.
+    pub ways: Ways,
+}
+
+/// How many tables came to be how.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub struct Ways {
+    /// Of all of their texts.
+    pub compiled: usize,
+    /// Of tables of the base, and the lines that changed.
+    pub merged: usize,
+    /// As the base has them.
+    pub linked: usize,
+}
+
+impl Ways {
+    pub(super) fn add(&mut self, way: Way) {
+        match way {
+            Way::Compiled => self.compiled += 1,
+            Way::Merged => self.merged += 1,
+            Way::Linked => self.linked += 1,
+        }
+    }
+}
+
+impl AddAssign for Ways {
+    fn add_assign(&mut self, other: Self) {
+        self.compiled += other.compiled;
+        self.merged += other.merged;
+        self.linked += other.linked;
+    }
+}
