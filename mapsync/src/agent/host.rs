@@ -3,8 +3,9 @@
 //!
 //! In the folder of a set stand `site/` (what was signed), `maps/` (compiled for this host) and `DAEMON.toml`: the
 //! host's settings, by the templates, with one layer on top that says where the agent keeps the maps. That layer
-//! names `current` and `next` and never a set, so a generation that changes no setting changes no octet of the file. A filter
-//! beside the host's own daemon has `milter.toml` and `maps-milter/`. On a hub's own host there is `hub.toml`, and no maps.
+//! names `current` and `next` and never a set, so a generation that changes no setting changes no octet of the
+//! file. A filter beside the host's own daemon has `milter.toml` and `maps-milter/`. On a hub's own host there is
+//! `hub.toml`, and no maps.
 
 use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
@@ -15,7 +16,7 @@ use switchyard_config::document::Document;
 use switchyard_config::render::{Origins, render};
 use switchyard_config::site::{Daemon, Host, HostSettings, NoSuchHost, Role};
 use switchyard_config::{Faults, Site};
-use switchyard_maps::installed::{self, InstallError, Over};
+use switchyard_maps::installed::{self, InstallError, Over, Ways};
 use switchyard_mapsync_protocol::head;
 
 use super::counts;
@@ -35,6 +36,8 @@ pub struct Made {
     pub metrics: Option<SocketAddr>,
     /// What the behaviours came to; none fails.
     pub proof: Proof,
+    /// How its tables came to be.
+    pub tables: Ways,
 }
 
 /// Why a host cannot run by a site.
@@ -98,13 +101,14 @@ pub async fn make(making: &Making, host: &str, current: &Path, known: Known<'_>)
     let host = site.host(host)?;
     let control = site.control(host)?;
     let metrics = metrics(&site, host)?;
+    let mut tables = Ways::default();
     for daemon in follow(&site, host) {
         let document = document(&site, host, daemon, current)?;
         making.write(&daemon.file(), render(&document, Origins::Hidden).as_bytes())?;
         if let Some(maps) = texts::of_daemon(&site, host, daemon)? {
             let folder = maps_of(host, daemon);
             let over = known.over(making, known.base.map(|base| base.join(&folder)));
-            installed::install_over(&maps, &making.path().join(folder), &over)?;
+            tables += installed::install_over(&maps, &making.path().join(folder), &over)?.ways;
         }
     }
     let daemon = host.role.daemon();
@@ -112,7 +116,7 @@ pub async fn make(making: &Making, host: &str, current: &Path, known: Known<'_>)
     let over = known.over(making, Some(making.path().join(MAPS)));
     let proof = prove_over(&site, &over).await.map_err(Unfit::Behaviours)?;
     match (proof.broken.is_empty(), proof.unasked.is_empty()) {
-        (true, true) => Ok(Made { role: host.role.as_str(), daemon, control, metrics, proof }),
+        (true, true) => Ok(Made { role: host.role.as_str(), daemon, control, metrics, proof, tables }),
         (true, false) => Err(Unfit::Unasked(proof.unasked.join("\n"))),
         (false, _) => Err(Unfit::Behaviours(proof.broken.join("\n"))),
     }
@@ -159,8 +163,8 @@ fn maps_of(host: &Host, daemon: Daemon) -> String {
     if daemon == host.role.runs() { MAPS.to_owned() } else { format!("{MAPS}-{}", daemon.as_str()) }
 }
 
-/// Where the maps are on this host, those in use and those to come, whatever the site says. How much may change at once was asked when it was pushed:
-/// a daemon that asked again would stay behind what an admin has accepted.
+/// Where the maps are on this host, those in use and those to come, whatever the site says. How much may change at
+/// once was asked when it was pushed: a daemon that asked again would stay behind what an admin has accepted.
 fn own_layer(current: &Path, maps: &str) -> Result<Document, Faults> {
     let place = |place: PathBuf| toml::Value::from(place.display().to_string());
     let (texts, set) = (place(current.join(SITE).join("maps")), place(current.join(maps)));

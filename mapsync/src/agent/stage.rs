@@ -10,7 +10,7 @@ use std::sync::Arc;
 use std::time::Instant;
 
 use serde::{Deserialize, Serialize};
-use switchyard_maps::installed::InstallError;
+use switchyard_maps::installed::{InstallError, Ways};
 use switchyard_mapsync_protocol::agent::{self, Outcome};
 use switchyard_mapsync_protocol::hash::Hash;
 use switchyard_mapsync_protocol::head::{self, Head};
@@ -153,6 +153,8 @@ pub(super) async fn complete(
             Unfit::Disk(_) | Unfit::Maps(InstallError::Disk { .. }) | Unfit::Unasked(_) => later(&unfit),
             unfit => agent::Unfit::Wrong(unfit.to_string()),
         })?;
+        let (generation, Ways { compiled, merged, linked }) = (set.name.generation, made.tables);
+        tracing::info!(generation, compiled, merged, linked, "its tables are made");
         let told = Set {
             name: set.name,
             head: set.head,
@@ -182,9 +184,13 @@ pub(super) fn lay_down(
     let (stock, mut missing) = (stock(disk), Vec::new());
     for file in files {
         let fetched = disk.fetched(file.hash);
-        if fetched.exists() {
+        if is(&fetched, &file) {
             making.link(&place(&file), &fetched)?;
-        } else if !linked(stock.get(&file.hash).map_or(&[][..], Vec::as_slice), &making, &file)? {
+            continue;
+        }
+        // It is fetched once more only where none is.
+        disk.forget(file.hash)?;
+        if !linked(stock.get(&file.hash).map_or(&[][..], Vec::as_slice), &making, &file)? {
             missing.push(file);
         }
     }
@@ -206,10 +212,7 @@ async fn again(means: &Means, file: &head::File) -> Result<(), agent::Unfit> {
 /// Links a file of another set, if it is still the one that was signed. It is never written again.
 fn linked(from: &[PathBuf], making: &Making, file: &head::File) -> Result<bool, DiskError> {
     // What cannot be read is not the one either.
-    let Some(from) = from.iter().find(|from| measure(from, file.bytes).is_ok_and(|hash| hash == file.hash))
-    else {
-        return Ok(false);
-    };
+    let Some(from) = from.iter().find(|from| is(from, file)) else { return Ok(false) };
     making.link(&place(file), from)?;
     Ok(true)
 }
@@ -218,9 +221,17 @@ fn place(file: &head::File) -> String {
     format!("{SITE}/{}", file.path)
 }
 
+/// Whether there is a file that is the one that was signed.
+fn is(at: &Path, file: &head::File) -> bool {
+    measure(at, file.bytes).is_ok_and(|hash| hash == file.hash)
+}
+
 /// The hash of a file. One octet more than was signed is enough to be another one.
 pub(super) fn measure(at: &Path, most: u64) -> io::Result<Hash> {
     let mut hasher = blake3::Hasher::new();
     hasher.update_reader(File::open(at)?.take(most.saturating_add(1)))?;
     Ok(Hash::from(hasher.finalize()))
 }
+
+#[cfg(test)]
+mod tests;

@@ -1,6 +1,7 @@
 //! Files of the set to come, by their hashes: they become part of it, or go.
 
 use std::fs::{self, DirBuilder};
+use std::io;
 use std::os::unix::fs::DirBuilderExt as _;
 use std::path::PathBuf;
 
@@ -39,6 +40,18 @@ impl Disk {
             }
         }
         Ok(())
+    }
+
+    /// Removes one of them, if it is there.
+    ///
+    /// # Errors
+    /// The disk's.
+    pub(in crate::agent) fn forget(&self, hash: Hash) -> Result<(), DiskError> {
+        let at = self.fetched(hash);
+        match fs::remove_file(&at) {
+            Err(error) if error.kind() != io::ErrorKind::NotFound => Err(of(&at)(error)),
+            _ => Ok(()),
+        }
     }
 
     /// Removes what was fetched.

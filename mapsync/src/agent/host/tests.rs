@@ -1,7 +1,8 @@
 //! Sets of the example site, made for its hosts.
 
-use std::fs;
-use std::os::unix::fs::MetadataExt as _;
+use std::collections::BTreeMap;
+use std::fs::{self, Permissions};
+use std::os::unix::fs::{MetadataExt as _, PermissionsExt as _};
 
 use switchyard_config::example::FILES;
 use switchyard_config::reference::Change;
@@ -10,6 +11,7 @@ use switchyard_maps::{MapHandle, MapName, MapSet};
 
 use super::*;
 use crate::agent::disk::Disk;
+use crate::testing::head;
 
 /// A set of the example site, some files of which are others.
 async fn set(disk: &Disk, name: &str, host: &str, other: &[(&str, &str)]) -> Result<Made, Unfit> {
@@ -25,14 +27,18 @@ async fn set_over(
     base: Option<&Path>,
 ) -> Result<Made, Unfit> {
     let making = disk.begin(name).unwrap();
-    for (path, text) in FILES {
-        let text = other.iter().find(|(name, _)| name == path).map_or(*text, |(_, text)| text);
-        making.write(&format!("{SITE}/{path}"), text.as_bytes()).unwrap();
+    let mut files: BTreeMap<&str, &[u8]> =
+        FILES.iter().map(|(path, text)| (*path, text.as_bytes())).collect();
+    files.extend(other.iter().map(|(path, text)| (*path, text.as_bytes())));
+    let files: Vec<_> = files.into_iter().collect();
+    for (path, text) in &files {
+        let path = format!("{SITE}/{path}");
+        making.write(&path, text).unwrap();
+        // As what was fetched: it is mapped.
+        fs::set_permissions(making.path().join(path), Permissions::from_mode(0o444)).unwrap();
     }
-    for (path, text) in other.iter().filter(|(path, _)| FILES.iter().all(|(name, _)| name != path)) {
-        making.write(&format!("{SITE}/{path}"), text.as_bytes()).unwrap();
-    }
-    let made = make(&making, host, &disk.current(), Known { base, files: &[] }).await?;
+    let known = Known { base, files: &head(1, None, &files).files };
+    let made = make(&making, host, &disk.current(), known).await?;
     making.finish(b"{}").unwrap();
     Ok(made)
 }
@@ -61,10 +67,10 @@ async fn a_table_that_did_not_change_is_the_same_file_and_one_that_did_is_as_if_
     let host = "router1.example.org";
     set(&disk, "1-a", host, &[]).await.unwrap();
     let aliases = FILES.iter().find(|(name, _)| *name == "maps/virtual_alias").unwrap().1;
-    let aliases = format!("more@example.org alice@example.org\n{aliases}");
+    let aliases = format!("{aliases}more@example.org alice@example.org\n");
     let other = [("maps/virtual_alias", &*aliases)];
     let base = disk.set("1-a");
-    set_over(&disk, "2-b", host, &other, Some(&base)).await.unwrap();
+    let tables = set_over(&disk, "2-b", host, &other, Some(&base)).await.unwrap().tables;
     set(&disk, "3-c", host, &other).await.unwrap();
 
     let [old, over, fresh] = ["1-a", "2-b", "3-c"].map(|name| disk.set(name).join(MAPS));
@@ -80,6 +86,7 @@ async fn a_table_that_did_not_change_is_the_same_file_and_one_that_did_is_as_if_
     }
     assert_eq!(made, ["virtual_alias"]);
     assert!(same.len() > 1, "{same:?}");
+    assert_eq!(tables, Ways { compiled: 0, merged: 1, linked: same.len() });
     // The one that it was made over may go.
     disk.remove("1-a").unwrap();
     installed::verify(&manifest, &over).unwrap();

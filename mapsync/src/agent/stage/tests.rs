@@ -1,0 +1,78 @@
+//! Which set the next one is made over, and which files of a head are here.
+
+use std::io::Write as _;
+
+use super::*;
+use crate::testing::head;
+
+const HOST: &str = "mx1.example.org";
+
+/// A set without maps, for a host, under the name of its own or another one.
+fn set(disk: &Disk, generation: u64, host: &str, name: Option<&str>, files: &[(&str, &[u8])]) -> String {
+    let at = HeadRef { generation, hash: Hash::of(&generation.to_le_bytes()) };
+    let name = name.map_or_else(|| set_name(&at), str::to_owned);
+    let making = disk.begin(&name).unwrap();
+    for (path, octets) in files {
+        making.write(&format!("{SITE}/{path}"), octets).unwrap();
+    }
+    let told = Set {
+        name: at,
+        head: head(generation, None, files),
+        host: host.to_owned(),
+        role: "mx".to_owned(),
+        daemon: "mx".to_owned(),
+        control: None,
+        metrics: None,
+    };
+    making.finish(&serde_json::to_vec(&told).unwrap()).unwrap();
+    name
+}
+
+fn write(at: &Path, octets: &[u8]) {
+    File::create(at).unwrap().write_all(octets).unwrap();
+}
+
+#[test]
+fn a_set_is_made_over_the_one_in_use_or_else_the_newest_of_this_host() {
+    let root = tempfile::tempdir().unwrap();
+    let disk = Disk::open(root.path()).unwrap();
+    assert_eq!(base(&disk, HOST), None);
+    let elsewhere = set(&disk, 9, "mx2.example.org", None, &[]);
+    let before = set(&disk, 8, HOST, Some("8-0123456789abcdef-30001"), &[]);
+    assert_eq!(base(&disk, HOST), None, "another host's, and one that is made in another way");
+    let [old, new] = [1, 2].map(|generation| set(&disk, generation, HOST, None, &[]));
+    for (in_use, over) in [(None, &new), (Some(&old), &old), (Some(&elsewhere), &new), (Some(&before), &new)]
+    {
+        if let Some(in_use) = in_use {
+            disk.flip(in_use).unwrap();
+        }
+        assert_eq!(base(&disk, HOST), Some(disk.set(over)), "{in_use:?}");
+    }
+}
+
+#[test]
+fn a_file_is_taken_from_where_it_is_as_it_was_signed() {
+    let root = tempfile::tempdir().unwrap();
+    let disk = Disk::open(root.path()).unwrap();
+    let files: [(&str, &[u8]); 4] =
+        [("maps/a", b"fetched"), ("maps/b", b"of a set"), ("maps/c", b"damaged"), ("maps/d", b"nowhere")];
+    let hash = |number: usize| Hash::of(files[number].1);
+    write(&disk.fetched(hash(0)), b"fetched");
+    // A disk gave other octets: it is not there, and fetched once more.
+    write(&disk.fetched(hash(2)), b"demaged");
+    let old = set(&disk, 1, HOST, None, &files[1..2]);
+    let making = disk.begin("2").unwrap();
+    let (making, missing) = lay_down(&disk, making, head(2, None, &files).files).unwrap();
+    let missing: Vec<_> = missing.iter().map(|file| file.path.as_str()).collect();
+    assert_eq!(missing, ["maps/c", "maps/d"]);
+    let laid = |path: &str| fs::read(making.path().join(SITE).join(path)).unwrap();
+    assert_eq!((laid("maps/a"), laid("maps/b")), (b"fetched".to_vec(), b"of a set".to_vec()));
+    assert!(disk.fetched(hash(0)).exists() && !disk.fetched(hash(2)).exists());
+    drop(making);
+    // Nor is it one of a set that is damaged.
+    let file = disk.set(&old).join(SITE).join("maps/b");
+    fs::remove_file(&file).unwrap();
+    write(&file, b"of a sat");
+    let (_, missing) = lay_down(&disk, disk.begin("3").unwrap(), head(3, None, &files[1..2]).files).unwrap();
+    assert_eq!(missing.len(), 1);
+}
