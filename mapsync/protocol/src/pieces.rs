@@ -1,7 +1,7 @@
 //! A table many lines at once, for those who look only at the lines that changed.
 //!
 //! Nearly all of a table is passed on as it lies: what becomes of it is proven by its hash, so no line that nobody
-//! touches is taken apart. No more is held than one piece, or one line where that is longer.
+//! touches is taken apart. No more is held than a piece and the line that was begun before it.
 
 use std::cmp::Ordering;
 use std::io::Read;

@@ -1,9 +1,9 @@
 //! What changed between two tables, so that a host fetches that and not the table.
 //!
 //! A hub finds it once for each generation ([`diff`]), puts several together for a host that is further behind
-//! ([`compose`]), and sends the whole table where that is shorter ([`worth_it`]). A host lays it over the table it has
-//! ([`apply`]): entry by entry, and it ends with the octets that the signed head names or with an error. A
-//! delta needs no signature of its own.
+//! ([`compose`]), and sends the whole table where that is shorter ([`worth_it`]). A host lays it over the table it
+//! has ([`apply`]): what lies between two changes is passed on as it is, and it ends with the octets that the signed
+//! head names or with an error. A delta needs no signature of its own.
 
 use std::cmp::Ordering;
 use std::io::{self, BufRead, BufReader, Write};
@@ -85,11 +85,15 @@ pub fn diff<W: Write>(
     let between = Between { from: from.1, to: to.1 };
     let (mut from, mut to) = (Pieces::new(from.0), Pieces::new(to.0));
     let mut out = ops::Writer::new(Packer::new(out)?, between)?;
-    let mut last = String::new();
+    let mut last = Vec::<u8>::new();
     loop {
-        // What both have is not looked at line by line: between two changes lie most of a table's entries.
+        // What both have is not looked at line by line: between two changes lie most of a table's entries. But no
+        // change goes back behind it, nor it behind a change: no host could lay that over its table.
         let same = pieces::same(from.lines()?, to.lines()?);
         if same > 0 {
+            let lines = from.lines()?.get(..same).unwrap_or_default();
+            is_above(pieces::key_of(pieces::line(lines)), &last)?;
+            pieces::key_of(pieces::last_line(lines).unwrap_or(lines)).clone_into(&mut last);
             from.pass(same);
             to.pass(same);
             continue;
@@ -108,21 +112,24 @@ pub fn diff<W: Write>(
             (_, Some((Record { key, value }, _))) => Op::Change { key, value },
             (None, None) => break,
         };
-        if op.key() <= last.as_str() {
-            return Err(BadRecord::Rule {
-                key: op.key().to_owned(),
-                what: "it is not in its order, or twice",
-            }
-            .into());
-        }
+        is_above(op.key().as_bytes(), &last)?;
         out.put(op)?;
-        op.key().clone_into(&mut last);
+        op.key().as_bytes().clone_into(&mut last);
         let (old, new) = (old.map(|(_, octets)| octets), new.map(|(_, octets)| octets));
         from.pass(old.unwrap_or_default());
         to.pass(new.unwrap_or_default());
     }
     let (packer, counts) = out.finish();
     Ok((packer.finish()?, counts))
+}
+
+/// Keys rise.
+fn is_above(key: &[u8], last: &[u8]) -> Result<(), BadRecord> {
+    if key > last {
+        return Ok(());
+    }
+    let key = String::from_utf8_lossy(key).into_owned();
+    Err(BadRecord::Rule { key, what: "it is not in its order, or twice" })
 }
 
 /// Puts deltas that follow one another together into one, packed. They come unpacked, the oldest first.
