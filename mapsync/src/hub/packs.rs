@@ -1,9 +1,12 @@
 //! Whole files as they travel: packed once, and kept while they are asked for.
 //!
-//! A host that has no table to lay a change over needs all of it, and packed that is a quarter or a fifth of the octets. One
-//! file is packed at a time, also when a thousand hosts ask for it. What was packed lies below the store in `packed/`; it is
-//! nothing that could not be made again, so that folder is emptied at a start and bounded by leaving out what was not
-//! asked for longest. Those of them that are not long are handed out from memory.
+//! A host that has no table to lay a change over needs all of it, and packed that is a quarter or a fifth of the
+//! octets. One file is packed at a time, also when a thousand hosts ask for it. What was packed lies below the store
+//! in `packed/`; it is nothing that could not be made again, so that folder is emptied at a start and bounded by
+//! leaving out what was not asked for longest.
+//!
+//! Those of them that are not long are handed out from memory, and come there when they are asked for. Who fetches
+//! one slowly holds it there, so there is a bound on what is held, too: beyond it they are read from the disk.
 
 use std::collections::VecDeque;
 use std::fs::{self, File};
@@ -16,6 +19,7 @@ use bytes::Bytes;
 use switchyard_mapsync_protocol::hash::Hash;
 use switchyard_mapsync_protocol::packed::Packer;
 use tempfile::NamedTempFile;
+use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 use tokio::time::timeout;
 
 use super::recent::Recent;
@@ -31,7 +35,10 @@ const KEPT: usize = 4096;
 /// The longest of them that is kept in memory, and how many octets of them are.
 const IN_MEMORY: u64 = 8 << 20;
 const ALL_IN_MEMORY: usize = 64 << 20;
-/// How long a file that could not be packed travels as it is, before that is tried again: a full disk does not stay full.
+/// Octets in memory together with those that are kept no more and on their way yet.
+const ROOM: usize = 2 * ALL_IN_MEMORY;
+/// How long a file that could not be packed travels as it is, before that is tried again: a full disk does not stay
+/// full.
 const AGAIN: Duration = Duration::from_secs(60);
 
 /// The files that were packed last.
@@ -41,6 +48,10 @@ pub(crate) struct Packs {
     folder: PathBuf,
     kept: Mutex<VecDeque<Kept>>,
     in_memory: Recent,
+    /// A permit for each octet.
+    room: Arc<Semaphore>,
+    /// Held while one is read into memory.
+    reading: Arc<tokio::sync::Mutex<()>>,
     /// Held while one is packed, also when nobody waits for it any more.
     packing: Arc<tokio::sync::Mutex<()>>,
 }
@@ -63,6 +74,18 @@ enum Became {
     TooLarge(u64),
     /// It could not be packed then.
     Failed(Instant),
+}
+
+/// A packed file in memory, with its part of the room.
+struct Held {
+    octets: Vec<u8>,
+    _room: OwnedSemaphorePermit,
+}
+
+impl AsRef<[u8]> for Held {
+    fn as_ref(&self) -> &[u8] {
+        &self.octets
+    }
 }
 
 impl Kept {
@@ -89,8 +112,15 @@ impl Packs {
             fs::remove_dir_all(&folder)?;
         }
         fs::create_dir_all(&folder)?;
-        let in_memory = Recent::new(KEPT, ALL_IN_MEMORY);
-        Ok(Self { blobs, folder, kept: Mutex::default(), in_memory, packing: Arc::default() })
+        Ok(Self {
+            blobs,
+            folder,
+            kept: Mutex::default(),
+            in_memory: Recent::new(KEPT, ALL_IN_MEMORY),
+            room: Arc::new(Semaphore::new(ROOM)),
+            reading: Arc::default(),
+            packing: Arc::default(),
+        })
     }
 
     /// A file packed, in a store of at most so many octets; none where it travels as it is.
@@ -99,37 +129,72 @@ impl Packs {
         if self.blobs.length(hash)? <= SMALL {
             return None;
         }
-        if let Some(kept) = self.kept(hash, most, Instant::now()) {
-            return self.opened(kept);
-        }
-        let one_at_a_time = async {
-            let turn = Arc::clone(&self.packing).lock_owned().await;
-            if let Some(kept) = self.kept(hash, most, Instant::now()) {
-                return self.opened(kept);
-            }
-            let packs = Arc::clone(&self);
-            let packing = tokio::task::spawn_blocking(move || {
-                let _one_at_a_time = turn;
-                packs.pack(hash, most).unwrap_or_else(|error| {
-                    tracing::warn!(%error, %hash, "a file is not packed");
-                    packs.keep(Kept { hash, became: Became::Failed(Instant::now()) }, most)
-                })
-            });
-            self.opened(packing.await.ok()?)
+        let kept = match self.kept(hash, most, Instant::now()) {
+            Some(kept) => kept,
+            None => timeout(PATIENCE, self.looked_at(hash, most)).await.ok().flatten()?,
         };
-        timeout(PATIENCE, one_at_a_time).await.ok().flatten()
+        self.opened(kept).await
+    }
+
+    /// Packs a file, unless somebody has just done it.
+    async fn looked_at(self: &Arc<Self>, hash: Hash, most: u64) -> Option<Kept> {
+        let turn = Arc::clone(&self.packing).lock_owned().await;
+        if let Some(kept) = self.kept(hash, most, Instant::now()) {
+            return Some(kept);
+        }
+        let packs = Arc::clone(self);
+        let packing = tokio::task::spawn_blocking(move || {
+            let _one_at_a_time = turn;
+            packs.pack(hash, most).unwrap_or_else(|error| {
+                tracing::warn!(%error, %hash, "a file is not packed");
+                packs.keep(Kept { hash, became: Became::Failed(Instant::now()) }, most)
+            })
+        });
+        packing.await.ok()
     }
 
     fn path(&self, hash: Hash) -> PathBuf {
         self.folder.join(hash.to_string())
     }
 
-    fn opened(&self, kept: Kept) -> Option<Octets> {
-        if kept.octets() == 0 {
-            return None;
+    /// From memory, where it comes once for all who ask; else from the disk.
+    async fn opened(self: &Arc<Self>, kept: Kept) -> Option<Octets> {
+        let octets = match kept.octets() {
+            0 => return None,
+            1..=IN_MEMORY => self.from_memory(kept).await,
+            _ => None,
+        };
+        octets.map(Octets::Here).or_else(|| File::open(self.path(kept.hash)).ok().map(Octets::File))
+    }
+
+    async fn from_memory(self: &Arc<Self>, kept: Kept) -> Option<Bytes> {
+        if let Some(octets) = self.in_memory.get(kept.hash) {
+            return Some(octets);
         }
-        let here = self.in_memory.get(kept.hash).map(Octets::Here);
-        here.or_else(|| File::open(self.path(kept.hash)).ok().map(Octets::File))
+        let turn = Arc::clone(&self.reading).lock_owned().await;
+        if let Some(octets) = self.in_memory.get(kept.hash) {
+            return Some(octets);
+        }
+        let packs = Arc::clone(self);
+        let reading = tokio::task::spawn_blocking(move || {
+            let _one_at_a_time = turn;
+            packs.read(kept)
+        });
+        reading.await.ok().flatten()
+    }
+
+    /// Reads a packed file, where there is room for it. Blocks on the disk.
+    fn read(&self, kept: Kept) -> Option<Bytes> {
+        let octets = u32::try_from(kept.octets()).ok()?;
+        let room = Arc::clone(&self.room).try_acquire_many_owned(octets).ok()?;
+        let octets = fs::read(self.path(kept.hash)).ok()?;
+        let octets = Bytes::from_owner(Held { octets, _room: room });
+        // One that has made room for others meanwhile would not be asked for here again.
+        let known = self.kept.lock().unwrap_or_else(PoisonError::into_inner);
+        if known.iter().any(|known| known.hash == kept.hash) {
+            self.in_memory.keep(kept.hash, octets.clone());
+        }
+        Some(octets)
     }
 
     /// What is known of a file; what does not hold any more is forgotten.
@@ -161,9 +226,6 @@ impl Packs {
         let kept = Kept { hash, became };
         if kept.octets() > 0 {
             to.persist(self.path(hash)).map_err(|error| error.error)?;
-            if packed <= IN_MEMORY {
-                self.in_memory.keep(hash, Bytes::from(fs::read(self.path(hash))?));
-            }
         }
         Ok(self.keep(kept, most))
     }
@@ -178,6 +240,7 @@ impl Packs {
             if oldest.octets() > 0 {
                 // Who reads it has it open; what stays behind goes at the next start.
                 let _left_at_worst = fs::remove_file(self.path(oldest.hash));
+                self.in_memory.forget(oldest.hash);
             }
         }
         new
@@ -185,90 +248,4 @@ impl Packs {
 }
 
 #[cfg(test)]
-mod tests {
-    use std::io::Read as _;
-
-    use switchyard_mapsync_protocol::packed::Unpacker;
-
-    use super::*;
-
-    async fn put(blobs: &Blobs, octets: &[u8]) -> Hash {
-        let hash = Hash::of(octets);
-        let mut incoming = blobs.take(hash, u64::MAX, u64::MAX).unwrap();
-        incoming.more(octets).await.unwrap();
-        blobs.keep(incoming.end().await.unwrap()).unwrap();
-        hash
-    }
-
-    fn table(value: u8) -> Vec<u8> {
-        (0..5000).flat_map(|n| format!("user{n:05}@example.org\t{value}\n").into_bytes()).collect()
-    }
-
-    #[tokio::test]
-    async fn what_failed_and_what_had_no_room_is_packed_when_it_can_be() {
-        let folder = tempfile::tempdir().unwrap();
-        let blobs = Arc::new(Blobs::open(folder.path()).unwrap());
-        let packs = Arc::new(Packs::open(folder.path(), Arc::clone(&blobs)).unwrap());
-        let is_packed = async |hash: Hash, most: u64| Arc::clone(&packs).packed(hash, most).await.is_some();
-        let (one, two) = (put(&blobs, &table(1)).await, put(&blobs, &table(2)).await);
-
-        let at = folder.path().join("packed");
-        fs::remove_dir(&at).unwrap();
-        assert!(!is_packed(one, 1_000_000).await);
-        fs::create_dir(&at).unwrap();
-        // Not for each host that asks: a while after.
-        let began = Instant::now();
-        assert!(packs.kept(one, 1_000_000, began).is_some());
-        assert!(packs.kept(one, 1_000_000, began + AGAIN).is_none());
-        assert!(is_packed(one, 1_000_000).await);
-
-        assert!(!is_packed(two, 100).await);
-        assert!(packs.kept(two, 100, began + AGAIN).is_some(), "it has no room as long as there is no more");
-        assert!(is_packed(two, 1_000_000).await);
-    }
-
-    #[tokio::test]
-    async fn a_file_is_packed_where_that_is_worth_it_and_the_oldest_makes_room() {
-        let folder = tempfile::tempdir().unwrap();
-        let blobs = Arc::new(Blobs::open(folder.path()).unwrap());
-        let packs = Arc::new(Packs::open(folder.path(), Arc::clone(&blobs)).unwrap());
-        let (one, two) = (put(&blobs, &table(1)).await, put(&blobs, &table(2)).await);
-        let small = put(&blobs, b"a b\n").await;
-        let mut chance = fastrand::Rng::with_seed(7);
-        let noise: Vec<u8> = (0..100_000).map(|_| chance.u8(..)).collect();
-        let noise = put(&blobs, &noise).await;
-        let length = async |hash: Hash, most: u64| {
-            Arc::clone(&packs).packed(hash, most).await.map(|octets| octets.length().unwrap())
-        };
-        let packed = length(one, 1_000_000).await.unwrap();
-        assert!(packed < 40_000, "{packed} octets");
-        for in_memory in [true, false] {
-            let octets = match Arc::clone(&packs).packed(one, 1_000_000).await.unwrap() {
-                Octets::Here(octets) if in_memory => octets.to_vec(),
-                Octets::File(mut file) if !in_memory => {
-                    let mut octets = Vec::new();
-                    file.read_to_end(&mut octets).unwrap();
-                    octets
-                }
-                other => panic!("{other:?}"),
-            };
-            let mut unpacked = Vec::new();
-            Unpacker::new(&octets[..], 1_000_000).unwrap().read_to_end(&mut unpacked).unwrap();
-            assert_eq!(Hash::of(&unpacked), one);
-            // Others were asked for since.
-            packs.in_memory.keep(Hash::of(b"another"), Bytes::from(vec![0; ALL_IN_MEMORY]));
-        }
-        for as_it_is in [small, noise, Hash::of(b"not here")] {
-            assert_eq!(length(as_it_is, 1_000_000).await, None);
-        }
-
-        // With room for one, the other is made again.
-        let files = || fs::read_dir(folder.path().join("packed")).unwrap().count();
-        assert!(length(two, packed + packed / 2).await.is_some());
-        assert_eq!(files(), 1);
-        assert!(length(one, packed + packed / 2).await.is_some());
-        assert_eq!(files(), 1);
-        drop(Packs::open(folder.path(), blobs).unwrap());
-        assert_eq!(files(), 0);
-    }
-}
+mod tests;

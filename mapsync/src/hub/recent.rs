@@ -1,5 +1,5 @@
-//! Octets that were asked for last, in memory: a thousand hosts that ask for the same do not read it a thousand times. A
-//! file is named by its hash, so it never becomes another.
+//! Octets that were asked for last, in memory: a thousand hosts that ask for the same do not read it a thousand
+//! times. A file is named by its hash, so it never becomes another.
 
 use std::collections::VecDeque;
 use std::sync::{Mutex, PoisonError};
@@ -30,6 +30,12 @@ impl Recent {
         let octets = asked.1.clone();
         kept.push_back(asked);
         Some(octets)
+    }
+
+    /// Forgets a file.
+    pub(crate) fn forget(&self, hash: Hash) {
+        let mut kept = self.kept.lock().unwrap_or_else(PoisonError::into_inner);
+        kept.retain(|(known, _)| *known != hash);
     }
 
     /// Keeps them; what was not asked for longest makes room.
@@ -67,5 +73,9 @@ mod tests {
         assert!(!is_here(one) && is_here(two) && !is_here(three));
         recent.keep(one, Bytes::from_static(b"eleven octets"));
         assert!(!is_here(one) && !is_here(two));
+        recent.keep(one, Bytes::from_static(b"one"));
+        recent.keep(two, Bytes::from_static(b"two"));
+        recent.forget(one);
+        assert!(!is_here(one) && is_here(two));
     }
 }

@@ -1,5 +1,5 @@
-//! Small files that were asked for last, in memory ([`Recent`]): a thousand hosts that ask for the same do not open it a
-//! thousand times.
+//! Small files that were asked for last, in memory ([`Recent`]): a thousand hosts that ask for the same do not open
+//! it a thousand times.
 
 use std::fs::File;
 use std::io::{self, Read as _};
@@ -29,9 +29,9 @@ impl Default for Small {
 /// A file's octets.
 #[derive(Debug)]
 pub(crate) enum Octets {
-    /// A small one's.
+    /// In memory.
     Here(Bytes),
-    /// To be read.
+    /// To be read from the disk.
     File(File),
 }
 
