@@ -7,11 +7,13 @@
 //! A table travels as [`records`] in one spelling, so that a [`delta`] of what changed can travel instead; both, and
 //! every other file, may be [`packed`] on the way. A [`status`] is what a host says back.
 //! A [`question`] is put to all hosts at once.
-//! [`agent`] is what a host does about it all, and a [`rollout`] is how a hub brings a generation to all hosts, step by step.
+//! [`agent`] is what a host does about it all, and a [`rollout`] is how a hub brings a generation to all hosts, step
+//! by step.
 //!
 //! Invariants kept here:
 //! - What [`trust::Trusted`] remembers changes only after every check has passed.
-//! - No octet of a payload is parsed before its signatures are counted, save for the first root, which a person put there.
+//! - No octet of a payload is parsed before its signatures are counted, save for the first root, which a person put
+//!   there.
 //! - What is unpacked is never longer than what is signed allows, and no more of it is held than a window and a line.
 //! - Every message and every list in it has a longest length, and nothing is kept beyond it.
 #![forbid(unsafe_code)]

@@ -1,8 +1,9 @@
 //! Drives rollouts: looks at what hosts say, and publishes the next release of the plan when its time has come.
 //!
-//! What is decided stands in the protocol's [`Rollout`]; here are the clock, the hosts' words and the hub's order. Every hub
-//! that takes pushes drives, and needs no word of another: the newest release says where a rollout stands, numbers only rise,
-//! and of two that publish the same one both are right. A hub that is alone left goes on; with none nobody moves.
+//! What is decided stands in the protocol's [`Rollout`]; here are the clock, the hosts' words and the hub's order.
+//! Every hub that takes pushes drives, and needs no word of another: the newest release says where a rollout stands,
+//! numbers only rise, and of two that publish the same one both are right. A hub that is alone left goes on; with
+//! none nobody moves.
 
 use std::sync::Arc;
 use std::time::{Duration, Instant};
@@ -161,7 +162,8 @@ impl Driver<'_> {
         goes
     }
 
-    /// Publishes a release of the plan. If it is not taken, the next look tries again, or sees what was taken instead.
+    /// Publishes a release of the plan. If it is not taken, the next look tries again, or sees what was taken
+    /// instead.
     async fn publish(&mut self, sequence: u64, octets: Vec<u8>, why: String) {
         let is_end = sequence >= self.rollout.plan().first().saturating_add(self.standing.steps as u64);
         match push(self.shared, self.board, Brought::Release(Bytes::from(octets))).await {

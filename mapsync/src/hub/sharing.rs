@@ -1,9 +1,10 @@
-//! Hubs tell one another what hosts say, so that at each of them the list, the page and the gates of a rollout know all
-//! hosts, whichever hub a host speaks to.
+//! Hubs tell one another what hosts say, so that at each of them the list, the page and the gates of a rollout know
+//! all hosts, whichever hub a host speaks to.
 //!
 //! About once a second a hub asks each of its `peers` for the words that came there since it asked last. A hub that
-//! follows is nobody's peer, so it brings its own words to those that it follows. A word is passed on once, and not to
-//! whom it came from; the host's own numbers say which of two is newer. Nothing of it goes through etcd or to a disk.
+//! follows is nobody's peer, so it brings its own words to those that it follows. A word is passed on once, and not
+//! to whom it came from; the host's own numbers say which of two is newer. Nothing of it goes through etcd or to a
+//! disk.
 //!
 //! A hub believes another what a host said. That gives it no new power: it drives the same rollouts itself, and hosts
 //! take nothing that an admin did not sign.
