@@ -3,11 +3,12 @@
 use std::future::poll_fn;
 use std::io;
 use std::mem::MaybeUninit;
-use std::pin::Pin;
+use std::pin::{Pin, pin};
 use std::task::{Context, Poll, Waker, ready};
 
 use bytes::BytesMut;
 use tokio::io::{AsyncRead, AsyncReadExt as _, AsyncWrite, AsyncWriteExt as _, ReadBuf};
+use tokio::task::coop::unconstrained;
 
 /// Octets that are read at a time, as a rule.
 const PASSING: usize = 16 << 10;
@@ -59,7 +60,9 @@ impl Stream {
 
     /// Reads what has come already, without waiting; `None` when nothing has.
     pub(crate) fn read_now(&mut self) -> Option<io::Result<usize>> {
-        match self.poll_pass(&mut Context::from_waker(Waker::noop())) {
+        // Nobody comes back to it later, so it is read even by a task that should let others have their turn.
+        let read = pin!(unconstrained(poll_fn(|context| self.poll_pass(context))));
+        match read.poll(&mut Context::from_waker(Waker::noop())) {
             Poll::Ready(read) => Some(read),
             Poll::Pending => None,
         }
@@ -92,5 +95,25 @@ impl Stream {
 
     pub(crate) async fn close(&mut self) {
         let _ = self.socket.shutdown().await;
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use tokio::task::coop;
+
+    use super::*;
+
+    #[tokio::test]
+    async fn what_has_come_is_read_by_a_task_whose_turn_is_over() {
+        let (mut other, one) = tokio::io::duplex(64);
+        let mut stream = Stream::new(Box::new(one));
+        other.write_all(b"here").await.unwrap();
+        while coop::has_budget_remaining() {
+            coop::consume_budget().await;
+        }
+        assert_eq!(stream.read_now().unwrap().unwrap(), 4);
+        assert_eq!(&stream.input[..], b"here");
+        assert!(stream.read_now().is_none());
     }
 }

@@ -1,8 +1,10 @@
 //! A unix socket whose owner is woken for what comes, and for room to write only when there was none.
 //!
 //! The kernel tells a unix socket that there is room whenever its peer has read. Whoever asks and waits for the answer
-//! would be woken by that first, once a question and for nothing. So room is waited for over a second descriptor of
-//! the same socket, made when a write found none and gone when all is written.
+//! would be woken by that first, once a question and for nothing. So a socket is watched for room from a write that
+//! found none until all is written. That takes no second descriptor: there may be none left.
+//!
+//! The watch that changes forgets who waited: a socket is read and written by turns, by one task.
 
 use std::io::{self, ErrorKind, Read as _, Write as _};
 use std::net::Shutdown;
@@ -14,13 +16,18 @@ use std::task::{Context, Poll, ready};
 use tokio::io::unix::AsyncFd;
 use tokio::io::{AsyncRead, AsyncWrite, Interest, ReadBuf};
 use tokio::net::UnixStream;
+use tokio::task::coop;
+
+/// Octets that are read at a time: room for them is cleared before.
+const AT_A_TIME: usize = 16 << 10;
 
 /// One end of a connection.
 #[derive(Debug)]
 pub struct UnixSocket {
-    socket: AsyncFd<Socket>,
-    /// While a write waits.
-    room: Option<AsyncFd<Socket>>,
+    /// None once the run time could not watch it any more.
+    socket: Option<AsyncFd<Socket>>,
+    /// While a write waits it is watched for room, too.
+    awaits_room: bool,
 }
 
 impl UnixSocket {
@@ -37,17 +44,29 @@ impl UnixSocket {
     /// # Errors
     /// When the run time cannot watch it.
     pub fn new(stream: UnixStream) -> io::Result<Self> {
-        Ok(Self { socket: watched(stream.into_std()?, Interest::READABLE)?, room: None })
+        let socket = watched(stream.into_std()?, Interest::READABLE)?;
+        Ok(Self { socket: Some(socket), awaits_room: false })
+    }
+
+    fn socket(&self) -> io::Result<&AsyncFd<Socket>> {
+        self.socket.as_ref().ok_or_else(|| ErrorKind::NotConnected.into())
+    }
+
+    /// Watches for something else from now on. What lies there already is told again.
+    fn watch(&mut self, interest: Interest) -> io::Result<()> {
+        if let Some(socket) = self.socket.take() {
+            self.socket = Some(watched(socket.into_inner(), interest)?);
+        }
+        Ok(())
     }
 
     /// Waits until there is room.
     fn poll_room(&mut self, context: &mut Context<'_>) -> Poll<io::Result<()>> {
-        let room = match self.room.take() {
-            Some(room) => room,
-            None => watched(self.socket.get_ref().try_clone()?, Interest::WRITABLE)?,
-        };
-        let room = self.room.insert(room);
-        ready!(room.poll_write_ready(context))?.clear_ready();
+        if !self.awaits_room {
+            self.watch(Interest::READABLE | Interest::WRITABLE)?;
+            self.awaits_room = true;
+        }
+        ready!(self.socket()?.poll_write_ready(context))?.clear_ready();
         Poll::Ready(Ok(()))
     }
 }
@@ -58,11 +77,11 @@ impl AsyncRead for UnixSocket {
         context: &mut Context<'_>,
         into: &mut ReadBuf<'_>,
     ) -> Poll<io::Result<()>> {
+        let socket = self.socket()?;
+        let most = into.remaining().min(AT_A_TIME);
         loop {
-            let mut readiness = ready!(self.socket.poll_read_ready(context))?;
-            let space = into.initialize_unfilled();
-            let most = space.len();
-            match self.socket.get_ref().read(space) {
+            let mut readiness = ready!(socket.poll_read_ready(context))?;
+            match socket.get_ref().read(into.initialize_unfilled_to(most)) {
                 Ok(octets) => {
                     // All that lay there came with it: what comes next is told anew.
                     if 0 < octets && octets < most {
@@ -85,22 +104,31 @@ impl AsyncWrite for UnixSocket {
         context: &mut Context<'_>,
         octets: &[u8],
     ) -> Poll<io::Result<usize>> {
+        // One that always finds room lets others have their turn, as one that reads does.
+        let turn = ready!(coop::poll_proceed(context));
         loop {
-            match self.socket.get_ref().write(octets) {
+            let written = self.socket()?.get_ref().write(octets);
+            match written {
                 Err(error) if error.kind() == ErrorKind::WouldBlock => ready!(self.poll_room(context))?,
                 Err(error) if error.kind() == ErrorKind::Interrupted => {}
-                written => return Poll::Ready(written),
+                written => {
+                    turn.made_progress();
+                    return Poll::Ready(written);
+                }
             }
         }
     }
 
     fn poll_flush(mut self: Pin<&mut Self>, _context: &mut Context<'_>) -> Poll<io::Result<()>> {
-        self.room = None;
+        if self.awaits_room {
+            self.watch(Interest::READABLE)?;
+            self.awaits_room = false;
+        }
         Poll::Ready(Ok(()))
     }
 
     fn poll_shutdown(self: Pin<&mut Self>, _context: &mut Context<'_>) -> Poll<io::Result<()>> {
-        Poll::Ready(self.socket.get_ref().shutdown(Shutdown::Write))
+        Poll::Ready(self.socket()?.get_ref().shutdown(Shutdown::Write))
     }
 }
 
@@ -115,6 +143,8 @@ fn watched(socket: Socket, interest: Interest) -> io::Result<AsyncFd<Socket>> {
 
 #[cfg(test)]
 mod tests {
+    use std::os::fd::AsRawFd as _;
+
     use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 
     use super::*;
@@ -145,20 +175,72 @@ mod tests {
         assert_eq!(one.write_all(b"more").await.unwrap_err().kind(), ErrorKind::BrokenPipe);
     }
 
+    /// How many descriptors of this process are this socket.
+    fn descriptors(of: &UnixSocket) -> usize {
+        let target = |name: &str| std::fs::read_link(format!("/proc/self/fd/{name}")).ok();
+        let socket = target(&of.socket().unwrap().get_ref().as_raw_fd().to_string()).unwrap();
+        let names = std::fs::read_dir("/proc/self/fd").unwrap();
+        let names = names.filter_map(|entry| entry.ok()?.file_name().into_string().ok());
+        names.filter(|name| target(name).as_ref() == Some(&socket)).count()
+    }
+
     #[tokio::test]
-    async fn a_write_waits_for_room_and_the_watch_for_it_ends_with_it() {
+    async fn r9_a_write_waits_for_room_with_the_one_descriptor_and_then_reading_goes_on() {
         let (mut one, mut other) = pair();
         let much = vec![7; 4 << 20];
         // Both run in this one thread, so that nobody reads before there is no room.
         let written = tokio::spawn(async move {
             one.write_all(&much).await.unwrap();
-            assert!(one.room.is_some(), "four megabytes found room at once");
+            assert!(one.awaits_room, "four megabytes found room at once");
+            assert_eq!(descriptors(&one), 1);
             one.flush().await.unwrap();
             one
         });
         let mut heard = vec![0; 4 << 20];
         other.read_exact(&mut heard).await.unwrap();
-        let one = written.await.unwrap();
-        assert!(one.room.is_none() && heard.iter().all(|octet| *octet == 7));
+        // What comes while nothing is watched is not lost.
+        other.write_all(b"c").await.unwrap();
+        let mut one = written.await.unwrap();
+        assert!(!one.awaits_room && heard.iter().all(|octet| *octet == 7));
+        assert_eq!(one.read_u8().await.unwrap(), b'c');
+        drop(other);
+        assert_eq!(one.read(&mut [0; 8]).await.unwrap(), 0);
+    }
+
+    #[tokio::test]
+    async fn a_write_that_waits_hears_that_the_other_side_is_gone() {
+        let (mut one, mut other) = pair();
+        let written = tokio::spawn(async move {
+            let error = one.write_all(&vec![7; 4 << 20]).await.unwrap_err();
+            (one.awaits_room, error.kind())
+        });
+        other.read_u8().await.unwrap();
+        drop(other);
+        let (awaited_room, kind) = written.await.unwrap();
+        assert!(awaited_room && matches!(kind, ErrorKind::BrokenPipe | ErrorKind::ConnectionReset), "{kind}");
+    }
+
+    #[tokio::test]
+    async fn who_always_finds_room_lets_others_have_their_turn() {
+        let (one, other) = UnixStream::pair().unwrap();
+        let (mut one, other) = (UnixSocket::new(one).unwrap(), other.into_std().unwrap());
+        let mut writes = 0;
+        while coop::has_budget_remaining() && writes < 10_000 {
+            one.write_all(b"word").await.unwrap();
+            assert_eq!((&other).read(&mut [0; 8]).unwrap(), 4);
+            writes += 1;
+        }
+        assert!(writes < 10_000);
+    }
+
+    #[tokio::test]
+    async fn no_more_room_is_cleared_than_is_read_at_a_time() {
+        let (mut one, mut other) = pair();
+        other.write_all(b"word").await.unwrap();
+        let mut space = vec![std::mem::MaybeUninit::<u8>::uninit(); 1 << 20];
+        let mut into = ReadBuf::uninit(&mut space);
+        std::future::poll_fn(|context| Pin::new(&mut one).poll_read(context, &mut into)).await.unwrap();
+        assert_eq!(into.filled(), b"word");
+        assert!(into.initialized().len() <= AT_A_TIME, "{}", into.initialized().len());
     }
 }
