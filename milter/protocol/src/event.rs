@@ -100,6 +100,20 @@ impl Event {
         }
     }
 
+    /// By frames: a body is told in chunks of so many octets.
+    pub(crate) fn pieces(&self, most: usize) -> impl Iterator<Item = Self> {
+        let (mut whole, mut rest) = match self {
+            Self::Body(body) => (None, body.clone()),
+            event => (Some(event.clone()), Bytes::new()),
+        };
+        std::iter::from_fn(move || {
+            whole.take().or_else(|| {
+                let chunk = rest.split_to(rest.len().min(most));
+                (!chunk.is_empty()).then_some(Self::Body(chunk))
+            })
+        })
+    }
+
     pub(crate) fn encode(&self, output: &mut BytesMut) {
         match self {
             Self::Connect(connect) => connect.encode(output),

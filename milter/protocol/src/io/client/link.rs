@@ -2,7 +2,7 @@
 
 use std::io;
 
-use bytes::{Bytes, BytesMut};
+use bytes::BytesMut;
 use tokio::time::{Duration, Instant, timeout_at};
 
 use super::alarm::Alarm;
@@ -18,6 +18,8 @@ use crate::turn::OutOfTurn;
 
 /// What waits to be written before it is, where nothing is waited for: events without an answer share a write.
 const GATHERED: usize = 64 << 10;
+/// Reads of what came late: a megabyte of it. A filter that owes more has its say to nobody.
+const LATE_READS: usize = 64;
 
 /// Why a place is lost.
 #[derive(Debug, thiserror::Error)]
@@ -141,7 +143,7 @@ impl Link {
     ) -> Result<Option<Answer>, LinkError> {
         let most = self.conversation.agreed().data_size();
         let (mut latest, mut awaits) = (None, false);
-        for event in events.iter().flat_map(|event| pieces(event, most)) {
+        for event in events.iter().flat_map(|event| event.pieces(most)) {
             let stage = event.stage();
             let is_due = self.conversation.wants(stage) && !self.conversation.takes(stage);
             // What is under way is bounded: a filter may have to write before it can read on.
@@ -168,17 +170,27 @@ impl Link {
     /// Every answer has been heard, or is owed by a message that is over and as far as it has come heard here, and
     /// nothing has come since: what lies there would be taken for the next one.
     pub(super) fn expect_silence(&mut self) -> Result<(), LinkError> {
-        match self.stream.read_now() {
-            Some(Ok(0)) => return Err(LinkError::Closed),
-            Some(Err(error)) => return Err(error.into()),
-            Some(Ok(_)) | None => {}
+        let mut reads = 0;
+        loop {
+            while self.conversation.owes()
+                && let Some(late) = frame::take(&mut self.stream.input, LARGEST)?
+            {
+                let _ = self.conversation.hear(late)?;
+            }
+            if !self.conversation.owes() && !self.stream.input.is_empty() {
+                return Err(HearError::Unasked.into());
+            }
+            if self.conversation.owes() && reads == LATE_READS {
+                return Ok(());
+            }
+            // Behind the last answer there may be more, or the end.
+            match self.stream.read_now() {
+                None => return Ok(()),
+                Some(Ok(0)) => return Err(LinkError::Closed),
+                Some(read) => _ = read?,
+            }
+            reads += 1;
         }
-        while self.conversation.owes()
-            && let Some(late) = frame::take(&mut self.stream.input, LARGEST)?
-        {
-            let _ = self.conversation.hear(late)?;
-        }
-        if self.stream.input.is_empty() { Ok(()) } else { Err(HearError::Unasked.into()) }
     }
 
     /// Hears what is owed, up to the first answer after which nothing more is told.
@@ -253,20 +265,6 @@ impl Link {
         let _ = timeout_at(deadline, goodbye).await;
         None
     }
-}
-
-/// An event in frames: a body is told by chunks.
-fn pieces(event: &Event, most: usize) -> impl Iterator<Item = Event> {
-    let (mut whole, mut rest) = match event {
-        Event::Body(body) => (None, body.clone()),
-        event => (Some(event.clone()), Bytes::new()),
-    };
-    std::iter::from_fn(move || {
-        whole.take().or_else(|| {
-            let chunk = rest.split_to(rest.len().min(most));
-            (!chunk.is_empty()).then_some(Event::Body(chunk))
-        })
-    })
 }
 
 /// Waits until `patience` is at its end or the message's time is over, whichever is first.

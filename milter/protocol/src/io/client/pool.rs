@@ -173,13 +173,33 @@ impl Pool {
         self.room.rest(leased).map_err(|wanted| self.part_with(*wanted)).ok()
     }
 
-    /// The connection that rested, if nobody else needed its place. That the filter closed it meanwhile says nothing
-    /// about its place; what it said meanwhile does.
+    /// The connection that rested, if nobody else needed its place.
     pub(super) fn wake(&self, owner: Owner) -> Option<Leased> {
+        self.room.wake(owner)
+    }
+
+    /// The same, for more of the session: not if the filter owes answers to a message that is over. It may never give
+    /// them, and what it said next would be taken for one of them. That it closed the connection meanwhile says nothing
+    /// about its place; what it said meanwhile does.
+    pub(super) fn resume(self: &Arc<Self>, owner: Owner) -> Option<Leased> {
         let mut leased = self.room.wake(owner)?;
-        match leased.link.expect_silence() {
+        let silence = leased.link.expect_silence();
+        let owes = leased.link.owes();
+        if owes {
+            self.heard_early();
+        }
+        match silence {
             Err(error) if error.cause() == Cause::Lost => None,
-            Err(_) | Ok(()) => Some(leased),
+            Err(error) if owes => {
+                self.failed(leased.place, &error);
+                None
+            }
+            Ok(()) if owes => {
+                self.part_with(leased);
+                None
+            }
+            // Whoever tells something over it finds the word that nobody asked for.
+            Ok(()) | Err(_) => Some(leased),
         }
     }
 
@@ -201,8 +221,10 @@ impl Pool {
 
     /// Keeps a link for the next session, or says goodbye.
     async fn give_back(&self, leased: Leased) {
-        let Leased { generation, place, link, permit, .. } = leased;
-        let keep = self.options.kept > 0 && self.room.keeps(generation);
+        let Leased { generation, place, mut link, permit, .. } = leased;
+        // What came is heard first: of a connection that is closed over it the other side may lose our last words.
+        let is_silent = link.expect_silence().is_ok();
+        let keep = is_silent && self.options.kept > 0 && self.room.keeps(generation);
         let Some(mut link) = link.release(keep).await else { return };
         if link.expect_silence().is_ok() {
             self.room.keep(Leased { generation, place, link, used: true, permit }, self.options.kept);

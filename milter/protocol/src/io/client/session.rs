@@ -170,19 +170,9 @@ impl Session {
         self.rest();
     }
 
-    /// The connection from before, unless the filter owes answers to a message that is over: it may never give them, and
-    /// what it said next would be taken for one of them.
+    /// The connection from before, if more can be told over it.
     fn again(&mut self) -> Option<Leased> {
-        if let Some(leased) = self.leased.take() {
-            return Some(leased);
-        }
-        let leased = self.wake()?;
-        if leased.link.owes() {
-            self.pool.heard_early();
-            self.pool.part_with(leased);
-            return None;
-        }
-        Some(leased)
+        self.leased.take().or_else(|| self.pool.resume(self.resting.take()?))
     }
 
     /// Tells events in a row: one, or what there is of a message's content.

@@ -3,6 +3,7 @@
 mod chain;
 mod faults;
 mod house;
+mod late;
 mod room;
 mod row;
 mod shadow;

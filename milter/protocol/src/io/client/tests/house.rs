@@ -6,6 +6,7 @@ use std::sync::{Arc, Mutex};
 use bytes::{Bytes, BytesMut};
 use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 use tokio::net::UnixListener;
+use tokio::sync::Notify;
 
 use super::Endpoint;
 use crate::command::Command;
@@ -39,6 +40,17 @@ pub(super) enum Fault {
     Answers(Stage, Action),
     /// The same, and as with libmilter nothing that comes after it in the message has an answer.
     Ends(Stage, Action),
+    /// It refuses the first field, and says this, once it is let, to all that is told behind it.
+    Late(Late),
+}
+
+/// What comes late.
+#[derive(Debug, Clone)]
+pub(super) struct Late {
+    pub(super) octets: Vec<u8>,
+    /// It hangs up then.
+    pub(super) leaves: bool,
+    pub(super) let_go: Arc<Notify>,
 }
 
 #[derive(Debug)]
@@ -122,7 +134,7 @@ pub(super) async fn talk(
             }
             continue;
         };
-        let mut output = BytesMut::new();
+        let (mut output, mut is_end) = (BytesMut::new(), false);
         match Command::decode(frame).ok()? {
             Command::Negotiate(offer) => {
                 if matches!(fault, Fault::Mute) {
@@ -142,7 +154,8 @@ pub(super) async fn talk(
                 note(stage.as_str());
                 is_over = matches!(&fault, Fault::Ends(at, _) if *at == stage);
                 react(&mut socket, &fault, stage, agreed.as_ref()?, &mut output).await?;
-                if stage == Stage::Eom {
+                is_end = stage == Stage::Eom;
+                if is_end {
                     note("answered");
                 }
                 if matches!(fault, Fault::Gathers) {
@@ -157,6 +170,12 @@ pub(super) async fn talk(
             Command::Abort | Command::Macros(_) => {}
         }
         socket.write_all(&output).await.ok()?;
+        if is_end && let Fault::Late(Late { leaves, .. }) = &fault {
+            note("late");
+            if *leaves {
+                return None;
+            }
+        }
     }
 }
 
@@ -186,6 +205,12 @@ async fn react(
         Fault::Says(at, octets) if *at == stage => output.extend_from_slice(octets),
         Fault::Answers(at, action) | Fault::Ends(at, action) if *at == stage => {
             Response::Action(action.clone()).encode(output);
+        }
+        Fault::Late(_) if stage == Stage::Header => Response::Action(Action::Reject).encode(output),
+        Fault::Late(_) if matches!(stage, Stage::Eoh | Stage::Body) => {}
+        Fault::Late(late) if stage == Stage::Eom => {
+            late.let_go.notified().await;
+            output.extend_from_slice(&late.octets);
         }
         _ if stage == Stage::Eom => {
             for edit in edits() {
