@@ -145,8 +145,9 @@ impl Arguments {
     pub(super) fn release(&self, output: &mut Output) -> Result<Exit, String> {
         with_hubs(async {
             let office = self.with.open()?;
-            let keys = office.release_keys()?;
-            if keys.is_empty() {
+            // Who only looks needs none.
+            let keys = if self.dry_run { Vec::new() } else { office.release_keys()? };
+            if keys.is_empty() && !self.dry_run {
                 return Err("`release_keys` names no key: somebody else releases".to_owned());
             }
             let admin = office.meet(output).await?;

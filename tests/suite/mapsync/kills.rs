@@ -16,10 +16,12 @@ const STRACE: &str = "/usr/bin/strace";
 /// All that an install changes the disk by; an architecture has one or the other of some.
 const CALLS: &[&str] = &[
     "openat", "write", "fsync", "fchmod", "chmod", "fchmodat", "mkdir", "rename", "unlink", "unlinkat",
-    "rmdir", "symlink",
+    "rmdir", "symlink", "link", "linkat",
 ];
 
 const FILES: &[&str] = &["mx.toml", "site/site.toml", "site/maps/recipients", "maps/0.swm"];
+/// A file of which another one is made by a name alone, as tables are that did not change.
+const LINKED: &str = "maps/1.swm";
 const OLD: &str = "1-old";
 const NEW: &str = "2-new";
 
@@ -29,6 +31,7 @@ const FOLDER: &str = "SWITCHYARD_TEST_INSTALL";
 fn make(disk: &Disk, set: &str) {
     let made = disk.begin(set).and_then(|making| {
         FILES.iter().try_for_each(|file| making.write(file, set.as_bytes()))?;
+        making.link(LINKED, &making.path().join("maps/0.swm"))?;
         making.finish(set.as_bytes())
     });
     let used = made.and_then(|()| disk.keep_state(set.as_bytes())).and_then(|()| disk.flip(set));
@@ -67,7 +70,7 @@ fn start(folder: &Path) -> Disk {
 fn in_use(folder: &Path) -> String {
     let disk = start(folder);
     let set = disk.in_use().expect("there is always one");
-    for file in FILES.iter().chain(&["set.json"]) {
+    for file in FILES.iter().chain(&[LINKED, "set.json"]) {
         let text =
             fs::read_to_string(disk.current().join(file)).unwrap_or_else(|error| panic!("{file}: {error}"));
         assert_eq!(text, set, "{file}");

@@ -25,8 +25,13 @@ fn count(world: &World, start: &str) -> usize {
 
 /// A verb of another admin's, who has the second key for releases.
 fn bob(world: &World, words: &[&str]) -> Told {
-    world.site.write("bob.toml", &world.log("push.toml").replace("\"release.key\"", "\"second.key\""));
-    let with = world.file("bob.toml");
+    with_keys(world, "bob.toml", "\"second.key\"", words)
+}
+
+/// Somebody who has other keys to release with, or none.
+fn with_keys(world: &World, file: &str, keys: &str, words: &[&str]) -> Told {
+    world.site.write(file, &world.log("push.toml").replace("\"release.key\"", keys));
+    let with = world.file(file);
     switchyard(words.iter().copied().chain(["--with", with.as_str()]))
 }
 
@@ -133,6 +138,13 @@ fn where_the_root_asks_for_two_every_release_is_begun_by_one_and_signed_by_anoth
     assert!(told.code == Some(0) && told.data.contains("undone: who uses it goes back"), "{told:?}");
     assert!(told.data.ends_with("\nback to generation 1: mx1.example.org\n"), "{told:?}");
     assert_eq!(world.in_use(), Some(2));
+    // Looking takes no key.
+    let mut words = vec!["release", "2", "--countersign", &undoing];
+    let refused = with_keys(&world, "eve.toml", "", &words);
+    words.push("--dry-run");
+    let looked = with_keys(&world, "eve.toml", "", &words);
+    assert_eq!((looked.code, looked.data), (told.code, told.data));
+    assert!(refused.code == Some(2) && refused.speech.contains("somebody else releases"), "{refused:?}");
     let told = bob(&world, &["release", "2", "--countersign", &undoing]);
     assert_eq!(told.code, Some(0), "{told:?}");
     assert!(
