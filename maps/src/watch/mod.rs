@@ -141,7 +141,10 @@ impl Watch {
         for _ in 0..MAX_SETTLES {
             time::sleep(reloader.sources().options.settle).await;
             let before = mem::replace(&mut last, look(&self.files, reloader.candidate_files()));
-            if self.changes.try_recv().is_err() && last == before {
+            let is_told = self.changes.try_recv().is_ok();
+            // What was told just now may be a link that moved: where it leads to is watched before it is read.
+            self.folders.watch();
+            if !is_told && last == before {
                 break;
             }
         }
@@ -170,5 +173,54 @@ async fn aside(reloader: &Reloader, read: fn(&Reloader)) {
     // A panic in it would be a bug of ours.
     if let Err(error) = tokio::task::spawn_blocking(move || read(&reloader)).await {
         tracing::error!(%error, "reading maps ended early");
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::fs::{self, File};
+    use std::io::Write as _;
+    use std::os::unix::fs::symlink;
+    use std::path::Path;
+    use std::time::Duration;
+
+    use prometheus::Registry;
+
+    use super::*;
+    use crate::name::MapName;
+
+    fn write(file: &Path, route: &str) {
+        writeln!(File::create(file).unwrap(), "a.example smtp:[{route}]").unwrap();
+    }
+
+    #[tokio::test]
+    async fn a_link_that_moves_while_a_change_settles_is_followed_before_what_it_leads_to_is_read() {
+        let folder = tempfile::tempdir().unwrap();
+        let point_at = |set: &str| {
+            let aside = folder.path().join("aside");
+            symlink(set, &aside).unwrap();
+            fs::rename(aside, folder.path().join("current")).unwrap();
+        };
+        for set in ["one", "two"] {
+            fs::create_dir_all(folder.path().join(set).join("maps")).unwrap();
+            write(&folder.path().join(set).join("maps/transport"), "one.example");
+        }
+        point_at("one");
+        let maps = folder.path().join("current/maps");
+        let options = MapOptions { folder: maps, settle: Duration::from_millis(50), ..MapOptions::default() }
+            .with_file(MapName::Transport, "transport");
+        let (set, faults) = MapSet::start(&options);
+        let metrics = MapMetrics::register(&Registry::new()).unwrap();
+        let reloader = Reloader::new(MapHandle::new(set), options, metrics, &faults);
+        let mut watch = Watch::begin(reloader.files(), reloader.candidate_files());
+        tokio::join!(watch.settle(&reloader), async { point_at("two") });
+        // Told later than a change settles, it is told again.
+        while watch.changes.try_recv().is_ok() {
+            watch.folders.watch();
+        }
+        let aside = folder.path().join("two/aside");
+        write(&aside, "two.example");
+        fs::rename(aside, folder.path().join("two/maps/transport")).unwrap();
+        time::timeout(Duration::from_secs(60), watch.changes.recv()).await.unwrap().unwrap();
     }
 }
