@@ -9,7 +9,7 @@ use std::borrow::Cow;
 use std::path::Path;
 use std::sync::Arc;
 
-use crate::artifact::Exact;
+use crate::artifact::Layered;
 use crate::artifact::exact::Near;
 use crate::cidr;
 use crate::remote::{Peek, Remote};
@@ -141,9 +141,9 @@ impl Member {
         match &self.table {
             Table::Union(members) => members.iter().for_each(|member| member.digest(hasher)),
             table => {
-                if let Some(container) = table.container() {
+                table.containers().for_each(|container| {
                     hasher.update(&container.identity());
-                }
+                });
             }
         }
     }
@@ -192,7 +192,7 @@ impl Chain {
     }
 
     /// The tables of whole keys, each with its file.
-    pub(crate) fn exact(&self) -> impl Iterator<Item = (&Exact, &Member)> {
+    pub(crate) fn exact(&self) -> impl Iterator<Item = (&Layered, &Member)> {
         self.members.iter().filter_map(|member| Some((member.table.exact()?, member)))
     }
 }
@@ -258,7 +258,7 @@ impl Chain {
         }
         let bytes = builder.finish().expect("different keys").to_bytes().expect("memory");
         let container = crate::artifact::Container::open(bytes.into()).expect("a container");
-        let table = Table::Exact(Exact::open(container).expect("a table"));
+        let table = Table::open(container, None).expect("a table");
         let (file, spec) = (Path::new("test").into(), "test".into());
         Self { members: vec![Member { table, file, spec, takes_parts: true }] }
     }

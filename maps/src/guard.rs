@@ -5,7 +5,8 @@
 //! [`Reloader::accept`](crate::Reloader::accept) takes it after all. A daemon that starts has nothing to
 //! compare with.
 
-use crate::artifact::exact::diff::{self, Counts};
+use crate::artifact::exact::diff::Counts;
+use crate::artifact::exact::layered;
 use crate::chain::Chain;
 use crate::fault::{Fault, Faults};
 use crate::name::MapName;
@@ -81,7 +82,7 @@ fn differences(old: &Chain, new: &Chain) -> Counts {
         let twin = new.members.get(place).map(|twin| &twin.table);
         let counts = match (member.table.exact(), twin.and_then(|twin| twin.exact())) {
             // One that cannot be read says so to whoever asks it.
-            (Some(old), Some(new)) => diff::count(old, new).unwrap_or_default(),
+            (Some(old), Some(new)) => layered::count(old, new).unwrap_or_default(),
             _ => {
                 let (had, has) = (member.table.len(), twin.map_or(0, |twin| twin.len()));
                 Counts { removed: had.saturating_sub(has) as u64, ..Counts::default() }

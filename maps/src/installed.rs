@@ -1,14 +1,15 @@
 //! A set on disk: compiled elsewhere or earlier, verified when it was installed, opened in constant time.
 //!
-//! A folder with a file a table (`0.swm`) and `manifest.json`, which names them, what they were
+//! A folder with a file a table (`0.swm`), or two (`0.swm.changes`), and `manifest.json`, which names them, what they were
 //! made from, and each one's identity. The manifest is written last and is what makes the folder a set. A
 //! daemon that is told to use a set (`maps.set`) reads no map text at all; whoever moves the link that the
 //! setting names to another folder puts that set in use.
 //!
 //! The manifest says of each table what decided its octets, so that the next set is made over this one
-//! ([`install_over`]): a table of which nothing changed is the same file under one more name, one of text that
-//! changed in some lines is made of the old one and those lines. Its octets are those that a compiler gives for all
-//! of the text.
+//! ([`install_over`]): a table of which nothing changed is the same file under one more name. So is a large one of
+//! text that changed in some lines, with a second file beside it that says what changed; it answers as one does that
+//! a compiler makes of all of the text. A small one, and one with many such changes, is made anew, of the old one and
+//! of them: octet for octet as a compiler makes it.
 
 mod folder;
 mod open;
@@ -22,7 +23,7 @@ use std::path::{Path, PathBuf};
 use serde::{Deserialize, Serialize};
 
 use crate::artifact::container::VERSION;
-use crate::artifact::{Bytes, Container, Install};
+use crate::artifact::{Bytes, Container, Install, Layered};
 use crate::chain::{Member, Table};
 use crate::compile::RULES;
 use crate::fault::{Fault, Faults};
@@ -38,7 +39,7 @@ pub use over::{Installed, Over, Ways};
 /// The file that makes a folder a set.
 pub const MANIFEST: &str = "manifest.json";
 /// The layout of the folder and of the manifest.
-const FORMAT: u32 = 3;
+const FORMAT: u32 = 4;
 /// How sets are made, texts read, tables and folder: a set made in another way is made again.
 pub const LAYOUT: u32 = (RULES as u32) << 24 | FORMAT << 16 | VERSION as u32;
 /// Octets of a manifest: some ten thousand tables.
@@ -48,7 +49,7 @@ const MAX_MANIFEST: u64 = 4 << 20;
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Manifest {
-    /// 3.
+    /// 4.
     pub format: u32,
     /// [`MapSet::digest`] of what was proved when it was installed, aliases followed to their ends among it: a set that
     /// answers like that one need not be proved again. In hexadecimal.
@@ -83,9 +84,22 @@ pub struct Artifact {
     pub identity: String,
     /// Keys or rules.
     pub records: u64,
+    /// What changed since it was made.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub changes: Option<Changes>,
     /// What decided its octets; none of a table of several files, or of the settings.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub origin: Option<Origin>,
+}
+
+/// A file that stands beside another one of the set.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Changes {
+    /// Its name.
+    pub file: String,
+    /// Of its head, as that of the other.
+    pub identity: String,
 }
 
 /// What decided a table's octets.
@@ -169,10 +183,11 @@ fn entry(member: &Member, written: &mut impl Iterator<Item = Written>) -> Entry 
         Table::Union(members) => members.iter().map(|member| entry(member, written)).collect(),
         _ => Vec::new(),
     };
-    let artifact = member.table.container().and_then(|container| {
-        let (identity, records) = (hex(&container.identity()), container.head().records);
+    let mut identities = member.table.containers().map(|container| hex(&container.identity()));
+    let artifact = identities.next().and_then(|identity| {
         let Written { file, made } = written.next()?;
-        Some(Artifact { file, identity, records, origin: made.origin })
+        let changes = identities.next().map(|identity| Changes { file: beside(&file), identity });
+        Some(Artifact { file, identity, records: member.table.len() as u64, changes, origin: made.origin })
     });
     Entry { table: member.spec.to_string(), source: member.file.to_path_buf(), artifact, members }
 }
@@ -201,9 +216,8 @@ fn verify_but(
         let Some(artifact) = entry.artifact.as_ref().filter(|artifact| !is_proved(artifact)) else {
             continue;
         };
-        let verified = container(artifact, folder).and_then(|container| {
-            Table::open(container).and_then(|table| table.verify()).map_err(|bad| bad.to_string())
-        });
+        let verified = table(artifact, folder, Bytes::open)
+            .and_then(|table| table.verify().map_err(|bad| format!("{}: {bad}", artifact.file)));
         if let Err(what) = verified {
             faults.push(Fault::of_file(None, folder.join(&artifact.file).into(), what));
         }
@@ -248,24 +262,51 @@ fn text(file: &Path) -> Result<Vec<u8>, String> {
     fs::read(file).map_err(|error| format!("cannot be read: {error}"))
 }
 
-fn container(artifact: &Artifact, folder: &Path) -> Result<Container, String> {
-    container_by(artifact, folder, Bytes::open)
+/// The keys of a table of whole keys; none for one of rules.
+///
+/// # Errors
+/// When the table cannot be opened.
+pub fn keys(folder: &Path, artifact: &Artifact) -> Result<Option<Layered>, Fault> {
+    match table(artifact, folder, Bytes::open) {
+        Ok(Table::Exact(table)) => Ok(Some(table)),
+        Ok(_) => Ok(None),
+        Err(what) => Err(Fault::of_file(None, folder.join(&artifact.file).into(), what)),
+    }
 }
 
-fn container_by(
+/// The table of an artifact, not yet verified.
+fn table(
     artifact: &Artifact,
     folder: &Path,
-    open: impl FnOnce(&Path) -> io::Result<Bytes>,
+    open: impl Fn(&Path) -> io::Result<Bytes>,
+) -> Result<Table, String> {
+    let base = container(&artifact.file, &artifact.identity, folder, &open)?;
+    let changes = artifact.changes.as_ref();
+    let changes =
+        changes.map(|Changes { file, identity }| container(file, identity, folder, &open)).transpose()?;
+    Table::open(base, changes).map_err(|bad| format!("{}: {bad}", artifact.file))
+}
+
+fn container(
+    file: &str,
+    identity: &str,
+    folder: &Path,
+    open: impl Fn(&Path) -> io::Result<Bytes>,
 ) -> Result<Container, String> {
     // A name, never a way out of the folder.
-    let name = Path::new(&artifact.file);
+    let name = Path::new(file);
     if name.file_name() != Some(name.as_os_str()) {
-        return Err(format!("`{}` is no file of the set", artifact.file));
+        return Err(format!("`{file}` is no file of the set"));
     }
-    let bytes = open(&folder.join(name)).map_err(|error| format!("{}: {error}", artifact.file))?;
-    let container = Container::open(bytes).map_err(|bad| format!("{}: {bad}", artifact.file))?;
-    if hex(&container.identity()) != artifact.identity {
-        return Err(format!("{}: not the file that the manifest names", artifact.file));
+    let bytes = open(&folder.join(name)).map_err(|error| format!("{file}: {error}"))?;
+    let container = Container::open(bytes).map_err(|bad| format!("{file}: {bad}"))?;
+    if hex(&container.identity()) != identity {
+        return Err(format!("{file}: not the file that the manifest names"));
     }
     Ok(container)
+}
+
+/// The name of the file of changes beside another.
+fn beside(file: &str) -> String {
+    format!("{file}.changes")
 }

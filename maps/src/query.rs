@@ -124,7 +124,7 @@ impl RawTable {
         let mut entries = Vec::new();
         for member in &self.0.members {
             if let Table::Exact(exact) = &member.table {
-                for entry in exact {
+                for entry in exact.iter() {
                     let (key, value, line) = entry?;
                     entries.push(RawEntry { key, value, line });
                 }

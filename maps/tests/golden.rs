@@ -36,7 +36,7 @@ const TEXTS: &[(MapName, &str, &str)] = &[
 ];
 
 /// The number of [`installed::LAYOUT`] that these are by.
-const LAYOUT: u32 = 0x0103_0004;
+const LAYOUT: u32 = 0x0104_0004;
 const IDENTITIES: &[(&str, &str)] = &[
     ("cidr:clients", "aaee9825eaa6fa86f8670bc2ae85f8ea0aae763f50cd9fffef96f51e59e703b6"),
     ("recipients", "8d6d3cafd4a191c92ab441248d3e4aee1ea85a4e5679a38ac397b33be30ed15e"),

@@ -110,7 +110,7 @@ fn names(names: &[&str]) -> BTreeSet<String> {
 }
 
 fn ways(compiled: usize, merged: usize, linked: usize) -> Ways {
-    Ways { compiled, merged, linked }
+    Ways { compiled, merged, linked, ..Ways::default() }
 }
 
 /// Every table that is made of one file. There is one of two files, and one of the settings.

@@ -87,9 +87,13 @@ pub(super) fn lines_of(manifest: &Manifest) -> String {
     let line = |(map, table): (&String, &installed::Entry)| match &table.artifact {
         Some(artifact) => {
             let digest = artifact.identity.get(..16).unwrap_or_default();
+            let beside = artifact.changes.as_ref().map(|changes| format!(" and {}", changes.file));
             format!(
-                "{map:<20} {:<30} {:>10} entries  {digest}  {}\n",
-                table.table, artifact.records, artifact.file
+                "{map:<20} {:<30} {:>10} entries  {digest}  {}{}\n",
+                table.table,
+                artifact.records,
+                artifact.file,
+                beside.unwrap_or_default()
             )
         }
         None => format!("{map:<20} {}\n", table.table),

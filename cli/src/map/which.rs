@@ -7,7 +7,6 @@ use std::path::{Path, PathBuf};
 
 use clap::Args;
 use switchyard_config::Site;
-use switchyard_maps::artifact::{Bytes, Container, Exact, Kind};
 use switchyard_maps::installed;
 use switchyard_maps::listing::{self, Entry, ListError};
 use switchyard_maps::{MapName, TableSpec};
@@ -42,7 +41,14 @@ pub(super) struct Table {
     /// Where its file stands.
     pub(super) folder: PathBuf,
     /// Its compiled form, in a set.
-    pub(super) artifact: Option<PathBuf>,
+    pub(super) artifact: Option<Compiled>,
+}
+
+/// A compiled table.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(super) struct Compiled {
+    set: PathBuf,
+    artifact: installed::Artifact,
 }
 
 impl Which {
@@ -84,7 +90,9 @@ fn of_set(folder: &Path, only: Option<MapName>) -> Result<Vec<Table>, String> {
         while let Some(entry) = open.pop() {
             open.extend(entry.members.iter().rev());
             let spec = TableSpec::parse(&entry.table).map_err(|bad| format!("`{}`: {bad}", entry.table))?;
-            let artifact = entry.artifact.as_ref().map(|artifact| folder.join(&artifact.file));
+            let compiled =
+                |artifact: &_| Compiled { set: folder.to_owned(), artifact: Clone::clone(artifact) };
+            let artifact = entry.artifact.as_ref().map(compiled);
             // The manifest's own place of the text, which may be gone by now.
             let folder = entry.source.parent().unwrap_or(Path::new("")).to_owned();
             tables.push(Table { map: Some(map), spec, folder, artifact });
@@ -152,14 +160,13 @@ impl Table {
 }
 
 /// The entries of a compiled table in the order of their lines; compiled rules have no keys to show.
-fn each_compiled(artifact: &Path, visit: &mut dyn FnMut(Entry<'_>) -> ControlFlow<()>) -> Result<(), String> {
-    let wrong = |error: &dyn Display| format!("{}: {error}", artifact.display());
-    let bytes = Bytes::open(artifact).map_err(|error| wrong(&error))?;
-    let container = Container::open(bytes).map_err(|error| wrong(&error))?;
-    if container.kind() != Kind::Exact {
-        return Ok(());
-    }
-    let table = Exact::open(container).map_err(|error| wrong(&error))?;
+fn each_compiled(
+    compiled: &Compiled,
+    visit: &mut dyn FnMut(Entry<'_>) -> ControlFlow<()>,
+) -> Result<(), String> {
+    let Compiled { set, artifact } = compiled;
+    let wrong = |error: &dyn Display| format!("{}: {error}", set.join(&artifact.file).display());
+    let Some(table) = installed::keys(set, artifact).map_err(text)? else { return Ok(()) };
     let read: Result<Vec<_>, _> = table.iter().collect();
     let mut entries = read.map_err(|error| wrong(&error))?;
     entries.sort_by_key(|(key, _, line)| (*line, *key));

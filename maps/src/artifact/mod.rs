@@ -20,5 +20,5 @@ mod mapped;
 
 pub use bytes::Bytes;
 pub use container::{BadArtifact, Container, Corrupt, Kind};
-pub use exact::{Exact, ExactBuilder};
+pub use exact::{Exact, ExactBuilder, Layered};
 pub use install::Install;

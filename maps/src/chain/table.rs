@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use super::Member;
-use crate::artifact::{BadArtifact, Container, Exact, Kind};
+use crate::artifact::{BadArtifact, Container, Exact, Kind, Layered};
 use crate::cidr::Cidr;
 use crate::pattern::Patterns;
 use crate::random::Weighted;
@@ -13,7 +13,7 @@ use crate::remote::Remote;
 #[derive(Debug)]
 pub(crate) enum Table {
     /// Keys as they are.
-    Exact(Exact),
+    Exact(Layered),
     /// The same value for every key.
     Static(Box<str>),
     /// No answer for any key.
@@ -30,11 +30,21 @@ pub(crate) enum Table {
     Remote(Remote),
 }
 
+impl From<Exact> for Table {
+    fn from(exact: Exact) -> Self {
+        Self::Exact(exact.into())
+    }
+}
+
 impl Table {
-    /// The table that an artifact holds.
-    pub(crate) fn open(container: Container) -> Result<Self, BadArtifact> {
+    /// The table that an artifact holds, or two: what changed since the first was made is in the other.
+    pub(crate) fn open(container: Container, changes: Option<Container>) -> Result<Self, BadArtifact> {
         match container.kind() {
-            Kind::Exact => Exact::open(container).map(Self::Exact),
+            _ if let Some(changes) = changes => {
+                Layered::with(Exact::open(container)?, changes).map(Self::Exact)
+            }
+            Kind::Exact => Exact::open(container).map(Self::from),
+            Kind::Changes => Err(BadArtifact::Layout("changes, without the table that they are changes of")),
             Kind::Cidr => Cidr::open(container).map(Self::Cidr),
             Kind::Pattern => Patterns::open(container).map(Self::Pattern),
         }
@@ -80,21 +90,24 @@ impl Table {
     }
 
     /// A table of whole keys.
-    pub(crate) fn exact(&self) -> Option<&Exact> {
+    pub(crate) fn exact(&self) -> Option<&Layered> {
         match self {
             Self::Exact(exact) => Some(exact),
             _ => None,
         }
     }
 
-    /// The artifact it is asked in, if it is in one.
-    pub(crate) fn container(&self) -> Option<&Container> {
-        match self {
-            Self::Exact(exact) => Some(exact.container()),
-            Self::Cidr(cidr) => Some(cidr.container()),
-            Self::Pattern(patterns) => Some(patterns.container()),
-            Self::Static(_) | Self::Fail(_) | Self::Union(_) | Self::Random(_) | Self::Remote(_) => None,
-        }
+    /// The artifacts it is asked in, if it is in any.
+    pub(crate) fn containers(&self) -> impl Iterator<Item = &Container> {
+        let (layered, single) = match self {
+            Self::Exact(table) => (Some(table), None),
+            Self::Cidr(cidr) => (None, Some(cidr.container())),
+            Self::Pattern(patterns) => (None, Some(patterns.container())),
+            Self::Static(_) | Self::Fail(_) | Self::Union(_) | Self::Random(_) | Self::Remote(_) => {
+                (None, None)
+            }
+        };
+        layered.into_iter().flat_map(Layered::containers).chain(single)
     }
 
     /// A value by its number.

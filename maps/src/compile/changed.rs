@@ -4,8 +4,9 @@
 //! text and put into the other. However the stretches were found, they say the truth: badly found ones only say it
 //! at length. Where a stretch can't be read by itself, because an entry goes on over its border, nothing is said.
 
-use crate::artifact::Exact;
+use crate::artifact::Layered;
 use crate::artifact::exact::Op;
+use crate::artifact::exact::layered::{Moved, Stretch};
 use crate::grammar::Grammar;
 use crate::source::{self, Part, goes_on};
 
@@ -13,7 +14,8 @@ use crate::source::{self, Part, goes_on};
 #[derive(Debug)]
 pub(super) struct Changed {
     pub(super) ops: Vec<Op<'static>>,
-    moved: Moved,
+    /// Where the lines that stayed stand now.
+    pub(super) moved: Moved,
 }
 
 /// An entry of a text.
@@ -27,7 +29,7 @@ struct Entry {
 impl Changed {
     /// The changes from `old`, of which `base` was made, each key of it standing there once, to `new`. None when the
     /// texts differ in much, cannot be compared, or something is wrong with the new one.
-    pub(super) fn between(base: &Exact, old: &[u8], new: &[u8], grammar: &mut Grammar<'_>) -> Option<Self> {
+    pub(super) fn between(base: &Layered, old: &[u8], new: &[u8], grammar: &mut Grammar<'_>) -> Option<Self> {
         let most_lines = usize::try_from(base.len()).ok()?.saturating_mul(MOST_LINES_A_KEY).max(LEAST_LINES);
         let mut side = Sides::new(old, new, most_lines);
         let (mut removed, mut added) = (Vec::new(), Vec::new());
@@ -40,15 +42,10 @@ impl Changed {
         let ops = ops(base, removed, added)?;
         Some(Self { ops, moved: side.moved })
     }
-
-    /// Where a line that stayed stands now.
-    pub(super) fn moved(&self, line: u32) -> Option<u32> {
-        self.moved.place(line)
-    }
 }
 
 /// The changes of keys, if the base has what was taken out and has not what is put in.
-fn ops(base: &Exact, mut removed: Vec<Entry>, mut added: Vec<Entry>) -> Option<Vec<Op<'static>>> {
+fn ops(base: &Layered, mut removed: Vec<Entry>, mut added: Vec<Entry>) -> Option<Vec<Op<'static>>> {
     let by_key = |one: &Entry, other: &Entry| one.key.cmp(&other.key);
     removed.sort_unstable_by(by_key);
     added.sort_unstable_by(by_key);
@@ -83,42 +80,6 @@ fn read(part: &Part<'_>, grammar: &mut Grammar<'_>, entries: &mut Vec<Entry>) ->
 }
 
 // ---------------------------------------------------------------------------------------------------------
-
-/// Lines that stand in both texts one after the other.
-#[derive(Debug)]
-struct Stretch {
-    /// The first of them in the old text, and the one behind them.
-    start: u32,
-    end: u32,
-    /// The first of them in the new text.
-    new: u32,
-}
-
-/// Where lines of the old text stand in the new one. Records ask in no order, so that what is read for most of them
-/// has to be small: an entry for each line would be a trip to memory for each record.
-#[derive(Debug, Default)]
-struct Moved {
-    stretches: Vec<Stretch>,
-    /// For each [`BLOCK`] of lines the first stretch that ends behind its first line.
-    firsts: Vec<u32>,
-}
-
-impl Moved {
-    fn place(&self, line: u32) -> Option<u32> {
-        let first = *self.firsts.get(usize::try_from(line / BLOCK).ok()?)?;
-        let mut stretches = self.stretches.get(usize::try_from(first).ok()?..)?.iter();
-        let stretch = stretches.find(|stretch| line < stretch.end)?;
-        Some(stretch.new + line.checked_sub(stretch.start)?)
-    }
-
-    fn push(&mut self, stretch: Stretch) -> Option<()> {
-        let number = u32::try_from(self.stretches.len()).ok()?;
-        let blocks = usize::try_from(stretch.end.div_ceil(BLOCK)).ok()?;
-        self.firsts.resize(blocks.max(self.firsts.len()), number);
-        self.stretches.push(stretch);
-        Some(())
-    }
-}
 
 /// One of the texts, and how far it was walked.
 #[derive(Debug, Clone, Copy)]
@@ -255,8 +216,6 @@ const MOST_IN_TEN: usize = 3;
 const MOST_OCTETS: usize = 64 << 20;
 /// Lines that a key may have, comments among them: of each block of them something is remembered.
 const MOST_LINES_A_KEY: usize = 8;
-/// Lines that are looked up together.
-const BLOCK: u32 = 64;
 /// A small table may have more.
 const LEAST_LINES: usize = 1 << 10;
 

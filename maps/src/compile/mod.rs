@@ -55,10 +55,10 @@ impl<R: Read, K: Keep> Compiler<'_, R, K> {
             TableSpec::Text { file: name, .. } => {
                 let source = self.source(name)?;
                 file = Arc::clone(&source.file);
-                Table::Exact(match self.over_before(&source, &word) {
-                    Some(exact) => exact,
-                    None => self.text(&source, &word)?,
-                })
+                match self.over_before(&source, &word) {
+                    Some(table) => Table::Exact(table),
+                    None => self.text(&source, &word)?.into(),
+                }
             }
             TableSpec::Cidr(rules) => {
                 let source = self.rules(rules, &mut file)?;
@@ -68,7 +68,7 @@ impl<R: Read, K: Keep> Compiler<'_, R, K> {
             }
             TableSpec::Regexp(rules) => self.patterns(rules, Dialect::Posix, &word, &mut file)?,
             TableSpec::Pcre(rules) => self.patterns(rules, Dialect::Pcre, &word, &mut file)?,
-            TableSpec::Inline(pairs) => Table::Exact(self.inline(pairs, &file)?),
+            TableSpec::Inline(pairs) => self.inline(pairs, &file)?.into(),
             TableSpec::Static(value) => Table::Static(self.written(value, &file)?.into()),
             TableSpec::Fail(reason) => Table::Fail(reason.as_str().into()),
             TableSpec::Random(choices) => {
@@ -89,7 +89,7 @@ impl<R: Read, K: Keep> Compiler<'_, R, K> {
             TableSpec::Aliases { file: name } => {
                 let source = self.source(name)?;
                 file = Arc::clone(&source.file);
-                Table::Exact(self.aliases(&source, &word)?)
+                self.aliases(&source, &word)?.into()
             }
         };
         Ok(Member { table, file, spec: word, takes_parts })

@@ -1,8 +1,9 @@
 //! Tables of files that an earlier set has: those that did not change are taken as they are, those of text that
 //! changed a little are made of what is there and what changed.
 //!
-//! Whatever is surprising on the way ends it, and the table is compiled of its text: so the octets are those of a
-//! compiler in any case, and what is wrong with a text is told by the one who reads all of it.
+//! A large table keeps its file, and a few changes become one beside it; when they are many, one is made of both. Whatever is
+//! surprising on the way ends it, and the table is compiled of its text: so the answers are those of a compiler in any
+//! case, and what is wrong with a text is told by the one who reads all of it.
 
 use std::io;
 use std::path::Path;
@@ -10,8 +11,8 @@ use std::sync::Arc;
 
 use super::changed::Changed;
 use super::{Before, Compiler, Keep, Made, Read, Source, Way};
-use crate::artifact::exact::{MergeError, merge};
-use crate::artifact::{Container, Exact};
+use crate::artifact::exact::MergeError;
+use crate::artifact::{Container, Exact, Layered};
 use crate::chain::Table;
 use crate::installed::Origin;
 
@@ -44,16 +45,22 @@ impl<R: Read, K: Keep> Compiler<'_, R, K> {
     }
 
     /// The table of a text that changed in some lines.
-    pub(super) fn over_before(&mut self, source: &Source, word: &str) -> Option<Exact> {
+    pub(super) fn over_before(&mut self, source: &Source, word: &str) -> Option<Layered> {
         let origin = self.origin(source, word)?;
-        let Before { exact: base, text } = self.keep.before(&origin.rules)?;
-        let changed = Changed::between(&base, &text, &source.bytes, &mut self.grammar.twin())?;
-        let made = Made { origin: Some(Origin { once: true, ..origin }), way: Way::Merged };
-        let kept = self.keep.keep(made, &mut |mut out| {
-            merge(&base, &changed.ops, |line| changed.moved(line), &mut out).map(drop).map_err(as_io)
-        });
+        let Before { table, text } = self.keep.before(&origin.rules)?;
+        let changed = Changed::between(&table, &text, &source.bytes, &mut self.grammar.twin())?;
+        let since = table.since_base(changed.ops, changed.moved).ok()?;
+        let origin = Some(Origin { once: true, ..origin });
         // A disk that is full is so for a compiler, too, which says it.
-        Container::open(kept.ok()?).and_then(Exact::open).ok()
+        if since.are_few(table.base()) {
+            let made = Made { origin, way: Way::Layered };
+            let changes = since.encode(table.base()).ok()?;
+            return self.keep.beside(made, table.into_base(), &changes).ok();
+        }
+        let made = Made { origin, way: Way::Merged };
+        let kept =
+            self.keep.keep(made, &mut |mut out| since.merge(table.base(), &mut out).map(drop).map_err(as_io));
+        Container::open(kept.ok()?).and_then(Exact::open).ok().map(Layered::from)
     }
 }
 

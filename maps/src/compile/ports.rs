@@ -4,7 +4,7 @@ use std::io::{self, Seek, Write};
 use std::path::Path;
 use std::sync::Arc;
 
-use crate::artifact::{Bytes, Exact};
+use crate::artifact::{Bytes, Exact, Layered};
 use crate::chain::Table;
 use crate::fault::Fault;
 use crate::installed::Origin;
@@ -50,6 +50,11 @@ pub(crate) trait Keep {
     fn before(&mut self, _rules: &str) -> Option<Before> {
         None
     }
+
+    /// Keeps the file of a table that an earlier set has once more, and beside it a file of changes.
+    fn beside(&mut self, _made: Made, _base: Exact, _changes: &[u8]) -> io::Result<Layered> {
+        Err(io::ErrorKind::Unsupported.into())
+    }
 }
 
 /// How an artifact comes to be.
@@ -67,6 +72,8 @@ pub(crate) enum Way {
     Compiled,
     /// Made of an earlier one that was proved, and of changes that were.
     Merged,
+    /// An earlier one that was proved, with changes beside it.
+    Layered,
     /// An earlier one that was proved, under one more name.
     Linked,
 }
@@ -74,7 +81,7 @@ pub(crate) enum Way {
 /// A table of whole keys that an earlier set made, and the text that it was made of.
 #[derive(Debug)]
 pub(crate) struct Before {
-    pub(crate) exact: Exact,
+    pub(crate) table: Layered,
     pub(crate) text: Bytes,
 }
 

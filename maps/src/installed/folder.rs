@@ -2,11 +2,11 @@
 
 use std::collections::BTreeSet;
 use std::fs;
-use std::io;
+use std::io::{self, Write as _};
 use std::path::{Path, PathBuf};
 
-use super::{Artifact, Entry, Origin, Over, Ways, container_by, manifest};
-use crate::artifact::{Bytes, Container, Exact, Install};
+use super::{Artifact, Entry, Origin, Over, Ways, beside, hex, manifest, table};
+use crate::artifact::{Bytes, Container, Exact, Install, Layered};
 use crate::chain::Table;
 use crate::compile::{Before, InMemory, Keep, Made, Way, WriteSeek};
 use crate::read;
@@ -68,6 +68,9 @@ impl Keep for Folder<'_> {
         let (old, table) = base.table(source, rules)?;
         // Another name of the same file: where the file system has none, it is compiled.
         fs::hard_link(base.folder.join(&old.file), self.folder.join(&name)).ok()?;
+        if let Some(changes) = &old.changes {
+            fs::hard_link(base.folder.join(&changes.file), self.folder.join(beside(&name))).ok()?;
+        }
         let made = Made { origin: old.origin, way: Way::Linked };
         self.written.push(Written { file: name, made });
         Some(table)
@@ -81,8 +84,25 @@ impl Keep for Folder<'_> {
         if artifact.origin.as_ref()?.source != hash.to_hex().as_str() {
             return None;
         }
-        let exact = Exact::open(base.sound(&artifact)?).ok()?;
-        Some(Before { exact, text })
+        let Table::Exact(table) = base.sound(&artifact)? else { return None };
+        Some(Before { table, text })
+    }
+
+    fn beside(&mut self, made: Made, base: Exact, changes: &[u8]) -> io::Result<Layered> {
+        let name = self.next_name();
+        let identity = hex(&base.container().identity());
+        let of_base =
+            self.base.as_ref().and_then(|base| base.file(&identity)).ok_or(io::ErrorKind::NotFound)?;
+        let beside = self.folder.join(beside(&name));
+        let mut install = Install::create(&beside)?;
+        install.write_all(changes)?;
+        install.commit()?;
+        let table = Container::open(Bytes::open(&beside)?).and_then(|changes| Layered::with(base, changes));
+        let table = table.map_err(io::Error::other)?;
+        table.verify_changes().map_err(io::Error::other)?;
+        fs::hard_link(of_base, self.folder.join(&name))?;
+        self.written.push(Written { file: name, made });
+        Ok(table)
     }
 }
 
@@ -151,20 +171,25 @@ impl Base {
     /// The table of a text that did not change.
     fn table(&mut self, source: &blake3::Hash, rules: &str) -> Option<(Artifact, Table)> {
         let Old { artifact, .. } = self.made_by(rules, |origin| origin.source == source.to_hex().as_str())?;
-        let table = Table::open(self.sound(&artifact)?).ok()?;
+        let table = self.sound(&artifact)?;
         Some((artifact, table))
     }
 
+    /// Where the file of this identity is.
+    fn file(&self, identity: &str) -> Option<PathBuf> {
+        let old = self.tables.iter().find(|old| old.artifact.identity == identity)?;
+        Some(self.folder.join(&old.artifact.file))
+    }
+
     /// An artifact that is as it was when it was proved. The disk may have lost some of it since: that is told once.
-    fn sound(&mut self, artifact: &Artifact) -> Option<Container> {
+    fn sound(&mut self, artifact: &Artifact) -> Option<Table> {
         let open = |file: &Path| Bytes::open_through(file, |_| Ok::<_, io::Error>(()));
-        let container = container_by(artifact, &self.folder, open);
-        let verified = container.and_then(|container| match container.verify() {
-            Ok(()) => Ok(container),
-            Err(bad) => Err(format!("{}: {bad}", artifact.file)),
+        let whole = table(artifact, &self.folder, open).and_then(|table| {
+            let verified = table.containers().try_for_each(Container::verify);
+            verified.map(|()| table).map_err(|bad| format!("{}: {bad}", artifact.file))
         });
-        match verified {
-            Ok(container) => Some(container),
+        match whole {
+            Ok(table) => Some(table),
             Err(why) => {
                 let set = self.folder.display();
                 tracing::warn!(%set, why, "a table of this set is damaged, and of no use to the next one");

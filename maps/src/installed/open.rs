@@ -4,7 +4,8 @@ use std::borrow::Cow;
 use std::path::Path;
 use std::sync::Arc;
 
-use super::{Entry, container, manifest};
+use super::{Entry, manifest, table};
+use crate::artifact::Bytes;
 use crate::chain::{Member, Table};
 use crate::compile::{Compiler, InMemory, Read, Source};
 use crate::fault::{Fault, Faults};
@@ -64,10 +65,10 @@ impl Opener<'_> {
         };
         let member = match (&entry.artifact, &spec) {
             (Some(artifact), _) => {
-                let container = container(artifact, self.folder).map_err(fault)?;
+                let table = table(artifact, self.folder, Bytes::open).map_err(fault)?;
                 // In memory before it is asked; a kernel that cannot does so when it is.
-                let _ = container.bytes().populate();
-                named(Table::open(container).map_err(|bad| fault(bad.to_string()))?)
+                table.containers().for_each(|container| drop(container.bytes().populate()));
+                named(table)
             }
             (None, TableSpec::Union(_)) => {
                 let members = entry.members.iter().map(|entry| self.member(entry));

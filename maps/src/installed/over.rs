@@ -37,6 +37,8 @@ pub struct Ways {
     pub compiled: usize,
     /// Of tables of the base, and the lines that changed.
     pub merged: usize,
+    /// As the base has them, with what changed beside them.
+    pub layered: usize,
     /// As the base has them.
     pub linked: usize,
 }
@@ -46,6 +48,7 @@ impl Ways {
         match way {
             Way::Compiled => self.compiled += 1,
             Way::Merged => self.merged += 1,
+            Way::Layered => self.layered += 1,
             Way::Linked => self.linked += 1,
         }
     }
@@ -55,6 +58,7 @@ impl AddAssign for Ways {
     fn add_assign(&mut self, other: Self) {
         self.compiled += other.compiled;
         self.merged += other.merged;
+        self.layered += other.layered;
         self.linked += other.linked;
     }
 }

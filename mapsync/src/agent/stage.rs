@@ -153,8 +153,8 @@ pub(super) async fn complete(
             Unfit::Disk(_) | Unfit::Maps(InstallError::Disk { .. }) | Unfit::Unasked(_) => later(&unfit),
             unfit => agent::Unfit::Wrong(unfit.to_string()),
         })?;
-        let (generation, Ways { compiled, merged, linked }) = (set.name.generation, made.tables);
-        tracing::info!(generation, compiled, merged, linked, "its tables are made");
+        let (generation, Ways { compiled, merged, layered, linked }) = (set.name.generation, made.tables);
+        tracing::info!(generation, compiled, merged, layered, linked, "its tables are made");
         let told = Set {
             name: set.name,
             head: set.head,

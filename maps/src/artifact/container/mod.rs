@@ -42,11 +42,13 @@ pub enum Kind {
     Cidr = 2,
     /// Regular expressions.
     Pattern = 3,
+    /// What changed of a table of whole keys.
+    Changes = 4,
 }
 
 impl Kind {
     fn of(number: u8) -> Option<Self> {
-        [Self::Exact, Self::Cidr, Self::Pattern].into_iter().find(|kind| *kind as u8 == number)
+        [Self::Exact, Self::Cidr, Self::Pattern, Self::Changes].into_iter().find(|kind| *kind as u8 == number)
     }
 }
 

@@ -8,7 +8,7 @@ use std::io::{self, Cursor, Seek, Write};
 
 use super::cell::Record;
 use super::duplicates::{Duplicate, Duplicates};
-use super::encode::{Entry, Plan, encode};
+use super::encode::{Entry, Plan, Shape, encode};
 use super::hash::{FIRST_SEED, Hash, MOST_SEEDS, buckets_for, is_crowded, room_of, seed_after};
 use super::values::Values;
 use super::{MOST_KEY, MOST_VALUE};
@@ -148,6 +148,11 @@ impl Built {
     /// # Errors
     /// The output's, or the map is larger than the format can say.
     pub fn write<W: Write + Seek>(&self, out: W) -> io::Result<W> {
+        self.write_as(out, Shape::TABLE)
+    }
+
+    /// The same in another shape.
+    pub(super) fn write_as<W: Write + Seek>(&self, out: W, shape: Shape<'_>) -> io::Result<W> {
         let records = self.index.len() as u64;
         let plan =
             Plan { seed: self.seed, records, buckets: buckets_for(self.room), values: self.values.len() };
@@ -160,7 +165,7 @@ impl Built {
             let Record { key, value, line } = self.held(*at);
             Ok(Entry { hash: *hash, key, value, line })
         });
-        encode(out, plan, entries, |number| Ok::<_, io::Error>(self.values.get(number)))
+        encode(out, (plan, shape), entries, |number| Ok::<_, io::Error>(self.values.get(number)))
     }
 
     /// The file in memory.

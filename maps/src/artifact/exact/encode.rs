@@ -6,7 +6,7 @@ use super::cell::{Builder, Record};
 use super::hash::bucket_of;
 use super::values::Order;
 use super::{BEHIND, CELLS, ENDS, VALUES};
-use crate::artifact::container::{Head, Kind, SectionWriter, Writer};
+use crate::artifact::container::{Head, Kind, SectionWriter, Tag, Writer};
 
 /// A record on its way into a file.
 #[derive(Debug)]
@@ -28,14 +28,26 @@ pub(super) struct Plan {
     pub(super) values: usize,
 }
 
+/// What kind of file it becomes, and the sections that such a one has behind those of every table.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Shape<'a> {
+    pub(super) kind: Kind,
+    pub(super) more: &'a [(Tag, &'a [u8])],
+}
+
+impl Shape<'_> {
+    /// A table by itself.
+    pub(super) const TABLE: Self = Self { kind: Kind::Exact, more: &[] };
+}
+
 /// Writes the file: `entries` in order of (hash, key), and the text of each value's number.
 pub(super) fn encode<'a, 'v, W: Write + Seek, E: From<io::Error>>(
     out: W,
-    plan: Plan,
+    (plan, shape): (Plan, Shape<'_>),
     entries: impl Iterator<Item = Result<Entry<'a>, E>>,
     text: impl Fn(u32) -> Result<&'v str, E>,
 ) -> Result<W, E> {
-    let mut file = Writer::new(out, Kind::Exact, 4)?;
+    let mut file = Writer::new(out, shape.kind, 4 + shape.more.len())?;
     let mut order = Order::new(plan.values);
     let mut failed = None;
     let behind = file.section(CELLS, |section| {
@@ -70,6 +82,9 @@ pub(super) fn encode<'a, 'v, W: Write + Seek, E: From<io::Error>>(
     file.section(VALUES, |section| {
         texts().filter_map(Result::ok).try_for_each(|value| section.write_all(value.as_bytes()))
     })?;
+    for (tag, octets) in shape.more {
+        file.section(*tag, |section| section.write_all(octets))?;
+    }
     Ok(file.finish(Head { flags: 0, records: plan.records, seed: plan.seed })?)
 }
 

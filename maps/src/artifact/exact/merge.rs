@@ -10,7 +10,7 @@ use std::iter::{Peekable, Zip};
 use std::slice;
 
 use super::cell::Record;
-use super::encode::{Entry, Plan, encode};
+use super::encode::{Entry, Plan, Shape, encode};
 use super::hash::{Counted, FIRST_SEED, buckets_for, room_of};
 use super::values::Values;
 use super::walk::Walk;
@@ -37,7 +37,9 @@ pub enum Op<'a> {
 }
 
 impl Op<'_> {
-    fn key(&self) -> &str {
+    /// The key that changes.
+    #[must_use]
+    pub fn key(&self) -> &str {
         match self {
             Self::Put { key, .. } | Self::Delete { key } => key,
         }
@@ -106,7 +108,7 @@ pub fn merge<W: Write + Seek>(
             Ok(Entry { hash: change.hash, key: change.op.key().as_bytes(), value, line })
         }
     });
-    encode(out, plan, entries, |number| match (number as usize).checked_sub(news) {
+    encode(out, (plan, Shape::TABLE), entries, |number| match (number as usize).checked_sub(news) {
         None => Ok(changes.values.get(number)),
         Some(old) => Ok(base.value(old as u32)?),
     })

@@ -9,6 +9,7 @@
 //! - [`ExactBuilder`] makes a file from entries, [`merge()`] from a file and changes: the same octets for the same
 //!   content.
 //! - [`Exact`] asks one, several keys at once by way of [`Near`]; [`diff()`] compares two.
+//! - [`Layered`] asks one that changed a little, by way of a second file that says in what.
 
 mod build;
 mod cell;
@@ -16,6 +17,7 @@ pub mod diff;
 mod duplicates;
 mod encode;
 mod hash;
+pub mod layered;
 mod merge;
 mod near;
 #[cfg(test)]
@@ -32,6 +34,7 @@ use hash::{Hash, bucket_of};
 pub use build::{BuildError, Built, ExactBuilder, TooLarge};
 pub use diff::diff;
 pub use duplicates::{Duplicate, Duplicates};
+pub use layered::Layered;
 pub use merge::{MergeError, Op, merge};
 pub use near::Near;
 pub use walk::Records;
@@ -43,6 +46,9 @@ use super::container::{BadArtifact, Container, Corrupt, Kind, Tag};
 pub const MOST_KEY: usize = 65_535;
 /// Octets of a value: a list of some ten thousand addresses.
 pub const MOST_VALUE: usize = 1 << 20;
+
+/// Octets of a record with its place.
+const LEAST_RECORD: usize = 8;
 
 const CELLS: Tag = *b"cels";
 const BEHIND: Tag = *b"more";
@@ -79,6 +85,11 @@ impl Exact {
         if container.kind() != Kind::Exact {
             return Err(BadArtifact::Kind { wanted: Kind::Exact, found: container.kind() });
         }
+        Self::of(container)
+    }
+
+    /// The same of a container that has a table's sections, and others.
+    fn of(container: Container) -> Result<Self, BadArtifact> {
         if container.head().flags != 0 {
             return Err(BadArtifact::Layout("an unknown flag"));
         }
@@ -167,6 +178,11 @@ impl Exact {
         let octets =
             self.part(&self.values).get(start..end).ok_or_else(|| wrong("a value outside its section"))?;
         std::str::from_utf8(octets).map_err(|_| corrupt(VALUES, start, "not UTF-8"))
+    }
+
+    /// No more keys than have room in the file, whatever its head says.
+    fn most_records(&self) -> usize {
+        (self.cells.len() + self.behind.len()) / LEAST_RECORD
     }
 
     fn seed(&self) -> u64 {

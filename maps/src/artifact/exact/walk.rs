@@ -29,9 +29,8 @@ impl Exact {
     /// The hashes of all keys, in order, and what the keys are reckoned to take.
     pub(super) fn hashes(&self) -> Result<(Vec<u64>, u64), Corrupt> {
         // The head's count is only a claim: it must not decide how much memory is taken.
-        let mut hashes = Vec::with_capacity(
-            usize::try_from(self.len()).unwrap_or(0).min((self.cells.len() + self.behind.len()) / 4),
-        );
+        let records = usize::try_from(self.len()).unwrap_or(0).min(self.most_records());
+        let mut hashes = Vec::with_capacity(records);
         let mut room = 0;
         for record in self.walk() {
             let Record { key, .. } = record?;

@@ -4,8 +4,7 @@ use proptest::prelude::*;
 
 use super::super::text;
 use super::*;
-use crate::artifact::Container;
-use crate::artifact::exact::merge;
+use crate::artifact::{Container, Exact};
 use crate::grammar::Words;
 use crate::name::MapName;
 
@@ -20,11 +19,12 @@ fn compiled(text: &[u8]) -> Option<(Vec<u8>, bool)> {
 /// The same by way of what changed since another text.
 fn merged(old: &[u8], new: &[u8]) -> Option<Vec<u8>> {
     let (octets, true) = compiled(old)? else { return None };
-    let base = Exact::open(Container::open(octets.into()).unwrap()).unwrap();
+    let base = Layered::from(Exact::open(Container::open(octets.into()).unwrap()).unwrap());
     let words = Words::default();
     let changed = Changed::between(&base, old, new, &mut Grammar::new(MapName::VirtualAlias, &words))?;
     let out = std::io::Cursor::new(Vec::new());
-    Some(merge(&base, &changed.ops, |line| changed.moved(line), out).unwrap().into_inner())
+    let since = base.since_base(changed.ops, changed.moved).unwrap();
+    Some(since.merge(base.base(), out).unwrap().into_inner())
 }
 
 fn assert_merges(old: &str, new: &str) {
@@ -111,7 +111,7 @@ fn a_mark_belongs_to_no_line() {
 fn a_base_that_is_of_another_text_is_not_used() {
     let (old, other) = (users(0..3_000), users(1..3_001));
     let (octets, _) = compiled(other.as_bytes()).unwrap();
-    let base = Exact::open(Container::open(octets.into()).unwrap()).unwrap();
+    let base = Layered::from(Exact::open(Container::open(octets.into()).unwrap()).unwrap());
     let words = Words::default();
     let mut grammar = Grammar::new(MapName::VirtualAlias, &words);
     let new = old.replace("user00007", "user10007");

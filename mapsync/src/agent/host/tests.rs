@@ -86,7 +86,7 @@ async fn a_table_that_did_not_change_is_the_same_file_and_one_that_did_is_as_if_
     }
     assert_eq!(made, ["virtual_alias"]);
     assert!(same.len() > 1, "{same:?}");
-    assert_eq!(tables, Ways { compiled: 0, merged: 1, linked: same.len() });
+    assert_eq!(tables, Ways { merged: 1, linked: same.len(), ..Ways::default() });
     // The one that it was made over may go.
     disk.remove("1-a").unwrap();
     installed::verify(&manifest, &over).unwrap();

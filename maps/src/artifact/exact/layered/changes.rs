@@ -1,0 +1,171 @@
+//! A file of what changed since a table was made: keys that came or lead elsewhere, keys that are gone, and where
+//! the lines of the others stand now.
+//!
+//! Inside it is a table of whole keys like any other. A key that is gone stands there in line 0, where no key of a
+//! text stands: lines are counted from 1. Its value is the one that it had, so that all values there are values of
+//! the map.
+
+use std::io::{self, Cursor};
+
+use super::super::encode::Shape;
+use super::super::merge::Op;
+use super::super::near::Near;
+use super::super::{Exact, ExactBuilder, Found, TooLarge, corrupt};
+use super::moved::Moved;
+use crate::artifact::container::{BadArtifact, Container, Corrupt, Kind, Tag};
+
+/// A table's changes, open.
+#[derive(Debug)]
+pub(super) struct Changes {
+    pub(super) table: Exact,
+    moved: Moved,
+    /// How many keys the table has with them.
+    records: u64,
+}
+
+/// What the changes say to a key.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Told {
+    /// It leads there; the value's number is one of theirs.
+    Put(Found),
+    /// It is gone.
+    Gone,
+    /// It did not change.
+    Nothing,
+}
+
+impl Changes {
+    /// Takes a container as changes of a table.
+    ///
+    /// # Errors
+    /// It is of another kind, of another table, or its sections cannot be those of this kind.
+    pub(super) fn open(container: Container, base: &Exact) -> Result<Self, BadArtifact> {
+        if container.kind() != Kind::Changes {
+            return Err(BadArtifact::Kind { wanted: Kind::Changes, found: container.kind() });
+        }
+        let section = |tag: Tag| container.section(&tag).ok_or(BadArtifact::Missing(tag));
+        let of = section(BASE)?
+            .first_chunk::<OF_BASE>()
+            .filter(|of| of.len() == section(BASE).map_or(0, <[u8]>::len));
+        let Some((identity, records)) = of.and_then(|of| of.split_first_chunk::<32>()) else {
+            return Err(BadArtifact::Layout("what is said of the changed table has another length"));
+        };
+        if *identity != base.container().identity() {
+            return Err(BadArtifact::Layout("these are another table's changes"));
+        }
+        let records = records.first_chunk().map_or(0, |records| u64::from_le_bytes(*records));
+        let moved = Moved::decode(section(LINES)?, most_lines(base))?;
+        Ok(Self { table: Exact::of(container)?, moved, records })
+    }
+
+    pub(super) fn records(&self) -> u64 {
+        self.records
+    }
+
+    #[inline]
+    pub(super) fn tell(&self, key: &str, near: &Near<'_>) -> Result<Told, Corrupt> {
+        Ok(match self.table.find_near(key, near)? {
+            None => Told::Nothing,
+            Some(found) if found.line == GONE => Told::Gone,
+            Some(found) => Told::Put(found),
+        })
+    }
+
+    /// What the base found, where it stands by now.
+    #[inline]
+    pub(super) fn moved(&self, found: Found) -> Result<Found, Corrupt> {
+        match self.moved.place(found.line) {
+            Some(line) => Ok(Found { line, ..found }),
+            None => Err(corrupt(LINES, 0, "a key stayed and its line did not")),
+        }
+    }
+
+    /// Checks every octet, and that all of it fits the base.
+    ///
+    /// # Errors
+    /// The first thing found wrong.
+    pub(super) fn verify(&self, base: &Exact) -> Result<(), BadArtifact> {
+        self.table.verify()?;
+        let mut records = base.len();
+        for change in self.table.numbered() {
+            let (key, _, line) = change?;
+            let was_there = base.find(key)?.is_some();
+            records = match (was_there, line) {
+                (true, GONE) => records.saturating_sub(1),
+                (false, GONE) => return Err(corrupt(LINES, 0, "a key is gone that never was there").into()),
+                (true, _) => records,
+                (false, _) => records.saturating_add(1),
+            };
+        }
+        if records != self.records {
+            return Err(corrupt(BASE, 32, "another number of keys than the changes lead to").into());
+        }
+        Ok(())
+    }
+
+    /// As changes of keys, which can be put together with later ones.
+    pub(super) fn ops(&self) -> impl Iterator<Item = Result<Op<'_>, Corrupt>> {
+        self.table.iter().map(|change| {
+            let (key, value, line) = change?;
+            let key = key.into();
+            Ok(if line == GONE { Op::Delete { key } } else { Op::Put { key, value: value.into(), line } })
+        })
+    }
+
+    /// Those that came, lead elsewhere or are gone.
+    pub(super) fn keys(&self) -> impl Iterator<Item = Result<&str, Corrupt>> {
+        self.table.numbered().map(|change| change.map(|(key, ..)| key))
+    }
+
+    /// Whether a key is one of them.
+    pub(super) fn has(&self, key: &str) -> bool {
+        matches!(self.table.find(key), Ok(Some(_)))
+    }
+
+    pub(super) fn lines(&self) -> &Moved {
+        &self.moved
+    }
+}
+
+/// A file of changes of a table.
+///
+/// # Errors
+/// The table cannot be read, or one of the changes is over a limit.
+pub(super) fn encode(base: &Exact, ops: &[Op<'_>], moved: &Moved) -> io::Result<Vec<u8>> {
+    let (mut builder, mut records) = (ExactBuilder::new(), base.len());
+    for op in ops {
+        let was_there = base.find(op.key()).map_err(io::Error::other)?;
+        let pushed = match (op, was_there) {
+            (Op::Delete { key }, Some(was)) => {
+                records = records.saturating_sub(1);
+                builder.push(key, base.value(was.value).map_err(io::Error::other)?, GONE)
+            }
+            (Op::Delete { .. }, None) => Ok(()),
+            (Op::Put { key, value, line }, was_there) => {
+                records = records.saturating_add(u64::from(was_there.is_none()));
+                builder.push(key, value, *line)
+            }
+        };
+        pushed.map_err(|error: TooLarge| io::Error::other(error))?;
+    }
+    let of = [&base.container().identity()[..], &records.to_le_bytes()].concat();
+    let built = builder.finish().map_err(io::Error::other)?;
+    let more = [(LINES, &*moved.encode()), (BASE, &of)];
+    let out = Cursor::new(Vec::new());
+    built.write_as(out, Shape { kind: Kind::Changes, more: &more }).map(Cursor::into_inner)
+}
+
+/// Lines that a table's text may have, comments among them: of each block of them something is remembered.
+pub(super) fn most_lines(base: &Exact) -> usize {
+    base.most_records().saturating_mul(MOST_LINES_A_KEY).max(LEAST_LINES)
+}
+
+const LINES: Tag = *b"line";
+const BASE: Tag = *b"base";
+/// Octets of what is said of the base: its identity, and the number of keys.
+const OF_BASE: usize = 40;
+/// The line of a key that is gone.
+pub(super) const GONE: u32 = 0;
+const MOST_LINES_A_KEY: usize = 8;
+/// A small table may have more.
+const LEAST_LINES: usize = 1 << 10;
