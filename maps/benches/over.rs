@@ -34,8 +34,8 @@ fn main() {
         let hash = *blake3::hash(&fs::read(&file).unwrap()).as_bytes();
         Over { base: base.map(|base| folder.join(base)), hashes: [(file, hash)].into() }
     };
-    for (name, every) in [("old", u64::MAX), ("new", 100)] {
-        write(&folder.join(name), every);
+    for (name, every, from) in [("old", u64::MAX, 0), ("new", 100, 1), ("newer", 100, 31), ("other", 5, 1)] {
+        write(&folder.join(name), every, from);
     }
     println!("{ENTRIES} aliases                CPU      time");
     let old = over(None, "old");
@@ -51,20 +51,28 @@ fn main() {
     measured("1 % changed", ROUNDS, |round| {
         drop(installed::install_over(&options("new"), &set("changed", round), &changed).unwrap());
     });
+    let again = over(Some("changed-0"), "newer");
+    measured("1 % changed again", ROUNDS, |round| {
+        drop(installed::install_over(&options("newer"), &set("again", round), &again).unwrap());
+    });
+    let other = over(Some("base"), "other");
+    measured("20 % changed", ROUNDS, |round| {
+        drop(installed::install_over(&options("other"), &set("other", round), &other).unwrap());
+    });
     let opened = MapOptions { installed: Some(set("changed", 0)), ..options("new") };
     measured("opened", ROUNDS, |_| drop(MapSet::load(&opened).unwrap()));
     let _ = fs::remove_dir_all(&folder);
 }
 
 /// One entry in so many leads elsewhere, one of ten of those came instead of another one.
-fn write(folder: &Path, every: u64) {
+fn write(folder: &Path, every: u64, from: u64) {
     fs::create_dir_all(folder).unwrap();
     let mut text = String::new();
     for number in 0..ENTRIES {
         let (key, value) = match number % every {
-            1 if (number / every).is_multiple_of(10) => (number * 1000 + 1, number * 7 % 200),
-            1 => (number * 1000, 200),
-            _ => (number * 1000, number * 7 % 200),
+            place if place != from => (number * 1000, number * 7 % 200),
+            _ if (number / every).is_multiple_of(10) => (number * 1000 + from, number * 7 % 200),
+            _ => (number * 1000, 200),
         };
         text.push_str(&format!("user{key:012}@example.org\tbox{value}@example.net\n"));
     }
