@@ -32,7 +32,7 @@ fn main() {
     let over = |base: Option<&str>, texts: &str| {
         let file = folder.join(texts).join("alias");
         let hash = *blake3::hash(&fs::read(&file).unwrap()).as_bytes();
-        Over { base: base.map(|base| folder.join(base)), hashes: [(file, hash)].into() }
+        Over { base: base.map(|base| folder.join(base)), hashes: [(file, hash)].into(), ..Over::default() }
     };
     for (name, every, from) in [("old", u64::MAX, 0), ("new", 100, 1), ("newer", 100, 31), ("other", 5, 1)] {
         write(&folder.join(name), every, from);

@@ -11,6 +11,7 @@
 //! a compiler makes of all of the text. A small one, and one with many such changes, is made anew, of the old one and
 //! of them: octet for octet as a compiler makes it.
 
+mod edits;
 mod folder;
 mod open;
 mod over;
@@ -31,6 +32,7 @@ use crate::name::MapName;
 use crate::options::MapOptions;
 use crate::remote::Remotes;
 use crate::set::{Files, MapSet, Slot};
+pub use edits::{Edits, TooMuch};
 pub(crate) use folder::Beside;
 use folder::{Base, Folder, Written};
 pub(crate) use open::open;

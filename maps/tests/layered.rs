@@ -6,9 +6,10 @@ use std::fs::{self, File, Permissions};
 use std::io::Write as _;
 use std::os::unix::fs::{MetadataExt as _, PermissionsExt as _};
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
 
 use prometheus::Registry;
-use switchyard_maps::installed::{self, Artifact, Manifest, Over, Ways};
+use switchyard_maps::installed::{self, Artifact, Edits, Manifest, Over, Ways};
 use switchyard_maps::watch::Reload;
 use switchyard_maps::{Answer, Budget, Found, MapHandle, MapMetrics, MapName, MapOptions, MapSet, Reloader};
 use switchyard_smtp::address::Mailbox;
@@ -156,6 +157,46 @@ fn a_daemon_asks_a_table_and_what_changed_of_it() {
     point(&ground.sets[2]);
     let faults = reloader.reload().unwrap_err().to_string();
     assert!(faults.contains("2 of its 20000 keys would be gone at once"), "{faults}");
+}
+
+#[test]
+fn a_text_whose_edits_are_known_is_not_read() {
+    let text = users(0..USERS);
+    let ground = Ground::new(&text);
+    let options = ground.options(1);
+    fs::create_dir(&options.folder).unwrap();
+    let place = options.folder.join("routes");
+    let after = text.replacen("user00007@example.org smtp:[box0.example]\n", "", 1);
+    let install = |name: &str, before: &str, line: u64| {
+        let mut edits = Edits::of(*blake3::hash(before.as_bytes()).as_bytes());
+        edits.push((line, line), Some(b"user00007@example.org smtp:[box0.example]\n"), None).unwrap();
+        edits.end(u64::from(USERS)).unwrap();
+        let over = Over {
+            base: Some(ground.sets[0].clone()),
+            hashes: [(place.clone(), *blake3::hash(after.as_bytes()).as_bytes())].into(),
+            edits: [(place.clone(), Arc::new(edits))].into(),
+        };
+        installed::install_over(&options, &ground.folder.path().join(name), &over)
+    };
+    // There is no text to be read.
+    let made = install("known", &text, 8).unwrap();
+    assert_eq!(made.ways, LAYERED);
+    let (records, entries) = entries(&ground.folder.path().join("known"), &made.manifest);
+    assert_eq!((records, entries.len()), (19_999, 19_999));
+    let [before, behind] = [&entries[6], &entries[7]];
+    assert_eq!(
+        [(before.0, &*before.1), (behind.0, &*behind.1)],
+        [(7, "user00006@example.org"), (8, "user00008@example.org")]
+    );
+    let origin = artifact(&made.manifest).origin.clone().unwrap();
+    assert_eq!(origin.source, blake3::hash(after.as_bytes()).to_hex().as_str());
+    // Edits of another text, or that do not fit this one: then it is.
+    for (name, before, line) in [("other", "else", 8), ("unfit", &*text, 9)] {
+        let told = install(name, before, line).unwrap_err().to_string();
+        assert!(told.contains("routes: ") && told.contains("No such file"), "{told}");
+    }
+    File::create(&place).unwrap().write_all(after.as_bytes()).unwrap();
+    assert_eq!(install("read", "else", 8).unwrap().ways, LAYERED);
 }
 
 #[test]

@@ -239,6 +239,7 @@ fn a_hash_that_is_known_is_believed_and_a_file_of_one_name_is_not_another_s() {
     let known = Over {
         base: Some(ground.place("a")),
         hashes: ["recipients", "transport", "clients"].into_iter().map(hash).collect(),
+        ..Over::default()
     };
     // Read-only, it is mapped.
     fs::set_permissions(next.folder.join("recipients"), Permissions::from_mode(0o444)).unwrap();
@@ -253,7 +254,7 @@ fn what_has_another_hash_or_no_end_is_refused_whether_it_is_known_or_not() {
     installed::install(&ground.texts("1", &[]), &ground.place("a")).unwrap();
     let known = |options: &MapOptions, hash: blake3::Hash| {
         let hashes = [(options.folder.join("recipients"), *hash.as_bytes())].into();
-        Over { base: Some(ground.place("a")), hashes }
+        Over { base: Some(ground.place("a")), hashes, ..Over::default() }
     };
     let next = ground.texts("2", &[("recipients", &recipients(0..1_999, ""))]);
     let error = installed::install_over(&next, &ground.place("b"), &known(&next, blake3::hash(b"else")));

@@ -1,11 +1,12 @@
 //! What must hold for a compiled map of any octets; ordinary code, so that tests run it as well as the fuzzer.
 //!
-//! A fuzzer never guesses a hash, so three ways lead in: the octets as they are; the octets with hashes made to
-//! fit; and a good map, made from the first half of the octets, changed by the second half. Of each: no question
-//! panics, and what passes `verify` answers every question about what it lists with what it lists.
+//! A fuzzer never guesses a hash, so four ways lead in: the octets as they are; the octets with hashes made to
+//! fit; and a good map, or one of its changes, made from the first half of the octets, changed by the second half. Of each: no
+//! question panics, and what passes `verify` answers every question about what it lists with what it lists.
 
 use super::container::forge;
-use super::exact::{Exact, ExactBuilder};
+use super::exact::layered::{Moved, Stretch};
+use super::exact::{Exact, ExactBuilder, Layered, Op};
 use super::{BadArtifact, Container};
 
 /// Changes of a good map in one run.
@@ -22,6 +23,7 @@ pub fn artifact(octets: &[u8]) {
     ask(&forged);
     let (content, changes) = octets.split_at(octets.len() / 2);
     changed(content, changes);
+    layered(content, changes);
 }
 
 /// Asks a map of these octets all there is to ask.
@@ -57,17 +59,73 @@ fn open(octets: &[u8]) -> Result<Exact, BadArtifact> {
 
 /// Makes a good map of the content and changes it: with its old hashes it fails, with new ones it is asked.
 fn changed(content: &[u8], changes: &[u8]) {
+    let Some(good) = made_of(content) else { return };
+    ask(&good);
+    let mut octets = flipped(&good, changes);
+    if octets != good {
+        let refused = open(&octets).and_then(|map| map.verify());
+        assert!(refused.is_err(), "a changed map passes with its old hashes");
+        forge::reseal(&mut octets);
+        ask(&octets);
+    }
+}
+
+/// Lays changes of each kind over a good map, and changes these likewise.
+fn layered(content: &[u8], changes: &[u8]) {
+    let Some(good) = made_of(content) else { return };
+    let Ok(base) = open(&good).map(Layered::from) else { return };
+    let first = content.split(|octet| *octet == 0).next().map_or_else(String::new, |word| key(1, word));
+    let mut ops = vec![Op::Put { key: "new".into(), value: "value".into(), line: 1 }];
+    if matches!(base.find(&first), Ok(Some(_))) {
+        ops.push(Op::Delete { key: first.into() });
+    }
+    let mut moved = Moved::default();
+    let lines = u32::try_from(base.len()).unwrap_or(u32::MAX).saturating_add(1);
+    let _ = moved.push(Stretch { start: 1, end: lines, new: 2 });
+    let since = base.since_base(ops, moved).and_then(|since| Ok(since.encode(base.base())?));
+    let Ok(beside) = since else { return };
+    let open = |octets: &[u8]| Layered::with(open(&good)?, Container::open(octets.to_vec().into())?);
+    let ask = |octets: &[u8], is_good: bool| {
+        let Ok(table) = open(octets) else { return assert!(!is_good, "good changes are opened") };
+        let verified = table.verify().is_ok();
+        assert!(verified || !is_good, "good changes pass");
+        let mut records = 0;
+        for entry in table.iter() {
+            let Ok((key, value, line)) = entry else {
+                return assert!(!verified, "verified changes can be read");
+            };
+            records += 1;
+            let found = table.find(key).ok().flatten().map(|found| (table.value(found.value), found.line));
+            assert!(!verified || found == Some((Ok(value), line)), "{key:?}");
+        }
+        assert!(!verified || records == table.len(), "as many records as the changes lead to");
+    };
+    ask(&beside, true);
+    let mut octets = flipped(&beside, changes);
+    if octets != beside {
+        let refused = open(&octets).and_then(|table| table.verify());
+        assert!(refused.is_err(), "other changes pass with their old hashes");
+        forge::reseal(&mut octets);
+        ask(&octets, false);
+    }
+}
+
+/// A map with a line a word.
+fn made_of(content: &[u8]) -> Option<Vec<u8>> {
     let mut builder = ExactBuilder::new();
     for (word, line) in content.split(|octet| *octet == 0).zip(1..) {
         // Of a key that is there already the value would have to be the same.
-        let key = format!("{line}{}", String::from_utf8_lossy(word));
-        let value = word.len().to_string();
-        let _ = builder.push(&key, &value, line);
+        let _ = builder.push(&key(line, word), &word.len().to_string(), line);
     }
-    let Ok(good) = builder.finish() else { return };
-    let Ok(good) = good.to_bytes() else { return };
-    ask(&good);
-    let mut octets = good.clone();
+    builder.finish().ok()?.to_bytes().ok()
+}
+
+fn key(line: u32, word: &[u8]) -> String {
+    format!("{line}{}", String::from_utf8_lossy(word))
+}
+
+fn flipped(good: &[u8], changes: &[u8]) -> Vec<u8> {
+    let mut octets = good.to_vec();
     for change in changes.as_chunks::<4>().0.iter().take(MOST_CHANGES) {
         let [low, middle, high, octet] = *change;
         let place = usize::from(low) | usize::from(middle) << 8 | usize::from(high) << 16;
@@ -76,12 +134,7 @@ fn changed(content: &[u8], changes: &[u8]) {
             *to ^= octet;
         }
     }
-    if octets != good {
-        let refused = open(&octets).and_then(|map| map.verify());
-        assert!(refused.is_err(), "a changed map passes with its old hashes");
-        forge::reseal(&mut octets);
-        ask(&octets);
-    }
+    octets
 }
 
 #[cfg(test)]

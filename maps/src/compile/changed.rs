@@ -1,14 +1,15 @@
 //! What changed between two texts of one table, line by line, as changes of keys.
 //!
-//! Lines that stand in both, in one order, are stretches; what lies between two stretches was taken out of the one
-//! text and put into the other. However the stretches were found, they say the truth: badly found ones only say it
+//! Somebody knows them ([`Changed::by`]), or they are found ([`Changed::between`]): lines that stand in both, in one
+//! order, are stretches; what lies between two stretches was taken out of the one text and put into the other. However the stretches were found, they say the truth: badly found ones only say it
 //! at length. Where a stretch can't be read by itself, because an entry goes on over its border, nothing is said.
 
 use crate::artifact::Layered;
 use crate::artifact::exact::Op;
 use crate::artifact::exact::layered::{Moved, Stretch};
 use crate::grammar::Grammar;
-use crate::source::{self, Part, goes_on};
+use crate::installed::Edits;
+use crate::source::{self, MAX_LINE, Part, goes_on};
 
 /// What leads from a table to the next.
 #[derive(Debug)]
@@ -30,8 +31,7 @@ impl Changed {
     /// The changes from `old`, of which `base` was made, each key of it standing there once, to `new`. None when the
     /// texts differ in much, cannot be compared, or something is wrong with the new one.
     pub(super) fn between(base: &Layered, old: &[u8], new: &[u8], grammar: &mut Grammar<'_>) -> Option<Self> {
-        let most_lines = usize::try_from(base.len()).ok()?.saturating_mul(MOST_LINES_A_KEY).max(LEAST_LINES);
-        let mut side = Sides::new(old, new, most_lines);
+        let mut side = Sides::new(old, new, most_lines(base)?);
         let (mut removed, mut added) = (Vec::new(), Vec::new());
         let mut octets = MOST_OCTETS;
         while let Some([of_old, of_new]) = side.next_difference()? {
@@ -42,6 +42,54 @@ impl Changed {
         let ops = ops(base, removed, added)?;
         Some(Self { ops, moved: side.moved })
     }
+
+    /// The same by lines that are known.
+    pub(super) fn by(base: &Layered, edits: &Edits, grammar: &mut Grammar<'_>) -> Option<Self> {
+        if usize::try_from(edits.lines).ok()? > most_lines(base)? {
+            return None;
+        }
+        let (mut removed, mut added, mut moved) = (Vec::new(), Vec::new(), Moved::default());
+        // The lines that come next in both texts.
+        let (mut old, mut new) = (1, 1);
+        for edit in &edits.edits {
+            pass(&mut moved, (&mut old, &mut new), edit.old)?;
+            if (old, new) != (edit.old, edit.new) {
+                return None;
+            }
+            for (line, entries, at) in
+                [(&edit.removed, &mut removed, &mut old), (&edit.added, &mut added, &mut new)]
+            {
+                let Some(line) = line else { continue };
+                let is_marked = source::unmarked(line).len() < line.len();
+                if goes_on(line) || is_marked || line.len() > MAX_LINE {
+                    return None;
+                }
+                read(&Part::new(line, at.checked_sub(1)?), grammar, entries)?;
+                *at = at.checked_add(1)?;
+            }
+        }
+        pass(&mut moved, (&mut old, &mut new), edits.lines.checked_add(1)?)?;
+        // A text without a line is refused by the one who reads it.
+        if new == 1 {
+            return None;
+        }
+        Some(Self { ops: ops(base, removed, added)?, moved })
+    }
+}
+
+/// Passes the lines that stand in both texts, up to one of the old text.
+fn pass(moved: &mut Moved, (old, new): (&mut u32, &mut u32), to: u32) -> Option<()> {
+    let lines = to.checked_sub(*old)?;
+    if lines > 0 {
+        moved.push(Stretch { start: *old, end: to, new: *new })?;
+        (*old, *new) = (to, new.checked_add(lines)?);
+    }
+    Some(())
+}
+
+/// Lines that a table's text may have to be compared.
+fn most_lines(base: &Layered) -> Option<usize> {
+    Some(usize::try_from(base.len()).ok()?.saturating_mul(MOST_LINES_A_KEY).max(LEAST_LINES))
 }
 
 /// The changes of keys, if the base has what was taken out and has not what is put in.

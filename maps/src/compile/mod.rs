@@ -52,14 +52,20 @@ impl<R: Read, K: Keep> Compiler<'_, R, K> {
             return Ok(Member { table, file, spec: word, takes_parts });
         }
         let table = match spec {
-            TableSpec::Text { file: name, .. } => {
-                let source = self.source(name)?;
-                file = Arc::clone(&source.file);
-                match self.over_before(&source, &word) {
-                    Some(table) => Table::Exact(table),
-                    None => self.text(&source, &word)?.into(),
+            TableSpec::Text { file: name, .. } => match self.edited(name, &word) {
+                Some((place, table)) => {
+                    file = place;
+                    Table::Exact(table)
                 }
-            }
+                None => {
+                    let source = self.source(name)?;
+                    file = Arc::clone(&source.file);
+                    match self.over_before(&source, &word) {
+                        Some(table) => Table::Exact(table),
+                        None => self.text(&source, &word)?.into(),
+                    }
+                }
+            },
             TableSpec::Cidr(rules) => {
                 let source = self.rules(rules, &mut file)?;
                 let built = cidr::compile(source.lines(), &mut |value, template| self.check(value, template));

@@ -44,13 +44,27 @@ impl<R: Read, K: Keep> Compiler<'_, R, K> {
         Some((file, self.keep.again(&hash, &rules)?))
     }
 
+    /// The table of a text of which somebody knows in what lines it differs from an earlier one: neither is read.
+    pub(super) fn edited(&mut self, name: &Path, word: &str) -> Option<(Arc<Path>, Layered)> {
+        let (file, source, edits) = self.read.edits(name)?;
+        let (source, rules) = (source.to_hex().to_string(), self.rules_of(word));
+        let table = self.keep.made_of(&edits.before, &rules)?;
+        let changed = Changed::by(&table, &edits, &mut self.grammar.twin())?;
+        Some((file, self.over(table, changed, Origin { source, rules, once: true })?))
+    }
+
     /// The table of a text that changed in some lines.
     pub(super) fn over_before(&mut self, source: &Source, word: &str) -> Option<Layered> {
         let origin = self.origin(source, word)?;
         let Before { table, text } = self.keep.before(&origin.rules)?;
         let changed = Changed::between(&table, &text, &source.bytes, &mut self.grammar.twin())?;
+        self.over(table, changed, Origin { once: true, ..origin })
+    }
+
+    /// Keeps what an earlier table becomes.
+    fn over(&mut self, table: Layered, changed: Changed, origin: Origin) -> Option<Layered> {
         let since = table.since_base(changed.ops, changed.moved).ok()?;
-        let origin = Some(Origin { once: true, ..origin });
+        let origin = Some(origin);
         // A disk that is full is so for a compiler, too, which says it.
         if since.are_few(table.base()) {
             let made = Made { origin, way: Way::Layered };

@@ -7,7 +7,7 @@ use std::sync::Arc;
 use crate::artifact::{Bytes, Exact, Layered};
 use crate::chain::Table;
 use crate::fault::Fault;
-use crate::installed::Origin;
+use crate::installed::{Edits, Origin};
 use crate::name::MapName;
 use crate::source::Lines;
 
@@ -30,6 +30,12 @@ pub(crate) trait Read {
     fn hash(&mut self, _file: &Path) -> Option<(Arc<Path>, blake3::Hash)> {
         None
     }
+
+    /// The place of a file, the hash of what stands there, and by which lines it differs from an earlier text, where
+    /// that is known.
+    fn edits(&mut self, _file: &Path) -> Option<(Arc<Path>, blake3::Hash, Arc<Edits>)> {
+        None
+    }
 }
 
 /// Where artifacts go, and come back to be asked.
@@ -48,6 +54,11 @@ pub(crate) trait Keep {
 
     /// What an earlier set made by these rules, of another text.
     fn before(&mut self, _rules: &str) -> Option<Before> {
+        None
+    }
+
+    /// What an earlier set made by these rules of a text of this hash, each key of it standing there once.
+    fn made_of(&mut self, _source: &[u8; 32], _rules: &str) -> Option<Layered> {
         None
     }
 

@@ -88,6 +88,14 @@ impl Keep for Folder<'_> {
         Some(Before { table, text })
     }
 
+    fn made_of(&mut self, source: &[u8; 32], rules: &str) -> Option<Layered> {
+        let base = self.base.as_mut()?;
+        let source = hex(source);
+        let Old { artifact, .. } = base.made_by(rules, |origin| origin.once && origin.source == source)?;
+        let Table::Exact(table) = base.sound(&artifact)? else { return None };
+        Some(table)
+    }
+
     fn beside(&mut self, made: Made, base: Exact, changes: &[u8]) -> io::Result<Layered> {
         let name = self.next_name();
         let identity = hex(&base.container().identity());

@@ -3,8 +3,9 @@
 use std::collections::BTreeMap;
 use std::ops::AddAssign;
 use std::path::PathBuf;
+use std::sync::Arc;
 
-use super::Manifest;
+use super::{Edits, Manifest};
 use crate::compile::Way;
 
 /// What may be known when a set is installed.
@@ -16,9 +17,11 @@ pub struct Over {
     /// The folder of an installed set, which may have some of the tables. Neither its files change any more, nor the
     /// texts that it names.
     pub base: Option<PathBuf>,
-    /// BLAKE3 of files that do not change any more. It is believed of a table that the base has; what is compiled is
-    /// refused when it is another one.
+    /// BLAKE3 of files that do not change any more. It is believed of a table that the base has, and of a text whose edits
+    /// are known; what is compiled is refused when it is another one.
     pub hashes: BTreeMap<PathBuf, [u8; 32]>,
+    /// By which lines some of those differ from an earlier text.
+    pub edits: BTreeMap<PathBuf, Arc<Edits>>,
 }
 
 /// A set that was installed.

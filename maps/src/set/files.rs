@@ -7,7 +7,7 @@ use std::sync::Arc;
 use crate::artifact::Bytes;
 use crate::compile::{Read, Source};
 use crate::fault::Fault;
-use crate::installed::Over;
+use crate::installed::{Edits, Over};
 use crate::name::MapName;
 use crate::options::MapOptions;
 use crate::read::{self, Unread};
@@ -73,5 +73,11 @@ impl Read for Files<'_> {
             None => return None,
         };
         Some((file.into(), hash))
+    }
+    fn edits(&mut self, file: &Path) -> Option<(Arc<Path>, blake3::Hash, Arc<Edits>)> {
+        let (file, over) = (self.options.path(file), self.over?);
+        let (edits, hash) = (over.edits.get(&file)?, over.hashes.get(&file)?);
+        self.asked.insert(file.clone());
+        Some((file.into(), (*hash).into(), Arc::clone(edits)))
     }
 }

@@ -51,6 +51,23 @@ impl<R: Read> Pieces<R> {
         self.passed += octets;
     }
 
+    /// How many lines were passed.
+    pub(crate) fn number(&self) -> u64 {
+        self.number
+    }
+
+    /// Whether the next line, if there is one, is none that goes on with an entry or says nothing. Of a line that is passed
+    /// as it lies nobody knows: behind one that changed it would belong to another entry than before.
+    pub(crate) fn begins_a_record(&mut self) -> Result<(), BadLine> {
+        let goes_on = matches!(self.lines()?.first(), Some(b' ' | b'\t' | b'#' | b'\r' | b'\n'));
+        let number = self.number.saturating_add(1);
+        if goes_on {
+            Err(BadLine::Rule { number, what: "a key begins with something else than a blank or \"#\"" })
+        } else {
+            Ok(())
+        }
+    }
+
     /// The entry of the first of them, and the octets of its line.
     pub(crate) fn first(&mut self) -> Result<Option<(Record<'_>, usize)>, BadLine> {
         let number = self.number.saturating_add(1);

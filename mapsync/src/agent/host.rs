@@ -88,7 +88,7 @@ impl Known<'_> {
     fn over(&self, making: &Making, base: Option<PathBuf>) -> Over {
         let site = making.path().join(SITE);
         let hash = |file: &head::File| (site.join(file.path.as_str()), *file.hash.as_bytes());
-        Over { base, hashes: self.files.iter().map(hash).collect() }
+        Over { base, hashes: self.files.iter().map(hash).collect(), ..Over::default() }
     }
 }
 

@@ -112,7 +112,7 @@ fn g2_a_forged_head_is_refused_field_by_field() {
     for octets in [
         forged(|octets| octets[0] = b'S'),
         forged(|octets| octets[6] = 0),
-        forged(|octets| octets[6] = 4),
+        forged(|octets| octets[6] = 5),
         forged(|octets| octets[7] = 2),
         forged(|octets| octets[12] = 1),
         number(32, 0),

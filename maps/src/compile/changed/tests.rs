@@ -1,5 +1,7 @@
 //! Texts and what was made of them: changed in place, or compiled anew.
 
+use std::collections::BTreeMap;
+
 use proptest::prelude::*;
 
 use super::super::text;
@@ -18,10 +20,17 @@ fn compiled(text: &[u8]) -> Option<(Vec<u8>, bool)> {
 
 /// The same by way of what changed since another text.
 fn merged(old: &[u8], new: &[u8]) -> Option<Vec<u8>> {
+    merged_by(old, |base, grammar| Changed::between(base, old, new, grammar))
+}
+
+fn merged_by(
+    old: &[u8],
+    changed: impl FnOnce(&Layered, &mut Grammar<'_>) -> Option<Changed>,
+) -> Option<Vec<u8>> {
     let (octets, true) = compiled(old)? else { return None };
     let base = Layered::from(Exact::open(Container::open(octets.into()).unwrap()).unwrap());
     let words = Words::default();
-    let changed = Changed::between(&base, old, new, &mut Grammar::new(MapName::VirtualAlias, &words))?;
+    let changed = changed(&base, &mut Grammar::new(MapName::VirtualAlias, &words))?;
     let out = std::io::Cursor::new(Vec::new());
     let since = base.since_base(changed.ops, changed.moved).unwrap();
     Some(since.merge(base.base(), out).unwrap().into_inner())
@@ -167,4 +176,76 @@ proptest! {
             prop_assert!(want.is_some_and(|(want, once)| once && want == octets), "{:?} to {:?}", old, new);
         }
     }
+
+    #[test]
+    fn lines_that_are_known_are_as_good_as_those_that_are_found(old in table(), new in table()) {
+        let edits = edits_between(&old, &new);
+        let (old, new) = (lines(&old), lines(&new));
+        let have = merged_by(old.as_bytes(), |base, grammar| Changed::by(base, &edits, grammar));
+        let want = compiled(new.as_bytes()).map(|(octets, _)| octets).filter(|_| !new.is_empty());
+        prop_assert!(have == want, "{:?} to {:?}", old, new);
+    }
+}
+
+/// A sorted text: each key's value.
+fn table() -> impl Strategy<Value = BTreeMap<u8, u8>> {
+    proptest::collection::btree_map(0..40_u8, 0..3_u8, 0..40)
+}
+
+fn line_of_key(key: u8, value: u8) -> String {
+    format!("user{key:02}@example.org\tbox{value}@example.net\n")
+}
+
+fn lines(table: &BTreeMap<u8, u8>) -> String {
+    table.iter().map(|(key, value)| line_of_key(*key, *value)).collect()
+}
+
+fn edits_between(old: &BTreeMap<u8, u8>, new: &BTreeMap<u8, u8>) -> Edits {
+    let mut edits = Edits::of([0; 32]);
+    let (mut old_line, mut new_line) = (1, 1);
+    for key in 0..40 {
+        let line =
+            |table: &BTreeMap<u8, u8>| table.get(&key).map(|value| line_of_key(key, *value).into_bytes());
+        let (was, is) = (line(old), line(new));
+        if was != is {
+            edits.push((old_line, new_line), was.as_deref(), is.as_deref()).unwrap();
+        }
+        old_line += u64::from(was.is_some());
+        new_line += u64::from(is.is_some());
+    }
+    edits.end(old_line - 1).unwrap();
+    edits
+}
+
+#[test]
+fn lines_that_do_not_fit_say_nothing() {
+    let old = users(0..3_000);
+    let line = |number: u32| users(number..number + 1).into_bytes();
+    type Line = Option<Vec<u8>>;
+    let said = |edits: &[(u64, u64, Line, Line)], lines: u64| {
+        let mut all = Edits::of([0; 32]);
+        for (old, new, removed, added) in edits {
+            all.push((*old, *new), removed.as_deref(), added.as_deref()).unwrap();
+        }
+        all.end(lines).unwrap();
+        merged_by(old.as_bytes(), |base, grammar| Changed::by(base, &all, grammar)).is_some()
+    };
+    let gone = (8, 8, Some(line(7)), None);
+    assert!(said(std::slice::from_ref(&gone), 3_000));
+    assert!(said(&[gone.clone(), (10, 9, Some(line(9)), Some(line(9)))], 3_000));
+    // Other places, too few lines, or far too many.
+    assert!(!said(&[(8, 9, Some(line(7)), None)], 3_000));
+    assert!(!said(&[(9, 9, Some(line(7)), None)], 3_000));
+    assert!(!said(&[gone.clone(), (8, 8, Some(line(8)), None)], 3_000));
+    assert!(!said(std::slice::from_ref(&gone), 5));
+    assert!(!said(std::slice::from_ref(&gone), 1 << 30));
+    // Lines that are none by themselves.
+    for added in ["  more@example.net\n", "# why\n", "\n", "\u{feff}a@example.org b@example.net\n", "bad\n"] {
+        assert!(!said(&[(8, 8, Some(line(7)), Some(added.as_bytes().to_vec()))], 3_000), "{added:?}");
+    }
+    let long = format!("a@example.org {}\n", "b@example.net,".repeat(MAX_LINE / 14));
+    assert!(!said(&[(8, 8, Some(line(7)), Some(long.into_bytes()))], 3_000));
+    // All of them.
+    let all: Vec<_> = (0..3_000).map(|number| (u64::from(number) + 1, 1, Some(line(number)), None)).collect();
+    assert!(!said(&all, 3_000));
 }

@@ -197,6 +197,19 @@ pub fn open<R: BufRead>(
     if want == have { Ok(delta) } else { Err(DeltaError::Between { want, have }) }
 }
 
+/// A line that a delta changes, brings or takes away.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Edit<'a> {
+    /// Where it stood, or the line that stood where it comes; from 1.
+    pub old: u64,
+    /// Where it stands afterwards, or the line that then stands where it was.
+    pub new: u64,
+    /// What stood there, with its end.
+    pub removed: Option<&'a [u8]>,
+    /// What stands there afterwards.
+    pub added: Option<Record<'a>>,
+}
+
 /// Lays a packed delta over a table. What `out` got may be used only if this says yes.
 pub fn apply<W: Write>(
     table: impl BufRead,
@@ -205,9 +218,21 @@ pub fn apply<W: Write>(
     to: &File,
     out: W,
 ) -> Result<W, DeltaError> {
+    apply_seen(table, packed, (from, to), out, |_| {})
+}
+
+/// The same; each line that it changes is shown on the way. What was seen is true only if this says yes.
+pub fn apply_seen<W: Write>(
+    table: impl BufRead,
+    packed: impl BufRead,
+    (from, to): (&File, &File),
+    out: W,
+    mut see: impl FnMut(Edit<'_>),
+) -> Result<W, DeltaError> {
     let mut delta = open(packed, from, to)?;
     let mut table = Pieces::new(table);
     let mut out = records::Writer::new(out, to.bytes);
+    let (mut added, mut removed) = (0, 0);
     while delta.advance()? {
         let Some(op) = delta.current() else { break };
         let there = loop {
@@ -223,10 +248,17 @@ pub fn apply<W: Write>(
         if there.is_some() != op.was_there() {
             return Err(DeltaError::Contradiction(op.key().to_owned()));
         }
-        if let Some(value) = op.value() {
-            out.put(Record { key: op.key(), value })?;
+        let record = op.value().map(|value| Record { key: op.key(), value });
+        if let Some(record) = record {
+            out.put(record)?;
         }
+        let old = table.number().saturating_add(1);
+        let line = there.and_then(|octets| table.lines().ok()?.get(..octets));
+        see(Edit { old, new: (old + added).saturating_sub(removed), removed: line, added: record });
+        added += u64::from(record.is_some());
+        removed += u64::from(there.is_some());
         table.pass(there.unwrap_or_default());
+        table.begins_a_record()?;
     }
     loop {
         let lines = table.lines()?;

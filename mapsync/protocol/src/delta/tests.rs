@@ -77,6 +77,41 @@ fn y6_a_delta_that_lies_ends_in_an_error() {
 }
 
 #[test]
+fn each_line_that_changes_is_shown_where_it_stands() {
+    let from = table(&[("a", "1"), ("b", "1"), ("c", "1"), ("e", "1")]);
+    let to = table(&[("b", "1"), ("c", "2"), ("d", "1"), ("e", "1"), ("f", "1")]);
+    let (packed, _) = between(&from, &to);
+    let mut seen = Vec::new();
+    let see = |Edit { old, new, removed, added }: Edit<'_>| {
+        let removed = removed.map(|line| String::from_utf8(line.to_vec()).unwrap());
+        seen.push((old, new, removed, added.map(|record| format!("{}={}", record.key, record.value))));
+    };
+    apply_seen(&from[..], &packed[..], (&file(&from), &file(&to)), Vec::new(), see).unwrap();
+    let line = |line: &str| Some(line.to_owned());
+    let want = vec![
+        (1, 1, line("a\t1\n"), None),
+        (3, 2, line("c\t1\n"), line("c=2")),
+        (4, 3, None, line("d=1")),
+        (5, 5, None, line("f=1")),
+    ];
+    assert_eq!(seen, want);
+}
+
+#[test]
+fn a_line_that_is_no_record_is_refused_behind_one_that_changes() {
+    for rest in [" more", "#", "\tx", "", "\rx"] {
+        let long = "1".repeat(64);
+        let from = format!("a\t{long}\n{rest}\nz\t1\n").into_bytes();
+        let to = format!("a\t2\n{rest}\nz\t1\n").into_bytes();
+        let packed = made(&from, &to, "=a\t2\n");
+        // Signed all the same.
+        let signed = |text: &[u8]| File { hash: Hash::of(text), bytes: text.len() as u64, ..file(b"a\t1\n") };
+        let refused = apply(&from[..], &packed[..], &signed(&from), &signed(&to), Vec::new()).unwrap_err();
+        assert!(refused.to_string().starts_with("line 2: a key begins"), "{refused}");
+    }
+}
+
+#[test]
 fn y6_a_delta_of_very_much_is_not_unpacked() {
     let (from, to) = (table(&[("a", "1")]), table(&[("a", "2")]));
     let longest = longest(&file(&from), &file(&to));

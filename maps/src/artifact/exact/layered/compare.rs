@@ -2,7 +2,6 @@
 
 use super::super::diff::{Counts, Difference, Side, diff};
 use super::Layered;
-use super::changes::Changes;
 use crate::artifact::container::Corrupt;
 
 /// Gives each difference of two tables, in no order that a person would choose.
@@ -66,5 +65,5 @@ fn side<'a>(table: &'a Layered, key: &'a str) -> Result<Option<Side<'a>>, Corrup
 
 /// Keys that are other than in the base, or gone.
 fn changed_keys(table: &Layered) -> impl Iterator<Item = Result<&str, Corrupt>> {
-    table.changes.iter().flat_map(Changes::keys)
+    table.changes.iter().flat_map(|changes| changes.keys())
 }

@@ -27,7 +27,8 @@ use crate::artifact::container::{BadArtifact, Container, Corrupt};
 #[derive(Debug)]
 pub struct Layered {
     base: Exact,
-    changes: Option<Changes>,
+    /// Few tables have any.
+    changes: Option<Box<Changes>>,
 }
 
 impl From<Exact> for Layered {
@@ -42,7 +43,7 @@ impl Layered {
     /// # Errors
     /// They are no changes, or another table's.
     pub fn with(base: Exact, changes: Container) -> Result<Self, BadArtifact> {
-        let changes = Some(Changes::open(changes, &base)?);
+        let changes = Some(Changes::open(changes, &base)?.into());
         Ok(Self { base, changes })
     }
 
@@ -67,7 +68,7 @@ impl Layered {
     /// How many keys it has.
     #[must_use]
     pub fn len(&self) -> u64 {
-        self.changes.as_ref().map_or_else(|| self.base.len(), Changes::records)
+        self.changes.as_ref().map_or_else(|| self.base.len(), |changes| changes.records())
     }
 
     /// True without any.
@@ -181,10 +182,14 @@ impl Layered {
     /// The first thing found wrong.
     pub fn verify(&self) -> Result<(), BadArtifact> {
         self.base.verify()?;
-        self.verify_changes()
+        self.verify_changes()?;
+        // Each line of a key that did not change has a place.
+        self.numbered().try_for_each(|entry| entry.map(drop))?;
+        Ok(())
     }
 
-    /// The same of the changes only, where the base was checked before.
+    /// Checks the changes by themselves, where the base was checked before, and they were found by whoever knows all
+    /// lines.
     ///
     /// # Errors
     /// As there.

@@ -201,12 +201,12 @@ fn no_octet_of_the_changes_may_be_another_one() {
     let asked = |octets: Vec<u8>| {
         let table =
             Layered::with(Exact::open(open(compiled(&old))).unwrap(), Container::open(octets.into())?)?;
-        let verified = table.verify_changes();
+        let verified = table.verify();
         // Whatever it is: an answer or an error.
         for number in 0..=u8::MAX {
             let found =
                 table.find(&key(number)).map(|found| found.map(|found| table.value(found.value).map(drop)));
-            assert!(verified.is_err() || matches!(found, Ok(None | Some(Ok(())))));
+            assert!(verified.is_err() || matches!(found, Ok(None | Some(Ok(())))), "{number}");
         }
         assert!(verified.is_err() || table.iter().count() as u64 == table.len());
         verified
@@ -218,7 +218,7 @@ fn no_octet_of_the_changes_may_be_another_one() {
         assert!(asked(octets.clone()).is_err(), "octet {at}");
         assert!(asked(good[..at].to_vec()).is_err());
         forge::reseal(&mut octets);
-        let _ = asked(octets);
+        let _whatever_it_is = asked(octets);
     }
 }
 
