@@ -16,7 +16,7 @@ use std::path::{Path, PathBuf};
 use std::time::Instant;
 
 use rustix::time::{ClockId, clock_gettime};
-use switchyard_maps::installed::{self, Over};
+use switchyard_maps::installed::{self, Followed, Over};
 use switchyard_maps::{MapName, MapOptions, MapSet};
 
 const ENTRIES: u64 = 1_000_000;
@@ -34,10 +34,17 @@ fn main() {
         let hash = *blake3::hash(&fs::read(&file).unwrap()).as_bytes();
         Over { base: base.map(|base| folder.join(base)), hashes: [(file, hash)].into(), ..Over::default() }
     };
-    for (name, every, from) in [("old", u64::MAX, 0), ("new", 100, 1), ("newer", 100, 31), ("other", 5, 1)] {
-        write(&folder.join(name), every, from);
+    for (name, every, from, values) in [
+        ("old", u64::MAX, 0, 200),
+        ("new", 100, 1, 200),
+        ("newer", 100, 31, 200),
+        ("other", 5, 1, 200),
+        ("old-many", u64::MAX, 0, ENTRIES),
+        ("new-many", 100, 1, ENTRIES),
+    ] {
+        write(&folder.join(name), every, from, values);
     }
-    println!("{ENTRIES} aliases                CPU      time");
+    println!("{ENTRIES} aliases                     CPU      time");
     let old = over(None, "old");
     measured("compiled", 1, |_| {
         drop(installed::install_over(&options("old"), &folder.join("base"), &old).unwrap());
@@ -61,24 +68,52 @@ fn main() {
     });
     let opened = MapOptions { installed: Some(set("changed", 0)), ..options("new") };
     measured("opened", ROUNDS, |_| drop(MapSet::load(&opened).unwrap()));
+
+    let old = over(None, "old-many");
+    measured("each elsewhere", 1, |_| {
+        drop(installed::install_over(&options("old-many"), &folder.join("many"), &old).unwrap());
+    });
+    unproved(&folder.join("many"), &folder.join("unproved"));
+    for (what, base, followed) in
+        [("1 %, all followed", "unproved", Followed::All), ("1 %, those followed", "many", Followed::Changed)]
+    {
+        let changed = over(Some(base), "new-many");
+        measured(what, ROUNDS, |round| {
+            let set = set(&format!("over-{base}"), round);
+            let installed = installed::install_over(&options("new-many"), &set, &changed).unwrap();
+            assert_eq!(installed.followed, Some(followed));
+        });
+    }
     let _ = fs::remove_dir_all(&folder);
 }
 
 /// One entry in so many leads elsewhere, one of ten of those came instead of another one.
-fn write(folder: &Path, every: u64, from: u64) {
+fn write(folder: &Path, every: u64, from: u64, values: u64) {
     fs::create_dir_all(folder).unwrap();
     let mut text = String::new();
     for number in 0..ENTRIES {
         let (key, value) = match number % every {
-            place if place != from => (number * 1000, number * 7 % 200),
-            _ if (number / every).is_multiple_of(10) => (number * 1000 + from, number * 7 % 200),
-            _ => (number * 1000, 200),
+            place if place != from => (number * 1000, number * 7 % values),
+            _ if (number / every).is_multiple_of(10) => (number * 1000 + from, number * 7 % values),
+            _ => (number * 1000, values + values / ENTRIES * number),
         };
         text.push_str(&format!("user{key:012}@example.org\tbox{value}@example.net\n"));
     }
     let place = folder.join("alias");
     File::create(&place).unwrap().write_all(text.as_bytes()).unwrap();
     fs::set_permissions(&place, Permissions::from_mode(0o444)).unwrap();
+}
+
+/// The same set, without what was proved of its aliases.
+fn unproved(set: &Path, folder: &Path) {
+    let manifest = installed::manifest(set).unwrap();
+    fs::create_dir(folder).unwrap();
+    for entry in manifest.maps.values().flatten() {
+        let file = &entry.artifact.as_ref().unwrap().file;
+        fs::hard_link(set.join(file), folder.join(file)).unwrap();
+    }
+    let text = serde_json::to_vec(&installed::Manifest { aliases: None, ..manifest }).unwrap();
+    File::create(folder.join(installed::MANIFEST)).unwrap().write_all(&text).unwrap();
 }
 
 /// The median of some rounds.

@@ -32,6 +32,7 @@ use crate::name::MapName;
 use crate::options::MapOptions;
 use crate::remote::Remotes;
 use crate::set::{Files, MapSet, Slot};
+pub use crate::set::{Followed, Proof};
 pub use edits::{Edits, TooMuch};
 pub(crate) use folder::Beside;
 use folder::{Base, Folder, Written};
@@ -56,6 +57,9 @@ pub struct Manifest {
     /// [`MapSet::digest`] of what was proved when it was installed, aliases followed to their ends among it: a set that
     /// answers like that one need not be proved again. In hexadecimal.
     pub digest: String,
+    /// What was proved of its aliases: the next set is proved by what changes.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub aliases: Option<Proof>,
     /// Each map's tables, in the order they are asked.
     pub maps: BTreeMap<String, Vec<Entry>>,
 }
@@ -92,6 +96,13 @@ pub struct Artifact {
     /// What decided its octets; none of a table of several files, or of the settings.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub origin: Option<Origin>,
+}
+
+impl Artifact {
+    /// Of both of its files.
+    fn identities(&self) -> String {
+        self.changes.iter().fold(self.identity.clone(), |both, changes| both + &changes.identity)
+    }
 }
 
 /// A file that stands beside another one of the set.
@@ -170,14 +181,17 @@ pub fn install_over(options: &MapOptions, folder: &Path, over: &Over) -> Result<
             chain.members.iter().map(|member| entry(member, &mut written)).collect(),
         );
     }
-    let manifest = Manifest { format: FORMAT, digest: hex(&set.get().digest()), maps };
+    let set = set.into_inner();
+    let digest = hex(&set.digest());
+    let (aliases, followed) = set.followed.unzip();
+    let manifest = Manifest { format: FORMAT, digest, aliases, maps };
     verify_but(&manifest, folder, |artifact| proved.contains(&artifact.file))?;
     let file = folder.join(MANIFEST);
     let text = serde_json::to_string_pretty(&manifest).map_err(|error| disk(&file)(error.into()))?;
     let mut install = Install::create(&file).map_err(disk(&file))?;
     install.write_all(text.as_bytes()).and_then(|()| install.write_all(b"\n")).map_err(disk(&file))?;
     install.commit().map_err(disk(&file))?;
-    Ok(Installed { manifest, ways })
+    Ok(Installed { manifest, ways, followed })
 }
 
 fn entry(member: &Member, written: &mut impl Iterator<Item = Written>) -> Entry {

@@ -53,6 +53,22 @@ impl Rules {
         local_extension(local, &self.delimiter)
     }
 
+    /// Whether no address has an extension.
+    pub(crate) fn parts_nothing(&self) -> bool {
+        self.delimiter.is_empty()
+    }
+
+    /// Whether neither a key nor one of the targets that stand in lines has an extension. It may say no where none has.
+    pub(crate) fn never_parts(&self, text: &str) -> bool {
+        // Signs stay what they are when case is folded.
+        let are_signs = self.delimiter.bytes().all(|octet| octet.is_ascii_punctuation());
+        let is_parted = |line: &str| {
+            let local = line.rsplit_once('@').map_or(line, |(local, _)| local);
+            local.contains(|letter| self.delimiter.contains(letter))
+        };
+        are_signs && !text.lines().any(is_parted)
+    }
+
     fn is_local(&self, host: &str) -> bool {
         self.local.contains(host)
     }

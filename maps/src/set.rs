@@ -9,6 +9,8 @@ use std::sync::Arc;
 
 use switchyard_smtp::address::Domain;
 
+pub(crate) use self::ends::{Earlier, EarlierTable, Known};
+pub use self::ends::{Followed, Proof};
 pub(crate) use self::files::Files;
 use crate::access::Access;
 use crate::chain::{Asking, Chain, Found, Hit, Member, Why};
@@ -70,6 +72,8 @@ pub struct MapSet {
     /// What was read for it, or could not be.
     files: BTreeSet<PathBuf>,
     digest: [u8; 32],
+    /// What was seen of the aliases; nothing without any, and of a set that was proved before.
+    pub(crate) followed: Option<(Proof, Followed)>,
 }
 
 impl MapSet {
@@ -149,27 +153,28 @@ impl MapSet {
                 Err(faults) => Slot::refused(faults, &mut all),
             };
         }
-        (Verified(Self::of_slots(slots, options, None, &mut all)), all)
+        let known = keep.earlier().map(Known::Earlier);
+        (Verified(Self::of_slots(slots, options, known.as_ref(), &mut all)), all)
     }
 
-    /// Puts maps together that were read one by one. A set with the digest of a `proven` one need not be proved
-    /// again.
+    /// Puts maps together that were read one by one.
     pub(crate) fn of_slots(
         slots: Slots,
         options: &MapOptions,
-        proven: Option<[u8; 32]>,
+        known: Option<&Known>,
         all: &mut Faults,
     ) -> Self {
         let (rules, words) = (Rules::new(options), Words::new(options));
         let (routes, access) = (BTreeMap::new(), BTreeMap::new());
         let (files, digest) = (BTreeSet::new(), [0; 32]);
-        let mut set = Self { slots, rules, words, routes, access, files, digest };
+        let mut set = Self { slots, rules, words, routes, access, files, digest, followed: None };
         set.digest = set.take_digest();
-        if proven != Some(set.digest)
-            && let Err(faults) = set.follow_aliases(options)
-        {
-            set.slots[MapName::VirtualAlias as usize] = Slot::refused(faults, all);
-            set.digest = set.take_digest();
+        match set.follow_aliases(options, known) {
+            Ok(followed) => set.followed = followed,
+            Err(faults) => {
+                set.slots[MapName::VirtualAlias as usize] = Slot::refused(faults, all);
+                set.digest = set.take_digest();
+            }
         }
         for map in MapName::ALL {
             let Slot::Ready(chain) = &set.slots[map as usize] else { continue };

@@ -9,6 +9,7 @@ use crate::chain::Table;
 use crate::fault::Fault;
 use crate::installed::{Edits, Origin};
 use crate::name::MapName;
+use crate::set::Earlier;
 use crate::source::Lines;
 
 /// A table's text, and where it came from.
@@ -65,6 +66,11 @@ pub(crate) trait Keep {
     /// Keeps the file of a table that an earlier set has once more, and beside it a file of changes.
     fn beside(&mut self, _made: Made, _base: Exact, _changes: &[u8]) -> io::Result<Layered> {
         Err(io::ErrorKind::Unsupported.into())
+    }
+
+    /// What was proved of an earlier set's aliases.
+    fn earlier(&mut self) -> Option<Earlier> {
+        None
     }
 }
 

@@ -5,11 +5,13 @@ use std::fs;
 use std::io::{self, Write as _};
 use std::path::{Path, PathBuf};
 
-use super::{Artifact, Entry, Origin, Over, Ways, beside, hex, manifest, table};
+use super::{Artifact, Entry, Origin, Over, Proof, Ways, beside, hex, manifest, table};
 use crate::artifact::{Bytes, Container, Exact, Install, Layered};
 use crate::chain::Table;
 use crate::compile::{Before, InMemory, Keep, Made, Way, WriteSeek};
+use crate::name::MapName;
 use crate::read;
+use crate::set::{Earlier, EarlierTable};
 
 /// Artifacts as files of a folder, numbered in the order they are made.
 pub(super) struct Folder<'a> {
@@ -112,6 +114,10 @@ impl Keep for Folder<'_> {
         self.written.push(Written { file: name, made });
         Ok(table)
     }
+
+    fn earlier(&mut self) -> Option<Earlier> {
+        self.base.as_mut()?.earlier()
+    }
 }
 
 // ---------------------------------------------------------------------------------------------------------
@@ -138,6 +144,10 @@ impl Keep for Beside {
     fn again(&mut self, source: &blake3::Hash, rules: &str) -> Option<Table> {
         self.0.as_mut()?.table(source, rules).map(|(_, table)| table)
     }
+
+    fn earlier(&mut self) -> Option<Earlier> {
+        self.0.as_mut()?.earlier()
+    }
 }
 
 // ---------------------------------------------------------------------------------------------------------
@@ -147,6 +157,10 @@ impl Keep for Beside {
 pub(super) struct Base {
     folder: PathBuf,
     tables: Vec<Old>,
+    /// Its aliases' tables, and what was proved of them.
+    aliases: Option<(Proof, Vec<Entry>)>,
+    /// The artifacts that were read back.
+    sound: BTreeSet<String>,
 }
 
 /// One of them.
@@ -161,6 +175,7 @@ impl Base {
     /// None where there is no set that can be used.
     pub(super) fn open(folder: &Path) -> Option<Self> {
         let manifest = manifest(folder).ok()?;
+        let aliases = manifest.aliases.zip(manifest.maps.get(MapName::VirtualAlias.as_str()).cloned());
         let mut open: Vec<Entry> = manifest.maps.into_values().flatten().collect();
         let mut tables = Vec::new();
         while let Some(entry) = open.pop() {
@@ -168,7 +183,24 @@ impl Base {
             let text = entry.source;
             tables.extend(entry.artifact.map(|artifact| Old { artifact, text }));
         }
-        Some(Self { folder: folder.to_owned(), tables })
+        Some(Self { folder: folder.to_owned(), tables, aliases, sound: BTreeSet::new() })
+    }
+
+    /// What was proved of its aliases. A table is there to be compared if it was of use to the next one, and so read
+    /// back: one that was not has nothing much in common with that.
+    fn earlier(&mut self) -> Option<Earlier> {
+        let (proof, entries) = self.aliases.take()?;
+        let of_entry = |entry: Entry| {
+            let artifact = entry.artifact.as_ref();
+            let sound = artifact.filter(|artifact| self.sound.contains(&artifact.file));
+            let exact = match sound.and_then(|artifact| table(artifact, &self.folder, Bytes::open).ok()) {
+                Some(Table::Exact(exact)) => Some(exact),
+                _ => None,
+            };
+            let identity = artifact.map(Artifact::identities).unwrap_or_default();
+            EarlierTable { spec: entry.table, identity, exact }
+        };
+        Some(Earlier { proof, tables: entries.into_iter().map(of_entry).collect() })
     }
 
     fn made_by(&self, rules: &str, fits: impl Fn(&Origin) -> bool) -> Option<Old> {
@@ -197,7 +229,10 @@ impl Base {
             verified.map(|()| table).map_err(|bad| format!("{}: {bad}", artifact.file))
         });
         match whole {
-            Ok(table) => Some(table),
+            Ok(table) => {
+                self.sound.insert(artifact.file.clone());
+                Some(table)
+            }
             Err(why) => {
                 let set = self.folder.display();
                 tracing::warn!(%set, why, "a table of this set is damaged, and of no use to the next one");

@@ -13,7 +13,7 @@ use crate::grammar::{Grammar, Words, filled, write};
 use crate::name::{MapName, Values};
 use crate::options::MapOptions;
 use crate::remote::Remotes;
-use crate::set::{MapSet, Slot, Slots, Verified, chain};
+use crate::set::{Known, MapSet, Slot, Slots, Verified, chain};
 use crate::spec::TableSpec;
 
 /// Opens the set in a folder. A map that is damaged answers "unavailable"; one that the manifest does not name
@@ -25,7 +25,8 @@ pub(crate) fn open(folder: &Path, options: &MapOptions, remotes: &Remotes) -> (V
     match manifest(folder) {
         Ok(manifest) => {
             let words = Words::new(options);
-            proven = blake3::Hash::from_hex(&manifest.digest).ok().map(|digest| *digest.as_bytes());
+            proven =
+                blake3::Hash::from_hex(&manifest.digest).ok().map(|hash| Known::Digest(*hash.as_bytes()));
             for map in MapName::ALL {
                 let Some(entries) = manifest.maps.get(map.as_str()) else { continue };
                 let mut opener = Opener { map, folder, words: &words, remotes };
@@ -42,7 +43,7 @@ pub(crate) fn open(folder: &Path, options: &MapOptions, remotes: &Remotes) -> (V
             all.push(fault);
         }
     }
-    (Verified::proven(MapSet::of_slots(slots, options, proven, &mut all)), all)
+    (Verified::proven(MapSet::of_slots(slots, options, proven.as_ref(), &mut all)), all)
 }
 
 struct Opener<'a> {

@@ -7,6 +7,7 @@ use std::sync::Arc;
 
 use super::{Edits, Manifest};
 use crate::compile::Way;
+use crate::set::Followed;
 
 /// What may be known when a set is installed.
 ///
@@ -31,6 +32,8 @@ pub struct Installed {
     pub manifest: Manifest,
     /// How its files came to be.
     pub ways: Ways,
+    /// How its aliases were proved; nothing without any.
+    pub followed: Option<Followed>,
 }
 
 /// How many tables came to be how.
