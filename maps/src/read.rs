@@ -8,7 +8,7 @@ use std::fs::{self, File};
 use std::io::{self, Seek as _};
 use std::path::Path;
 
-use memchr::memchr_iter;
+use memchr::{memchr_iter, memrchr};
 
 use crate::artifact::Bytes;
 use crate::artifact::bytes::{PART, some};
@@ -115,18 +115,27 @@ struct Lengths {
 
 impl Lengths {
     fn pass(&mut self, part: &[u8]) -> Result<(), Unread> {
-        let mut start = 0;
-        for end in memchr_iter(b'\n', part).chain([part.len()]) {
-            // What ends with the part may go on in the next one.
-            self.line += end - start;
-            if self.line > MAX_LINE {
-                return Err(Unread::Line(self.lines.saturating_add(1)));
-            }
-            if end < part.len() {
-                (self.lines, self.line, start) = (self.lines.saturating_add(1), 0, end + 1);
-            }
+        let mut rest = part;
+        // As far as a line may go on: most lines are short, and only the last that ends there is looked for.
+        while let Some(reach) = rest.get(..=MAX_LINE - self.line) {
+            let end = memrchr(b'\n', reach).ok_or(Unread::Line(self.lines.saturating_add(1)))?;
+            rest = self.pass_lines(rest, end + 1);
         }
+        let end = memrchr(b'\n', rest).map_or(0, |end| end + 1);
+        // What ends with the part may go on in the next one.
+        self.line += self.pass_lines(rest, end).len();
         Ok(())
+    }
+
+    /// Counts the lines that end in so many octets; what is behind them.
+    fn pass_lines<'a>(&mut self, octets: &'a [u8], end: usize) -> &'a [u8] {
+        let (lines, rest) = octets.split_at(end);
+        let count = memchr_iter(b'\n', lines).count();
+        if count > 0 {
+            self.lines = self.lines.saturating_add(u32::try_from(count).unwrap_or(u32::MAX));
+            self.line = 0;
+        }
+        rest
     }
 }
 
@@ -208,6 +217,29 @@ mod tests {
         // As it is when it is mapped.
         file.as_file().set_permissions(Permissions::from_mode(0o444)).unwrap();
         assert!(matches!(settled(file.path()), Err(Unread::Line(3))));
+    }
+
+    #[test]
+    fn lines_are_as_long_as_they_are_however_they_come() {
+        let line = |length: usize| [vec![b'x'; length], vec![b'\n']].concat();
+        for (lines, long) in [
+            (vec![line(MAX_LINE), line(MAX_LINE)], None),
+            (vec![line(0), line(3), line(MAX_LINE), line(MAX_LINE + 1), line(1)], Some(4)),
+            (vec![line(MAX_LINE - 1), line(MAX_LINE + PART), line(MAX_LINE + 1)], Some(2)),
+            (vec![line(7).repeat(2 * PART), vec![b'x'; MAX_LINE + 1]], Some(2 * PART as u32 + 1)),
+        ] {
+            let text = lines.concat();
+            for part in [PART, MAX_LINE, MAX_LINE + 7, text.len()] {
+                let mut lengths = Lengths::default();
+                let passed = text.chunks(part).try_for_each(|part| lengths.pass(part));
+                let wrong = match passed {
+                    Ok(()) => None,
+                    Err(Unread::Line(number)) => Some(number),
+                    Err(other) => panic!("{other}"),
+                };
+                assert_eq!(wrong, long, "in parts of {part}");
+            }
+        }
     }
 
     #[test]
