@@ -15,6 +15,7 @@ use std::collections::BTreeSet;
 use std::mem;
 use std::path::PathBuf;
 use std::sync::Arc;
+use std::time::Duration;
 
 use tokio::sync::mpsc;
 use tokio::task::{JoinError, JoinHandle};
@@ -32,6 +33,9 @@ use crate::swap::MapHandle;
 
 /// Changes that follow one another without a pause are read after so many settle times all the same.
 const MAX_SETTLES: u32 = 20;
+/// For an installed set to settle. There is nothing to wait for, but an agent moves the link to the set in use and the
+/// one to the candidate, and both are read at once.
+const MOVED: Duration = Duration::from_millis(5);
 /// Files that come to include others, again and again, are followed so many times in a row.
 const MAX_FOLLOWS: u32 = 8;
 
@@ -138,8 +142,11 @@ impl Watch {
     /// Waits until nothing changed for a while, told or seen; gives the last look.
     async fn settle(&mut self, reloader: &Reloader) -> Look {
         let mut last = look(&self.files, reloader.candidate_files());
+        let sources = reloader.sources();
+        let settle = sources.options.settle;
+        let pause = if comes_whole(&sources.options) { settle.min(MOVED) } else { settle };
         for _ in 0..MAX_SETTLES {
-            time::sleep(reloader.sources().options.settle).await;
+            time::sleep(pause).await;
             let before = mem::replace(&mut last, look(&self.files, reloader.candidate_files()));
             let is_told = self.changes.try_recv().is_ok();
             // What was told just now may be a link that moved: where it leads to is watched before it is read.
@@ -150,6 +157,13 @@ impl Watch {
         }
         last
     }
+}
+
+/// Whether nobody edits what is read: a set that was installed is put in use by moving what leads to it, and its files
+/// do not change.
+fn comes_whole(options: &MapOptions) -> bool {
+    options.installed.is_some()
+        && options.of_candidate().is_none_or(|candidate| candidate.installed.is_some())
 }
 
 /// The files as they are now, and those of a candidate.
@@ -182,25 +196,54 @@ mod tests {
     use std::io::Write as _;
     use std::os::unix::fs::symlink;
     use std::path::Path;
-    use std::time::Duration;
 
     use prometheus::Registry;
 
     use super::*;
+    use crate::installed;
     use crate::name::MapName;
 
     fn write(file: &Path, route: &str) {
         writeln!(File::create(file).unwrap(), "a.example smtp:[{route}]").unwrap();
     }
 
+    fn point_at(folder: &Path, set: &str) {
+        let aside = folder.join("aside");
+        symlink(set, &aside).unwrap();
+        fs::rename(aside, folder.join("current")).unwrap();
+    }
+
+    #[tokio::test]
+    async fn an_installed_set_is_in_use_as_soon_as_the_link_has_moved() {
+        let folder = tempfile::tempdir().unwrap();
+        for set in ["one", "two"] {
+            fs::create_dir(folder.path().join(set)).unwrap();
+            let texts = MapOptions { folder: folder.path().join(set), ..MapOptions::default() }
+                .with_file(MapName::Transport, "transport");
+            write(&texts.folder.join("transport"), &format!("{set}.example"));
+            installed::install(&texts, &texts.folder.join("maps")).unwrap();
+        }
+        point_at(folder.path(), "one");
+        let options = MapOptions {
+            installed: Some(folder.path().join("current/maps")),
+            // Who edits a text may take his time, and nobody looks before.
+            settle: Duration::from_secs(3600),
+            poll: Duration::from_secs(3600),
+            ..MapOptions::default()
+        };
+        let (metrics, end) = (MapMetrics::register(&Registry::new()).unwrap(), CancellationToken::new());
+        let (handle, _reloader) = start(options, metrics, end.clone()).await.unwrap();
+        let mut generations = handle.generations();
+        point_at(folder.path(), "two");
+        let second = generations.wait_for(|generation| *generation == 2);
+        time::timeout(Duration::from_secs(60), second).await.unwrap().unwrap();
+        end.cancel();
+    }
+
     #[tokio::test]
     async fn a_link_that_moves_while_a_change_settles_is_followed_before_what_it_leads_to_is_read() {
         let folder = tempfile::tempdir().unwrap();
-        let point_at = |set: &str| {
-            let aside = folder.path().join("aside");
-            symlink(set, &aside).unwrap();
-            fs::rename(aside, folder.path().join("current")).unwrap();
-        };
+        let point_at = |set: &str| point_at(folder.path(), set);
         for set in ["one", "two"] {
             fs::create_dir_all(folder.path().join(set).join("maps")).unwrap();
             write(&folder.path().join(set).join("maps/transport"), "one.example");
