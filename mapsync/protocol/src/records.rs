@@ -131,8 +131,10 @@ pub struct Writer<W> {
     key: Vec<u8>,
 }
 
-/// Octets that are hashed and written at once: hashing many is faster than hashing few.
-const PIECE: usize = 64 << 10;
+/// Octets that are hashed and written at once, each piece in its place: many are hashed faster than few, and a file
+/// system with large folios (ext4 since Linux 6.16, XFS) keeps them so in memory, where they cost whoever writes, syncs
+/// or maps the file less than single pages.
+const PIECE: usize = 256 << 10;
 
 impl<W: Write> Writer<W> {
     /// An empty table, which may get at most so many octets.
@@ -166,9 +168,7 @@ impl<W: Write> Writer<W> {
         for part in [entry.key, "\t", entry.value, "\n"] {
             self.text.extend_from_slice(part.as_bytes());
         }
-        if self.text.len() >= PIECE {
-            self.flush()?;
-        }
+        self.pour()?;
         self.key.clear();
         self.key.extend_from_slice(entry.key.as_bytes());
         self.records += 1;
@@ -179,16 +179,8 @@ impl<W: Write> Writer<W> {
     pub(crate) fn pass_lines(&mut self, lines: &[u8]) -> Result<(), BadRecord> {
         let Some(last) = last_line(lines) else { return Ok(()) };
         self.grow(lines.len())?;
-        if lines.len() >= PIECE {
-            self.flush()?;
-            self.hasher.update(lines);
-            self.out.write_all(lines)?;
-        } else {
-            self.text.extend_from_slice(lines);
-            if self.text.len() >= PIECE {
-                self.flush()?;
-            }
-        }
+        self.text.extend_from_slice(lines);
+        self.pour()?;
         self.key.clear();
         self.key.extend_from_slice(key_of(last));
         self.records = self.records.saturating_add(memchr_iter(b'\n', lines).count() as u64);
@@ -205,16 +197,21 @@ impl<W: Write> Writer<W> {
         Ok(())
     }
 
-    fn flush(&mut self) -> std::io::Result<()> {
-        self.hasher.update(&self.text);
-        self.out.write_all(&self.text)?;
-        self.text.clear();
+    /// Hashes and writes the pieces that are whole.
+    fn pour(&mut self) -> std::io::Result<()> {
+        let whole = self.text.len() - self.text.len() % PIECE;
+        for piece in self.text.get(..whole).unwrap_or_default().chunks(PIECE) {
+            self.hasher.update(piece);
+            self.out.write_all(piece)?;
+        }
+        self.text.drain(..whole);
         Ok(())
     }
 
     /// Ends the table: what it was written to, and what a head says of it.
     pub fn finish(mut self) -> Result<(W, Summary), BadRecord> {
-        self.flush()?;
+        self.hasher.update(&self.text);
+        self.out.write_all(&self.text)?;
         self.out.flush()?;
         let hash = self.hasher.finalize().into();
         Ok((self.out, Summary { hash, bytes: self.bytes, records: self.records }))

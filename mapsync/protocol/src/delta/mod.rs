@@ -6,7 +6,7 @@
 //! head names or with an error. A delta needs no signature of its own.
 
 use std::cmp::Ordering;
-use std::io::{self, BufRead, BufReader, Write};
+use std::io::{self, BufRead, BufReader, Read, Write};
 
 use crate::hash::Hash;
 use crate::head::{File, Kind};
@@ -210,9 +210,9 @@ pub struct Edit<'a> {
     pub added: Option<Record<'a>>,
 }
 
-/// Lays a packed delta over a table. What `out` got may be used only if this says yes.
+/// Lays a packed delta over a table; both tables pass in large pieces. What `out` got may be used only if this says yes.
 pub fn apply<W: Write>(
-    table: impl BufRead,
+    table: impl Read,
     packed: impl BufRead,
     from: &File,
     to: &File,
@@ -223,7 +223,7 @@ pub fn apply<W: Write>(
 
 /// The same; each line that it changes is shown on the way. What was seen is true only if this says yes.
 pub fn apply_seen<W: Write>(
-    table: impl BufRead,
+    table: impl Read,
     packed: impl BufRead,
     (from, to): (&File, &File),
     out: W,

@@ -49,3 +49,35 @@ fn what_is_written_is_what_is_read() {
     assert!(measure(line(LONGEST - 1).as_bytes()).is_ok());
     assert!(measure(line(LONGEST).as_bytes()).unwrap_err().to_string().ends_with("the record is too long"));
 }
+
+#[test]
+fn a_table_is_written_in_pieces_of_one_length_each_in_its_place() {
+    #[derive(Default)]
+    struct Pieces(Vec<Vec<u8>>);
+    impl Write for Pieces {
+        fn write(&mut self, octets: &[u8]) -> std::io::Result<usize> {
+            self.0.push(octets.to_vec());
+            Ok(octets.len())
+        }
+
+        fn flush(&mut self) -> std::io::Result<()> {
+            Ok(())
+        }
+    }
+    let line = |number: usize| format!("key{number:06}\tvalue\n");
+    // Some come one by one, some as they lie, some more at once than a piece has.
+    let [first, few, many] =
+        [0..9, 9..20_000, 20_000..80_000].map(|lines| lines.map(line).collect::<String>());
+    let mut writer = Writer::new(Pieces::default(), u64::MAX);
+    let mut reader = Reader::new(first.as_bytes());
+    while reader.advance().unwrap() {
+        writer.put(reader.current().unwrap()).unwrap();
+    }
+    [&few, &many].iter().for_each(|lines| writer.pass_lines(lines.as_bytes()).unwrap());
+    let (Pieces(pieces), summary) = writer.finish().unwrap();
+    let (last, whole) = pieces.split_last().unwrap();
+    assert!(whole.len() > 3 && whole.iter().all(|piece| piece.len() == PIECE) && last.len() < PIECE);
+    let octets = first + &few + &many;
+    assert_eq!(pieces.concat(), octets.as_bytes());
+    assert_eq!(summary, measure(octets.as_bytes()).unwrap());
+}
