@@ -26,7 +26,7 @@ use switchyard_maps::installed::LAYOUT;
 use switchyard_mapsync_protocol::trust::HeadRef;
 
 pub(super) use self::durable::put;
-use self::durable::{names, of, remove, sync_folder};
+use self::durable::{names, of, remove, sync};
 pub use self::making::Making;
 
 /// A place on disk did not do what was asked of it.
@@ -140,7 +140,7 @@ impl Disk {
             return Err(DiskError { at: self.set(name), error: io::ErrorKind::NotFound.into() });
         }
         self.point(CURRENT, name)?;
-        sync_folder(&self.root)
+        sync(&self.root)
     }
 
     /// Shows daemons the set that waits for its release, or that there is none.
@@ -212,7 +212,7 @@ impl Disk {
             Err(error) if error.kind() == io::ErrorKind::NotFound => {}
             removed => removed.map_err(of(&at))?,
         }
-        sync_folder(&at)?;
+        sync(&at)?;
         remove(&at)
     }
 }

@@ -1,9 +1,8 @@
 //! One file from one hub: what changed of it, or the whole; on disk by its hash, and nothing that is not what its
 //! hash and length say.
 
-use std::fs::{self, File, Permissions};
-use std::io::{BufReader, BufWriter, Seek as _, Write as _};
-use std::os::unix::fs::PermissionsExt as _;
+use std::fs::File;
+use std::io::{BufReader, BufWriter, Seek as _};
 use std::path::Path;
 use std::sync::Arc;
 
@@ -27,21 +26,15 @@ pub(super) async fn fetch(
     base: Option<head::File>,
     metrics: Metrics,
 ) -> Outcome {
-    let place = disk.fetched(file.hash);
-    if fs::metadata(&place).is_ok_and(|there| there.len() == file.bytes) {
+    if disk.has_fetched(&file).is_some() {
         return Outcome::Got;
     }
     let made = match base {
         None => whole(&disk, &hubs, hub, &file, &metrics).await,
         Some(base) => changed(&disk, &hubs, hub, &file, base, &metrics).await,
     };
-    let kept = made.and_then(|made| {
-        // It is never written again: whoever makes a set of it may look at it where it lies.
-        made.as_file().set_permissions(Permissions::from_mode(0o444)).map_err(away)?;
-        made.persist(&place).map_err(away)
-    });
-    match kept {
-        Ok(_) => Outcome::Got,
+    match made.and_then(|made| disk.keep_fetched(made, file.hash).map_err(away)) {
+        Ok(()) => Outcome::Got,
         Err(outcome) => {
             tracing::debug!(hub = hubs.address(hub), path = %file.path, ?outcome, "not fetched");
             outcome
@@ -95,11 +88,9 @@ fn lay(
     let bad = |error: &dyn std::fmt::Display| Outcome::Bad(error.to_string());
     delta.rewind().map_err(away)?;
     let table = File::open(table).map_err(away)?;
-    let out = BufWriter::new(disk.fetching().map_err(away)?);
-    let out = delta::apply(BufReader::new(table), BufReader::new(delta), base, file, out);
-    let mut out = out.map_err(|error| bad(&error))?;
-    out.flush().map_err(away)?;
-    out.into_inner().map_err(away)
+    // Read and written in large pieces as it is.
+    let out = disk.fetching().map_err(away)?;
+    delta::apply(table, BufReader::new(delta), base, file, out).map_err(|error| bad(&error))
 }
 
 /// A hub's no. One that has it not is asked in another way; one that does not answer, or a full disk, is not.

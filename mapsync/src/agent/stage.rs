@@ -49,6 +49,11 @@ impl Set {
         agent::Set { name: self.name, head: self.head }
     }
 
+    /// Whether it was made for this host and by this version, if it stands under this name: others are none of ours.
+    fn is_of(&self, host: &str, name: &str) -> bool {
+        self.host == host && set_name(&self.name) == name
+    }
+
     /// What a set says of itself.
     ///
     /// # Errors
@@ -64,7 +69,7 @@ pub(super) fn sets(disk: &Disk, host: &str) -> Result<Vec<Set>, DiskError> {
     let mut sets = Vec::new();
     for name in disk.sets()? {
         match Set::read(&disk.set(&name)) {
-            Ok(set) if set.host == host && set_name(&set.name) == name => sets.push(set),
+            Ok(set) if set.is_of(host, &name) => sets.push(set),
             _ => {
                 tracing::warn!(
                     set = name,
@@ -91,13 +96,17 @@ pub(super) fn stock(disk: &Disk) -> BTreeMap<Hash, Vec<PathBuf>> {
 
 /// The folder of the set that the next one is made over: the one in use, or else the newest.
 fn base(disk: &Disk, host: &str) -> Option<PathBuf> {
-    let of_host = |name: &String| {
+    let generation = |name: &str| {
         let set = Set::read(&disk.set(name)).ok()?;
-        (set.host == host && set_name(&set.name) == *name).then_some(set.name.generation)
+        set.is_of(host, name).then_some(set.name.generation)
     };
-    let in_use = disk.in_use().filter(|name| of_host(name).is_some());
-    let newest = || disk.sets().ok()?.into_iter().max_by_key(|name| of_host(name));
-    in_use.or_else(newest).filter(|name| of_host(name).is_some()).map(|name| disk.set(&name))
+    let in_use = disk.in_use().filter(|name| generation(name).is_some());
+    let newest = || {
+        let sets = disk.sets().ok()?.into_iter();
+        let ours = sets.filter_map(|name| Some((generation(&name)?, name)));
+        ours.max().map(|(_, name)| name)
+    };
+    in_use.or_else(newest).map(|name| disk.set(&name))
 }
 
 /// What sets are made from.
@@ -128,8 +137,8 @@ async fn make(means: Means, set: agent::Set) -> Result<(), agent::Unfit> {
     let laid = move || disk.begin(&name).and_then(|making| lay_down(&disk, making, files));
     let (making, missing) = blocking(laid).await.and_then(|laid| laid.map_err(|error| later(&error)))?;
     for file in missing {
-        again(&means, &file).await?;
-        making.link(&place(&file), &means.disk.fetched(file.hash)).map_err(|error| later(&error))?;
+        let fetched = again(&means, &file).await?;
+        making.link(&place(&file), &fetched).map_err(|error| later(&error))?;
     }
     complete(making, set, means.host, &means.disk).await
 }
@@ -183,14 +192,9 @@ pub(super) fn lay_down(
 ) -> Result<(Making, Vec<head::File>), DiskError> {
     let (stock, mut missing) = (stock(disk), Vec::new());
     for file in files {
-        let fetched = disk.fetched(file.hash);
-        if is(&fetched, &file) {
+        if let Some(fetched) = disk.has_fetched(&file) {
             making.link(&place(&file), &fetched)?;
-            continue;
-        }
-        // It is fetched once more only where none is.
-        disk.forget(file.hash)?;
-        if !linked(stock.get(&file.hash).map_or(&[][..], Vec::as_slice), &making, &file)? {
+        } else if !linked(stock.get(&file.hash).map_or(&[][..], Vec::as_slice), &making, &file)? {
             missing.push(file);
         }
     }
@@ -198,12 +202,14 @@ pub(super) fn lay_down(
 }
 
 /// A disk gave other octets than it got: the hubs have them.
-async fn again(means: &Means, file: &head::File) -> Result<(), agent::Unfit> {
+async fn again(means: &Means, file: &head::File) -> Result<PathBuf, agent::Unfit> {
     tracing::warn!(path = %file.path, hash = %file.hash, "no set on this disk has it any more as it was signed");
     for hub in 0..means.hubs.count() {
         let from = (Arc::clone(&means.disk), Arc::clone(&means.hubs));
-        if fetch(from, hub, file.clone(), None, means.metrics.clone()).await == Outcome::Got {
-            return Ok(());
+        if fetch(from, hub, file.clone(), None, means.metrics.clone()).await == Outcome::Got
+            && let Some(fetched) = means.disk.has_fetched(file)
+        {
+            return Ok(fetched);
         }
     }
     Err(agent::Unfit::Later(format!("{} is damaged on this disk, and no hub gives it", file.path)))

@@ -4,26 +4,42 @@ use std::ffi::OsString;
 use std::fs::{self, File, OpenOptions, Permissions};
 use std::io::{self, Write as _};
 use std::os::unix::fs::{OpenOptionsExt as _, PermissionsExt as _};
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
 use super::DiskError;
 
 /// Every file and folder below, and this one, from the inside out. Files are for everybody to read, nobody to write.
+///
+/// All modes are set before anything is synced. A file system with a journal then commits them once, with the first
+/// file, where each would begin a new commit if it came just before its own sync.
 pub(super) fn make_durable(folder: &Path) -> Result<(), DiskError> {
+    let mut places = Vec::new();
+    close_to_writers(folder, &mut places)?;
+    places.iter().try_for_each(|at| sync(at))
+}
+
+/// Sets the modes of all that is below, and of the folder; `places` gets them from the inside out.
+fn close_to_writers(folder: &Path, places: &mut Vec<PathBuf>) -> Result<(), DiskError> {
     for entry in fs::read_dir(folder).map_err(of(folder))? {
         let entry = entry.map_err(of(folder))?;
         let at = entry.path();
         if entry.file_type().map_err(of(&at))?.is_dir() {
-            make_durable(&at)?;
-            continue;
+            close_to_writers(&at, places)?;
+        } else {
+            set_mode(&at, 0o444)?;
+            places.push(at);
         }
-        let file = File::open(&at).map_err(of(&at))?;
-        file.set_permissions(Permissions::from_mode(0o444)).map_err(of(&at))?;
-        file.sync_all().map_err(of(&at))?;
     }
     // Whatever the process's mask is: daemons of other users read here.
-    fs::set_permissions(folder, Permissions::from_mode(0o755)).map_err(of(folder))?;
-    sync_folder(folder)
+    set_mode(folder, 0o755)?;
+    places.push(folder.to_owned());
+    Ok(())
+}
+
+/// A file of a set of before has its mode already.
+fn set_mode(at: &Path, mode: u32) -> Result<(), DiskError> {
+    let has = fs::metadata(at).map_err(of(at))?.permissions().mode() & 0o7777;
+    if has == mode { Ok(()) } else { fs::set_permissions(at, Permissions::from_mode(mode)).map_err(of(at)) }
 }
 
 /// A file in the place of another, or of none: whole or not at all.
@@ -37,11 +53,12 @@ pub(in crate::agent) fn put(folder: &Path, name: &str, octets: &[u8], mode: u32)
     });
     written.map_err(of(&aside))?;
     fs::rename(&aside, &at).map_err(of(&at))?;
-    sync_folder(folder)
+    sync(folder)
 }
 
-pub(super) fn sync_folder(folder: &Path) -> Result<(), DiskError> {
-    File::open(folder).and_then(|folder| folder.sync_all()).map_err(of(folder))
+/// Makes a file durable, or the names in a folder.
+pub(super) fn sync(at: &Path) -> Result<(), DiskError> {
+    File::open(at).and_then(|open| open.sync_all()).map_err(of(at))
 }
 
 /// A folder and all in it, if it is there.

@@ -1,20 +1,28 @@
 //! Files of the set to come, by their hashes: they become part of it, or go.
+//!
+//! A file comes here only when whoever fetched it has found that its octets are those of its hash, and a start begins
+//! without any: what is here is not hashed once more before a set is made of it. Nobody else may look into the folder.
 
-use std::fs::{self, DirBuilder};
-use std::io;
-use std::os::unix::fs::DirBuilderExt as _;
+use std::fs::{self, DirBuilder, Permissions};
+use std::os::unix::fs::{DirBuilderExt as _, PermissionsExt as _};
 use std::path::PathBuf;
 
 use switchyard_mapsync_protocol::hash::Hash;
+use switchyard_mapsync_protocol::head;
 use tempfile::NamedTempFile;
 
 use super::durable::{names, of, remove};
 use super::{Disk, DiskError};
 
 impl Disk {
-    /// Where a fetched file is, if it is.
+    /// Where a file is that was fetched, if it was.
     #[must_use]
-    pub fn fetched(&self, hash: Hash) -> PathBuf {
+    pub fn has_fetched(&self, file: &head::File) -> Option<PathBuf> {
+        let at = self.fetched(file.hash);
+        fs::metadata(&at).is_ok_and(|there| there.len() == file.bytes).then_some(at)
+    }
+
+    fn fetched(&self, hash: Hash) -> PathBuf {
         self.root.join(FETCHED).join(hash.to_string())
     }
 
@@ -25,6 +33,17 @@ impl Disk {
     pub fn fetching(&self) -> Result<NamedTempFile, DiskError> {
         let at = self.root.join(FETCHED);
         NamedTempFile::new_in(&at).map_err(of(&at))
+    }
+
+    /// Keeps one whose octets were found to be those of this hash. It is never written again: whoever makes a set of it
+    /// may look at it where it lies.
+    ///
+    /// # Errors
+    /// The disk's.
+    pub fn keep_fetched(&self, made: NamedTempFile, hash: Hash) -> Result<(), DiskError> {
+        let at = self.fetched(hash);
+        made.as_file().set_permissions(Permissions::from_mode(0o444)).map_err(of(&at))?;
+        made.persist(&at).map(drop).map_err(|error| of(&at)(error.error))
     }
 
     /// Removes what was fetched, but for these. What is being fetched stays: it goes by itself.
@@ -40,18 +59,6 @@ impl Disk {
             }
         }
         Ok(())
-    }
-
-    /// Removes one of them, if it is there.
-    ///
-    /// # Errors
-    /// The disk's.
-    pub(in crate::agent) fn forget(&self, hash: Hash) -> Result<(), DiskError> {
-        let at = self.fetched(hash);
-        match fs::remove_file(&at) {
-            Err(error) if error.kind() != io::ErrorKind::NotFound => Err(of(&at)(error)),
-            _ => Ok(()),
-        }
     }
 
     /// Removes what was fetched.

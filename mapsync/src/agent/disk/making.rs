@@ -5,7 +5,7 @@ use std::io::Write as _;
 use std::os::unix::fs::{DirBuilderExt as _, OpenOptionsExt as _};
 use std::path::{Path, PathBuf};
 
-use super::durable::{make_durable, of, put, remove, sync_folder};
+use super::durable::{make_durable, of, put, remove, sync};
 use super::{DiskError, WHOLE};
 
 /// A set that is being made; dropped before [`Self::finish`], it never was.
@@ -73,7 +73,7 @@ impl Making {
     pub fn finish(mut self, told: &[u8]) -> Result<(), DiskError> {
         make_durable(&self.at)?;
         if let Some(sets) = self.at.parent() {
-            sync_folder(sets)?;
+            sync(sets)?;
         }
         put(&self.at, WHOLE, told, 0o444)?;
         self.is_done = true;

@@ -3,9 +3,17 @@
 use std::io::Write as _;
 use std::os::unix::fs::PermissionsExt as _;
 
-use switchyard_mapsync_protocol::hash::Hash;
+use switchyard_mapsync_protocol::head;
 
 use super::*;
+
+fn fetched(disk: &Disk, octets: &[u8]) -> head::File {
+    let file = head::File::text("site.toml".to_owned().try_into().unwrap(), octets);
+    let mut made = disk.fetching().unwrap();
+    made.write_all(octets).unwrap();
+    disk.keep_fetched(made, file.hash).unwrap();
+    file
+}
 
 fn set(disk: &Disk, name: &str) {
     let making = disk.begin(name).unwrap();
@@ -39,13 +47,10 @@ fn a_set_is_used_when_the_link_is_moved_and_not_before() {
 fn what_was_fetched_for_another_set_goes_and_what_is_being_fetched_stays() {
     let root = tempfile::tempdir().unwrap();
     let disk = Disk::open(root.path()).unwrap();
-    let [old, new] = [b"old", b"new"].map(|octets| {
-        disk.fetching().unwrap().persist(disk.fetched(Hash::of(octets))).unwrap();
-        Hash::of(octets)
-    });
+    let [old, new] = [b"old", b"new"].map(|octets| fetched(&disk, octets));
     let coming = disk.fetching().unwrap();
-    disk.tidy(&[new]).unwrap();
-    assert_eq!([old, new].map(|hash| disk.fetched(hash).exists()), [false, true]);
+    disk.tidy(&[new.hash]).unwrap();
+    assert_eq!([&old, &new].map(|file| disk.has_fetched(file).is_some()), [false, true]);
     assert!(coming.path().exists());
 }
 
@@ -98,17 +103,15 @@ fn old_sets_go_and_the_one_in_use_never() {
 fn what_was_fetched_becomes_part_of_a_set_and_is_gone_after_a_start() {
     let root = tempfile::tempdir().unwrap();
     let disk = Disk::open(root.path()).unwrap();
-    let hash = Hash::of(b"fetched");
-    let mut file = disk.fetching().unwrap();
-    file.write_all(b"fetched").unwrap();
-    file.persist(disk.fetched(hash)).unwrap();
+    let file = fetched(&disk, b"fetched");
+    let at = disk.has_fetched(&file).unwrap();
     let making = disk.begin("1-a").unwrap();
-    ["site/x", "site/y/z"].iter().for_each(|name| making.link(name, &disk.fetched(hash)).unwrap());
-    assert!(making.link("site/x", &disk.fetched(hash)).is_err(), "never over what is there");
+    ["site/x", "site/y/z"].iter().for_each(|name| making.link(name, &at).unwrap());
+    assert!(making.link("site/x", &at).is_err(), "never over what is there");
     making.finish(b"{}").unwrap();
     drop(disk);
     let disk = Disk::open(root.path()).unwrap();
-    assert!(!disk.fetched(hash).exists());
+    assert_eq!(disk.has_fetched(&file), None);
     assert_eq!(fs::read(disk.set("1-a").join("site/y/z")).unwrap(), b"fetched");
 }
 
