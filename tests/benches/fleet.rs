@@ -38,6 +38,9 @@ struct Arguments {
     /// Only what needs one hub and no daemons: nothing is killed.
     #[arg(long)]
     one: bool,
+    /// Only hosts with an agent and an mx each.
+    #[arg(long, conflicts_with = "one")]
+    only_whole_hosts: bool,
     /// Print the figures as JSON.
     #[arg(long)]
     json: bool,
@@ -52,11 +55,16 @@ async fn main() {
     let (hosts, entries) = (arguments.hosts, arguments.entries);
     let sizes = Sizes { hosts, rounds: arguments.rounds, entries };
     let programs = Programs { mapsync: arguments.mapsync, mx: arguments.mx };
-    eprintln!("one hub, {hosts} hosts");
-    let mut found = lines::one_hub(&programs.mapsync, sizes).await;
+    let mut found = Vec::new();
+    if !arguments.only_whole_hosts {
+        eprintln!("one hub, {hosts} hosts");
+        found.extend(lines::one_hub(&programs.mapsync, sizes).await);
+        if !arguments.one {
+            eprintln!("three hubs on etcd, {hosts} hosts at two of them");
+            found.extend(lines::three_hubs(&programs.mapsync, sizes).await);
+        }
+    }
     if !arguments.one {
-        eprintln!("three hubs on etcd, {hosts} hosts at two of them");
-        found.extend(lines::three_hubs(&programs.mapsync, sizes).await);
         eprintln!("{} hosts with an agent and an mx each", arguments.whole_hosts);
         found.extend(whole_hosts(&programs, arguments.whole_hosts, entries).await);
     }
