@@ -1,9 +1,10 @@
-//! A map with one entry in a hundred changed: the merge, and the difference found again.
+//! A map with one entry in a hundred changed: the merge, the difference found again, and the changes beside the map.
 
 use std::time::Instant;
 
+use switchyard_maps::artifact::exact::layered::{Moved, Stretch};
 use switchyard_maps::artifact::exact::{Op, diff, merge};
-use switchyard_maps::artifact::{Container, Exact};
+use switchyard_maps::artifact::{Container, Exact, Layered};
 
 use crate::sample::Site;
 
@@ -18,6 +19,18 @@ pub(crate) fn report(map: &Exact, site: &Site) {
     let counts = diff::count(map, &merged).unwrap();
     assert_eq!(counts.added + counts.removed + counts.changed, ops.len() as u64);
     println!("its diff            {:>10.3} s", start.elapsed().as_secs_f64());
+}
+
+/// The same map with the changes beside it; every line stands where it stood.
+pub(crate) fn beside(map: Exact, site: &Site) -> Layered {
+    let map = Layered::from(map);
+    let ops: Vec<Op<'_>> = (0..site.keys.len()).step_by(100).map(|number| op(site, number)).collect();
+    let mut moved = Moved::default();
+    moved.push(Stretch { start: 1, end: site.keys.len() as u32 + 1, new: 1 }).unwrap();
+    let start = Instant::now();
+    let changes = map.since_base(ops, moved).unwrap().encode(map.base()).unwrap();
+    println!("1 % beside          {:>10.3} s, {} octets", start.elapsed().as_secs_f64(), changes.len());
+    Layered::with(map.into_base(), Container::open(changes.into()).unwrap()).unwrap()
 }
 
 /// Of three changes one is a new key, one a key gone, one another route.

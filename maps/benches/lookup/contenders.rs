@@ -3,7 +3,7 @@
 use std::hint::black_box;
 
 use rustix::time::{ClockId, clock_gettime};
-use switchyard_maps::artifact::Exact;
+use switchyard_maps::artifact::Layered;
 use switchyard_maps::artifact::exact::Near;
 
 use crate::lmdb::Lmdb;
@@ -23,7 +23,7 @@ pub(crate) enum Question {
 }
 
 pub(crate) enum Contender<'a> {
-    Ours(&'a Exact, &'static str),
+    Ours(&'a Layered, &'static str),
     Lmdb(&'a Lmdb<'a>),
 }
 
@@ -93,7 +93,7 @@ fn timed<T>(
     (now() - start) / questions.len() as f64
 }
 
-fn six(map: &Exact, questions: &Questions) -> f64 {
+fn six(map: &Layered, questions: &Questions) -> f64 {
     let mut sum = 0;
     let start = now();
     for first in (0..questions.len()).step_by(6) {

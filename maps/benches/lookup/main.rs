@@ -23,7 +23,7 @@ use std::fs;
 use std::path::{Path, PathBuf};
 use std::time::Instant;
 
-use switchyard_maps::artifact::{Bytes, Container, Exact};
+use switchyard_maps::artifact::{Bytes, Container, Exact, Layered};
 
 use contenders::{Contender, Question};
 use lmdb::Lmdb;
@@ -83,11 +83,18 @@ fn compare(size: usize, rounds: usize) {
     println!("LMDB: build         {:>10.1} s, sorted, no fsync", start.elapsed().as_secs_f64());
 
     change::report(&map, &site);
+    let again = map.container().reopen(Bytes::open(&place).unwrap()).unwrap();
+    let beside = change::beside(Exact::open(again).unwrap(), &site);
+    let [map, huge] = [map, huge].map(Layered::from);
 
     let hits = site.hits(QUESTIONS);
     let misses = site.misses(QUESTIONS);
-    let contenders =
-        [Contender::Ours(&map, "swm1"), Contender::Ours(&huge, "swm1, huge pages"), Contender::Lmdb(&lmdb)];
+    let contenders = [
+        Contender::Ours(&map, "swm1"),
+        Contender::Ours(&huge, "swm1, huge pages"),
+        Contender::Ours(&beside, "swm1, 1 % beside"),
+        Contender::Lmdb(&lmdb),
+    ];
     print!("{:<20}", "ns a question");
     ["hit", "with text", "chained", "six at once", "miss"].iter().for_each(|head| print!("{head:>12}"));
     println!();
@@ -113,7 +120,7 @@ fn compare(size: usize, rounds: usize) {
         println!();
     }
     let theirs = medians.last().cloned().unwrap_or_default();
-    for (contender, row) in contenders.iter().zip(&medians).take(2) {
+    for (contender, row) in contenders.iter().zip(&medians).take(3) {
         print!("{:<20}", format!("LMDB ÷ {}", contender.name()));
         row.iter().zip(&theirs).for_each(|(ours, theirs)| print!("{:>12.1}", theirs / ours));
         println!();
