@@ -14,6 +14,7 @@
 //! beside their own and only count what those would have said otherwise.
 
 mod durable;
+mod edited;
 mod fetched;
 mod making;
 
@@ -27,6 +28,8 @@ use switchyard_mapsync_protocol::trust::HeadRef;
 
 pub(super) use self::durable::put;
 use self::durable::{names, of, remove, sync};
+use self::edited::Edited;
+pub(super) use self::edited::Seen;
 pub use self::making::Making;
 
 /// A place on disk did not do what was asked of it.
@@ -43,6 +46,8 @@ pub struct DiskError {
 #[derive(Debug)]
 pub struct Disk {
     root: PathBuf,
+    /// Of the fetched files.
+    pub(super) edited: Edited,
     /// Held for as long as we live.
     _lock: File,
 }
@@ -72,7 +77,7 @@ impl Disk {
             let error = io::Error::other(format!("another agent keeps its sets here: {error}"));
             return Err(DiskError { at: root.to_owned(), error });
         }
-        let disk = Self { root: root.to_owned(), _lock: file };
+        let disk = Self { root: root.to_owned(), edited: Edited::default(), _lock: file };
         for name in names(&sets)?.iter().filter(|name| !disk.has(name)) {
             remove(&sets.join(name))?;
         }

@@ -12,7 +12,7 @@ use switchyard_mapsync_protocol::delta;
 use switchyard_mapsync_protocol::head;
 use tempfile::NamedTempFile;
 
-use super::disk::Disk;
+use super::disk::{Disk, Seen};
 use super::hubs::Hubs;
 use super::metrics::Metrics;
 use super::stage::stock;
@@ -88,9 +88,15 @@ fn lay(
     let bad = |error: &dyn std::fmt::Display| Outcome::Bad(error.to_string());
     delta.rewind().map_err(away)?;
     let table = File::open(table).map_err(away)?;
+    let mut seen = Seen::over(base);
     // Read and written in large pieces as it is.
     let out = disk.fetching().map_err(away)?;
-    delta::apply(table, BufReader::new(delta), base, file, out).map_err(|error| bad(&error))
+    let out = delta::apply_seen(&table, BufReader::new(delta), (base, file), out, |edit| seen.see(&edit));
+    let out = out.map_err(|error| bad(&error))?;
+    if let Some(edits) = seen.end(base, [&table, out.as_file()]) {
+        disk.edited.keep(file.hash, edits);
+    }
+    Ok(out)
 }
 
 /// A hub's no. One that has it not is asked in another way; one that does not answer, or a full disk, is not.

@@ -7,8 +7,10 @@
 //! file. A filter beside the host's own daemon has `milter.toml` and `maps-milter/`. On a hub's own host there is
 //! `hub.toml`, and no maps.
 
+use std::collections::BTreeMap;
 use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
 
 use switchyard_behaviour::texts;
 use switchyard_config::change::Difference;
@@ -16,7 +18,8 @@ use switchyard_config::document::Document;
 use switchyard_config::render::{Origins, render};
 use switchyard_config::site::{Daemon, Host, HostSettings, NoSuchHost, Role};
 use switchyard_config::{Faults, Site};
-use switchyard_maps::installed::{self, InstallError, Over, Ways};
+use switchyard_maps::installed::{self, Edits, InstallError, Over, Ways};
+use switchyard_mapsync_protocol::hash::Hash;
 use switchyard_mapsync_protocol::head;
 
 use super::counts;
@@ -75,20 +78,26 @@ fn metrics(site: &Site, host: &Host) -> Result<Option<SocketAddr>, Faults> {
 }
 
 /// What a set may be made over.
-#[derive(Debug, Clone, Copy, Default)]
+#[derive(Debug, Clone, Default)]
 pub struct Known<'a> {
     /// The folder of a set that was made for this host.
     pub base: Option<&'a Path>,
     /// The site's files, as they were signed and as they stand there.
     pub files: &'a [head::File],
+    /// By which lines some of them differ from those of before, by their hashes.
+    pub edits: BTreeMap<Hash, Arc<Edits>>,
 }
 
 impl Known<'_> {
     /// Over which compiled maps the texts of this set are made.
     fn over(&self, making: &Making, base: Option<PathBuf>) -> Over {
         let site = making.path().join(SITE);
-        let hash = |file: &head::File| (site.join(file.path.as_str()), *file.hash.as_bytes());
-        Over { base, hashes: self.files.iter().map(hash).collect(), ..Over::default() }
+        let at = |file: &head::File| site.join(file.path.as_str());
+        let hash = |file: &head::File| (at(file), *file.hash.as_bytes());
+        let edits = |file: &head::File| Some((at(file), Arc::clone(self.edits.get(&file.hash)?)));
+        let (hashes, edits) =
+            (self.files.iter().map(hash).collect(), self.files.iter().filter_map(edits).collect());
+        Over { base, hashes, edits }
     }
 }
 

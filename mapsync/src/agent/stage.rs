@@ -150,12 +150,12 @@ pub(super) async fn complete(
     host: String,
     disk: &Disk,
 ) -> Result<(), agent::Unfit> {
-    let (current, base) = (disk.current(), base(disk, &host));
+    let (current, base, edits) = (disk.current(), base(disk, &host), disk.edited.all());
     let later = |error: &dyn std::fmt::Display| agent::Unfit::Later(error.to_string());
     let runtime = tokio::runtime::Handle::current();
     // Compiling may take seconds: not on a thread that hears hubs.
     blocking(move || {
-        let known = Known { base: base.as_deref(), files: &set.head.files };
+        let known = Known { base: base.as_deref(), files: &set.head.files, edits };
         let made = runtime.block_on(host::make(&making, &host, &current, known));
         let made = made.map_err(|unfit| match unfit {
             // The disk, or a table's server, may do it another time.

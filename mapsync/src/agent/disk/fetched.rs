@@ -51,6 +51,7 @@ impl Disk {
     /// # Errors
     /// The disk's.
     pub fn tidy(&self, but: &[Hash]) -> Result<(), DiskError> {
+        self.edited.forget_but(but);
         let at = self.root.join(FETCHED);
         for name in names(&at)? {
             if name.parse().is_ok_and(|hash: Hash| !but.contains(&hash)) {
@@ -66,6 +67,7 @@ impl Disk {
     /// # Errors
     /// The disk's.
     pub fn clear_fetched(&self) -> Result<(), DiskError> {
+        self.edited.forget_but(&[]);
         let at = self.root.join(FETCHED);
         remove(&at)?;
         DirBuilder::new().mode(0o700).create(&at).map_err(of(&at))

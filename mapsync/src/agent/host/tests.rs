@@ -37,7 +37,7 @@ async fn set_over(
         // As what was fetched: it is mapped.
         fs::set_permissions(making.path().join(path), Permissions::from_mode(0o444)).unwrap();
     }
-    let known = Known { base, files: &head(1, None, &files).files };
+    let known = Known { base, files: &head(1, None, &files).files, ..Known::default() };
     let made = make(&making, host, &disk.current(), known).await?;
     making.finish(b"{}").unwrap();
     Ok(made)
