@@ -76,7 +76,7 @@ pub struct Artifact {
 
 impl Artifact {
     /// Of both of its files.
-    fn identities(&self) -> String {
+    pub(super) fn identities(&self) -> String {
         self.changes.iter().fold(self.identity.clone(), |both, changes| both + &changes.identity)
     }
 }
