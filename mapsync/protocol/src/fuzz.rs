@@ -6,13 +6,13 @@ use std::collections::BTreeMap;
 use std::io::Read;
 
 use crate::agent::Kept;
-use crate::delta::{self, STEPS};
+use crate::delta::{self, DeltaError, STEPS};
 use crate::envelope::{Message, Signed};
 use crate::hash::Hash;
 use crate::head::{File, Head};
 use crate::packed::{Unpacker, pack};
 use crate::path::Path;
-use crate::records::{self, Reader, Writer};
+use crate::records::{self, Reader, Record, Writer};
 use crate::release::Release;
 use crate::rollout::Plan;
 use crate::root::Root;
@@ -87,8 +87,7 @@ pub fn changes(octets: &[u8]) {
         let Some(out) = laid(before, lines) else { return };
         let Some(after) = file(&out) else { return };
         let packed = packed(lines, table.hash, after.hash);
-        let applied = delta::apply(before.as_slice(), packed.as_slice(), &table, &after, Vec::new());
-        match applied {
+        match applied(before, &packed, (&table, &after)) {
             Ok(applied) => assert_eq!(applied, out),
             // What is laid here without a look is no change where it contradicts the table.
             Err(_) => return,
@@ -103,9 +102,35 @@ pub fn changes(octets: &[u8]) {
     let Ok(opened) = opened.collect::<Result<Vec<_>, _>>() else { return };
     assert!(opened.len() <= STEPS);
     let (Some((_, from, _)), Some(last)) = (steps.first(), tables.last()) else { return };
-    let whole = delta::compose(opened, Vec::new())
-        .and_then(|(whole, _)| delta::apply(first, whole.as_slice(), from, &table, Vec::new()));
+    let whole =
+        delta::compose(opened, Vec::new()).and_then(|(whole, _)| applied(first, &whole, (from, &table)));
     assert!(matches!(&whole, Ok(whole) if whole == last), "{whole:?}");
+}
+
+/// Lays a change over a table. What is shown of it on the way leads from the one's lines to the other's as well.
+fn applied(table: &[u8], packed: &[u8], between: (&File, &File)) -> Result<Vec<u8>, DeltaError> {
+    let (mut old, mut new) = (table.split_inclusive(|octet| *octet == b'\n'), Vec::<u8>::new());
+    // The lines that stand next, counted as those do that are shown.
+    let (mut from, mut to) = (1, 1);
+    let mut is_true = true;
+    let out = delta::apply_seen(table, packed, between, Vec::new(), |edit| {
+        for line in old.by_ref().take(usize::try_from(edit.old.saturating_sub(from)).unwrap_or(usize::MAX)) {
+            new.extend_from_slice(line);
+            (from, to) = (from + 1, to + 1);
+        }
+        is_true &= (from, to) == (edit.old, edit.new);
+        if edit.removed.is_some() {
+            is_true &= old.next() == edit.removed;
+            from += 1;
+        }
+        if let Some(Record { key, value }) = edit.added {
+            new.extend([key, "\t", value, "\n"].concat().into_bytes());
+            to += 1;
+        }
+    })?;
+    old.for_each(|line| new.extend_from_slice(line));
+    assert!(is_true && new == out);
+    Ok(out)
 }
 
 /// Any octets as a frame: no more comes out than may.
