@@ -74,6 +74,7 @@ impl Read for Files<'_> {
         };
         Some((file.into(), hash))
     }
+
     fn edits(&mut self, file: &Path) -> Option<(Arc<Path>, blake3::Hash, Arc<Edits>)> {
         let (file, over) = (self.options.path(file), self.over?);
         let (edits, hash) = (over.edits.get(&file)?, over.hashes.get(&file)?);
