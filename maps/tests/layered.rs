@@ -34,7 +34,15 @@ impl Ground {
 
     fn options(&self, number: usize) -> MapOptions {
         let folder = self.folder.path().join(format!("text{number}"));
-        MapOptions { folder, ..MapOptions::default() }.with_file(MapName::Transport, "routes")
+        let pools = ["b".to_owned()].into();
+        MapOptions { folder, pools, ..MapOptions::default() }.with_file(MapName::Transport, "routes")
+    }
+
+    /// Opens the newest set by settings that have no pool.
+    fn open_without_pool(&self) -> Result<(), String> {
+        let installed = self.sets.last().cloned();
+        let options = MapOptions { installed, pools: [].into(), ..self.options(0) };
+        MapSet::load(&options).map(drop).map_err(|faults| faults.to_string())
     }
 
     /// The next set, over the one before. It must say what one does that is compiled.
@@ -157,6 +165,43 @@ fn a_daemon_asks_a_table_and_what_changed_of_it() {
     point(&ground.sets[2]);
     let faults = reloader.reload().unwrap_err().to_string();
     assert!(faults.contains("2 of its 20000 keys would be gone at once"), "{faults}");
+}
+
+#[test]
+fn a_value_counts_while_a_key_leads_to_it() {
+    let drained = |pooled: std::ops::Range<u32>| -> String {
+        let routes = users(0..USERS);
+        let of_pool = |(number, line): (u32, &str)| match line.split_once(' ') {
+            Some((key, _)) if pooled.contains(&number) => format!("{key} smtp:@b\n"),
+            _ => line.to_owned(),
+        };
+        (0..).zip(routes.split_inclusive('\n')).map(of_pool).collect()
+    };
+    let mut ground = Ground::new(&drained(0..100));
+    let is_refused = |ground: &Ground| {
+        let told = ground.open_without_pool().unwrap_err();
+        assert!(told.contains("unknown pool `b`"), "{told}");
+    };
+    is_refused(&ground);
+    assert_eq!(ground.install(&drained(99..100)).0, LAYERED);
+    is_refused(&ground);
+    // Changed back, and gone.
+    for text in [drained(0..0), users(0..99) + &users(100..USERS)] {
+        assert_eq!(ground.install(&text).0, LAYERED);
+        assert_eq!(ground.open_without_pool(), Ok(()));
+    }
+    assert_eq!(ground.install(&drained(7..8)).0, LAYERED);
+    is_refused(&ground);
+}
+
+#[test]
+fn values_that_are_new_are_looked_at_first() {
+    let text: String =
+        (0..70_000).map(|number| format!("user{number}@example.org smtp:[box{number}.example]\n")).collect();
+    let mut ground = Ground::new(&text);
+    assert_eq!(ground.open_without_pool(), Ok(()));
+    assert_eq!(ground.install(&text.replace("smtp:[box7.example]", "smtp:@b")).0, LAYERED);
+    assert!(ground.open_without_pool().unwrap_err().contains("unknown pool `b`"));
 }
 
 #[test]

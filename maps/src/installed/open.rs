@@ -1,6 +1,7 @@
 //! A set from its folder: in constant time, since it was verified when it was installed.
 
 use std::borrow::Cow;
+use std::collections::BTreeMap;
 use std::path::Path;
 use std::sync::Arc;
 
@@ -100,18 +101,37 @@ impl Opener<'_> {
         if !matches!(self.map.values(), Values::Route | Values::Access) {
             return Ok(());
         }
-        let values =
-            (0..member.table.values()).filter_map(|number| member.table.value(u32::try_from(number).ok()?));
         let patterns = matches!(member.table, Table::Pattern(_));
-        for value in values.take(MAX_CHECKED) {
+        let wrong = |value: &str| {
             let text = if patterns { filled(value).into() } else { Cow::Borrowed(value) };
-            if let Err(wrong) = write(self.map, "", &text, self.words) {
-                let what = format!("`{value}`: {}", wrong.what);
-                return Err(Fault::of_file(Some(self.map), Arc::clone(&member.file), what).into());
+            let wrong = write(self.map, "", &text, self.words).err()?;
+            Some(format!("`{value}`: {}", wrong.what))
+        };
+        // The last ones are those of what changed, which nobody looked at before.
+        let numbers = (0..u32::try_from(member.table.values()).unwrap_or(u32::MAX)).rev().take(MAX_CHECKED);
+        let wrong =
+            numbers.filter_map(|number| Some((number, wrong(member.table.value(number)?)?))).collect();
+        match first_used(&member.table, &wrong) {
+            Some(what) => {
+                Err(Fault::of_file(Some(self.map), Arc::clone(&member.file), what.to_owned()).into())
             }
+            None => Ok(()),
         }
-        Ok(())
     }
+}
+
+/// One of these values that something leads to. A table with changes beside it has some that no key leads to any more.
+fn first_used<'a>(table: &Table, values: &'a BTreeMap<u32, String>) -> Option<&'a str> {
+    let any = values.values().next()?;
+    let used = match table.exact() {
+        // What cannot be read may lead anywhere.
+        Some(exact) => exact.numbered().find_map(|entry| match entry {
+            Ok((_, value, _)) => values.get(&value),
+            Err(_) => Some(any),
+        })?,
+        None => any,
+    };
+    Some(used)
 }
 
 /// Different values of a table that are looked at when a set is opened; more than any site has.
