@@ -80,8 +80,10 @@ fn layered(content: &[u8], changes: &[u8]) {
         ops.push(Op::Delete { key: first.into() });
     }
     let mut moved = Moved::default();
-    let lines = u32::try_from(base.len()).unwrap_or(u32::MAX).saturating_add(1);
-    let _ = moved.push(Stretch { start: 1, end: lines, new: 2 });
+    // A line a word, where two may make one key.
+    let lines = content.split(|octet| *octet == 0).count();
+    let end = u32::try_from(lines).unwrap_or(u32::MAX).saturating_add(1);
+    let _ = moved.push(Stretch { start: 1, end, new: 2 });
     let since = base.since_base(ops, moved).and_then(|since| Ok(since.encode(base.base())?));
     let Ok(beside) = since else { return };
     let open = |octets: &[u8]| Layered::with(open(&good)?, Container::open(octets.to_vec().into())?);
@@ -142,6 +144,13 @@ mod tests {
     use proptest::prelude::*;
 
     use super::*;
+
+    #[test]
+    fn two_words_may_make_one_key() {
+        let content = b"1\xff\0\0\0\0\0\0\0\0\0\0\xe2\x82\0x";
+        artifact(&[&content[..], &[0; 16]].concat());
+        assert_eq!(open(&made_of(content).unwrap()).unwrap().len(), 11);
+    }
 
     proptest! {
         #[test]
