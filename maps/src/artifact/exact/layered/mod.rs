@@ -240,7 +240,7 @@ impl Since<'_> {
     #[must_use]
     pub fn are_few(&self, base: &Exact) -> bool {
         let most = if base.len() < LEAST_LAYERED { 0 } else { base.len() / ONE_IN };
-        (self.ops.len() + self.moved.len()) as u64 <= most
+        most > 0 && (self.ops.len() + self.moved.len()) as u64 <= most
     }
 
     /// The file of them that is to stand beside the base.

@@ -238,4 +238,7 @@ fn few_changes_of_a_large_table_are_kept_beside_it() {
     assert!(!changes(&table_of(&large), most));
     let small: Text = large[1..].to_vec();
     assert!(!changes(&table_of(&small), 1));
+    let nothing = table(&Text::new());
+    let nothing_changed = nothing.since_base(Vec::new(), Moved::default()).unwrap();
+    assert!(!nothing_changed.are_few(nothing.base()));
 }
