@@ -73,6 +73,12 @@ impl Changed {
         if new == 1 {
             return None;
         }
+        // A key that stays has a line that stays.
+        let gone = edits.edits.iter().filter(|edit| edit.removed.is_some()).count();
+        let keys = usize::try_from(base.len()).ok()?.checked_sub(removed.len())?;
+        if keys > usize::try_from(edits.lines).ok()?.checked_sub(gone)? {
+            return None;
+        }
         Some(Self { ops: ops(base, removed, added)?, moved })
     }
 }

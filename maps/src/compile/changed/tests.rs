@@ -238,6 +238,7 @@ fn lines_that_do_not_fit_say_nothing() {
     assert!(!said(&[(9, 9, Some(line(7)), None)], 3_000));
     assert!(!said(&[gone.clone(), (8, 8, Some(line(8)), None)], 3_000));
     assert!(!said(std::slice::from_ref(&gone), 5));
+    assert!(!said(std::slice::from_ref(&gone), 2_999));
     assert!(!said(std::slice::from_ref(&gone), 1 << 30));
     // Lines that are none by themselves.
     for added in ["  more@example.net\n", "# why\n", "\n", "\u{feff}a@example.org b@example.net\n", "bad\n"] {
