@@ -7,6 +7,8 @@
 //! has at most the steps of the longest way of that one and those from here on together. Where more than that has to
 //! be known, and where anything is wrong or surprising, all aliases are followed.
 
+use std::ops::ControlFlow;
+
 use super::{MapSet, Proof, identity};
 use crate::alias::MAX_DEPTH;
 use crate::artifact::Layered;
@@ -61,7 +63,7 @@ impl MapSet {
             };
             let (local, host) = key.rsplit_once('@').filter(|(local, _)| !local.is_empty())?;
             let is_plain = |text| self.rules.never_parts(text);
-            if !(proof.plain && is_plain(key) && value.is_none_or(is_plain)) {
+            if !(is_plain(key) && value.is_none_or(is_plain)) {
                 return None;
             }
             let steps = match value {
@@ -82,10 +84,13 @@ impl MapSet {
             if old.identity == identity(&member.table) {
                 continue;
             }
-            let old = old.exact.as_ref().filter(|old| are_compared_soon(old, new))?;
-            let mut are_sound = true;
-            differences(old, new, |difference| are_sound = are_sound && follow(difference).is_some()).ok()?;
-            if !are_sound {
+            // Where an address has an extension, the changed keys are not all whose answers changed.
+            let old = old.exact.as_ref().filter(|old| proof.plain && are_compared_soon(old, new))?;
+            let walk = differences(old, new, |difference| match follow(difference) {
+                Some(()) => ControlFlow::Continue(()),
+                None => ControlFlow::Break(()),
+            });
+            if walk.ok()?.is_break() {
                 return None;
             }
         }

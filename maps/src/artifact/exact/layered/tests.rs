@@ -1,6 +1,7 @@
 //! Tables that change again and again, beside what they should say.
 
 use std::collections::BTreeMap;
+use std::ops::ControlFlow;
 
 use proptest::prelude::*;
 
@@ -127,7 +128,7 @@ fn assert_differ(old: (&Layered, &Text), new: (&Layered, &Text)) {
         }
     }
     let (mut have, mut counts) = (BTreeMap::new(), Counts::default());
-    differences(old.0, new.0, |difference| {
+    let all = differences(old.0, new.0, |difference| {
         let (key, values) = match difference {
             Difference::Added(new) => (new.key, (None, Some(new.value))),
             Difference::Removed(old) => (old.key, (Some(old.value), None)),
@@ -139,10 +140,19 @@ fn assert_differ(old: (&Layered, &Text), new: (&Layered, &Text)) {
             _ => counts.changed += 1,
         }
         assert!(have.insert(key, values).is_none(), "{key} is told twice");
+        ControlFlow::Continue(())
     })
     .unwrap();
+    assert!(all.is_continue());
     assert_eq!(have, want);
     assert_eq!(count(old.0, new.0).unwrap(), counts);
+    // Nobody is given more than is asked for.
+    let (mut asked, most) = (0, want.len().min(2));
+    let some = differences(old.0, new.0, |_| {
+        asked += 1;
+        if asked < most { ControlFlow::Continue(()) } else { ControlFlow::Break(()) }
+    });
+    assert_eq!((asked, some.unwrap().is_break()), (most, most > 0));
 }
 
 fn some_edits() -> impl Strategy<Value = Vec<Edit>> {
