@@ -50,7 +50,7 @@ impl<R: Read, K: Keep> Compiler<'_, R, K> {
         let (source, rules) = (source.to_hex().to_string(), self.rules_of(word));
         let table = self.keep.made_of(&edits.before, &rules)?;
         let changed = Changed::by(&table, &edits, &mut self.grammar.twin())?;
-        Some((file, self.over(table, changed, Origin { source, rules, once: true })?))
+        Some((file, self.over(&table, changed, Origin { source, rules, once: true })?))
     }
 
     /// The table of a text that changed in some lines.
@@ -58,18 +58,21 @@ impl<R: Read, K: Keep> Compiler<'_, R, K> {
         let origin = self.origin(source, word)?;
         let Before { table, text } = self.keep.before(&origin.rules)?;
         let changed = Changed::between(&table, &text, &source.bytes, &mut self.grammar.twin())?;
-        self.over(table, changed, Origin { once: true, ..origin })
+        self.over(&table, changed, Origin { once: true, ..origin })
     }
 
     /// Keeps what an earlier table becomes.
-    fn over(&mut self, table: Layered, changed: Changed, origin: Origin) -> Option<Layered> {
+    fn over(&mut self, table: &Layered, changed: Changed, origin: Origin) -> Option<Layered> {
         let since = table.since_base(changed.ops, changed.moved).ok()?;
         let origin = Some(origin);
         // A disk that is full is so for a compiler, too, which says it.
         if since.are_few(table.base()) {
-            let made = Made { origin, way: Way::Layered };
+            let made = Made { origin: origin.clone(), way: Way::Layered };
             let changes = since.encode(table.base()).ok()?;
-            return self.keep.beside(made, table.into_base(), &changes).ok();
+            // Not every file system has links: then one file is made of both.
+            if let Ok(layered) = self.keep.beside(made, table.base(), &changes) {
+                return Some(layered);
+            }
         }
         let made = Made { origin, way: Way::Merged };
         let kept =
@@ -82,5 +85,78 @@ fn as_io(error: MergeError) -> io::Error {
     match error {
         MergeError::Write(error) => error,
         error => io::Error::other(error),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::artifact::Bytes;
+    use crate::compile::{InMemory, WriteSeek};
+    use crate::fault::Fault;
+    use crate::grammar::{Grammar, Words};
+    use crate::name::MapName;
+    use crate::options::MapOptions;
+    use crate::remote::Remotes;
+    use crate::spec::TableSpec;
+
+    struct Text(String);
+
+    impl Read for Text {
+        fn read(&mut self, map: Option<MapName>, file: &Path) -> Result<Source, Fault> {
+            let (hash, bytes) = (blake3::hash(self.0.as_bytes()), self.0.clone().into_bytes());
+            Ok(Source { map, file: file.into(), bytes: bytes.into(), hash: Some(hash) })
+        }
+    }
+
+    /// Has a table, and cannot make a link to it.
+    struct NoLinks {
+        before: Option<Before>,
+        ways: Vec<Way>,
+    }
+
+    impl Keep for NoLinks {
+        fn keep(
+            &mut self,
+            made: Made,
+            write: &mut dyn FnMut(&mut dyn WriteSeek) -> io::Result<()>,
+        ) -> io::Result<Bytes> {
+            self.ways.push(made.way);
+            InMemory.keep(made, write)
+        }
+
+        fn before(&mut self, _rules: &str) -> Option<Before> {
+            self.before.take()
+        }
+    }
+
+    fn table(text: &str, before: Option<Before>) -> (Table, Vec<Way>) {
+        let (map, words, remotes) =
+            (MapName::VirtualAlias, Words::default(), Remotes::unmetered(&MapOptions::default().remote));
+        let (mut read, mut keep) = (Text(text.to_owned()), NoLinks { before, ways: Vec::new() });
+        let mut compiler = Compiler {
+            map: Some(map),
+            read: &mut read,
+            keep: &mut keep,
+            grammar: Grammar::new(map, &words),
+            remotes: &remotes,
+            allow_dead_rules: false,
+        };
+        let table = compiler.table(&TableSpec::parse("alias").unwrap()).unwrap().table;
+        (table, keep.ways)
+    }
+
+    #[test]
+    fn what_cannot_stand_beside_a_table_is_merged_into_it() {
+        let users = |from: u32| -> String {
+            (from..20_000).map(|number| format!("user{number:05}@example.org box@example.net\n")).collect()
+        };
+        let (Table::Exact(old), ways) = table(&users(0), None) else { panic!("of whole keys") };
+        assert_eq!(ways, [Way::Compiled]);
+        let before = Before { table: old, text: users(0).into_bytes().into() };
+        let (merged, ways) = table(&users(1), Some(before));
+        assert_eq!(ways, [Way::Merged]);
+        let identity = |table: &Table| table.containers().map(Container::identity).collect::<Vec<_>>();
+        assert_eq!(identity(&merged), identity(&table(&users(1), None).0));
     }
 }

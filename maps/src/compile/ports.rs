@@ -64,7 +64,7 @@ pub(crate) trait Keep {
     }
 
     /// Keeps the file of a table that an earlier set has once more, and beside it a file of changes.
-    fn beside(&mut self, _made: Made, _base: Exact, _changes: &[u8]) -> io::Result<Layered> {
+    fn beside(&mut self, _made: Made, _base: &Exact, _changes: &[u8]) -> io::Result<Layered> {
         Err(io::ErrorKind::Unsupported.into())
     }
 

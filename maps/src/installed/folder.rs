@@ -68,10 +68,14 @@ impl Keep for Folder<'_> {
         let name = self.next_name();
         let base = self.base.as_mut()?;
         let (old, table) = base.table(source, rules)?;
-        // Another name of the same file: where the file system has none, it is compiled.
-        fs::hard_link(base.folder.join(&old.file), self.folder.join(&name)).ok()?;
+        // Another name of the same file: where the file system has none, it is compiled. The table comes last.
+        let beside = self.folder.join(beside(&name));
         if let Some(changes) = &old.changes {
-            fs::hard_link(base.folder.join(&changes.file), self.folder.join(beside(&name))).ok()?;
+            fs::hard_link(base.folder.join(&changes.file), &beside).ok()?;
+        }
+        if fs::hard_link(base.folder.join(&old.file), self.folder.join(&name)).is_err() {
+            let _ = fs::remove_file(&beside);
+            return None;
         }
         let made = Made { origin: old.origin, way: Way::Linked };
         self.written.push(Written { file: name, made });
@@ -98,26 +102,37 @@ impl Keep for Folder<'_> {
         Some(table)
     }
 
-    fn beside(&mut self, made: Made, base: Exact, changes: &[u8]) -> io::Result<Layered> {
+    fn beside(&mut self, made: Made, base: &Exact, changes: &[u8]) -> io::Result<Layered> {
         let name = self.next_name();
         let identity = hex(&base.container().identity());
         let of_base =
             self.base.as_ref().and_then(|base| base.file(&identity)).ok_or(io::ErrorKind::NotFound)?;
         let beside = self.folder.join(beside(&name));
-        let mut install = Install::create(&beside)?;
-        install.write_all(changes)?;
-        install.commit()?;
-        let table = Container::open(Bytes::open(&beside)?).and_then(|changes| Layered::with(base, changes));
-        let table = table.map_err(io::Error::other)?;
-        table.verify_changes().map_err(io::Error::other)?;
-        fs::hard_link(of_base, self.folder.join(&name))?;
-        self.written.push(Written { file: name, made });
-        Ok(table)
+        let table = lay(changes, &beside, [&of_base, &self.folder.join(&name)]);
+        match table {
+            Ok(_) => self.written.push(Written { file: name, made }),
+            // It may be there or not.
+            Err(_) => drop(fs::remove_file(&beside)),
+        }
+        table
     }
 
     fn earlier(&mut self) -> Option<Earlier> {
         self.base.as_mut()?.earlier()
     }
+}
+
+/// Writes what changed since a table was made, and gives that its new name when all is well.
+fn lay(changes: &[u8], beside: &Path, [old, new]: [&Path; 2]) -> io::Result<Layered> {
+    let mut install = Install::create(beside)?;
+    install.write_all(changes)?;
+    install.commit()?;
+    let open = |file: &Path| Container::open(Bytes::open(file)?).map_err(io::Error::other);
+    let base = Exact::open(open(old)?).map_err(io::Error::other)?;
+    let table = Layered::with(base, open(beside)?).map_err(io::Error::other)?;
+    table.verify_changes().map_err(io::Error::other)?;
+    fs::hard_link(old, new)?;
+    Ok(table)
 }
 
 // ---------------------------------------------------------------------------------------------------------
@@ -242,3 +257,6 @@ impl Base {
         }
     }
 }
+
+#[cfg(test)]
+mod tests;
