@@ -16,7 +16,7 @@ use std::path::{Path, PathBuf};
 use std::time::Instant;
 
 use rustix::time::{ClockId, clock_gettime};
-use switchyard_maps::installed::{self, Followed, Over};
+use switchyard_maps::installed::{self, Followed, Over, Ways};
 use switchyard_maps::{MapName, MapOptions, MapSet};
 
 const ENTRIES: u64 = 1_000_000;
@@ -47,31 +47,34 @@ fn main() {
     println!("{ENTRIES} aliases                     CPU      time");
     let old = over(None, "old");
     measured("compiled", 1, |_| {
-        drop(installed::install_over(&options("old"), &folder.join("base"), &old).unwrap());
+        Some(installed::install_over(&options("old"), &folder.join("base"), &old).unwrap().ways)
     });
     let set = |what: &str, round: usize| folder.join(format!("{what}-{round}"));
     let same = over(Some("base"), "old");
     measured("nothing changed", ROUNDS, |round| {
-        drop(installed::install_over(&options("old"), &set("same", round), &same).unwrap());
+        Some(installed::install_over(&options("old"), &set("same", round), &same).unwrap().ways)
     });
     let changed = over(Some("base"), "new");
     measured("1 % changed", ROUNDS, |round| {
-        drop(installed::install_over(&options("new"), &set("changed", round), &changed).unwrap());
+        Some(installed::install_over(&options("new"), &set("changed", round), &changed).unwrap().ways)
     });
     let again = over(Some("changed-0"), "newer");
     measured("1 % changed again", ROUNDS, |round| {
-        drop(installed::install_over(&options("newer"), &set("again", round), &again).unwrap());
+        Some(installed::install_over(&options("newer"), &set("again", round), &again).unwrap().ways)
     });
     let other = over(Some("base"), "other");
     measured("20 % changed", ROUNDS, |round| {
-        drop(installed::install_over(&options("other"), &set("other", round), &other).unwrap());
+        Some(installed::install_over(&options("other"), &set("other", round), &other).unwrap().ways)
     });
     let opened = MapOptions { installed: Some(set("changed", 0)), ..options("new") };
-    measured("opened", ROUNDS, |_| drop(MapSet::load(&opened).unwrap()));
+    measured("opened", ROUNDS, |_| {
+        drop(MapSet::load(&opened).unwrap());
+        None
+    });
 
     let old = over(None, "old-many");
     measured("each elsewhere", 1, |_| {
-        drop(installed::install_over(&options("old-many"), &folder.join("many"), &old).unwrap());
+        Some(installed::install_over(&options("old-many"), &folder.join("many"), &old).unwrap().ways)
     });
     unproved(&folder.join("many"), &folder.join("unproved"));
     for (what, base, followed) in
@@ -82,6 +85,7 @@ fn main() {
             let set = set(&format!("over-{base}"), round);
             let installed = installed::install_over(&options("new-many"), &set, &changed).unwrap();
             assert_eq!(installed.followed, Some(followed));
+            Some(installed.ways)
         });
     }
     let _ = fs::remove_dir_all(&folder);
@@ -116,18 +120,29 @@ fn unproved(set: &Path, folder: &Path) {
     File::create(folder.join(installed::MANIFEST)).unwrap().write_all(&text).unwrap();
 }
 
-/// The median of some rounds.
-fn measured(what: &str, rounds: usize, mut work: impl FnMut(usize)) {
+/// The median of some rounds, and how the table came to be.
+fn measured(what: &str, rounds: usize, mut work: impl FnMut(usize) -> Option<Ways>) {
+    let mut ways = None;
     let mut figures: Vec<[f64; 2]> = (0..rounds)
         .map(|round| {
             let (cpu_before, start) = (cpu(), Instant::now());
-            work(round);
+            ways = work(round);
             [cpu() - cpu_before, start.elapsed().as_secs_f64()]
         })
         .collect();
     figures.sort_by(|one, other| one[0].total_cmp(&other[0]));
     let [cpu, time] = figures[rounds / 2];
-    println!("{what:<20} {:>8.0} ms {:>8.0} ms", cpu * 1e3, time * 1e3);
+    println!("{what:<20} {:>8.0} ms {:>8.0} ms  {}", cpu * 1e3, time * 1e3, ways.map_or("", way));
+}
+
+/// Of the one table that there is.
+fn way(ways: Ways) -> &'static str {
+    match ways {
+        Ways { compiled: 1, .. } => "compiled",
+        Ways { merged: 1, .. } => "merged",
+        Ways { layered: 1, .. } => "layered",
+        _ => "linked",
+    }
 }
 
 /// Seconds that this process has had of all processors.
