@@ -41,12 +41,18 @@ pub(super) struct Folders {
     watcher: Option<RecommendedWatcher>,
     /// The files' names: what else stands in a folder is nobody's concern.
     names: Arc<Mutex<BTreeSet<OsString>>>,
+    /// Where a candidate is looked for.
+    candidate: Option<PathBuf>,
     /// Device and inode of what is watched: a folder may be moved away and another put in its place.
     watched: BTreeMap<PathBuf, Option<(u64, u64)>>,
 }
 
 impl Folders {
-    pub(super) fn new(files: &BTreeSet<PathBuf>, changed: mpsc::Sender<()>) -> Self {
+    pub(super) fn new(
+        files: &BTreeSet<PathBuf>,
+        candidate: Option<PathBuf>,
+        changed: mpsc::Sender<()>,
+    ) -> Self {
         let names = Arc::new(Mutex::new(BTreeSet::new()));
         let ours = Arc::clone(&names);
         let on_event = move |event: notify::Result<Event>| {
@@ -68,7 +74,7 @@ impl Folders {
                 |error| tracing::warn!(%error, "cannot watch map folders, looking at the files instead"),
             )
             .ok();
-        let mut folders = Self { watcher, names, watched: BTreeMap::new() };
+        let mut folders = Self { watcher, names, candidate, watched: BTreeMap::new() };
         folders.follow(files);
         folders
     }
@@ -77,7 +83,11 @@ impl Folders {
     pub(super) fn follow(&mut self, files: &BTreeSet<PathBuf>) {
         // Whoever moves a link on the way to a file changes the file: an agent puts a whole set in use so.
         let links = files.iter().flat_map(|file| file.ancestors().skip(1)).filter(|place| place.is_symlink());
-        let places: BTreeSet<&Path> = files.iter().map(PathBuf::as_path).chain(links).collect();
+        // A candidate comes and goes by a link that leads to it as well, which is not there in between.
+        let candidate = self.candidate.as_deref();
+        let ways = candidate.into_iter().flat_map(Path::ancestors);
+        let ways = ways.filter(|way| Some(*way) == candidate || way.is_symlink() || !way.exists());
+        let places: BTreeSet<&Path> = files.iter().map(PathBuf::as_path).chain(links).chain(ways).collect();
         let names = places.iter().filter_map(|place| place.file_name().map(ToOwned::to_owned)).collect();
         *self.names.lock().unwrap_or_else(PoisonError::into_inner) = names;
         let folders: BTreeSet<&Path> = places.iter().filter_map(|place| place.parent()).collect();

@@ -50,7 +50,7 @@ pub async fn start(
     shutdown: CancellationToken,
 ) -> Result<(MapHandle, Reloader), JoinError> {
     let files = options.files();
-    let watch = Watch::begin(files.clone(), candidate_files(&options));
+    let watch = Watch::begin(files.clone(), &options, candidate_files(&options));
     let sources = options.clone();
     let remotes = Remotes::new(options.remote.clone(), metrics.remote.clone());
     let shared = remotes.clone();
@@ -72,7 +72,7 @@ pub async fn start(
 /// Watches the files of a set and reloads it when they change, until `shutdown`. The set in use may have been
 /// read a while ago, so the files are read once more at first.
 pub fn spawn(reloader: Reloader, shutdown: CancellationToken) -> JoinHandle<()> {
-    let watch = Watch::begin(reloader.files(), reloader.candidate_files());
+    let watch = Watch::of(&reloader);
     tokio::spawn(async move {
         aside(&reloader, reload).await;
         watch.keep_current(&reloader, &shutdown).await;
@@ -89,11 +89,16 @@ struct Watch {
 
 impl Watch {
     /// To be called before the files are read: a change that comes meanwhile is told later.
-    fn begin(files: BTreeSet<PathBuf>, candidate: BTreeSet<PathBuf>) -> Self {
+    fn begin(files: BTreeSet<PathBuf>, options: &MapOptions, candidate: BTreeSet<PathBuf>) -> Self {
         let (changed, changes) = mpsc::channel(1);
-        let folders = Folders::new(&files, changed);
+        let folders = Folders::new(&files, options.candidate.clone(), changed);
         let seen = look(&files, candidate);
         Self { folders, changes, files, seen }
+    }
+
+    /// The same of those that are read now.
+    fn of(reloader: &Reloader) -> Self {
+        Self::begin(reloader.files(), &reloader.sources().options, reloader.candidate_files())
     }
 
     async fn keep_current(mut self, reloader: &Reloader, shutdown: &CancellationToken) {
@@ -107,7 +112,7 @@ impl Watch {
                 // The sender lives in the reloader. What was written since the set was read is seen by reading it
                 // once more.
                 Ok(()) = changed.changed() => {
-                    self = Self::begin(reloader.files(), reloader.candidate_files());
+                    self = Self::of(reloader);
                     aside(reloader, reload).await;
                     self.follow(reloader).await;
                     continue;
@@ -191,79 +196,4 @@ async fn aside(reloader: &Reloader, read: fn(&Reloader)) {
 }
 
 #[cfg(test)]
-mod tests {
-    use std::fs::{self, File};
-    use std::io::Write as _;
-    use std::os::unix::fs::symlink;
-    use std::path::Path;
-
-    use prometheus::Registry;
-
-    use super::*;
-    use crate::installed;
-    use crate::name::MapName;
-
-    fn write(file: &Path, route: &str) {
-        writeln!(File::create(file).unwrap(), "a.example smtp:[{route}]").unwrap();
-    }
-
-    fn point_at(folder: &Path, set: &str) {
-        let aside = folder.join("aside");
-        symlink(set, &aside).unwrap();
-        fs::rename(aside, folder.join("current")).unwrap();
-    }
-
-    #[tokio::test]
-    async fn an_installed_set_is_in_use_as_soon_as_the_link_has_moved() {
-        let folder = tempfile::tempdir().unwrap();
-        for set in ["one", "two"] {
-            fs::create_dir(folder.path().join(set)).unwrap();
-            let texts = MapOptions { folder: folder.path().join(set), ..MapOptions::default() }
-                .with_file(MapName::Transport, "transport");
-            write(&texts.folder.join("transport"), &format!("{set}.example"));
-            installed::install(&texts, &texts.folder.join("maps")).unwrap();
-        }
-        point_at(folder.path(), "one");
-        let options = MapOptions {
-            installed: Some(folder.path().join("current/maps")),
-            // Who edits a text may take his time, and nobody looks before.
-            settle: Duration::from_secs(3600),
-            poll: Duration::from_secs(3600),
-            ..MapOptions::default()
-        };
-        let (metrics, end) = (MapMetrics::register(&Registry::new()).unwrap(), CancellationToken::new());
-        let (handle, _reloader) = start(options, metrics, end.clone()).await.unwrap();
-        let mut generations = handle.generations();
-        point_at(folder.path(), "two");
-        let second = generations.wait_for(|generation| *generation == 2);
-        time::timeout(Duration::from_secs(60), second).await.unwrap().unwrap();
-        end.cancel();
-    }
-
-    #[tokio::test]
-    async fn a_link_that_moves_while_a_change_settles_is_followed_before_what_it_leads_to_is_read() {
-        let folder = tempfile::tempdir().unwrap();
-        let point_at = |set: &str| point_at(folder.path(), set);
-        for set in ["one", "two"] {
-            fs::create_dir_all(folder.path().join(set).join("maps")).unwrap();
-            write(&folder.path().join(set).join("maps/transport"), "one.example");
-        }
-        point_at("one");
-        let maps = folder.path().join("current/maps");
-        let options = MapOptions { folder: maps, settle: Duration::from_millis(50), ..MapOptions::default() }
-            .with_file(MapName::Transport, "transport");
-        let (set, faults) = MapSet::start(&options);
-        let metrics = MapMetrics::register(&Registry::new()).unwrap();
-        let reloader = Reloader::new(MapHandle::new(set), options, metrics, &faults);
-        let mut watch = Watch::begin(reloader.files(), reloader.candidate_files());
-        tokio::join!(watch.settle(&reloader), async { point_at("two") });
-        // Told later than a change settles, it is told again.
-        while watch.changes.try_recv().is_ok() {
-            watch.folders.watch();
-        }
-        let aside = folder.path().join("two/aside");
-        write(&aside, "two.example");
-        fs::rename(aside, folder.path().join("two/maps/transport")).unwrap();
-        time::timeout(Duration::from_secs(60), watch.changes.recv()).await.unwrap().unwrap();
-    }
-}
+mod tests;
