@@ -30,8 +30,8 @@ const MAX_MANIFEST: u64 = 4 << 20;
 pub struct Manifest {
     /// 4.
     pub format: u32,
-    /// [`MapSet::digest`] of what was proved when it was installed, aliases followed to their ends among it: a set that
-    /// answers like that one need not be proved again. In hexadecimal.
+    /// [`MapSet::digest`](crate::MapSet::digest) of what was proved when it was installed, aliases followed to their
+    /// ends among it: a set that answers like that one need not be proved again. In hexadecimal.
     pub digest: String,
     /// What was proved of its aliases: the next set is proved by what changes.
     #[serde(default, skip_serializing_if = "Option::is_none")]
