@@ -26,21 +26,36 @@ async fn set_over(
     other: &[(&str, &str)],
     base: Option<&Path>,
 ) -> Result<Made, Unfit> {
+    let files = files(other);
+    let known = Known { base, files: &head(1, None, &files).files, ..Known::default() };
+    set_of(disk, name, host, &files, known).await
+}
+
+/// A set of these files, over what is known.
+async fn set_of(
+    disk: &Disk,
+    name: &str,
+    host: &str,
+    files: &[(&str, &[u8])],
+    known: Known<'_>,
+) -> Result<Made, Unfit> {
     let making = disk.begin(name).unwrap();
-    let mut files: BTreeMap<&str, &[u8]> =
-        FILES.iter().map(|(path, text)| (*path, text.as_bytes())).collect();
-    files.extend(other.iter().map(|(path, text)| (*path, text.as_bytes())));
-    let files: Vec<_> = files.into_iter().collect();
-    for (path, text) in &files {
+    for (path, text) in files {
         let path = format!("{SITE}/{path}");
         making.write(&path, text).unwrap();
         // As what was fetched: it is mapped.
         fs::set_permissions(making.path().join(path), Permissions::from_mode(0o444)).unwrap();
     }
-    let known = Known { base, files: &head(1, None, &files).files, ..Known::default() };
     let made = make(&making, host, &disk.current(), known).await?;
     making.finish(b"{}").unwrap();
     Ok(made)
+}
+
+/// The example site's, some of which are others.
+fn files<'a>(other: &[(&'a str, &'a str)]) -> Vec<(&'a str, &'a [u8])> {
+    let files: BTreeMap<_, _> =
+        FILES.iter().chain(other).map(|(path, text)| (*path, text.as_bytes())).collect();
+    files.into_iter().collect()
 }
 
 #[tokio::test]
@@ -90,6 +105,42 @@ async fn a_table_that_did_not_change_is_the_same_file_and_one_that_did_is_as_if_
     // The one that it was made over may go.
     disk.remove("1-a").unwrap();
     installed::verify(&manifest, &over).unwrap();
+}
+
+#[tokio::test]
+async fn a_table_whose_changed_lines_are_known_is_made_of_them_and_not_of_its_text() {
+    let root = tempfile::tempdir().unwrap();
+    let disk = Disk::open(root.path()).unwrap();
+    let host = "router1.example.org";
+    set(&disk, "1-a", host, &[]).await.unwrap();
+    let before = FILES.iter().find(|(name, _)| *name == "maps/virtual_alias").unwrap().1;
+    let added = "more@example.org alice@example.org\n";
+    let after = format!("{before}{added}");
+    let signed = head(1, None, &files(&[("maps/virtual_alias", &after)])).files;
+    let hash = |text: &str| Hash::of(text.as_bytes());
+    let mut edits = Edits::of(*hash(before).as_bytes());
+    let lines = before.lines().count() as u64;
+    edits.push((lines + 1, lines + 1), None, Some(added.as_bytes())).unwrap();
+    edits.end(lines).unwrap();
+    let edits = BTreeMap::from([(hash(&after), Arc::new(edits))]);
+
+    // Whoever reads it finds another than the one that was signed, and says so.
+    let mut unread = files(&[("maps/virtual_alias", "x".repeat(after.len()).leak())]);
+    // They are asked of other hosts, too, whose tables of it are compiled.
+    unread.retain(|(path, _)| !path.starts_with("behaviours/"));
+    let base = disk.set("1-a");
+    let known = |edits| Known { base: Some(&base), files: &signed, edits };
+    let unfit = set_of(&disk, "2-b", host, &unread, known(BTreeMap::new())).await.unwrap_err();
+    assert!(unfit.to_string().contains("maps/virtual_alias"), "{unfit}");
+    let tables = set_of(&disk, "3-c", host, &unread, known(edits)).await.unwrap().tables;
+    assert_eq!((tables.compiled, tables.merged + tables.layered), (0, 1));
+
+    disk.flip("3-c").unwrap();
+    let (maps, faults) =
+        MapSet::start(&RouterSettings::load(&disk.current().join("router.toml")).unwrap().maps);
+    assert!(faults.is_empty(), "{faults}");
+    let found = MapHandle::new(maps).snapshot().alias(&"more@example.org".parse().unwrap());
+    assert!(format!("{found:?}").contains("alice"), "{found:?}");
 }
 
 #[tokio::test]
