@@ -36,6 +36,9 @@ pub(crate) struct Edit {
 pub struct TooMuch;
 
 impl Edits {
+    /// Octets of lines that differ, and of what is noted of each.
+    pub const MOST_OCTETS: usize = 64 << 20;
+
     /// None yet, of a text of this hash.
     #[must_use]
     pub fn of(before: [u8; 32]) -> Self {
@@ -55,13 +58,19 @@ impl Edits {
     ) -> Result<(), TooMuch> {
         let of = |line: Option<&[u8]>| line.map_or(0, <[u8]>::len);
         self.octets = self.octets.saturating_add(size_of::<Edit>() + of(removed) + of(added));
-        if self.octets > MOST_OCTETS {
+        if self.octets > Self::MOST_OCTETS {
             return Err(TooMuch);
         }
         let [old, new] = [old, new].map(|line| u32::try_from(line).map_err(|_| TooMuch));
         let [removed, added] = [removed, added].map(|line| line.map(Box::from));
         self.edits.push(Edit { old: old?, new: new?, removed, added });
         Ok(())
+    }
+
+    /// How many octets they take.
+    #[must_use]
+    pub fn octets(&self) -> usize {
+        self.octets
     }
 
     /// Says how many lines the text before has.
@@ -80,6 +89,3 @@ impl fmt::Debug for Edits {
         write!(out, "{} edits of {} lines", self.edits.len(), self.lines)
     }
 }
-
-/// Octets of lines that differ.
-const MOST_OCTETS: usize = 64 << 20;

@@ -26,8 +26,8 @@ use std::path::{Path, PathBuf};
 use switchyard_maps::installed::LAYOUT;
 use switchyard_mapsync_protocol::trust::HeadRef;
 
-pub(super) use self::durable::put;
-use self::durable::{names, of, remove, sync};
+use self::durable::{names, of, remove};
+pub(super) use self::durable::{put, sync};
 use self::edited::Edited;
 pub(super) use self::edited::Seen;
 pub use self::making::Making;
@@ -133,7 +133,7 @@ impl Disk {
         // An attempt of before that could not even clear up after itself.
         remove(&at)?;
         DirBuilder::new().mode(0o755).create(&at).map_err(of(&at))?;
-        Ok(Making { at, is_done: false })
+        Ok(Making { at, left: Vec::new(), is_done: false })
     }
 
     /// Puts a set in use: from here on daemons read it.
@@ -145,6 +145,10 @@ impl Disk {
             return Err(DiskError { at: self.set(name), error: io::ErrorKind::NotFound.into() });
         }
         self.point(CURRENT, name)?;
+        // Daemons that look now see both: it does not wait any more.
+        if fs::read_link(self.next()).is_ok_and(|next| next == Path::new(SETS).join(name)) {
+            self.show_next(None)?;
+        }
         sync(&self.root)
     }
 

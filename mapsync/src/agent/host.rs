@@ -89,9 +89,9 @@ pub struct Known<'a> {
 }
 
 impl Known<'_> {
-    /// Over which compiled maps the texts of this set are made.
-    fn over(&self, making: &Making, base: Option<PathBuf>) -> Over {
-        let site = making.path().join(SITE);
+    /// Over which compiled maps the texts of the set in this folder are made.
+    pub(super) fn over(&self, folder: &Path, base: Option<PathBuf>) -> Over {
+        let site = folder.join(SITE);
         let at = |file: &head::File| site.join(file.path.as_str());
         let hash = |file: &head::File| (at(file), *file.hash.as_bytes());
         let edits = |file: &head::File| Some((at(file), Arc::clone(self.edits.get(&file.hash)?)));
@@ -116,13 +116,13 @@ pub async fn make(making: &Making, host: &str, current: &Path, known: Known<'_>)
         making.write(&daemon.file(), render(&document, Origins::Hidden).as_bytes())?;
         if let Some(maps) = texts::of_daemon(&site, host, daemon)? {
             let folder = maps_of(host, daemon);
-            let over = known.over(making, known.base.map(|base| base.join(&folder)));
+            let over = known.over(making.path(), known.base.map(|base| base.join(&folder)));
             tables += installed::install_over(&maps, &making.path().join(folder), &over)?.ways;
         }
     }
     let daemon = host.role.daemon();
     // Many hosts of the site have tables in common with this one.
-    let over = known.over(making, Some(making.path().join(MAPS)));
+    let over = known.over(making.path(), Some(making.path().join(MAPS)));
     let proof = prove_over(&site, &over).await.map_err(Unfit::Behaviours)?;
     match (proof.broken.is_empty(), proof.unasked.is_empty()) {
         (true, true) => Ok(Made { role: host.role.as_str(), daemon, control, metrics, proof, tables }),

@@ -27,6 +27,7 @@ mod query;
 mod renew;
 pub mod report;
 mod services;
+mod settle;
 mod stage;
 mod tell;
 

@@ -21,6 +21,7 @@ use super::fetch::fetch;
 use super::host::{self, Known, SITE, Unfit};
 use super::hubs::Hubs;
 use super::metrics::Metrics;
+use super::settle::{may_wait, settle_soon};
 
 /// What a set says of itself, in `set.json`.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -94,19 +95,15 @@ pub(super) fn stock(disk: &Disk) -> BTreeMap<Hash, Vec<PathBuf>> {
     stock
 }
 
-/// The folder of the set that the next one is made over: the one in use, or else the newest.
+/// The folder of the set that the next one is made over: the newest, as what changed is fetched from that.
 fn base(disk: &Disk, host: &str) -> Option<PathBuf> {
     let generation = |name: &str| {
         let set = Set::read(&disk.set(name)).ok()?;
         set.is_of(host, name).then_some(set.name.generation)
     };
-    let in_use = disk.in_use().filter(|name| generation(name).is_some());
-    let newest = || {
-        let sets = disk.sets().ok()?.into_iter();
-        let ours = sets.filter_map(|name| Some((generation(&name)?, name)));
-        ours.max().map(|(_, name)| name)
-    };
-    in_use.or_else(newest).map(|name| disk.set(&name))
+    let sets = disk.sets().ok()?.into_iter();
+    let (_, newest) = sets.filter_map(|name| Some((generation(&name)?, name))).max()?;
+    Some(disk.set(&newest))
 }
 
 /// What sets are made from.
@@ -121,8 +118,10 @@ pub(super) struct Means {
 /// Makes a set, and measures it.
 pub(super) async fn stage(means: Means, set: agent::Set) -> Result<(), agent::Unfit> {
     let (start, metrics) = (Instant::now(), means.metrics.clone());
+    let settled = settle_soon(Arc::clone(&means.disk), set_name(&set.name));
     let (generation, made) = (set.name.generation, make(means, set).await);
     if made.is_ok() {
+        tokio::spawn(settled);
         let seconds = start.elapsed().as_secs_f64();
         metrics.stage_seconds.observe(seconds);
         tracing::info!(generation, seconds, "a set is ready");
@@ -145,17 +144,19 @@ async fn make(means: Means, set: agent::Set) -> Result<(), agent::Unfit> {
 
 /// Makes a set of its files, which stand in it already.
 pub(super) async fn complete(
-    making: Making,
+    mut making: Making,
     set: agent::Set,
     host: String,
-    disk: &Disk,
+    disk: &Arc<Disk>,
 ) -> Result<(), agent::Unfit> {
-    let (current, base, edits) = (disk.current(), base(disk, &host), disk.edited.all());
+    let disk = Arc::clone(disk);
+    let (current, base, edits) = (disk.current(), base(&disk, &host), disk.edited.all());
     let later = |error: &dyn std::fmt::Display| agent::Unfit::Later(error.to_string());
     let runtime = tokio::runtime::Handle::current();
     // Compiling may take seconds: not on a thread that hears hubs.
     blocking(move || {
         let known = Known { base: base.as_deref(), files: &set.head.files, edits };
+        let large: Vec<String> = set.head.files.iter().filter(|file| may_wait(file)).map(place).collect();
         let made = runtime.block_on(host::make(&making, &host, &current, known));
         let made = made.map_err(|unfit| match unfit {
             // The disk, or a table's server, may do it another time.
@@ -174,7 +175,12 @@ pub(super) async fn complete(
             metrics: made.metrics,
         };
         let told = serde_json::to_vec_pretty(&told).map_err(|error| later(&error))?;
-        making.finish(&told).map_err(|error| later(&error))
+        large.iter().for_each(|name| making.leave(name));
+        making.finish(&told).map_err(|error| {
+            // A disk tells once that it lost what it was given: then what was fetched may be lost as well.
+            let _it_is_looked_at_again = disk.clear_fetched();
+            later(&error)
+        })
     })
     .await?
 }
@@ -223,7 +229,8 @@ fn linked(from: &[PathBuf], making: &Making, file: &head::File) -> Result<bool, 
     Ok(true)
 }
 
-fn place(file: &head::File) -> String {
+/// Where a file of a head stands in the folder of its set.
+pub(super) fn place(file: &head::File) -> String {
     format!("{SITE}/{}", file.path)
 }
 

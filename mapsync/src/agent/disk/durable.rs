@@ -8,14 +8,15 @@ use std::path::{Path, PathBuf};
 
 use super::DiskError;
 
-/// Every file and folder below, and this one, from the inside out. Files are for everybody to read, nobody to write.
+/// Every file and folder below, and this one, from the inside out, but for those that are `left` for later. Files are for
+/// everybody to read, nobody to write.
 ///
 /// All modes are set before anything is synced. A file system with a journal then commits them once, with the first
 /// file, where each would begin a new commit if it came just before its own sync.
-pub(super) fn make_durable(folder: &Path) -> Result<(), DiskError> {
+pub(super) fn make_durable(folder: &Path, left: &[PathBuf]) -> Result<(), DiskError> {
     let mut places = Vec::new();
     close_to_writers(folder, &mut places)?;
-    places.iter().try_for_each(|at| sync(at))
+    places.iter().filter(|at| !left.contains(at)).try_for_each(|at| sync(at))
 }
 
 /// Sets the modes of all that is below, and of the folder; `places` gets them from the inside out.
@@ -57,7 +58,7 @@ pub(in crate::agent) fn put(folder: &Path, name: &str, octets: &[u8], mode: u32)
 }
 
 /// Makes a file durable, or the names in a folder.
-pub(super) fn sync(at: &Path) -> Result<(), DiskError> {
+pub(in crate::agent) fn sync(at: &Path) -> Result<(), DiskError> {
     File::open(at).and_then(|open| open.sync_all()).map_err(of(at))
 }
 

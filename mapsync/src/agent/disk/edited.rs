@@ -19,8 +19,14 @@ use switchyard_mapsync_protocol::records::Record;
 pub(in crate::agent) struct Edited(Mutex<BTreeMap<Hash, Arc<Edits>>>);
 
 impl Edited {
+    /// Keeps these with the others, unless together they are too many: then the texts are read.
     pub(in crate::agent) fn keep(&self, text: Hash, edits: Edits) {
-        self.texts(|texts| texts.insert(text, Arc::new(edits)));
+        self.texts(|texts| {
+            let held: usize = texts.values().map(|edits| edits.octets()).sum();
+            if held.saturating_add(edits.octets()) <= Edits::MOST_OCTETS {
+                texts.insert(text, Arc::new(edits));
+            }
+        });
     }
 
     pub(in crate::agent) fn all(&self) -> BTreeMap<Hash, Arc<Edits>> {
@@ -119,6 +125,20 @@ mod tests {
         assert!(seen("a\tone\n", "a\ttwo\n").is_some());
         assert_eq!(seen("\u{feff}a\tone\n", "\u{feff}a\ttwo\n"), None);
         assert_eq!(seen("a\tone\n\u{feff}a\tone\n", "\u{feff}a\tone\n"), None);
+    }
+
+    #[test]
+    fn no_more_is_kept_than_is_worth_it() {
+        let edited = Edited::default();
+        let many = || {
+            let mut edits = Edits::of([0; 32]);
+            edits.push((1, 1), Some(&vec![b'x'; Edits::MOST_OCTETS * 2 / 3]), None).unwrap();
+            edits
+        };
+        let [one, other] = [Hash::of(b"one"), Hash::of(b"other")];
+        edited.keep(one, many());
+        edited.keep(other, many());
+        assert_eq!(edited.all().into_keys().collect::<Vec<_>>(), [one]);
     }
 
     #[test]

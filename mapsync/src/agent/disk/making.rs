@@ -12,6 +12,8 @@ use super::{DiskError, WHOLE};
 #[derive(Debug)]
 pub struct Making {
     pub(super) at: PathBuf,
+    /// Files that are made durable later.
+    pub(super) left: Vec<PathBuf>,
     pub(super) is_done: bool,
 }
 
@@ -66,12 +68,17 @@ impl Making {
         fs::remove_file(&at).map_err(of(&at))
     }
 
-    /// Makes all of it durable, then says so beside it: from here on it is a set.
+    /// Leaves a file to be made durable later: whoever reads it looks at its hash first ([`super::super::settle`]).
+    pub(in crate::agent) fn leave(&mut self, name: &str) {
+        self.left.push(self.at.join(name));
+    }
+
+    /// Makes all of it durable but what is left for later, then says so beside it: from here on it is a set.
     ///
     /// # Errors
     /// The disk's.
     pub fn finish(mut self, told: &[u8]) -> Result<(), DiskError> {
-        make_durable(&self.at)?;
+        make_durable(&self.at, &self.left)?;
         if let Some(sets) = self.at.parent() {
             sync(sets)?;
         }

@@ -44,6 +44,18 @@ fn a_set_is_used_when_the_link_is_moved_and_not_before() {
 }
 
 #[test]
+fn what_waited_waits_no_more_once_it_is_in_use() {
+    let root = tempfile::tempdir().unwrap();
+    let disk = Disk::open(root.path()).unwrap();
+    ["1-a", "2-b", "3-c"].iter().for_each(|name| set(&disk, name));
+    disk.show_next(Some("2-b")).unwrap();
+    disk.flip("1-a").unwrap();
+    assert!(disk.next().exists(), "another one waits");
+    disk.flip("2-b").unwrap();
+    assert!(!disk.next().exists());
+}
+
+#[test]
 fn what_was_fetched_for_another_set_goes_and_what_is_being_fetched_stays() {
     let root = tempfile::tempdir().unwrap();
     let disk = Disk::open(root.path()).unwrap();

@@ -11,9 +11,9 @@ use switchyard_mapsync_protocol::question::{Check, Finding};
 use switchyard_mapsync_protocol::status::{State, Status};
 
 use crate::agent::disk::Disk;
-use crate::agent::host::SITE;
+use crate::agent::host::{Known, MAPS, SITE};
 use crate::agent::stage::{Set, measure};
-use crate::proof::prove;
+use crate::proof::prove_over;
 
 /// One finding for each check, in their order.
 pub(super) async fn all(
@@ -62,7 +62,7 @@ impl Looking<'_> {
             (Check::Generation, _, Some((_, set))) => Finding::fine(set.name.generation.to_string()),
             (Check::Age, _, Some((_, set))) => age(set, self.now),
             (Check::File { path }, _, Some((folder, set))) => file(folder, set, path.as_str()),
-            (Check::Behaviours, _, Some((folder, _))) => behaviours(folder).await,
+            (Check::Behaviours, _, Some((folder, set))) => behaviours(folder, set).await,
             (Check::Mail { .. }, _, Some((_, set))) if !has_mail(&set.daemon) => {
                 Finding::fine("no mail passes this host")
             }
@@ -129,12 +129,14 @@ fn file(folder: &Path, set: &Set, path: &str) -> Finding {
     }
 }
 
-async fn behaviours(folder: &Path) -> Finding {
+async fn behaviours(folder: &Path, set: &Set) -> Finding {
     let site = match Site::load(&folder.join(SITE)) {
         Ok(site) => site,
         Err(faults) => return Finding::wrong(faults.to_string()),
     };
-    match prove(&site).await {
+    // By its own maps; and a text that is not as it was signed is told, not read.
+    let known = Known { files: &set.head.files, ..Known::default() };
+    match prove_over(&site, &known.over(folder, Some(folder.join(MAPS)))).await {
         Ok(proof) if !proof.broken.is_empty() => Finding::wrong(proof.broken.join("; ")),
         Ok(proof) if !proof.unasked.is_empty() => Finding::unknown(proof.unasked.join("; ")),
         Ok(proof) => Finding::fine(format!("{} hold", proof.hold)),
