@@ -4,6 +4,8 @@
 //! order, are stretches; what lies between two stretches was taken out of the one text and put into the other. However the stretches were found, they say the truth: badly found ones only say it
 //! at length. Where a stretch can't be read by itself, because an entry goes on over its border, nothing is said.
 
+use std::collections::HashSet;
+
 use crate::artifact::Layered;
 use crate::artifact::exact::Op;
 use crate::artifact::exact::layered::{Moved, Stretch};
@@ -99,26 +101,20 @@ fn most_lines(base: &Layered) -> Option<usize> {
 }
 
 /// The changes of keys, if the base has what was taken out and has not what is put in.
-fn ops(base: &Layered, mut removed: Vec<Entry>, mut added: Vec<Entry>) -> Option<Vec<Op<'static>>> {
-    let by_key = |one: &Entry, other: &Entry| one.key.cmp(&other.key);
-    removed.sort_unstable_by(by_key);
-    added.sort_unstable_by(by_key);
+fn ops(base: &Layered, removed: Vec<Entry>, added: Vec<Entry>) -> Option<Vec<Op<'static>>> {
+    let keys = |entries: &[Entry]| entries.iter().map(|entry| entry.key.clone()).collect::<HashSet<_>>();
+    let (gone, come) = (keys(&removed), keys(&added));
     let was_there =
         |entry: &Entry| base.find(&entry.key).ok().flatten().is_some_and(|at| at.line == entry.line);
-    let twice = |entries: &[Entry]| entries.array_windows::<2>().any(|[one, other]| one.key == other.key);
-    if twice(&added) || twice(&removed) || !removed.iter().all(was_there) {
+    let is_new = |entry: &Entry| gone.contains(&entry.key) || matches!(base.find(&entry.key), Ok(None));
+    let each_once = gone.len() == removed.len() && come.len() == added.len();
+    if !each_once || !removed.iter().all(was_there) || !added.iter().all(is_new) {
         return None;
     }
-    let has =
-        |entries: &[Entry], key: &str| entries.binary_search_by(|entry| entry.key.as_str().cmp(key)).is_ok();
-    let is_new = |entry: &Entry| has(&removed, &entry.key) || matches!(base.find(&entry.key), Ok(None));
-    if !added.iter().all(is_new) {
-        return None;
-    }
-    removed.retain(|entry| !has(&added, &entry.key));
+    let deleted = removed.into_iter().filter(|entry| !come.contains(&entry.key));
     let delete = |entry: Entry| Op::Delete { key: entry.key.into() };
     let put = |entry: Entry| Op::Put { key: entry.key.into(), value: entry.value.into(), line: entry.line };
-    Some(removed.into_iter().map(delete).chain(added.into_iter().map(put)).collect())
+    Some(deleted.map(delete).chain(added.into_iter().map(put)).collect())
 }
 
 /// Reads the entries of a few lines.

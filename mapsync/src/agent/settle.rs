@@ -27,7 +27,7 @@ pub(super) async fn settle_soon(disk: Arc<Disk>, set: String) {
     sleep(REST).await;
     let name = set.clone();
     match spawn_blocking(move || settle(&disk, &name)).await {
-        Ok(Ok(())) => {}
+        Ok(Ok(texts)) => tracing::info!(set, texts, "a set has settled"),
         Ok(Err(error)) => {
             tracing::warn!(set, %error, "texts of this set are not durable; one that is lost is fetched again")
         }
@@ -35,29 +35,29 @@ pub(super) async fn settle_soon(disk: Arc<Disk>, set: String) {
     }
 }
 
-/// Does it now. Of a set that is gone nothing is left to be done.
-fn settle(disk: &Disk, name: &str) -> io::Result<()> {
+/// Does it now, for so many texts. Of a set that is gone nothing is left to be done.
+fn settle(disk: &Disk, name: &str) -> io::Result<usize> {
     let folder = disk.set(name);
     let gone = |error: &io::Error| error.kind() == io::ErrorKind::NotFound;
     let set = match Set::read(&folder) {
-        Err(error) if gone(&error) => return Ok(()),
+        Err(error) if gone(&error) => return Ok(0),
         set => set?,
     };
     let texts = set.head.files.iter().filter(|file| may_wait(file));
     let places: Vec<PathBuf> = texts.map(|file| folder.join(place(file))).collect();
-    for at in places {
-        match sync(&at) {
+    for at in &places {
+        match sync(at) {
             Err(error) if !gone(&error.error) => return Err(error.error),
             _ => {}
         }
     }
-    Ok(())
+    Ok(places.len())
 }
 
 /// A smaller one is written at once.
 const LARGE: u64 = 1 << 20;
 /// Other hosts may share the disk below, and a set may be followed by the next.
-const REST: Duration = Duration::from_secs(5);
+const REST: Duration = Duration::from_secs(3);
 
 #[cfg(test)]
 mod tests {
@@ -83,7 +83,7 @@ mod tests {
     fn of_a_set_that_is_gone_nothing_is_left_to_be_done() {
         let root = tempfile::tempdir().unwrap();
         let disk = Disk::open(root.path()).unwrap();
-        settle(&disk, "1-a").unwrap();
+        assert_eq!(settle(&disk, "1-a").unwrap(), 0);
         let making = disk.begin("1-a").unwrap();
         making.finish(b"{}").unwrap();
         assert!(settle(&disk, "1-a").is_err(), "what it says of itself cannot be read");

@@ -39,6 +39,8 @@ struct Host {
     smtp: SocketAddr,
     mx: Process,
     agent: Process,
+    /// What the agent says.
+    log: PathBuf,
 }
 
 /// So many hosts with a table of so many entries, of which one in a hundred changes.
@@ -58,6 +60,7 @@ pub async fn whole_hosts(programs: &Programs, hosts: usize, entries: usize) -> V
     let begin = |(name, smtp): (&String, &SocketAddr)| start(&ground, programs, name, *smtp);
     let mut hosts: Vec<Host> = names.iter().zip(&places).map(begin).collect();
 
+    at_rest(&hosts, 1);
     let before = cpu(&hosts);
     let mut live = Times::default();
     for round in 1..=ROUNDS {
@@ -73,6 +76,7 @@ pub async fn whole_hosts(programs: &Programs, hosts: usize, entries: usize) -> V
             looking.into_iter().map(|looks| looks.join().expect("a host that goes by it")).collect()
         });
         live.add(start, &came);
+        at_rest(&hosts, round + 1);
     }
     let pushes = (hosts.len() * ROUNDS) as f64;
     let after = cpu(&hosts);
@@ -84,6 +88,15 @@ pub async fn whole_hosts(programs: &Programs, hosts: usize, entries: usize) -> V
         Figure::new(format!("{of}, agent's CPU, a host"), used(0), "ms"),
         Figure::new(format!("{of}, mx's CPU, a host"), used(1), "ms"),
     ]
+}
+
+/// Waits until all hosts have no more to do for so many sets: what that takes is counted, and keeps no later push waiting.
+fn at_rest(hosts: &[Host], sets: usize) {
+    for Host { log, smtp, .. } in hosts {
+        let settled =
+            || fs::read_to_string(log).is_ok_and(|log| log.matches("a set has settled").count() >= sets);
+        expect::holds(&format!("{smtp} to rest"), settled);
+    }
 }
 
 /// CPU time that all agents have used, and all mx.
@@ -104,7 +117,7 @@ impl Host {
 }
 
 /// Waits until an mx knows the alias of this round. It is not asked before its agent has put another set in use: to
-/// answer twenty sessions a second would cost it more than to take the set.
+/// answer so many sessions would cost it more than to take the set.
 fn await_alias(host: &Host, round: usize) -> Instant {
     let end = Instant::now() + expect::PATIENCE;
     let waits = |what: &str| {
@@ -179,5 +192,6 @@ fn start(ground: &Ground, programs: &Programs, name: &str, smtp: SocketAddr) -> 
     expect::holds(&format!("{name} to have a set in use"), || settings.exists());
     let mx = run(&programs.mx, &["--config"], &settings, "mx");
     expect::holds(&format!("{name} to listen"), || TcpStream::connect(smtp).is_ok());
-    Host { current, before: PathBuf::new(), smtp, mx, agent }
+    let log = ground.path(&format!("agent-{name}.log"));
+    Host { current, before: PathBuf::new(), smtp, mx, agent, log }
 }

@@ -203,19 +203,19 @@ impl Layered {
     /// These are another table's changes, or it cannot be read.
     pub fn since_base<'a>(&'a self, ops: Vec<Op<'a>>, moved: Moved) -> Result<Since<'a>, MergeError> {
         let Some(changes) = &self.changes else { return Ok(Since { ops, moved }) };
-        let overtaken: HashSet<String> = ops.iter().map(|op| op.key().to_owned()).collect();
+        let overtaken: HashSet<&str> = ops.iter().map(Op::key).collect();
         let mut all = Vec::with_capacity(ops.len());
         for op in changes.ops() {
-            let op = op?;
-            match op {
-                _ if overtaken.contains(op.key()) => {}
-                Op::Delete { .. } => all.push(op),
+            match op? {
+                op if overtaken.contains(op.key()) => {}
+                op @ Op::Delete { .. } => all.push(op),
                 Op::Put { key, value, line } => {
                     let line = moved.place(line).ok_or(MergeError::Line(line))?;
                     all.push(Op::Put { key, value, line });
                 }
             }
         }
+        drop(overtaken);
         for op in ops {
             // What came after the base and is gone again, the base never had.
             if matches!(op, Op::Put { .. }) || self.base.find(op.key())?.is_some() {
