@@ -11,6 +11,7 @@
 //! a compiler makes of all of the text. A small one, and one with many such changes, is made anew, of the old one and
 //! of them: octet for octet as a compiler makes it.
 
+mod checked;
 mod edits;
 mod folder;
 mod manifest;
@@ -30,6 +31,7 @@ use crate::options::MapOptions;
 use crate::remote::Remotes;
 use crate::set::{Files, MapSet, Slot};
 pub use crate::set::{Followed, Proof};
+pub use checked::Checked;
 pub use edits::{Edits, TooMuch};
 pub(crate) use folder::Beside;
 use folder::{Base, Folder, Written};
@@ -77,12 +79,12 @@ pub fn install_over(options: &MapOptions, folder: &Path, over: &Over) -> Result<
         return Err(disk(folder)(io::Error::other("the folder is not empty: a set is never written over")));
     }
     let remotes = Remotes::unmetered(&options.remote);
-    let mut into = Folder::new(folder, over.base.as_deref().and_then(Base::open));
+    let mut into = Folder::new(folder, Base::open(over));
     let (set, faults) = MapSet::compile(options, &remotes, &mut Files::over(options, over), &mut into);
     if !faults.is_empty() {
         return Err(faults.into());
     }
-    let (proved, ways) = (into.proved(), into.ways());
+    let (compiled, ways) = (into.compiled(), into.ways());
     let mut written = into.written.into_iter();
     let mut maps = BTreeMap::new();
     for map in MapName::ALL {
@@ -96,7 +98,9 @@ pub fn install_over(options: &MapOptions, folder: &Path, over: &Over) -> Result<
     let digest = hex(&set.digest());
     let (aliases, followed) = set.followed.unzip();
     let manifest = Manifest { format: FORMAT, digest, aliases, maps };
-    verify_but(&manifest, folder, |artifact| proved.contains(&artifact.file))?;
+    // The others were proved where they come from.
+    verify_but(&manifest, folder, |artifact| !compiled.contains(&artifact.file))?;
+    compiled.iter().for_each(|file| over.checked.note(&folder.join(file)));
     let file = folder.join(MANIFEST);
     let text = serde_json::to_string_pretty(&manifest).map_err(|error| disk(&file)(error.into()))?;
     let mut install = Install::create(&file).map_err(disk(&file))?;

@@ -220,6 +220,7 @@ fn a_text_whose_edits_are_known_is_not_read() {
             base: Some(ground.sets[0].clone()),
             hashes: [(place.clone(), *blake3::hash(after.as_bytes()).as_bytes())].into(),
             edits: [(place.clone(), Arc::new(edits))].into(),
+            ..Over::default()
         };
         installed::install_over(&options, &ground.folder.path().join(name), &over)
     };

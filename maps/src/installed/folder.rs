@@ -4,8 +4,9 @@ use std::collections::BTreeSet;
 use std::fs;
 use std::io::{self, Write as _};
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
 
-use super::{Artifact, Entry, Origin, Over, Proof, Ways, beside, hex, manifest, table};
+use super::{Artifact, Checked, Entry, Origin, Over, Proof, Ways, beside, hex, manifest, table};
 use crate::artifact::{Bytes, Container, Exact, Install, Layered};
 use crate::chain::Table;
 use crate::compile::{Before, InMemory, Keep, Made, Way, WriteSeek};
@@ -32,10 +33,10 @@ impl<'a> Folder<'a> {
         Self { folder, base, written: Vec::new() }
     }
 
-    /// The names of those that need no reading back: their octets were proved where they come from.
-    pub(super) fn proved(&self) -> BTreeSet<String> {
-        let proved = self.written.iter().filter(|written| written.made.way != Way::Compiled);
-        proved.map(|written| written.file.clone()).collect()
+    /// The names of those that are yet to be read back.
+    pub(super) fn compiled(&self) -> BTreeSet<String> {
+        let compiled = self.written.iter().filter(|written| written.made.way == Way::Compiled);
+        compiled.map(|written| written.file.clone()).collect()
     }
 
     pub(super) fn ways(&self) -> Ways {
@@ -143,7 +144,7 @@ pub(crate) struct Beside(Option<Base>);
 
 impl Beside {
     pub(crate) fn new(over: &Over) -> Self {
-        Self(over.base.as_deref().and_then(Base::open))
+        Self(Base::open(over))
     }
 }
 
@@ -176,6 +177,8 @@ pub(super) struct Base {
     aliases: Option<(Proof, Vec<Entry>)>,
     /// The artifacts that were read back.
     sound: BTreeSet<String>,
+    /// Those that need not be.
+    checked: Arc<Checked>,
 }
 
 /// One of them.
@@ -188,7 +191,8 @@ struct Old {
 
 impl Base {
     /// None where there is no set that can be used.
-    pub(super) fn open(folder: &Path) -> Option<Self> {
+    pub(super) fn open(over: &Over) -> Option<Self> {
+        let folder = over.base.as_deref()?;
         let manifest = manifest(folder).ok()?;
         let aliases = manifest.aliases.zip(manifest.maps.get(MapName::VirtualAlias.as_str()).cloned());
         let mut open: Vec<Entry> = manifest.maps.into_values().flatten().collect();
@@ -198,7 +202,8 @@ impl Base {
             let text = entry.source;
             tables.extend(entry.artifact.map(|artifact| Old { artifact, text }));
         }
-        Some(Self { folder: folder.to_owned(), tables, aliases, sound: BTreeSet::new() })
+        let (sound, checked) = (BTreeSet::new(), Arc::clone(&over.checked));
+        Some(Self { folder: folder.to_owned(), tables, aliases, sound, checked })
     }
 
     /// What was proved of its aliases. A table is there to be compared if it was of use to the next one, and so read
@@ -236,12 +241,27 @@ impl Base {
         Some(self.folder.join(&old.artifact.file))
     }
 
+    /// The files of an artifact, as its table has their containers.
+    fn files(&self, artifact: &Artifact) -> Vec<PathBuf> {
+        let changes = artifact.changes.iter().map(|changes| &changes.file);
+        [&artifact.file].into_iter().chain(changes).map(|file| self.folder.join(file)).collect()
+    }
+
     /// An artifact that is as it was when it was proved. The disk may have lost some of it since: that is told once.
     fn sound(&mut self, artifact: &Artifact) -> Option<Table> {
-        let open = |file: &Path| Bytes::open_through(file, |_| Ok::<_, io::Error>(()));
+        let open = |file: &Path| match self.checked.has(file) {
+            true => Bytes::open(file),
+            false => Bytes::open_through(file, |_| Ok::<_, io::Error>(())),
+        };
         let whole = table(artifact, &self.folder, open).and_then(|table| {
-            let verified = table.containers().try_for_each(Container::verify);
-            verified.map(|()| table).map_err(|bad| format!("{}: {bad}", artifact.file))
+            let files = self.files(artifact);
+            for (file, container) in
+                files.iter().zip(table.containers()).filter(|(file, _)| !self.checked.has(file))
+            {
+                container.verify().map_err(|bad| format!("{}: {bad}", artifact.file))?;
+                self.checked.note(file);
+            }
+            Ok(table)
         });
         match whole {
             Ok(table) => {

@@ -5,7 +5,7 @@ use std::ops::AddAssign;
 use std::path::PathBuf;
 use std::sync::Arc;
 
-use super::{Edits, Manifest};
+use super::{Checked, Edits, Manifest};
 use crate::compile::Way;
 use crate::set::Followed;
 
@@ -23,6 +23,8 @@ pub struct Over {
     pub hashes: BTreeMap<PathBuf, [u8; 32]>,
     /// By which lines some of those differ from an earlier text.
     pub edits: BTreeMap<PathBuf, Arc<Edits>>,
+    /// Tables that need not be read once more before they are used again.
+    pub checked: Arc<Checked>,
 }
 
 /// A set that was installed.

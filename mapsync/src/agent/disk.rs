@@ -22,8 +22,9 @@ use std::fs::{self, DirBuilder, File, OpenOptions};
 use std::io;
 use std::os::unix::fs::{DirBuilderExt as _, OpenOptionsExt as _, symlink};
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
 
-use switchyard_maps::installed::LAYOUT;
+use switchyard_maps::installed::{Checked, LAYOUT};
 use switchyard_mapsync_protocol::trust::HeadRef;
 
 use self::durable::{names, of, remove};
@@ -48,6 +49,8 @@ pub struct Disk {
     root: PathBuf,
     /// Of the fetched files.
     pub(super) edited: Edited,
+    /// The sets' tables that were read not long ago.
+    pub(super) checked: Arc<Checked>,
     /// Held for as long as we live.
     _lock: File,
 }
@@ -77,7 +80,8 @@ impl Disk {
             let error = io::Error::other(format!("another agent keeps its sets here: {error}"));
             return Err(DiskError { at: root.to_owned(), error });
         }
-        let disk = Self { root: root.to_owned(), edited: Edited::default(), _lock: file };
+        let disk =
+            Self { root: root.to_owned(), edited: Edited::default(), checked: Arc::default(), _lock: file };
         for name in names(&sets)?.iter().filter(|name| !disk.has(name)) {
             remove(&sets.join(name))?;
         }

@@ -18,7 +18,7 @@ use switchyard_config::document::Document;
 use switchyard_config::render::{Origins, render};
 use switchyard_config::site::{Daemon, Host, HostSettings, NoSuchHost, Role};
 use switchyard_config::{Faults, Site};
-use switchyard_maps::installed::{self, Edits, InstallError, Over, Ways};
+use switchyard_maps::installed::{self, Checked, Edits, InstallError, Over, Ways};
 use switchyard_mapsync_protocol::hash::Hash;
 use switchyard_mapsync_protocol::head;
 
@@ -86,6 +86,8 @@ pub struct Known<'a> {
     pub files: &'a [head::File],
     /// By which lines some of them differ from those of before, by their hashes.
     pub edits: BTreeMap<Hash, Arc<Edits>>,
+    /// Tables of earlier sets that were read not long ago.
+    pub checked: Arc<Checked>,
 }
 
 impl Known<'_> {
@@ -97,7 +99,7 @@ impl Known<'_> {
         let edits = |file: &head::File| Some((at(file), Arc::clone(self.edits.get(&file.hash)?)));
         let (hashes, edits) =
             (self.files.iter().map(hash).collect(), self.files.iter().filter_map(edits).collect());
-        Over { base, hashes, edits }
+        Over { base, hashes, edits, checked: Arc::clone(&self.checked) }
     }
 }
 

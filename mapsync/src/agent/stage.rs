@@ -155,7 +155,8 @@ pub(super) async fn complete(
     let runtime = tokio::runtime::Handle::current();
     // Compiling may take seconds: not on a thread that hears hubs.
     blocking(move || {
-        let known = Known { base: base.as_deref(), files: &set.head.files, edits };
+        let checked = Arc::clone(&disk.checked);
+        let known = Known { base: base.as_deref(), files: &set.head.files, edits, checked };
         let large: Vec<String> = set.head.files.iter().filter(|file| may_wait(file)).map(place).collect();
         let made = runtime.block_on(host::make(&making, &host, &current, known));
         let made = made.map_err(|unfit| match unfit {
