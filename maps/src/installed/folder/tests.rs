@@ -47,7 +47,10 @@ fn a_table_is_there_with_its_changes_or_not_at_all() {
         let folder = place.path().join(format!("trial{number}"));
         fs::create_dir(&folder).unwrap();
         in_the_way.map(|name| File::create(folder.join(name)).unwrap());
-        let kept = keeps(&mut Folder::new(&folder, Base::open(&base)));
+        let kept = keeps(&mut Folder::new(
+            &folder,
+            Base::open(&Over { base: Some(base.clone()), ..Over::default() }),
+        ));
         assert_eq!(kept, in_the_way.is_none());
         let want = in_the_way.map_or(BTreeSet::from([TABLE, CHANGES]), |name| BTreeSet::from([name]));
         assert_eq!(names(&folder), want.into_iter().map(str::to_owned).collect());

@@ -129,7 +129,7 @@ async fn a_table_whose_changed_lines_are_known_is_made_of_them_and_not_of_its_te
     // They are asked of other hosts, too, whose tables of it are compiled.
     unread.retain(|(path, _)| !path.starts_with("behaviours/"));
     let base = disk.set("1-a");
-    let known = |edits| Known { base: Some(&base), files: &signed, edits };
+    let known = |edits| Known { base: Some(&base), files: &signed, edits, ..Known::default() };
     let unfit = set_of(&disk, "2-b", host, &unread, known(BTreeMap::new())).await.unwrap_err();
     assert!(unfit.to_string().contains("maps/virtual_alias"), "{unfit}");
     let tables = set_of(&disk, "3-c", host, &unread, known(edits)).await.unwrap().tables;
