@@ -29,7 +29,7 @@ pub(super) async fn settle_soon(disk: Arc<Disk>, set: String) {
     match spawn_blocking(move || settle(&disk, &name)).await {
         Ok(Ok(texts)) => tracing::info!(set, texts, "a set has settled"),
         Ok(Err(error)) => {
-            tracing::warn!(set, %error, "texts of this set are not durable; one that is lost is fetched again")
+            tracing::warn!(set, %error, "texts of this set are not durable; one that is lost is fetched again");
         }
         Err(error) => tracing::warn!(set, %error, "making texts durable ended early"),
     }

@@ -104,7 +104,7 @@ mod tests {
         old.write_all(before.as_bytes()).unwrap();
         let mut seen = Seen::over(&from);
         let out = delta::apply_seen(before.as_bytes(), &delta[..], (&from, &to), Vec::new(), |edit| {
-            seen.see(&edit)
+            seen.see(&edit);
         });
         new.write_all(&out.unwrap()).unwrap();
         seen.end(&from, [&old, &new])
