@@ -149,9 +149,9 @@ impl Disk {
             return Err(DiskError { at: self.set(name), error: io::ErrorKind::NotFound.into() });
         }
         self.point(CURRENT, name)?;
-        // Daemons that look now see both: it does not wait any more.
+        // Daemons that look now see both: it does not wait any more. Where that fails it is tried again once it is in use.
         if fs::read_link(self.next()).is_ok_and(|next| next == Path::new(SETS).join(name)) {
-            self.show_next(None)?;
+            let _still_shown = self.show_next(None);
         }
         sync(&self.root)
     }
