@@ -24,9 +24,11 @@ fn up_starts_the_filters_that_the_site_has_and_takes_their_new_settings() {
     assert_eq!(checked.code, Some(0), "{}", checked.speech);
     let up = up.again();
     let writes = format!("SMTP and LMTP, writes {}\n", up.mail_folder().display());
-    assert!(up.log().contains(&writes), "{}", up.log());
+    // It listens a moment before it says so.
+    let says = |line: &str| expect::holds(&format!("`{line}` in its log"), || up.log().contains(line));
+    says(&writes);
     for at in [up.mx(), up.router()] {
-        assert!(up.log().contains(&format!("filter    asked by {at}, metrics")), "{}", up.log());
+        says(&format!("filter    asked by {at}, metrics"));
     }
     let messages = |count: usize| {
         let outcome = swaks(up.mx(), ALICE, &[]);
