@@ -8,7 +8,7 @@ use std::collections::HashSet;
 
 use crate::artifact::Layered;
 use crate::artifact::exact::Op;
-use crate::artifact::exact::layered::{Moved, Stretch};
+use crate::artifact::exact::layered::{LEAST_LINES, Moved, Stretch, most_lines};
 use crate::grammar::Grammar;
 use crate::installed::Edits;
 use crate::source::{self, MAX_LINE, Part, goes_on};
@@ -33,7 +33,7 @@ impl Changed {
     /// The changes from `old`, of which `base` was made, each key of it standing there once, to `new`. None when the
     /// texts differ in much, cannot be compared, or something is wrong with the new one.
     pub(super) fn between(base: &Layered, old: &[u8], new: &[u8], grammar: &mut Grammar<'_>) -> Option<Self> {
-        let mut side = Sides::new(old, new, most_lines(base)?);
+        let mut side = Sides::new(old, new, usize::try_from(base.len()).ok()?);
         let (mut removed, mut added) = (Vec::new(), Vec::new());
         let mut octets = MOST_OCTETS;
         while let Some([of_old, of_new]) = side.next_difference()? {
@@ -47,7 +47,8 @@ impl Changed {
 
     /// The same by lines that are known.
     pub(super) fn by(base: &Layered, edits: &Edits, grammar: &mut Grammar<'_>) -> Option<Self> {
-        if usize::try_from(edits.lines).ok()? > most_lines(base)? {
+        let (keys, lines) = (usize::try_from(base.len()).ok()?, usize::try_from(edits.lines).ok()?);
+        if lines > most_lines(keys) {
             return None;
         }
         let (mut removed, mut added, mut moved) = (Vec::new(), Vec::new(), Moved::default());
@@ -77,8 +78,7 @@ impl Changed {
         }
         // A key that stays has a line that stays.
         let gone = edits.edits.iter().filter(|edit| edit.removed.is_some()).count();
-        let keys = usize::try_from(base.len()).ok()?.checked_sub(removed.len())?;
-        if keys > usize::try_from(edits.lines).ok()?.checked_sub(gone)? {
+        if keys.checked_sub(removed.len())? > lines.checked_sub(gone)? {
             return None;
         }
         Some(Self { ops: ops(base, removed, added)?, moved })
@@ -93,11 +93,6 @@ fn pass(moved: &mut Moved, (old, new): (&mut u32, &mut u32), to: u32) -> Option<
         (*old, *new) = (to, new.checked_add(lines)?);
     }
     Some(())
-}
-
-/// Lines that a table's text may have to be compared.
-fn most_lines(base: &Layered) -> Option<usize> {
-    Some(usize::try_from(base.len()).ok()?.saturating_mul(MOST_LINES_A_KEY).max(LEAST_LINES))
 }
 
 /// The changes of keys, if the base has what was taken out and has not what is put in.
@@ -151,10 +146,12 @@ struct Sides<'a> {
 }
 
 impl<'a> Sides<'a> {
-    fn new(old: &'a [u8], new: &'a [u8], most_lines: usize) -> Self {
+    /// Of a table of so many keys.
+    fn new(old: &'a [u8], new: &'a [u8], keys: usize) -> Self {
         // A mark is none of the first line: that may stand in the middle of the other text.
         let whole = |text| Walked { rest: source::unmarked(text), lines: 0 };
-        let budget = (most_lines / MOST_LINES_A_KEY / 10 * MOST_IN_TEN).max(LEAST_LINES);
+        let budget = (keys / 10 * MOST_IN_TEN).max(LEAST_LINES);
+        let most_lines = most_lines(keys);
         Self { old: whole(old), new: whole(new), budget, most_lines, moved: Moved::default() }
     }
 
@@ -264,10 +261,6 @@ fn same_front(one: &[u8], other: &[u8]) -> usize {
 const MOST_IN_TEN: usize = 3;
 /// Octets of lines that differ, so that what is held of them is less than a compiler holds of all.
 const MOST_OCTETS: usize = 64 << 20;
-/// Lines that a key may have, comments among them: of each block of them something is remembered.
-const MOST_LINES_A_KEY: usize = 8;
-/// A small table may have more.
-const LEAST_LINES: usize = 1 << 10;
 
 #[cfg(test)]
 mod tests;

@@ -11,6 +11,7 @@ use super::super::encode::Shape;
 use super::super::merge::Op;
 use super::super::near::Near;
 use super::super::{Exact, ExactBuilder, Found, TooLarge, corrupt};
+use super::most_lines;
 use super::moved::Moved;
 use crate::artifact::container::{BadArtifact, Container, Corrupt, Kind, Tag};
 
@@ -44,17 +45,15 @@ impl Changes {
             return Err(BadArtifact::Kind { wanted: Kind::Changes, found: container.kind() });
         }
         let section = |tag: Tag| container.section(&tag).ok_or(BadArtifact::Missing(tag));
-        let of = section(BASE)?
-            .first_chunk::<OF_BASE>()
-            .filter(|of| of.len() == section(BASE).map_or(0, <[u8]>::len));
-        let Some((identity, records)) = of.and_then(|of| of.split_first_chunk::<32>()) else {
-            return Err(BadArtifact::Layout("what is said of the changed table has another length"));
-        };
+        let (identity, records) = section(BASE)?
+            .split_last_chunk()
+            .filter(|(identity, _)| identity.len() == blake3::OUT_LEN)
+            .ok_or(BadArtifact::Layout("what is said of the changed table has another length"))?;
         if *identity != base.container().identity() {
             return Err(BadArtifact::Layout("these are another table's changes"));
         }
-        let records = records.first_chunk().map_or(0, |records| u64::from_le_bytes(*records));
-        let moved = Moved::decode(section(LINES)?, most_lines(base))?;
+        let records = u64::from_le_bytes(*records);
+        let moved = Moved::decode(section(LINES)?, most_lines(base.most_records()))?;
         Ok(Self { table: Exact::of(container)?, moved, records })
     }
 
@@ -155,17 +154,8 @@ pub(super) fn encode(base: &Exact, ops: &[Op<'_>], moved: &Moved) -> io::Result<
     built.write_as(out, Shape { kind: Kind::Changes, more: &more }).map(Cursor::into_inner)
 }
 
-/// Lines that a table's text may have, comments among them: of each block of them something is remembered.
-pub(super) fn most_lines(base: &Exact) -> usize {
-    base.most_records().saturating_mul(MOST_LINES_A_KEY).max(LEAST_LINES)
-}
-
 const LINES: Tag = *b"line";
+/// What is said of the base: its identity, and the number of keys.
 const BASE: Tag = *b"base";
-/// Octets of what is said of the base: its identity, and the number of keys.
-const OF_BASE: usize = 40;
 /// The line of a key that is gone.
 pub(super) const GONE: u32 = 0;
-const MOST_LINES_A_KEY: usize = 8;
-/// A small table may have more.
-const LEAST_LINES: usize = 1 << 10;

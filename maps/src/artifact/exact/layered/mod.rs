@@ -260,6 +260,14 @@ impl Since<'_> {
     }
 }
 
+/// Lines that the text of so many keys may have, comments among them: of each block of them something is remembered.
+pub(crate) fn most_lines(keys: usize) -> usize {
+    keys.saturating_mul(MOST_LINES_A_KEY).max(LEAST_LINES)
+}
+
+/// A small table may have more than [`MOST_LINES_A_KEY`].
+pub(crate) const LEAST_LINES: usize = 1 << 10;
+const MOST_LINES_A_KEY: usize = 8;
 /// A table of fewer keys is made anew in some milliseconds.
 const LEAST_LAYERED: u64 = 1 << 14;
 /// Of so many keys one may have changed.
