@@ -16,7 +16,7 @@ use std::path::{Path, PathBuf};
 use std::time::Instant;
 
 use rustix::time::{ClockId, clock_gettime};
-use switchyard_maps::installed::{self, Followed, Over, Ways};
+use switchyard_maps::installed::{self, Edits, Followed, Over, Ways};
 use switchyard_maps::{MapName, MapOptions, MapSet};
 
 const ENTRIES: u64 = 1_000_000;
@@ -57,6 +57,11 @@ fn main() {
     let changed = over(Some("base"), "new");
     measured("1 % changed", ROUNDS, |round| {
         Some(installed::install_over(&options("new"), &set("changed", round), &changed).unwrap().ways)
+    });
+    let edits = [(folder.join("new/alias"), edits(&folder, ["old", "new"]).into())].into();
+    let edited = Over { edits, ..changed };
+    measured("1 %, lines known", ROUNDS, |round| {
+        Some(installed::install_over(&options("new"), &set("edited", round), &edited).unwrap().ways)
     });
     let again = over(Some("changed-0"), "newer");
     measured("1 % changed again", ROUNDS, |round| {
@@ -106,6 +111,19 @@ fn write(folder: &Path, every: u64, from: u64, values: u64) {
     let place = folder.join("alias");
     File::create(&place).unwrap().write_all(text.as_bytes()).unwrap();
     fs::set_permissions(&place, Permissions::from_mode(0o444)).unwrap();
+}
+
+/// By which lines two texts of as many lines differ, as an agent knows it that laid the change over the first one.
+fn edits(folder: &Path, [old, new]: [&str; 2]) -> Edits {
+    let [old, new] = [old, new].map(|texts| fs::read_to_string(folder.join(texts).join("alias")).unwrap());
+    let mut edits = Edits::of(*blake3::hash(old.as_bytes()).as_bytes());
+    for (number, (old, new)) in (1..).zip(old.lines().zip(new.lines())) {
+        if old != new {
+            edits.push((number, number), Some(old.as_bytes()), Some(new.as_bytes())).unwrap();
+        }
+    }
+    edits.end(ENTRIES).unwrap();
+    edits
 }
 
 /// The same set, without what was proved of its aliases.

@@ -2,7 +2,7 @@
 
 use std::time::Instant;
 
-use switchyard_maps::artifact::exact::layered::{Moved, Stretch};
+use switchyard_maps::artifact::exact::layered::{Moved, Since, Stretch};
 use switchyard_maps::artifact::exact::{Op, diff, merge};
 use switchyard_maps::artifact::{Container, Exact, Layered};
 
@@ -28,7 +28,11 @@ pub(crate) fn beside(map: Exact, site: &Site) -> Layered {
     let mut moved = Moved::default();
     moved.push(Stretch { start: 1, end: site.keys.len() as u32 + 1, new: 1 }).unwrap();
     let start = Instant::now();
-    let changes = map.since_base(ops, moved).unwrap().encode(map.base()).unwrap();
+    let keys = ops.iter().fold(map.len(), |keys, op| match op {
+        Op::Delete { .. } => keys - 1,
+        Op::Put { key, .. } => keys + u64::from(map.find(key).unwrap().is_none()),
+    });
+    let changes = Since { ops, moved, keys }.encode(map.base()).unwrap();
     println!("1 % beside          {:>10.3} s, {} octets", start.elapsed().as_secs_f64(), changes.len());
     Layered::with(map.into_base(), Container::open(changes.into()).unwrap()).unwrap()
 }

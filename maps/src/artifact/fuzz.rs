@@ -5,7 +5,7 @@
 //! question panics, and what passes `verify` answers every question about what it lists with what it lists.
 
 use super::container::forge;
-use super::exact::layered::{Moved, Stretch};
+use super::exact::layered::{Moved, Since, Stretch};
 use super::exact::{Exact, ExactBuilder, Layered, Op};
 use super::{BadArtifact, Container};
 
@@ -76,16 +76,17 @@ fn layered(content: &[u8], changes: &[u8]) {
     let Ok(base) = open(&good).map(Layered::from) else { return };
     let first = content.split(|octet| *octet == 0).next().map_or_else(String::new, |word| key(1, word));
     let mut ops = vec![Op::Put { key: "new".into(), value: "value".into(), line: 1 }];
+    let mut keys = base.len() + 1;
     if matches!(base.find(&first), Ok(Some(_))) {
         ops.push(Op::Delete { key: first.into() });
+        keys -= 1;
     }
     let mut moved = Moved::default();
     // A line a word, where two may make one key.
     let lines = content.split(|octet| *octet == 0).count();
     let end = u32::try_from(lines).unwrap_or(u32::MAX).saturating_add(1);
     let _ = moved.push(Stretch { start: 1, end, new: 2 });
-    let since = base.since_base(ops, moved).and_then(|since| Ok(since.encode(base.base())?));
-    let Ok(beside) = since else { return };
+    let Ok(beside) = (Since { ops, moved, keys }).encode(base.base()) else { return };
     let open = |octets: &[u8]| Layered::with(open(&good)?, Container::open(octets.to_vec().into())?);
     let ask = |octets: &[u8], is_good: bool| {
         let Ok(table) = open(octets) else { return assert!(!is_good, "good changes are opened") };

@@ -9,9 +9,9 @@ use std::io;
 use std::path::Path;
 use std::sync::Arc;
 
-use super::changed::Changed;
-use super::{Before, Compiler, Keep, Made, Read, Source, Way};
+use super::{Before, Compiler, Keep, Made, Read, Source, Way, changed};
 use crate::artifact::exact::MergeError;
+use crate::artifact::exact::layered::Since;
 use crate::artifact::{Container, Exact, Layered};
 use crate::chain::Table;
 use crate::installed::Origin;
@@ -49,7 +49,7 @@ impl<R: Read, K: Keep> Compiler<'_, R, K> {
         let (file, source, edits) = self.read.edits(name)?;
         let (source, rules) = (source.to_hex().to_string(), self.rules_of(word));
         let table = self.keep.made_of(&edits.before, &rules)?;
-        let changed = Changed::by(&table, &edits, &mut self.grammar.twin())?;
+        let changed = changed::by(&table, &edits, &mut self.grammar.twin())?;
         Some((file, self.over(&table, changed, Origin { source, rules, once: true })?))
     }
 
@@ -57,13 +57,13 @@ impl<R: Read, K: Keep> Compiler<'_, R, K> {
     pub(super) fn over_before(&mut self, source: &Source, word: &str) -> Option<Layered> {
         let origin = self.origin(source, word)?;
         let Before { table, text } = self.keep.before(&origin.rules)?;
-        let changed = Changed::between(&table, &text, &source.bytes, &mut self.grammar.twin())?;
+        let changed = changed::between(&table, &text, &source.bytes, &mut self.grammar.twin())?;
         self.over(&table, changed, Origin { once: true, ..origin })
     }
 
     /// Keeps what an earlier table becomes.
-    fn over(&mut self, table: &Layered, changed: Changed, origin: Origin) -> Option<Layered> {
-        let since = table.since_base(changed.ops, changed.moved).ok()?;
+    fn over(&mut self, table: &Layered, changed: Since<'static>, origin: Origin) -> Option<Layered> {
+        let since = table.since_base(changed).ok()?;
         let origin = Some(origin);
         // A disk that is full is so for a compiler, too, which says it.
         if since.are_few(table.base()) {

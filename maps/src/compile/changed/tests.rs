@@ -20,20 +20,22 @@ fn compiled(text: &[u8]) -> Option<(Vec<u8>, bool)> {
 
 /// The same by way of what changed since another text.
 fn merged(old: &[u8], new: &[u8]) -> Option<Vec<u8>> {
-    merged_by(old, |base, grammar| Changed::between(base, old, new, grammar))
+    merged_by(old, |base, grammar| between(base, old, new, grammar))
 }
 
 fn merged_by(
     old: &[u8],
-    changed: impl FnOnce(&Layered, &mut Grammar<'_>) -> Option<Changed>,
+    changed: impl FnOnce(&Layered, &mut Grammar<'_>) -> Option<Since<'static>>,
 ) -> Option<Vec<u8>> {
     let (octets, true) = compiled(old)? else { return None };
     let base = Layered::from(Exact::open(Container::open(octets.into()).unwrap()).unwrap());
     let words = Words::default();
     let changed = changed(&base, &mut Grammar::new(MapName::VirtualAlias, &words))?;
     let out = std::io::Cursor::new(Vec::new());
-    let since = base.since_base(changed.ops, changed.moved).unwrap();
-    Some(since.merge(base.base(), out).unwrap().into_inner())
+    let since = base.since_base(changed).unwrap();
+    let merged = since.merge(base.base(), out).unwrap().into_inner();
+    assert_eq!(since.keys, Container::open(merged.clone().into()).unwrap().head().records);
+    Some(merged)
 }
 
 fn assert_merges(old: &str, new: &str) {
@@ -124,7 +126,7 @@ fn a_base_that_is_of_another_text_is_not_used() {
     let words = Words::default();
     let mut grammar = Grammar::new(MapName::VirtualAlias, &words);
     let new = old.replace("user00007", "user10007");
-    assert!(Changed::between(&base, old.as_bytes(), new.as_bytes(), &mut grammar).is_none());
+    assert!(between(&base, old.as_bytes(), new.as_bytes(), &mut grammar).is_none());
 }
 
 /// Lines of few different keys, so that some stand there twice; some go on, or say nothing.
@@ -181,7 +183,7 @@ proptest! {
     fn lines_that_are_known_are_as_good_as_those_that_are_found(old in table(), new in table()) {
         let edits = edits_between(&old, &new);
         let (old, new) = (lines(&old), lines(&new));
-        let have = merged_by(old.as_bytes(), |base, grammar| Changed::by(base, &edits, grammar));
+        let have = merged_by(old.as_bytes(), |base, grammar| by(base, &edits, grammar));
         let want = compiled(new.as_bytes()).map(|(octets, _)| octets).filter(|_| !new.is_empty());
         prop_assert!(have == want, "{:?} to {:?}", old, new);
     }
@@ -228,7 +230,7 @@ fn lines_that_do_not_fit_say_nothing() {
             all.push((*old, *new), removed.as_deref(), added.as_deref()).unwrap();
         }
         all.end(lines).unwrap();
-        merged_by(old.as_bytes(), |base, grammar| Changed::by(base, &all, grammar)).is_some()
+        merged_by(old.as_bytes(), |base, grammar| by(base, &all, grammar)).is_some()
     };
     let gone = (8, 8, Some(line(7)), None);
     assert!(said(std::slice::from_ref(&gone), 3_000));

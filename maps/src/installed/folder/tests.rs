@@ -3,7 +3,7 @@
 use std::fs::File;
 
 use super::*;
-use crate::artifact::exact::layered::{Moved, Stretch};
+use crate::artifact::exact::layered::{Moved, Since, Stretch};
 use crate::installed::install_over;
 use crate::options::MapOptions;
 
@@ -68,7 +68,8 @@ fn a_table_is_there_with_its_changes_or_not_at_all() {
         let Some(Table::Exact(table)) = base.sound(&artifact) else { panic!("of whole keys") };
         let mut moved = Moved::default();
         moved.push(Stretch { start: 1, end: USERS, new: 1 }).unwrap();
-        let changes = table.since_base(Vec::new(), moved).unwrap().encode(table.base()).unwrap();
+        let nothing = Since { ops: Vec::new(), moved, keys: table.len() };
+        let changes = table.since_base(nothing).unwrap().encode(table.base()).unwrap();
         let made = Made { origin: None, way: Way::Layered };
         folder.beside(made, table.base(), &changes).is_ok()
     };

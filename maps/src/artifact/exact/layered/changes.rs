@@ -8,11 +8,11 @@
 use std::io::{self, Cursor};
 
 use super::super::encode::Shape;
-use super::super::merge::Op;
+use super::super::merge::{MergeError, Op};
 use super::super::near::Near;
-use super::super::{Exact, ExactBuilder, Found, TooLarge, corrupt};
-use super::most_lines;
+use super::super::{Exact, ExactBuilder, Found, corrupt};
 use super::moved::Moved;
+use super::{Since, most_lines};
 use crate::artifact::container::{BadArtifact, Container, Corrupt, Kind, Tag};
 
 /// A table's changes, open.
@@ -129,27 +129,23 @@ impl Changes {
 /// A file of changes of a table.
 ///
 /// # Errors
-/// The table cannot be read, or one of the changes is over a limit.
-pub(super) fn encode(base: &Exact, ops: &[Op<'_>], moved: &Moved) -> io::Result<Vec<u8>> {
-    let (mut builder, mut records) = (ExactBuilder::new(), base.len());
-    for op in ops {
-        let was_there = base.find(op.key()).map_err(io::Error::other)?;
-        let pushed = match (op, was_there) {
-            (Op::Delete { key }, Some(was)) => {
-                records = records.saturating_sub(1);
+/// The table cannot be read or has not what is to be gone, or one of the changes is over a limit.
+pub(super) fn encode(base: &Exact, since: &Since<'_>) -> io::Result<Vec<u8>> {
+    let mut builder = ExactBuilder::new();
+    for op in &since.ops {
+        let pushed = match op {
+            Op::Put { key, value, line } => builder.push(key, value, *line),
+            Op::Delete { key } => {
+                let was = base.find(key).map_err(io::Error::other)?;
+                let was = was.ok_or_else(|| io::Error::other(MergeError::Missing(key.to_string())))?;
                 builder.push(key, base.value(was.value).map_err(io::Error::other)?, GONE)
             }
-            (Op::Delete { .. }, None) => Ok(()),
-            (Op::Put { key, value, line }, was_there) => {
-                records = records.saturating_add(u64::from(was_there.is_none()));
-                builder.push(key, value, *line)
-            }
         };
-        pushed.map_err(|error: TooLarge| io::Error::other(error))?;
+        pushed.map_err(io::Error::other)?;
     }
-    let of = [&base.container().identity()[..], &records.to_le_bytes()].concat();
+    let of = [&base.container().identity()[..], &since.keys.to_le_bytes()].concat();
     let built = builder.finish().map_err(io::Error::other)?;
-    let more = [(LINES, &*moved.encode()), (BASE, &of)];
+    let more = [(LINES, &*since.moved.encode()), (BASE, &of)];
     let out = Cursor::new(Vec::new());
     built.write_as(out, Shape { kind: Kind::Changes, more: &more }).map(Cursor::into_inner)
 }

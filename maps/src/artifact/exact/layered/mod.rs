@@ -182,27 +182,21 @@ impl Layered {
     /// The first thing found wrong.
     pub fn verify(&self) -> Result<(), BadArtifact> {
         self.base.verify()?;
-        self.verify_changes()?;
+        if let Some(changes) = &self.changes {
+            changes.verify(&self.base)?;
+        }
         // Each line of a key that did not change has a place.
         self.numbered().try_for_each(|entry| entry.map(drop))?;
         Ok(())
-    }
-
-    /// Checks the changes by themselves, where the base was checked before, and they were found by whoever knows all
-    /// lines.
-    ///
-    /// # Errors
-    /// As there.
-    pub fn verify_changes(&self) -> Result<(), BadArtifact> {
-        self.changes.as_ref().map_or(Ok(()), |changes| changes.verify(&self.base))
     }
 
     /// What leads from the base to the table that further changes make of this one.
     ///
     /// # Errors
     /// These are another table's changes, or it cannot be read.
-    pub fn since_base<'a>(&'a self, ops: Vec<Op<'a>>, moved: Moved) -> Result<Since<'a>, MergeError> {
-        let Some(changes) = &self.changes else { return Ok(Since { ops, moved }) };
+    pub fn since_base<'a>(&'a self, since: Since<'a>) -> Result<Since<'a>, MergeError> {
+        let Some(changes) = &self.changes else { return Ok(since) };
+        let Since { ops, moved, keys } = since;
         let overtaken: HashSet<&str> = ops.iter().map(Op::key).collect();
         let mut all = Vec::with_capacity(ops.len());
         for op in changes.ops() {
@@ -223,15 +217,19 @@ impl Layered {
             }
         }
         let moved = changes.lines().then(&moved).ok_or(MergeError::Line(0))?;
-        Ok(Since { ops: all, moved })
+        Ok(Since { ops: all, moved, keys })
     }
 }
 
-/// What changed since a base was made.
+/// What changed since a table was made.
 #[derive(Debug)]
 pub struct Since<'a> {
-    ops: Vec<Op<'a>>,
-    moved: Moved,
+    /// Each key that came, leads elsewhere or is gone, in any order.
+    pub ops: Vec<Op<'a>>,
+    /// Where the lines of the others stand now.
+    pub moved: Moved,
+    /// How many keys there are now: whoever made the changes asked the table for each of them already.
+    pub keys: u64,
 }
 
 impl Since<'_> {
@@ -248,7 +246,7 @@ impl Since<'_> {
     /// # Errors
     /// The base cannot be read, or one of them is over a limit.
     pub fn encode(&self, base: &Exact) -> io::Result<Vec<u8>> {
-        changes::encode(base, &self.ops, &self.moved)
+        changes::encode(base, self)
     }
 
     /// Writes one file of the base and them.

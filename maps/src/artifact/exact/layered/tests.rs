@@ -63,7 +63,7 @@ fn edited(text: &Text, edits: &[Edit]) -> Text {
 }
 
 /// What leads from one text to the next, by the lines that stand in both in one order.
-fn change(old: &Text, new: &Text) -> (Vec<Op<'static>>, Moved) {
+fn change(old: &Text, new: &Text) -> Since<'static> {
     let (mut moved, mut kept, mut from) = (Moved::default(), Vec::new(), 0);
     for (at, entry) in old.iter().enumerate() {
         let Some(place) = new.iter().skip(from).position(|other| other == entry).map(|place| place + from)
@@ -83,13 +83,12 @@ fn change(old: &Text, new: &Text) -> (Vec<Op<'static>>, Moved) {
     for (key, (value, line)) in has.into_iter().filter(|(key, _)| other(key)) {
         ops.push(Op::Put { key: key.to_owned().into(), value: value.to_owned().into(), line });
     }
-    (ops, moved)
+    Since { ops, moved, keys: entries(new).len() as u64 }
 }
 
 /// The same table, a file of changes more or another one.
 fn changed(table: &Layered, old: &Text, new: &Text) -> (Layered, Vec<u8>) {
-    let (ops, moved) = change(old, new);
-    let since = table.since_base(ops, moved).unwrap();
+    let since = table.since_base(change(old, new)).unwrap();
     let octets = since.encode(table.base()).unwrap();
     let merged = since.merge(table.base(), io::Cursor::new(Vec::new())).unwrap().into_inner();
     assert_eq!(merged, compiled(new), "one file of both is the one that a compiler makes");
@@ -240,7 +239,7 @@ fn few_changes_of_a_large_table_are_kept_beside_it() {
         let ops = (0..count).map(|number| Op::Delete { key: format!("user{number}").into() }).collect();
         let mut moved = Moved::default();
         moved.push(Stretch { start: number(count) + 1, end: number(of.len()) + 1, new: 1 }).unwrap();
-        of.since_base(ops, moved).unwrap().are_few(of.base())
+        of.since_base(Since { ops, moved, keys: of.len() - count }).unwrap().are_few(of.base())
     };
     let most = LEAST_LAYERED / ONE_IN;
     let table_of = |text: &Text| table(text);
@@ -249,6 +248,6 @@ fn few_changes_of_a_large_table_are_kept_beside_it() {
     let small: Text = large[1..].to_vec();
     assert!(!changes(&table_of(&small), 1));
     let nothing = table(&Text::new());
-    let nothing_changed = nothing.since_base(Vec::new(), Moved::default()).unwrap();
+    let nothing_changed = Since { ops: Vec::new(), moved: Moved::default(), keys: 0 };
     assert!(!nothing_changed.are_few(nothing.base()));
 }
