@@ -38,7 +38,7 @@ use folder::{Base, Folder, Written};
 pub use manifest::{Artifact, Changes, Entry, LAYOUT, MANIFEST, Manifest, Origin, identity, keys, manifest};
 use manifest::{FORMAT, beside, table};
 pub(crate) use open::open;
-pub use over::{Installed, Over, Ways};
+pub use over::{Installed, Later, Over, Ways};
 
 /// A set could not be installed.
 #[derive(Debug, thiserror::Error)]

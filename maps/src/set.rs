@@ -105,7 +105,7 @@ impl MapSet {
     /// The same, with the tables that an installed set has as they are there.
     #[must_use]
     pub fn start_over(options: &MapOptions, over: &Over) -> (Verified<Self>, Faults) {
-        if over.base.is_none() || options.installed.is_some() {
+        if options.installed.is_some() || over.base.is_none() && over.later.is_none() {
             return Self::start(options);
         }
         let remotes = Remotes::unmetered(&options.remote);

@@ -2,14 +2,15 @@
 
 #![allow(clippy::unwrap_used, reason = "a test's helpers")]
 
+use std::cell::RefCell;
 use std::fs::{self, File, Permissions};
-use std::io::Write as _;
+use std::io::{self, Write as _};
 use std::os::unix::fs::{MetadataExt as _, PermissionsExt as _};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use prometheus::Registry;
-use switchyard_maps::installed::{self, Artifact, Edits, Manifest, Over, Ways};
+use switchyard_maps::installed::{self, Artifact, Edits, Later, Manifest, Over, Ways};
 use switchyard_maps::watch::Reload;
 use switchyard_maps::{Answer, Budget, Found, MapHandle, MapMetrics, MapName, MapOptions, MapSet, Reloader};
 use switchyard_smtp::address::Mailbox;
@@ -204,6 +205,17 @@ fn values_that_are_new_are_looked_at_first() {
     assert!(ground.open_without_pool().unwrap_err().contains("unknown pool `b`"));
 }
 
+/// Puts a text in its place when it is asked to.
+#[derive(Debug)]
+struct Brings(PathBuf, String);
+
+impl Later for Brings {
+    fn bring(&self, file: &Path) -> io::Result<()> {
+        assert_eq!(file, self.0);
+        File::create(file)?.write_all(self.1.as_bytes())
+    }
+}
+
 #[test]
 fn a_text_whose_edits_are_known_is_not_read() {
     let text = users(0..USERS);
@@ -212,6 +224,7 @@ fn a_text_whose_edits_are_known_is_not_read() {
     fs::create_dir(&options.folder).unwrap();
     let place = options.folder.join("routes");
     let after = text.replacen("user00007@example.org smtp:[box0.example]\n", "", 1);
+    let later: RefCell<Option<Arc<dyn Later>>> = RefCell::default();
     let install = |name: &str, before: &str, line: u64| {
         let mut edits = Edits::of(*blake3::hash(before.as_bytes()).as_bytes());
         edits.push((line, line), Some(b"user00007@example.org smtp:[box0.example]\n"), None).unwrap();
@@ -220,6 +233,7 @@ fn a_text_whose_edits_are_known_is_not_read() {
             base: Some(ground.sets[0].clone()),
             hashes: [(place.clone(), *blake3::hash(after.as_bytes()).as_bytes())].into(),
             edits: [(place.clone(), Arc::new(edits))].into(),
+            later: later.borrow().clone(),
             ..Over::default()
         };
         installed::install_over(&options, &ground.folder.path().join(name), &over)
@@ -241,8 +255,12 @@ fn a_text_whose_edits_are_known_is_not_read() {
         let told = install(name, before, line).unwrap_err().to_string();
         assert!(told.contains("routes: ") && told.contains("No such file"), "{told}");
     }
-    File::create(&place).unwrap().write_all(after.as_bytes()).unwrap();
+    // Somebody brings it only then.
+    *later.borrow_mut() = Some(Arc::new(Brings(place.clone(), after.clone())));
+    assert_eq!(install("still known", &text, 8).unwrap().ways, LAYERED);
+    assert!(!place.exists());
     assert_eq!(install("read", "else", 8).unwrap().ways, LAYERED);
+    assert!(place.exists());
 }
 
 #[test]

@@ -87,7 +87,7 @@ impl Keep for Folder<'_> {
         let base = self.base.as_mut()?;
         let Old { artifact, text } = base.made_by(rules, |origin| origin.once)?;
         let (text, hash) = read::settled(&text).ok()?;
-        // It may be another one by now: then nobody knows of which lines the table was made.
+        // It may be another one by now, or not yet in its place: then nobody knows of which lines the table was made.
         if artifact.origin.as_ref()?.source != hash.to_hex().as_str() {
             return None;
         }

@@ -1,8 +1,10 @@
 //! What a set is installed over, and what came of it.
 
 use std::collections::BTreeMap;
+use std::fmt::Debug;
+use std::io;
 use std::ops::AddAssign;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use super::{Checked, Edits, Manifest};
@@ -25,6 +27,17 @@ pub struct Over {
     pub edits: BTreeMap<PathBuf, Arc<Edits>>,
     /// Tables that need not be read once more before they are used again.
     pub checked: Arc<Checked>,
+    /// Who brings texts that are not in their places yet.
+    pub later: Option<Arc<dyn Later>>,
+}
+
+/// Has texts that are put in their places only when somebody reads them: of most, what is known of their edits is enough.
+pub trait Later: Debug + Send + Sync {
+    /// Sees to it that a file is in its place, if it is one of those.
+    ///
+    /// # Errors
+    /// It cannot be put there.
+    fn bring(&self, file: &Path) -> io::Result<()>;
 }
 
 /// A set that was installed.

@@ -39,6 +39,9 @@ impl<'a> Files<'a> {
     /// The octets of a file, and their hash where it is wanted.
     fn octets(&self, file: &Path) -> Result<(Bytes, Option<blake3::Hash>), Unread> {
         let Some(over) = self.over else { return Ok((read::whole(file)?.into(), None)) };
+        if let Some(later) = &over.later {
+            later.bring(file)?;
+        }
         if let Some(known) = over.hashes.get(file) {
             // What a table is said to be made of for ever is looked at once.
             let (octets, hash) = read::settled(file)?;
