@@ -61,12 +61,14 @@ pub async fn whole_hosts(programs: &Programs, hosts: usize, entries: usize) -> V
     let mut hosts: Vec<Host> = names.iter().zip(&places).map(begin).collect();
 
     at_rest(&hosts, 1);
-    let before = cpu(&hosts);
     let mut live = Times::default();
+    // Of agents until they are live, of agents once they have come to rest, and of mx.
+    let mut used = [Duration::ZERO; 3];
     for round in 1..=ROUNDS {
         entries_of.change();
         write_aliases(&ground, &entries_of, round);
         hosts.iter_mut().for_each(Host::look);
+        let [agents_before, mx_before] = cpu(&hosts);
         let start = Instant::now();
         let head = ground.push(&mut by).await.expect("a push that is taken");
         ground.release(&mut by, head).await;
@@ -76,17 +78,24 @@ pub async fn whole_hosts(programs: &Programs, hosts: usize, entries: usize) -> V
             looking.into_iter().map(|looks| looks.join().expect("a host that goes by it")).collect()
         });
         live.add(start, &came);
+        let [agents_live, _] = cpu(&hosts);
         at_rest(&hosts, round + 1);
+        let [agents, mx] = cpu(&hosts);
+        for (used, more) in
+            used.iter_mut().zip([agents_live - agents_before, agents - agents_live, mx - mx_before])
+        {
+            *used += more;
+        }
     }
     let pushes = (hosts.len() * ROUNDS) as f64;
-    let after = cpu(&hosts);
-    let used = |program: usize| (after[program] - before[program]).as_secs_f64() * 1000.0 / pushes;
+    let [until_live, later, mx] = used.map(|used| used.as_secs_f64() * 1000.0 / pushes);
     let of = format!("1 % of {entries} entries, {} hosts with mx", names.len());
     vec![
         Figure::new(format!("{of}, pushed to live, p50"), live.percentile(50) / 1000.0, "s"),
         Figure::new(format!("{of}, pushed to live, p99"), live.percentile(99) / 1000.0, "s").at_most(2.0),
-        Figure::new(format!("{of}, agent's CPU, a host"), used(0), "ms"),
-        Figure::new(format!("{of}, mx's CPU, a host"), used(1), "ms"),
+        Figure::new(format!("{of}, agent's CPU until all are live, a host"), until_live, "ms"),
+        Figure::new(format!("{of}, agent's CPU from then until it rests, a host"), later, "ms"),
+        Figure::new(format!("{of}, mx's CPU, a host"), mx, "ms"),
     ]
 }
 
