@@ -3,6 +3,7 @@
 //! ```text
 //! ROOT/sets/12-5f0c…/            what a generation is on this host
 //! ROOT/sets/12-5f0c…/set.json    written last: a folder without it is no set, and the next start removes it
+//! ROOT/sets/12-5f0c…/later/      what large texts of it will be put together of, until they are
 //! ROOT/fetched/blake3-…          files of the set to come; a start begins without
 //! ROOT/current                   a link to the set in use
 //! ROOT/next                      a link to the set that waits for its release, if there is one
@@ -13,6 +14,7 @@
 //! moved by renaming a new one over it. Daemons see nothing but `current`, and the maps below `next`, which they ask
 //! beside their own and only count what those would have said otherwise.
 
+mod change;
 mod durable;
 mod edited;
 mod fetched;
@@ -22,15 +24,16 @@ use std::fs::{self, DirBuilder, File, OpenOptions};
 use std::io;
 use std::os::unix::fs::{DirBuilderExt as _, OpenOptionsExt as _, symlink};
 use std::path::{Path, PathBuf};
-use std::sync::Arc;
+use std::sync::{Arc, Mutex};
 
 use switchyard_maps::installed::{Checked, LAYOUT};
 use switchyard_mapsync_protocol::trust::HeadRef;
 
+pub(super) use self::change::{forget_later, has_later, later};
 use self::durable::{names, of, remove};
 pub(super) use self::durable::{put, sync};
 use self::edited::Edited;
-pub(super) use self::edited::Seen;
+pub(super) use self::edited::{Front, Seen};
 pub use self::making::Making;
 
 /// A place on disk did not do what was asked of it.
@@ -51,6 +54,8 @@ pub struct Disk {
     pub(super) edited: Edited,
     /// The sets' tables that were read not long ago.
     pub(super) checked: Arc<Checked>,
+    /// Held while a text is put together.
+    bringing: Mutex<()>,
     /// Held for as long as we live.
     _lock: File,
 }
@@ -80,8 +85,13 @@ impl Disk {
             let error = io::Error::other(format!("another agent keeps its sets here: {error}"));
             return Err(DiskError { at: root.to_owned(), error });
         }
-        let disk =
-            Self { root: root.to_owned(), edited: Edited::default(), checked: Arc::default(), _lock: file };
+        let disk = Self {
+            root: root.to_owned(),
+            edited: Edited::default(),
+            checked: Arc::default(),
+            bringing: Mutex::default(),
+            _lock: file,
+        };
         for name in names(&sets)?.iter().filter(|name| !disk.has(name)) {
             remove(&sets.join(name))?;
         }
@@ -226,7 +236,8 @@ impl Disk {
             removed => removed.map_err(of(&at))?,
         }
         sync(&at)?;
-        remove(&at)
+        // Whoever was just putting a text into it comes no further than that.
+        remove(&at).or_else(|_| remove(&at))
     }
 }
 

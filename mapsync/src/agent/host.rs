@@ -18,7 +18,7 @@ use switchyard_config::document::Document;
 use switchyard_config::render::{Origins, render};
 use switchyard_config::site::{Daemon, Host, HostSettings, NoSuchHost, Role};
 use switchyard_config::{Faults, Site};
-use switchyard_maps::installed::{self, Checked, Edits, InstallError, Over, Ways};
+use switchyard_maps::installed::{self, Checked, Edits, InstallError, Later, Over, Ways};
 use switchyard_mapsync_protocol::hash::Hash;
 use switchyard_mapsync_protocol::head;
 
@@ -88,6 +88,8 @@ pub struct Known<'a> {
     pub edits: BTreeMap<Hash, Arc<Edits>>,
     /// Tables of earlier sets that were read not long ago.
     pub checked: Arc<Checked>,
+    /// Who brings those of the files that are not in their places yet.
+    pub later: Option<Arc<dyn Later>>,
 }
 
 impl Known<'_> {
@@ -99,7 +101,8 @@ impl Known<'_> {
         let edits = |file: &head::File| Some((at(file), Arc::clone(self.edits.get(&file.hash)?)));
         let (hashes, edits) =
             (self.files.iter().map(hash).collect(), self.files.iter().filter_map(edits).collect());
-        Over { base, hashes, edits, checked: Arc::clone(&self.checked) }
+        let (checked, later) = (Arc::clone(&self.checked), self.later.clone());
+        Over { base, hashes, edits, checked, later }
     }
 }
 

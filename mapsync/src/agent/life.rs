@@ -30,7 +30,7 @@ use super::query::{Own, keep_answering};
 use super::renew::renew;
 use super::report::keep_telling;
 use super::services::{Followed, Left};
-use super::settle::settle_soon;
+use super::settle::settle_all_soon;
 use super::stage::{self, Set};
 use crate::client::Newest;
 
@@ -102,9 +102,7 @@ pub(super) enum Done {
 pub(super) async fn live(own: Host, kept: Kept, mut reach: watch::Receiver<Reach>) -> Result<(), DiskError> {
     let (mut own, mut kept) = (own, kept);
     renew(&own.disk, &own.name).await?;
-    if let Some(set) = own.disk.in_use() {
-        tokio::spawn(settle_soon(Arc::clone(&own.disk), set));
-    }
+    settle_all_soon(&own.disk)?;
     loop {
         let now = reach.borrow_and_update().clone();
         let mut life = Life::begin(own, kept, now)?;

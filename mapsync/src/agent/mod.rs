@@ -30,6 +30,7 @@ mod services;
 mod settle;
 mod stage;
 mod tell;
+mod texts;
 
 use std::net::SocketAddr;
 use std::path::Path;

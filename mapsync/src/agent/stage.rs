@@ -1,16 +1,16 @@
 //! From a head to a set that is ready: every file from what was fetched or from a set that has it; then made for this
 //! host, proved, and made durable.
 
-use std::collections::BTreeMap;
-use std::fs::{self, File};
-use std::io::{self, Read as _};
+use std::fmt::Display;
+use std::fs;
+use std::io;
 use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::Instant;
 
 use serde::{Deserialize, Serialize};
-use switchyard_maps::installed::{InstallError, Ways};
+use switchyard_maps::installed::{InstallError, Later, Ways};
 use switchyard_mapsync_protocol::agent::{self, Outcome};
 use switchyard_mapsync_protocol::hash::Hash;
 use switchyard_mapsync_protocol::head::{self, Head};
@@ -18,10 +18,11 @@ use switchyard_mapsync_protocol::trust::HeadRef;
 
 use super::disk::{Disk, DiskError, Making, WHOLE, set_name};
 use super::fetch::fetch;
-use super::host::{self, Known, SITE, Unfit};
+use super::host::{self, Known, Unfit};
 use super::hubs::Hubs;
 use super::metrics::Metrics;
 use super::settle::{may_wait, settle_soon};
+use super::texts::{Text, Texts, place, stock};
 
 /// What a set says of itself, in `set.json`.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -84,17 +85,6 @@ pub(super) fn sets(disk: &Disk, host: &str) -> Result<Vec<Set>, DiskError> {
     Ok(sets)
 }
 
-/// Where sets on disk have which files.
-pub(super) fn stock(disk: &Disk) -> BTreeMap<Hash, Vec<PathBuf>> {
-    let mut stock = BTreeMap::<Hash, Vec<PathBuf>>::new();
-    for at in disk.sets().unwrap_or_default().iter().map(|name| disk.set(name)) {
-        for file in Set::read(&at).map(|set| set.head.files).unwrap_or_default() {
-            stock.entry(file.hash).or_default().push(at.join(SITE).join(file.path.as_str()));
-        }
-    }
-    stock
-}
-
 /// The folder of the set that the next one is made over: the newest, as what changed is fetched from that.
 fn base(disk: &Disk, host: &str) -> Option<PathBuf> {
     let generation = |name: &str| {
@@ -130,14 +120,13 @@ pub(super) async fn stage(means: Means, set: agent::Set) -> Result<(), agent::Un
 }
 
 async fn make(means: Means, set: agent::Set) -> Result<(), agent::Unfit> {
-    let later = |error: &dyn std::fmt::Display| agent::Unfit::Later(error.to_string());
     let (disk, name) = (Arc::clone(&means.disk), set_name(&set.name));
     let files = set.head.files.clone();
     let laid = move || disk.begin(&name).and_then(|making| lay_down(&disk, making, files));
-    let (making, missing) = blocking(laid).await.and_then(|laid| laid.map_err(|error| later(&error)))?;
+    let (making, missing) = blocking(laid).await.and_then(|laid| laid.map_err(|error| for_now(&error)))?;
     for file in missing {
         let fetched = again(&means, &file).await?;
-        making.link(&place(&file), &fetched).map_err(|error| later(&error))?;
+        making.link(&place(&file), &fetched).map_err(|error| for_now(&error))?;
     }
     complete(making, set, means.host, &means.disk).await
 }
@@ -151,18 +140,18 @@ pub(super) async fn complete(
 ) -> Result<(), agent::Unfit> {
     let disk = Arc::clone(disk);
     let (current, base, edits) = (disk.current(), base(&disk, &host), disk.edited.all());
-    let later = |error: &dyn std::fmt::Display| agent::Unfit::Later(error.to_string());
     let runtime = tokio::runtime::Handle::current();
     // Compiling may take seconds: not on a thread that hears hubs.
     blocking(move || {
-        let checked = Arc::clone(&disk.checked);
-        let known = Known { base: base.as_deref(), files: &set.head.files, edits, checked };
+        let (checked, texts) = (Arc::clone(&disk.checked), Texts::of(&disk, making.path(), &set.head.files));
+        let brings: Arc<dyn Later> = Arc::clone(&texts) as _;
+        let known =
+            Known { base: base.as_deref(), files: &set.head.files, edits, checked, later: Some(brings) };
         let large: Vec<String> = set.head.files.iter().filter(|file| may_wait(file)).map(place).collect();
         let made = runtime.block_on(host::make(&making, &host, &current, known));
-        let made = made.map_err(|unfit| match unfit {
-            // The disk, or a table's server, may do it another time.
-            Unfit::Disk(_) | Unfit::Maps(InstallError::Disk { .. }) | Unfit::Unasked(_) => later(&unfit),
-            unfit => agent::Unfit::Wrong(unfit.to_string()),
+        let made = made.map_err(|unfit| match texts.failed() {
+            Some((text, why)) => unread(&disk, *text, why),
+            None => judged(&unfit),
         })?;
         let (generation, Ways { compiled, merged, layered, linked }) = (set.name.generation, made.tables);
         tracing::info!(generation, compiled, merged, layered, linked, "its tables are made");
@@ -175,15 +164,36 @@ pub(super) async fn complete(
             control: made.control,
             metrics: made.metrics,
         };
-        let told = serde_json::to_vec_pretty(&told).map_err(|error| later(&error))?;
+        let told = serde_json::to_vec_pretty(&told).map_err(|error| for_now(&error))?;
         large.iter().for_each(|name| making.leave(name));
         making.finish(&told).map_err(|error| {
             // A disk tells once that it lost what it was given: then what was fetched may be lost as well.
             let _it_is_looked_at_again = disk.clear_fetched();
-            later(&error)
+            for_now(&error)
         })
     })
     .await?
+}
+
+/// Whether a set is of no use for good. The disk, or a table's server, may do it another time.
+fn judged(unfit: &Unfit) -> agent::Unfit {
+    match unfit {
+        Unfit::Disk(_) | Unfit::Maps(InstallError::Disk { .. }) | Unfit::Unasked(_) => for_now(unfit),
+        unfit => agent::Unfit::Wrong(unfit.to_string()),
+    }
+}
+
+/// A text could not be put together that a table was to be made of: that says nothing about the set.
+fn unread(disk: &Disk, text: Hash, why: &io::Error) -> agent::Unfit {
+    if !matches!(why.kind(), io::ErrorKind::StorageFull | io::ErrorKind::QuotaExceeded) {
+        // What lies here does not lead to it any more. Next time all of it is fetched.
+        let _it_may_be_gone = disk.forget_change(text);
+    }
+    for_now(why)
+}
+
+fn for_now(why: &dyn Display) -> agent::Unfit {
+    agent::Unfit::Later(why.to_string())
 }
 
 async fn blocking<T: Send + 'static>(work: impl FnOnce() -> T + Send + 'static) -> Result<T, agent::Unfit> {
@@ -194,14 +204,16 @@ async fn blocking<T: Send + 'static>(work: impl FnOnce() -> T + Send + 'static) 
 /// Every file that is here; and those that are not, or not any more as they were signed.
 pub(super) fn lay_down(
     disk: &Disk,
-    making: Making,
+    mut making: Making,
     files: Vec<head::File>,
 ) -> Result<(Making, Vec<head::File>), DiskError> {
     let (stock, mut missing) = (stock(disk), Vec::new());
     for file in files {
         if let Some(fetched) = disk.has_fetched(&file) {
             making.link(&place(&file), &fetched)?;
-        } else if !linked(stock.get(&file.hash).map_or(&[][..], Vec::as_slice), &making, &file)? {
+        } else if let Some(change) = disk.has_change(&file) {
+            making.bring_later(&place(&file), file.hash, &change)?;
+        } else if !linked(stock.get(&file.hash).map_or(&[][..], Vec::as_slice), &mut making, &file)? {
             missing.push(file);
         }
     }
@@ -223,28 +235,14 @@ async fn again(means: &Means, file: &head::File) -> Result<PathBuf, agent::Unfit
 }
 
 /// Links a file of another set, if it is still the one that was signed. It is never written again.
-fn linked(from: &[PathBuf], making: &Making, file: &head::File) -> Result<bool, DiskError> {
-    // What cannot be read is not the one either.
-    let Some(from) = from.iter().find(|from| is(from, file)) else { return Ok(false) };
-    making.link(&place(file), from)?;
+fn linked(from: &[Text], making: &mut Making, file: &head::File) -> Result<bool, DiskError> {
+    if let Some(from) = from.iter().find(|from| from.is_sound()) {
+        making.link(&place(file), &from.at())?;
+        return Ok(true);
+    }
+    let Some(change) = from.iter().find_map(Text::is_later) else { return Ok(false) };
+    making.bring_later(&place(file), file.hash, &change)?;
     Ok(true)
-}
-
-/// Where a file of a head stands in the folder of its set.
-pub(super) fn place(file: &head::File) -> String {
-    format!("{SITE}/{}", file.path)
-}
-
-/// Whether there is a file that is the one that was signed.
-fn is(at: &Path, file: &head::File) -> bool {
-    measure(at, file.bytes).is_ok_and(|hash| hash == file.hash)
-}
-
-/// The hash of a file. One octet more than was signed is enough to be another one.
-pub(super) fn measure(at: &Path, most: u64) -> io::Result<Hash> {
-    let mut hasher = blake3::Hasher::new();
-    hasher.update_reader(File::open(at)?.take(most.saturating_add(1)))?;
-    Ok(Hash::from(hasher.finalize()))
 }
 
 #[cfg(test)]

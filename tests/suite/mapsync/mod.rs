@@ -12,6 +12,7 @@ mod fleet;
 mod follow;
 mod hubs;
 mod kills;
+mod later;
 mod live;
 mod lost;
 mod monitoring;

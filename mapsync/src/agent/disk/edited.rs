@@ -5,6 +5,7 @@
 
 use std::collections::BTreeMap;
 use std::fs::File;
+use std::io::{self, Write};
 use std::os::unix::fs::FileExt as _;
 use std::sync::{Arc, Mutex, PoisonError};
 
@@ -70,23 +71,55 @@ impl Seen {
 
     /// All that was seen, if whoever makes a table can rely on it: a mark at the front of a text is none of its first line,
     /// which may be another one by now.
-    pub(in crate::agent) fn end(self, before: &head::File, texts: [&File; 2]) -> Option<Edits> {
+    pub(in crate::agent) fn end<W>(
+        self,
+        before: &head::File,
+        text: &File,
+        after: &Front<W>,
+    ) -> Option<Edits> {
         let mut edits = self.edits?;
         edits.end(before.records).ok()?;
-        texts.iter().all(|text| !begins_with_a_mark(text)).then_some(edits)
+        let mut front = [0; MARK.len()];
+        // One that cannot be read may begin with one.
+        text.read_at(&mut front, 0).ok()?;
+        (front != *MARK && after.front != MARK).then_some(edits)
     }
 }
 
-/// One that cannot be read may.
-fn begins_with_a_mark(text: &File) -> bool {
-    let mut front = [0; 3];
-    text.read_at(&mut front, 0).map_or(true, |_| front == *b"\xef\xbb\xbf")
+/// The mark of an encoding.
+const MARK: &[u8; 3] = b"\xef\xbb\xbf";
+
+/// Passes a text on, and remembers its first octets.
+#[derive(Debug)]
+pub(in crate::agent) struct Front<W> {
+    out: W,
+    front: Vec<u8>,
+}
+
+impl<W> Front<W> {
+    pub(in crate::agent) fn of(out: W) -> Self {
+        Self { out, front: Vec::new() }
+    }
+
+    pub(in crate::agent) fn into_inner(self) -> W {
+        self.out
+    }
+}
+
+impl<W: Write> Write for Front<W> {
+    fn write(&mut self, octets: &[u8]) -> io::Result<usize> {
+        let passed = self.out.write(octets)?;
+        self.front.extend(octets.iter().take(passed.min(MARK.len() - self.front.len())));
+        Ok(passed)
+    }
+
+    fn flush(&mut self) -> io::Result<()> {
+        self.out.flush()
+    }
 }
 
 #[cfg(test)]
 mod tests {
-    use std::io::Write as _;
-
     use switchyard_mapsync_protocol::delta;
     use switchyard_mapsync_protocol::records::measure;
 
@@ -100,14 +133,15 @@ mod tests {
         let [from, to] = [before, after].map(|text| table(text.as_bytes()));
         let (delta, _) =
             delta::diff((before.as_bytes(), from.hash), (after.as_bytes(), to.hash), Vec::new()).unwrap();
-        let [mut old, mut new] = [(); 2].map(|()| tempfile::tempfile().unwrap());
+        let mut old = tempfile::tempfile().unwrap();
         old.write_all(before.as_bytes()).unwrap();
         let mut seen = Seen::over(&from);
-        let out = delta::apply_seen(before.as_bytes(), &delta[..], (&from, &to), Vec::new(), |edit| {
-            seen.see(&edit);
-        });
-        new.write_all(&out.unwrap()).unwrap();
-        seen.end(&from, [&old, &new])
+        let out = Front::of(Vec::new());
+        let out = delta::apply_seen(before.as_bytes(), &delta[..], (&from, &to), out, |edit| seen.see(&edit));
+        let out = out.unwrap();
+        let edits = seen.end(&from, &old, &out);
+        assert_eq!(out.into_inner(), after.as_bytes());
+        edits
     }
 
     #[test]

@@ -9,7 +9,7 @@ use std::path::PathBuf;
 
 use switchyard_mapsync_protocol::hash::Hash;
 use switchyard_mapsync_protocol::head;
-use tempfile::NamedTempFile;
+use tempfile::{NamedTempFile, TempDir};
 
 use super::durable::{names, of, remove};
 use super::{Disk, DiskError};
@@ -26,6 +26,11 @@ impl Disk {
         self.root.join(FETCHED).join(hash.to_string())
     }
 
+    /// Where what changed of one would lie ([`super::change`]).
+    pub(super) fn fetched_change(&self, hash: Hash) -> PathBuf {
+        self.root.join(FETCHED).join(format!("{hash}{CHANGE}"))
+    }
+
     /// A new file beside the fetched ones, which goes unless it becomes one.
     ///
     /// # Errors
@@ -33,6 +38,12 @@ impl Disk {
     pub fn fetching(&self) -> Result<NamedTempFile, DiskError> {
         let at = self.root.join(FETCHED);
         NamedTempFile::new_in(&at).map_err(of(&at))
+    }
+
+    /// The same for a folder.
+    pub(super) fn fetching_folder(&self) -> Result<TempDir, DiskError> {
+        let at = self.root.join(FETCHED);
+        TempDir::new_in(&at).map_err(of(&at))
     }
 
     /// Keeps one whose octets were found to be those of this hash. It is never written again: whoever makes a set of it
@@ -54,9 +65,10 @@ impl Disk {
         self.edited.forget_but(but);
         let at = self.root.join(FETCHED);
         for name in names(&at)? {
-            if name.parse().is_ok_and(|hash: Hash| !but.contains(&hash)) {
-                let file = at.join(name);
-                fs::remove_file(&file).map_err(of(&file))?;
+            let (text, is_change) = name.strip_suffix(CHANGE).map_or((&*name, false), |text| (text, true));
+            if text.parse().is_ok_and(|hash: Hash| !but.contains(&hash)) {
+                let at = at.join(&name);
+                if is_change { remove(&at)? } else { fs::remove_file(&at).map_err(of(&at))? }
             }
         }
         Ok(())
@@ -75,3 +87,5 @@ impl Disk {
 }
 
 const FETCHED: &str = "fetched";
+/// Behind the hash of a text of which only the change was fetched.
+const CHANGE: &str = ".change";

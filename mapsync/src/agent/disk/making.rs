@@ -35,7 +35,7 @@ impl Making {
         OpenOptions::new().write(true).create_new(true).mode(0o600).open(&at).map_err(of(&at))
     }
 
-    fn place(&self, name: &str) -> Result<PathBuf, DiskError> {
+    pub(super) fn place(&self, name: &str) -> Result<PathBuf, DiskError> {
         let at = self.at.join(name);
         if let Some(folder) = at.parent() {
             DirBuilder::new().mode(0o755).recursive(true).create(folder).map_err(of(folder))?;

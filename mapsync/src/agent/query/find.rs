@@ -1,6 +1,7 @@
 //! What a host finds out about itself: each check has one answer, by the set in use as it lies on the disk.
 
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
 
 use switchyard_behaviour::way::Way;
 use switchyard_config::site::{Daemon, HostSettings};
@@ -12,12 +13,13 @@ use switchyard_mapsync_protocol::status::{State, Status};
 
 use crate::agent::disk::Disk;
 use crate::agent::host::{Known, MAPS, SITE};
-use crate::agent::stage::{Set, measure};
+use crate::agent::stage::Set;
+use crate::agent::texts::{Text, Texts, measure};
 use crate::proof::prove_over;
 
 /// One finding for each check, in their order.
 pub(super) async fn all(
-    disk: &Disk,
+    disk: &Arc<Disk>,
     status: Option<&Status>,
     now: Timestamp,
     checks: &[Check],
@@ -39,7 +41,7 @@ fn set(disk: &Disk) -> Option<(PathBuf, Set)> {
 
 /// A host that looks at itself.
 struct Looking<'a> {
-    disk: &'a Disk,
+    disk: &'a Arc<Disk>,
     status: Option<&'a Status>,
     now: Timestamp,
     set: Option<(PathBuf, Set)>,
@@ -61,8 +63,8 @@ impl Looking<'_> {
             (_, _, None) => Finding::wrong("no generation is in use"),
             (Check::Generation, _, Some((_, set))) => Finding::fine(set.name.generation.to_string()),
             (Check::Age, _, Some((_, set))) => age(set, self.now),
-            (Check::File { path }, _, Some((folder, set))) => file(folder, set, path.as_str()),
-            (Check::Behaviours, _, Some((folder, set))) => behaviours(folder, set).await,
+            (Check::File { path }, _, Some((folder, set))) => file(self.disk, folder, set, path.as_str()),
+            (Check::Behaviours, _, Some((folder, set))) => behaviours(self.disk, folder, set).await,
             (Check::Mail { .. }, _, Some((_, set))) if !has_mail(&set.daemon) => {
                 Finding::fine("no mail passes this host")
             }
@@ -115,27 +117,29 @@ fn age(set: &Set, now: Timestamp) -> Finding {
 }
 
 /// Whether a file is on the disk as it was signed.
-fn file(folder: &Path, set: &Set, path: &str) -> Finding {
+fn file(disk: &Disk, folder: &Path, set: &Set, path: &str) -> Finding {
     let Some(file) = set.head.files.iter().find(|file| file.path.as_str() == path) else {
         return Finding::wrong("not a file of this generation");
     };
     if file.bytes > LARGEST {
         return Finding::unknown(format!("{} octets, too large to be looked through", file.bytes));
     }
-    match measure(&folder.join(SITE).join(path), file.bytes) {
+    let text = Text { set: folder.to_owned(), file: file.clone() };
+    match text.brought(disk).and_then(|at| measure(&at, file.bytes)) {
         Ok(hash) if hash == file.hash => Finding::fine(hash.to_string()),
         Ok(hash) => Finding::wrong(format!("{hash}, and {} was signed", file.hash)),
         Err(error) => Finding::wrong(format!("cannot be read: {error}")),
     }
 }
 
-async fn behaviours(folder: &Path, set: &Set) -> Finding {
+async fn behaviours(disk: &Arc<Disk>, folder: &Path, set: &Set) -> Finding {
     let site = match Site::load(&folder.join(SITE)) {
         Ok(site) => site,
         Err(faults) => return Finding::wrong(faults.to_string()),
     };
     // By its own maps; and a text that is not as it was signed is told, not read.
-    let known = Known { files: &set.head.files, ..Known::default() };
+    let files = &set.head.files;
+    let known = Known { files, later: Some(Texts::of(disk, folder, files)), ..Known::default() };
     match prove_over(&site, &known.over(folder, Some(folder.join(MAPS)))).await {
         Ok(proof) if !proof.broken.is_empty() => Finding::wrong(proof.broken.join("; ")),
         Ok(proof) if !proof.unasked.is_empty() => Finding::unknown(proof.unasked.join("; ")),

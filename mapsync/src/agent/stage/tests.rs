@@ -1,8 +1,12 @@
 //! Which set the next one is made over, and which files of a head are here.
 
+use std::fs::File;
 use std::io::Write as _;
 
+use switchyard_mapsync_protocol::hash::Hash;
+
 use super::*;
+use crate::agent::host::SITE;
 use crate::testing::head;
 
 const HOST: &str = "mx1.example.org";
@@ -75,4 +79,44 @@ fn a_file_is_taken_from_where_it_is_as_it_was_signed() {
     write(&file, b"of a sat");
     let (_, missing) = lay_down(&disk, disk.begin("3").unwrap(), head(3, None, &files[1..2]).files).unwrap();
     assert_eq!(missing.len(), 1);
+}
+
+#[test]
+fn a_text_that_cannot_be_read_now_says_nothing_about_the_set() {
+    let root = tempfile::tempdir().unwrap();
+    let disk = Arc::new(Disk::open(root.path()).unwrap());
+    let files: [(&str, &[u8]); 2] = [("maps/before", b"a\tx\n"), ("maps/after", b"a\ty\n")];
+    let name = set(&disk, 1, HOST, None, &files[..1]);
+    let signed = head(1, None, &files).files;
+    let fetch = || {
+        let at = disk.set(&name).join(place(&signed[0]));
+        disk.keep_change(disk.fetching().unwrap(), (&at, &signed[0]), &signed[1]).unwrap();
+    };
+    fetch();
+    let making = disk.begin("2").unwrap();
+    let (making, missing) = lay_down(&disk, making, signed[1..].to_vec()).unwrap();
+    assert_eq!(missing, []);
+    let texts = Texts::of(&disk, making.path(), &signed);
+    let at = |file| making.path().join(place(file));
+    texts.bring(&at(&signed[0])).unwrap();
+    assert!(texts.failed().is_none());
+    // What was fetched is no change at all.
+    texts.bring(&at(&signed[1])).unwrap_err();
+    let (text, why) = texts.failed().unwrap();
+    assert!(*text == signed[1].hash && why.to_string().contains("maps/after"), "{why}");
+    assert!(matches!(unread(&disk, *text, why), agent::Unfit::Later(_)));
+    assert_eq!(disk.has_change(&signed[1]), None, "it is fetched again");
+    fetch();
+    unread(&disk, *text, &io::ErrorKind::StorageFull.into());
+    assert!(disk.has_change(&signed[1]).is_some(), "that would help nobody");
+}
+
+#[test]
+fn a_set_is_refused_for_good_for_what_it_is_and_not_for_what_the_host_has_not() {
+    for (unfit, for_good) in [
+        (Unfit::Unasked("a server is away".to_owned()), false),
+        (Unfit::Behaviours("mail goes elsewhere".to_owned()), true),
+    ] {
+        assert_eq!(matches!(judged(&unfit), agent::Unfit::Wrong(_)), for_good, "{unfit}");
+    }
 }

@@ -15,14 +15,14 @@ use crate::agent::host::{Known, make};
 use crate::testing::head;
 
 /// A host that has generation 7 in use, and its folder.
-async fn host(name: &str) -> (tempfile::TempDir, Disk) {
+async fn host(name: &str) -> (tempfile::TempDir, Arc<Disk>) {
     host_of(FILES, name).await
 }
 
 /// The same, of a site with these files.
-async fn host_of(site: &[(&str, &str)], name: &str) -> (tempfile::TempDir, Disk) {
+async fn host_of(site: &[(&str, &str)], name: &str) -> (tempfile::TempDir, Arc<Disk>) {
     let root = tempfile::tempdir().unwrap();
-    let disk = Disk::open(root.path()).unwrap();
+    let disk = Arc::new(Disk::open(root.path()).unwrap());
     let files: Vec<_> = site.iter().map(|(path, text)| (*path, text.as_bytes())).collect();
     let mut head = head(7, None, &files);
     head.created = Timestamp(1000);
@@ -47,7 +47,7 @@ async fn host_of(site: &[(&str, &str)], name: &str) -> (tempfile::TempDir, Disk)
     (root, disk)
 }
 
-async fn ask(disk: &Disk, now: u64, check: Check) -> Finding {
+async fn ask(disk: &Arc<Disk>, now: u64, check: Check) -> Finding {
     all(disk, None, Timestamp(now), &[check]).await.remove(0)
 }
 
@@ -122,7 +122,7 @@ async fn a_file_that_is_not_as_it_was_signed_is_told() {
 #[tokio::test]
 async fn a_host_without_a_set_says_so() {
     let root = tempfile::tempdir().unwrap();
-    let disk = Disk::open(root.path()).unwrap();
+    let disk = Arc::new(Disk::open(root.path()).unwrap());
     for check in [Check::Generation, Check::Age, mail("alice@example.org"), transport()] {
         assert_eq!(ask(&disk, 1, check).await, Finding::wrong("no generation is in use"));
     }
