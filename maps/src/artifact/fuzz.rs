@@ -78,7 +78,7 @@ fn layered(content: &[u8], changes: &[u8]) {
     let mut ops = vec![Op::Put { key: "new".into(), value: "value".into(), line: 1 }];
     let mut keys = base.len() + 1;
     if matches!(base.find(&first), Ok(Some(_))) {
-        ops.push(Op::Delete { key: first.into() });
+        ops.push(Op::Delete { key: first.as_str().into() });
         keys -= 1;
     }
     let mut moved = Moved::default();
@@ -104,6 +104,8 @@ fn layered(content: &[u8], changes: &[u8]) {
         assert!(!verified || records == table.len(), "as many records as the changes lead to");
     };
     ask(&beside, true);
+    let again = open(&beside).ok().and_then(|table| once_more(&table, &first, end));
+    ask(&again.expect("good changes can be put together with others"), true);
     let mut octets = flipped(&beside, changes);
     if octets != beside {
         let refused = open(&octets).and_then(|table| table.verify());
@@ -111,6 +113,15 @@ fn layered(content: &[u8], changes: &[u8]) {
         forge::reseal(&mut octets);
         ask(&octets, false);
     }
+}
+
+/// Changes of a table with changes: what came is gone again, what was gone is back.
+fn once_more(table: &Layered, first: &str, end: u32) -> Option<Vec<u8>> {
+    let back = Op::Put { key: first.into(), value: "back".into(), line: 1 };
+    let mut moved = Moved::default();
+    moved.push(Stretch { start: 2, end: end.checked_add(1)?, new: 3 })?;
+    let ops = vec![Op::Delete { key: "new".into() }, back];
+    table.since_base(Since { ops, moved, keys: table.len() }).ok()?.encode(table.base()).ok()
 }
 
 /// A map with a line a word.
