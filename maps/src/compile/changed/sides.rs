@@ -8,8 +8,6 @@ use crate::source::{self, Part, goes_on};
 pub(super) struct Sides<'a> {
     old: Walked<'a>,
     new: Walked<'a>,
-    /// Lines that may still differ.
-    budget: usize,
     most_lines: usize,
     /// The lines that stood in both, so far.
     pub(super) moved: Moved,
@@ -20,9 +18,8 @@ impl<'a> Sides<'a> {
     pub(super) fn new(old: &'a [u8], new: &'a [u8], keys: usize) -> Self {
         // A mark is none of the first line: that may stand in the middle of the other text.
         let budget = (keys / 10 * MOST_IN_TEN).max(LEAST_LINES);
-        let whole = |text| Walked { rest: source::unmarked(text), lines: 0 };
-        let most_lines = most_lines(keys);
-        Self { old: whole(old), new: whole(new), budget, most_lines, moved: Moved::default() }
+        let whole = |text| Walked { rest: source::unmarked(text), lines: 0, budget };
+        Self { old: whole(old), new: whole(new), most_lines: most_lines(keys), moved: Moved::default() }
     }
 
     /// What differs next, nothing at the end of both; none of it when this is no way to compare them.
@@ -74,12 +71,11 @@ impl<'a> Sides<'a> {
                     _ => (old < new, old >= new),
                 },
             };
-            self.budget = self.budget.checked_sub(1)?;
             if pass_old {
-                self.old.pass(old.len())?;
+                self.old.pass_differing(old)?;
             }
             if pass_new {
-                self.new.pass(new.len())?;
+                self.new.pass_differing(new)?;
             }
         }
         Some(())
@@ -92,6 +88,8 @@ struct Walked<'a> {
     rest: &'a [u8],
     /// Lines before the rest.
     lines: u32,
+    /// Lines of it that may still differ.
+    budget: usize,
 }
 
 impl<'a> Walked<'a> {
@@ -103,6 +101,12 @@ impl<'a> Walked<'a> {
     /// The line behind the next one.
     fn after(&self, line: &[u8]) -> &'a [u8] {
         line_of(self.rest.get(line.len()..).unwrap_or_default())
+    }
+
+    /// Goes on behind the next line, which the other text has not.
+    fn pass_differing(&mut self, line: &[u8]) -> Option<()> {
+        self.budget = self.budget.checked_sub(1)?;
+        self.pass(line.len())
     }
 
     fn pass(&mut self, octets: usize) -> Option<()> {
@@ -135,5 +139,5 @@ fn same_front(one: &[u8], other: &[u8]) -> usize {
     whole + one.iter().zip(other).take_while(|(one, other)| one == other).count()
 }
 
-/// Of ten keys' lines so many may differ: beyond, a compiler is as fast.
-const MOST_IN_TEN: usize = 3;
+/// Of ten keys' lines so many may differ in each text: beyond, a compiler is as fast.
+const MOST_IN_TEN: usize = 2;

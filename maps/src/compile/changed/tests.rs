@@ -100,6 +100,14 @@ fn what_cannot_be_seen_from_some_lines_is_left_to_a_compiler() {
 }
 
 #[test]
+fn of_ten_lines_two_may_differ() {
+    let old = users(0..10_000);
+    let new = |lines| users(0..lines).replace("\tbox", "\tbag") + &users(lines..10_000);
+    assert_merges(&old, &new(2_000));
+    assert!(merged(old.as_bytes(), new(2_001).as_bytes()).is_none());
+}
+
+#[test]
 fn a_mark_belongs_to_no_line() {
     let mark = |text: &str| format!("\u{feff}{text}");
     let old = users(0..3_000);
