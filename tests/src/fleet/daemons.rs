@@ -32,6 +32,10 @@ const ROUNDS: usize = 3;
 /// How often a host is asked whether it goes by the new table: so much later it may be seen.
 const LOOK_EVERY: Duration = Duration::from_millis(10);
 
+/// What each host asks of all tables, those of the router behind it among them, before it uses them.
+const BEHAVIOUR: &str = "[[behaviour]]\nname = \"the postmaster is there\"\nrole = \"mx\"\n\
+    from = \"ann@client.example\"\nto = \"postmaster@example.org\"\nreply = 250\n";
+
 struct Host {
     /// The link that its agent moves, and where it led before the last push.
     current: PathBuf,
@@ -153,7 +157,7 @@ fn write_aliases(ground: &Ground, entries: &Entries, round: usize) {
 }
 
 fn write_site(ground: &Ground, names: &[String], places: &[SocketAddr]) {
-    for folder in ["live/maps", "live/host"] {
+    for folder in ["live/maps", "live/host", "live/behaviours"] {
         fs::create_dir(ground.path(folder)).expect("a folder");
     }
     let ip = ground.free_address().ip();
@@ -172,6 +176,7 @@ fn write_site(ground: &Ground, names: &[String], places: &[SocketAddr]) {
         );
         ground.write(&format!("live/host/{name}.toml"), layer.as_bytes());
     }
+    ground.write("live/behaviours/mx.toml", BEHAVIOUR.as_bytes());
     ground.write("live/maps/relay_domains", b"example.org\n");
     ground.write("live/maps/recipients", b"postmaster@example.org\n");
     ground.write("live/maps/transport", b"example.org smtp:[127.0.0.1]\n");
