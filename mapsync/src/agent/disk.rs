@@ -5,6 +5,7 @@
 //! ROOT/sets/12-5f0c…/set.json    written last: a folder without it is no set, and the next start removes it
 //! ROOT/sets/12-5f0c…/later/      what large texts of it will be put together of, until they are
 //! ROOT/fetched/blake3-…          files of the set to come; a start begins without
+//! ROOT/fetched/blake3-….change/  the same of a large text of which only the change was fetched
 //! ROOT/current                   a link to the set in use
 //! ROOT/next                      a link to the set that waits for its release, if there is one
 //! ROOT/trusted.json              what was taken, and what became of it

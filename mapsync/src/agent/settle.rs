@@ -7,7 +7,6 @@
 //! a fetch.
 
 use std::collections::BTreeSet;
-use std::fs;
 use std::io;
 use std::path::Path;
 use std::sync::Arc;
@@ -17,7 +16,7 @@ use switchyard_mapsync_protocol::head::{File, Kind};
 use tokio::task::spawn_blocking;
 use tokio::time::sleep;
 
-use super::disk::{Disk, DiskError, forget_later, has_later, later, sync};
+use super::disk::{Disk, DiskError, forget_later, has_later, sync};
 use super::stage::Set;
 use super::texts::Text;
 
@@ -84,15 +83,12 @@ fn settle(disk: &Disk, name: &str) -> io::Result<usize> {
 
 /// Whether a text had to be made durable, and now is.
 fn settled(disk: &Disk, text: &Text, waited: bool) -> io::Result<bool> {
-    let (at, was_later) = (text.at(), later(&text.set, text.file.hash).exists());
-    if !waited && !was_later {
-        return Ok(false);
-    }
-    // Somebody had it put together, and then the power may have gone.
-    if was_later && at.exists() && !text.is_sound() {
-        fs::remove_file(&at)?;
-    }
-    text.brought(disk)?;
+    let at = match text.is_later() {
+        // Somebody may have had it put together, and then the power went.
+        Some(_) => text.brought_sound(disk)?,
+        None if waited => text.at(),
+        None => return Ok(false),
+    };
     match sync(&at).map_err(|error| error.error) {
         // It is fetched when the next set is made.
         Err(error) if is_gone(&error) => Ok(false),

@@ -12,7 +12,6 @@ use std::time::Instant;
 use serde::{Deserialize, Serialize};
 use switchyard_maps::installed::{InstallError, Later, Ways};
 use switchyard_mapsync_protocol::agent::{self, Outcome};
-use switchyard_mapsync_protocol::hash::Hash;
 use switchyard_mapsync_protocol::head::{self, Head};
 use switchyard_mapsync_protocol::trust::HeadRef;
 
@@ -149,10 +148,8 @@ pub(super) async fn complete(
             Known { base: base.as_deref(), files: &set.head.files, edits, checked, later: Some(brings) };
         let large: Vec<String> = set.head.files.iter().filter(|file| may_wait(file)).map(place).collect();
         let made = runtime.block_on(host::make(&making, &host, &current, known));
-        let made = made.map_err(|unfit| match texts.failed() {
-            Some((text, why)) => unread(&disk, *text, why),
-            None => judged(&unfit),
-        })?;
+        let made =
+            made.map_err(|unfit| texts.failed().map_or_else(|| judged(&unfit), |why| for_now(&why)))?;
         let (generation, Ways { compiled, merged, layered, linked }) = (set.name.generation, made.tables);
         tracing::info!(generation, compiled, merged, layered, linked, "its tables are made");
         let told = Set {
@@ -181,15 +178,6 @@ fn judged(unfit: &Unfit) -> agent::Unfit {
         Unfit::Disk(_) | Unfit::Maps(InstallError::Disk { .. }) | Unfit::Unasked(_) => for_now(unfit),
         unfit => agent::Unfit::Wrong(unfit.to_string()),
     }
-}
-
-/// A text could not be put together that a table was to be made of: that says nothing about the set.
-fn unread(disk: &Disk, text: Hash, why: &io::Error) -> agent::Unfit {
-    if !matches!(why.kind(), io::ErrorKind::StorageFull | io::ErrorKind::QuotaExceeded) {
-        // What lies here does not lead to it any more. Next time all of it is fetched.
-        let _it_may_be_gone = disk.forget_change(text);
-    }
-    for_now(why)
 }
 
 fn for_now(why: &dyn Display) -> agent::Unfit {
@@ -234,15 +222,22 @@ async fn again(means: &Means, file: &head::File) -> Result<PathBuf, agent::Unfit
     Err(agent::Unfit::Later(format!("{} is damaged on this disk, and no hub gives it", file.path)))
 }
 
-/// Links a file of another set, if it is still the one that was signed. It is never written again.
+/// Links a file of another set, if it is still the one that was signed, or all that it will be put together of. It is never
+/// written again.
 fn linked(from: &[Text], making: &mut Making, file: &head::File) -> Result<bool, DiskError> {
-    if let Some(from) = from.iter().find(|from| from.is_sound()) {
-        making.link(&place(file), &from.at())?;
-        return Ok(true);
+    // Somebody may just put it in its place: then it is seen the second time.
+    for _ in 0..2 {
+        if let Some(from) = from.iter().find(|from| from.is_sound()) {
+            making.link(&place(file), &from.at())?;
+            return Ok(true);
+        }
+        let Some(change) = from.iter().find_map(Text::is_later) else { continue };
+        match making.bring_later(&place(file), file.hash, &change) {
+            Err(error) if error.error.kind() == io::ErrorKind::NotFound => {}
+            left => return left.map(|()| true),
+        }
     }
-    let Some(change) = from.iter().find_map(Text::is_later) else { return Ok(false) };
-    making.bring_later(&place(file), file.hash, &change)?;
-    Ok(true)
+    Ok(false)
 }
 
 #[cfg(test)]

@@ -4,7 +4,7 @@
 use std::collections::BTreeMap;
 use std::fs::File;
 use std::io::{self, Read as _};
-use std::path::{Path, PathBuf};
+use std::path::{Component, Path, PathBuf};
 use std::sync::{Arc, OnceLock};
 
 use switchyard_maps::installed::Later;
@@ -29,20 +29,29 @@ impl Text {
         self.set.join(place(&self.file))
     }
 
-    /// Where it stands, and does so now if it was left for later.
+    /// Where it stands, and does so now if it was left for later. Whoever reads it looks at its hash.
     ///
     /// # Errors
     /// The disk's, or it cannot be put together any more.
     pub(super) fn brought(&self, disk: &Disk) -> io::Result<PathBuf> {
         let at = self.at();
-        disk.bring(&self.set, &at, &self.file)?;
+        disk.bring(&self.set, &at, &self.file, || at.exists())?;
         Ok(at)
     }
 
-    /// Where all lies that it will be put together of, if it was left for later and nobody has read it yet.
+    /// The same; one that was put together before and has suffered since is so again.
+    ///
+    /// # Errors
+    /// As there.
+    pub(super) fn brought_sound(&self, disk: &Disk) -> io::Result<PathBuf> {
+        let at = self.at();
+        disk.bring(&self.set, &at, &self.file, || self.is_sound())?;
+        Ok(at)
+    }
+
+    /// Where all lies that it can be put together of, if it was left for later.
     pub(super) fn is_later(&self) -> Option<PathBuf> {
-        let parts = later(&self.set, self.file.hash);
-        (!self.at().exists() && parts.exists()).then_some(parts)
+        later(&self.set, self.file.hash)
     }
 
     /// Whether it is in its place as it was signed. One that cannot be read is not.
@@ -79,7 +88,7 @@ pub(super) fn measure(at: &Path, most: u64) -> io::Result<Hash> {
 pub(super) struct Texts {
     disk: Arc<Disk>,
     texts: BTreeMap<PathBuf, Text>,
-    failed: OnceLock<(Hash, io::Error)>,
+    failed: OnceLock<String>,
 }
 
 impl Texts {
@@ -89,18 +98,30 @@ impl Texts {
         Arc::new(Self { disk: Arc::clone(disk), texts, failed: OnceLock::new() })
     }
 
-    /// The one that could not be brought when it was wanted, and why.
-    pub(super) fn failed(&self) -> Option<&(Hash, io::Error)> {
-        self.failed.get()
+    /// Why one could not be brought that was wanted: that says nothing about the maps it is of.
+    pub(super) fn failed(&self) -> Option<&str> {
+        self.failed.get().map(String::as_str)
     }
 }
 
 impl Later for Texts {
     fn bring(&self, at: &Path) -> io::Result<()> {
-        let Some(text) = self.texts.get(at) else { return Ok(()) };
+        let Some(text) = self.texts.get(&plain(at)) else { return Ok(()) };
         text.brought(&self.disk).map(drop).inspect_err(|error| {
-            let why = io::Error::new(error.kind(), format!("{}: {error}", at.display()));
-            let _the_first_is_told = self.failed.set((text.file.hash, why));
+            let _the_first_is_told = self.failed.set(format!("{}: {error}", at.display()));
         })
     }
+}
+
+/// A path without `.` and `..`: settings may name a table so, and in a set no folder is a link.
+fn plain(path: &Path) -> PathBuf {
+    let mut plain = PathBuf::new();
+    for part in path.components() {
+        match part {
+            Component::ParentDir => drop(plain.pop()),
+            Component::CurDir => {}
+            part => plain.push(part),
+        }
+    }
+    plain
 }

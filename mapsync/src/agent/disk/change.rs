@@ -52,43 +52,56 @@ impl Disk {
 
     /// Where what changed of a text lies, if it was fetched.
     pub(in crate::agent) fn has_change(&self, to: &head::File) -> Option<PathBuf> {
-        Some(self.fetched_change(to.hash)).filter(|at| at.exists())
+        whole(self.fetched_change(to.hash))
     }
 
     /// Forgets what changed of a text, wherever it lies.
-    ///
-    /// # Errors
-    /// The disk's.
-    pub(in crate::agent) fn forget_change(&self, text: Hash) -> Result<(), DiskError> {
+    fn forget_change(&self, text: Hash) -> Result<(), DiskError> {
         remove(&self.fetched_change(text))?;
-        self.sets()?.iter().try_for_each(|name| remove(&later(&self.set(name), text)))
+        self.sets()?.iter().try_for_each(|name| remove(&self.set(name).join(in_a_set(text))))
     }
 
-    /// Sees to it that a text of the set in this folder is in its place, if it was left for later.
+    /// Puts a text of the set in this folder together, if it was left for later and does not stand in its place. What
+    /// does not lead to it any more, as after a power cut, is forgotten: then all of it is fetched for the next set.
     ///
     /// # Errors
-    /// The disk's, or what is there does not lead to that text any more.
-    pub(in crate::agent) fn bring(&self, set: &Path, at: &Path, to: &head::File) -> io::Result<()> {
-        let parts = later(set, to.hash);
-        let is_left = || !at.exists() && parts.exists();
-        if !is_left() {
+    /// The disk's, or what was there did not lead to it.
+    pub(in crate::agent) fn bring(
+        &self,
+        set: &Path,
+        at: &Path,
+        to: &head::File,
+        stands: impl Fn() -> bool,
+    ) -> io::Result<()> {
+        let parts = || later(set, to.hash).filter(|_| !stands());
+        if parts().is_none() {
             return Ok(());
         }
         let _one_at_a_time = self.bringing.lock().unwrap_or_else(PoisonError::into_inner);
-        if !is_left() {
-            return Ok(());
-        }
-        let [changed, before, signed] = PARTS.map(|part| File::open(parts.join(part)));
-        let from: head::File = serde_json::from_reader(BufReader::new(signed?.take(MOST_SIGNED)))?;
-        let made = NamedTempFile::new_in(&parts)?;
-        let made = delta::apply(before?, BufReader::new(changed?), &from, to, made);
-        let made = made.map_err(|error| match error {
-            DeltaError::Io(error) => error,
-            error => io::Error::other(error),
+        let Some(parts) = parts() else { return Ok(()) };
+        let made = put_together(&parts, to).inspect_err(|error| {
+            // What the system says may pass. What is not there will not come.
+            if error.raw_os_error().is_none() || error.kind() == io::ErrorKind::NotFound {
+                let _no_more_than_tried_again = self.forget_change(to.hash);
+            }
         })?;
-        made.as_file().set_permissions(Permissions::from_mode(0o444))?;
-        made.persist_noclobber(at).map(drop).map_err(|error| error.error)
+        fs::rename(made, at)
     }
+}
+
+/// Lays what changed over the text before; where the other one then lies.
+fn put_together(parts: &Path, to: &head::File) -> io::Result<PathBuf> {
+    let [changed, before, signed] = PARTS.map(|part| File::open(parts.join(part)));
+    let from: head::File = serde_json::from_reader(BufReader::new(signed?.take(MOST_SIGNED)))?;
+    // One that was killed here before left no more than this.
+    let at = parts.join(MADE);
+    let made = delta::apply(before?, BufReader::new(changed?), &from, to, File::create(&at)?);
+    let made = made.map_err(|error| match error {
+        DeltaError::Io(error) => error,
+        error => io::Error::other(error),
+    })?;
+    made.set_permissions(Permissions::from_mode(0o444))?;
+    Ok(at)
 }
 
 /// All texts of the set in this folder are in their places, and durable: what they were put together of goes.
@@ -99,9 +112,9 @@ pub(in crate::agent) fn forget_later(set: &Path) -> Result<(), DiskError> {
     remove(&set.join(LATER))
 }
 
-/// Where what a text of a set is put together of would lie.
-pub(in crate::agent) fn later(set: &Path, text: Hash) -> PathBuf {
-    set.join(LATER).join(text.to_string())
+/// Where all lies that a text of a set is put together of, if it was left for later.
+pub(in crate::agent) fn later(set: &Path, text: Hash) -> Option<PathBuf> {
+    whole(set.join(in_a_set(text)))
 }
 
 /// Whether a set has texts that were left for later.
@@ -117,23 +130,35 @@ impl Making {
     pub(in crate::agent) fn bring_later(&mut self, name: &str, to: Hash, of: &Path) -> Result<(), DiskError> {
         // Where it will stand is durable with the set.
         self.place(name)?;
-        let parts = format!("{LATER}/{to}");
+        let parts = in_a_set(to);
         // A set may have the same text twice.
-        if self.at.join(&parts).exists() {
+        if later(&self.at, to).is_some() {
             return Ok(());
         }
+        remove(&self.at.join(&parts))?;
         for part in PARTS {
             let place = format!("{parts}/{part}");
             self.link(&place, &of.join(part))?;
             self.leave(&place);
         }
-        [&parts, LATER].into_iter().for_each(|folder| self.leave(folder));
+        [&*parts, LATER].into_iter().for_each(|folder| self.leave(folder));
         Ok(())
     }
+}
+
+fn in_a_set(text: Hash) -> String {
+    format!("{LATER}/{text}")
+}
+
+/// A folder with all parts; one that was half removed has none.
+fn whole(parts: PathBuf) -> Option<PathBuf> {
+    PARTS.iter().all(|part| parts.join(part).exists()).then_some(parts)
 }
 
 /// Where they lie in a set.
 const LATER: &str = "later";
 const PARTS: [&str; 3] = ["changed", "before", "signed"];
+/// A text on the way to its place.
+const MADE: &str = "made";
 /// Octets of what a head says of a file; a path is the longest of it.
 const MOST_SIGNED: u64 = 1 << 16;

@@ -7,6 +7,7 @@ use switchyard_behaviour::way::Way;
 use switchyard_config::site::{Daemon, HostSettings};
 use switchyard_config::{MxSettings, RouterSettings, Settings as _, Site};
 use switchyard_maps::explain::{Explanation, Outcome, Question, Step};
+use switchyard_maps::installed::Later;
 use switchyard_mapsync_protocol::Timestamp;
 use switchyard_mapsync_protocol::question::{Check, Finding};
 use switchyard_mapsync_protocol::status::{State, Status};
@@ -125,7 +126,11 @@ fn file(disk: &Disk, folder: &Path, set: &Set, path: &str) -> Finding {
         return Finding::unknown(format!("{} octets, too large to be looked through", file.bytes));
     }
     let text = Text { set: folder.to_owned(), file: file.clone() };
-    match text.brought(disk).and_then(|at| measure(&at, file.bytes)) {
+    let at = match text.brought_sound(disk) {
+        Ok(at) => at,
+        Err(error) => return Finding::unknown(format!("cannot be put in its place: {error}")),
+    };
+    match measure(&at, file.bytes) {
         Ok(hash) if hash == file.hash => Finding::fine(hash.to_string()),
         Ok(hash) => Finding::wrong(format!("{hash}, and {} was signed", file.hash)),
         Err(error) => Finding::wrong(format!("cannot be read: {error}")),
@@ -139,8 +144,14 @@ async fn behaviours(disk: &Arc<Disk>, folder: &Path, set: &Set) -> Finding {
     };
     // By its own maps; and a text that is not as it was signed is told, not read.
     let files = &set.head.files;
-    let known = Known { files, later: Some(Texts::of(disk, folder, files)), ..Known::default() };
-    match prove_over(&site, &known.over(folder, Some(folder.join(MAPS)))).await {
+    let texts = Texts::of(disk, folder, files);
+    let later: Arc<dyn Later> = Arc::clone(&texts) as _;
+    let known = Known { files, later: Some(later), ..Known::default() };
+    let proved = prove_over(&site, &known.over(folder, Some(folder.join(MAPS)))).await;
+    if let Some(why) = texts.failed() {
+        return Finding::unknown(why);
+    }
+    match proved {
         Ok(proof) if !proof.broken.is_empty() => Finding::wrong(proof.broken.join("; ")),
         Ok(proof) if !proof.unasked.is_empty() => Finding::unknown(proof.unasked.join("; ")),
         Ok(proof) => Finding::fine(format!("{} hold", proof.hold)),

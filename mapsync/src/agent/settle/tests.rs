@@ -11,7 +11,7 @@ use switchyard_mapsync_protocol::head::{Head, HeadRef};
 use switchyard_mapsync_protocol::records::measure;
 use tempfile::TempDir;
 
-use super::super::disk::set_name;
+use super::super::disk::{later, set_name};
 use super::super::stage::lay_down;
 use super::*;
 use crate::testing;
@@ -174,14 +174,40 @@ fn what_does_not_lead_to_it_any_more_is_no_text() {
     fs::set_permissions(&before, fs::Permissions::from_mode(0o644)).unwrap();
     fs::File::options().write(true).open(&before).unwrap().write_all(b"0000\ty").unwrap();
     let text = text_of(&disk, &two, &second);
+    // A set that was made of the same meanwhile has no more.
+    let three = make(&disk, 3, &second);
     let why = settle(&disk, &two).unwrap_err();
-    assert!(why.to_string().contains("is signed") && has_later(&disk.set(&two)), "{why}");
-    assert!(!text.at().exists());
-    disk.forget_change(second.file.hash).unwrap();
-    let making = disk.begin("3-c").unwrap();
-    let (_, missing) = lay_down(&disk, making, vec![second.file]).unwrap();
+    assert!(why.to_string().contains("is signed") && !text.at().exists(), "{why}");
+    for set in [&two, &three] {
+        assert_eq!(settle(&disk, set).unwrap(), 0, "there is nothing to be tried again");
+    }
+    let (_, missing) = lay_down(&disk, disk.begin("4-d").unwrap(), vec![second.file]).unwrap();
     assert_eq!(missing.len(), 1, "all of it is fetched");
-    assert_eq!(settle(&disk, &two).unwrap(), 0, "and there is nothing to be tried again");
+}
+
+#[test]
+fn what_cannot_be_put_together_now_may_be_another_time() {
+    let [first, second] = ["a", "b"].map(table);
+    let (_root, disk, [_, two]) = two_sets(&first, &second);
+    let in_the_way = later(&disk.set(&two), second.file.hash).unwrap().join("made");
+    fs::create_dir(&in_the_way).unwrap();
+    assert!(settle(&disk, &two).is_err() && has_later(&disk.set(&two)));
+    fs::remove_dir(&in_the_way).unwrap();
+    assert_eq!(settle(&disk, &two).unwrap(), 1);
+    assert!(!has_later(&disk.set(&two)));
+}
+
+#[test]
+fn a_set_that_has_a_part_of_it_only_has_nothing() {
+    let [first, second] = ["a", "b"].map(table);
+    for part in ["changed", "before", "signed"] {
+        let (_root, disk, [_, two]) = two_sets(&first, &second);
+        disk.clear_fetched().unwrap();
+        fs::remove_file(later(&disk.set(&two), second.file.hash).unwrap().join(part)).unwrap();
+        let (_, missing) = lay_down(&disk, disk.begin("3-c").unwrap(), vec![second.file.clone()]).unwrap();
+        assert_eq!(missing.len(), 1, "{part}");
+        assert_eq!(settle(&disk, &two).unwrap(), 0, "{part}");
+    }
 }
 
 #[test]
