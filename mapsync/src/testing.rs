@@ -2,10 +2,12 @@
 
 use switchyard_mapsync_protocol::envelope::{Message, Signed};
 use switchyard_mapsync_protocol::hash::Hash;
-use switchyard_mapsync_protocol::head::{File, Head, Kind};
+use switchyard_mapsync_protocol::head::{File, Head, HeadRef, Kind};
 use switchyard_mapsync_protocol::keys::SecretKey;
 use switchyard_mapsync_protocol::root::{self, Roles, Root};
 use switchyard_mapsync_protocol::{Environment, Timestamp};
+
+use crate::agent::Set;
 
 pub(crate) const ROOT: u8 = 1;
 pub(crate) const PUSH: u8 = 2;
@@ -49,4 +51,18 @@ pub(crate) fn head(generation: u64, previous: Option<Hash>, files: &[(&str, &[u8
         note: format!("change {generation}"),
         files: files.iter().map(file).collect(),
     }
+}
+
+/// What a set of an mx says of itself, as it stands in `set.json`.
+pub(crate) fn told(name: HeadRef, head: Head, host: &str) -> Vec<u8> {
+    let set = Set {
+        name,
+        head,
+        host: host.to_owned(),
+        role: "mx".to_owned(),
+        daemon: "mx".to_owned(),
+        control: None,
+        metrics: None,
+    };
+    serde_json::to_vec(&set).unwrap()
 }

@@ -117,7 +117,11 @@ pub(crate) fn map_options(section: &mut Section<'_>, keys: &MapKeys) -> MapOptio
         .list(Vec::new());
     let origin = match keys {
         MapKeys::Edge | MapKeys::Filter => section
-            .live("origin", "Domain of a target without one, which are refused without it; its users may be keys without a domain.")
+            .live(
+                "origin",
+                "Domain of a target without one, which are refused without it; its users may be keys without a \
+                 domain.",
+            )
             .optional(),
         // The router has one for all addresses.
         MapKeys::Routing => None,

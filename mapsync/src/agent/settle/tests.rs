@@ -58,16 +58,8 @@ fn make(disk: &Disk, generation: u64, table: &Table) -> String {
     let making = disk.begin(&set_name(&name)).unwrap();
     let (making, missing) = lay_down(disk, making, files.clone()).unwrap();
     assert_eq!(missing, []);
-    let told = Set {
-        name,
-        head: Head { files, ..testing::head(generation, None, &[]) },
-        host: "mx1.example.org".to_owned(),
-        role: "mx".to_owned(),
-        daemon: "mx".to_owned(),
-        control: None,
-        metrics: None,
-    };
-    making.finish(&serde_json::to_vec(&told).unwrap()).unwrap();
+    let head = Head { files, ..testing::head(generation, None, &[]) };
+    making.finish(&testing::told(name, head, "mx1.example.org")).unwrap();
     set_name(&name)
 }
 

@@ -7,7 +7,7 @@ use switchyard_mapsync_protocol::hash::Hash;
 
 use super::*;
 use crate::agent::host::SITE;
-use crate::testing::head;
+use crate::testing::{head, told};
 
 const HOST: &str = "mx1.example.org";
 
@@ -19,16 +19,7 @@ fn set(disk: &Disk, generation: u64, host: &str, name: Option<&str>, files: &[(&
     for (path, octets) in files {
         making.write(&format!("{SITE}/{path}"), octets).unwrap();
     }
-    let told = Set {
-        name: at,
-        head: head(generation, None, files),
-        host: host.to_owned(),
-        role: "mx".to_owned(),
-        daemon: "mx".to_owned(),
-        control: None,
-        metrics: None,
-    };
-    making.finish(&serde_json::to_vec(&told).unwrap()).unwrap();
+    making.finish(&told(at, head(generation, None, files), host)).unwrap();
     name
 }
 
